@@ -1,0 +1,4 @@
+//! Everything of Convoy that touches the world.
+//!
+//! The loop is in `dispatcher`; what it decides is carried out by `executor`; each other module owns one kind
+//! of contact with the outside. See `ARCHITECTURE.md`.
