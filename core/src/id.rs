@@ -147,7 +147,18 @@ pub struct Epoch(pub u64);
 
 /// The place of an event in the workspace's one total order; the first event has 1.
 #[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize, schemars::JsonSchema,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Debug,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(transparent)]
 #[schemars(inline)]
@@ -185,7 +196,19 @@ mod tests {
         for good in ["gt-abc", "MIN-123", "bd-a.b-c", "hq-1", "x9-Z"] {
             assert!(IssueId::new(good).is_ok(), "{good}");
         }
-        for bad in ["", "gt", "gt-", "-rf", "../x-1", "gt-a/b", "gt-a..b", "gt-a.lock", ".git-x", "gt-\u{1b}[m", "g t-1"] {
+        for bad in [
+            "",
+            "gt",
+            "gt-",
+            "-rf",
+            "../x-1",
+            "gt-a/b",
+            "gt-a..b",
+            "gt-a.lock",
+            ".git-x",
+            "gt-\u{1b}[m",
+            "g t-1",
+        ] {
             assert!(IssueId::new(bad).is_err(), "{bad}");
         }
         assert!(IssueId::new("a-".to_owned() + &"x".repeat(300)).is_err());

@@ -5,4 +5,5 @@
 
 pub mod id;
 pub mod money;
+pub mod report;
 pub mod time;

@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn prints_dollars() {
-        for (micros, text) in [(1_234_500, "1.2345"), (0, "0.00"), (-500_000, "-0.50"), (19_687, "0.019687")] {
+        for (micros, text) in [(1_234_500, "1.2345"), (0, "0.00"), (-500_000, "-0.50"), (19_687, "0.019687")]
+        {
             assert_eq!(Money::from_micros(micros).to_string(), text);
         }
         assert_eq!(Money::from_dollars(0.0196875), Some(Money::from_micros(19_688)));

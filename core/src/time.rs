@@ -125,17 +125,13 @@ mod tests {
         let text = serde_json::to_string(&t).unwrap();
         assert_eq!(text, "\"2025-12-30T18:15:00.123+00:00\"");
         assert_eq!(serde_json::from_str::<Time>(&text).unwrap(), t);
-        assert_eq!(
-            serde_json::from_str::<Time>("\"2025-12-30T10:15:00.123-08:00\"").unwrap(),
-            t
-        );
+        assert_eq!(serde_json::from_str::<Time>("\"2025-12-30T10:15:00.123-08:00\"").unwrap(), t);
     }
 
     #[test]
     fn spans_read_as_people_write_them() {
-        let texts: Vec<String> = [30, 300, 8100, 7200, 86_400 * 3 + 3600]
-            .map(|s| Span::from_secs(s).to_string())
-            .into();
+        let texts: Vec<String> =
+            [30, 300, 8100, 7200, 86_400 * 3 + 3600].map(|s| Span::from_secs(s).to_string()).into();
         assert_eq!(texts, ["<1m", "5m", "2h 15m", "2h", "3d 1h"]);
     }
 }

@@ -2,3 +2,11 @@
 //!
 //! The loop is in `dispatcher`; what it decides is carried out by `executor`; each other module owns one kind
 //! of contact with the outside. See `ARCHITECTURE.md`.
+
+pub mod agent;
+pub mod clock;
+pub mod git;
+pub mod log;
+pub mod os;
+pub mod supervisor;
+pub mod tasks;

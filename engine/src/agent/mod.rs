@@ -1,0 +1,1 @@
+//! Agents: presets, and translators of what they print.

@@ -1,0 +1,40 @@
+//! The one place that reads a clock.
+//!
+//! Wall time goes into events, for people; it may jump. Deadlines are kept on the monotonic clock, which also
+//! counts suspended time, so that no timer fires because somebody set the date.
+
+use convoy_core::time::{Span, Time};
+
+/// Wall-clock time.
+#[expect(clippy::disallowed_methods, reason = "the owner of the clock")]
+pub fn now() -> Time {
+    Time::from_millis(jiff::Timestamp::now().as_millisecond())
+}
+
+/// A point on the boot-time clock, meaningful on this machine until it restarts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Instant {
+    nanos: i128,
+}
+
+impl Instant {
+    /// This moment.
+    pub fn now() -> Self {
+        let t = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Self { nanos: i128::from(t.tv_sec) * 1_000_000_000 + i128::from(t.tv_nsec) }
+    }
+    /// This moment later by `span`.
+    pub fn plus(self, span: Span) -> Self {
+        Self { nanos: self.nanos + i128::from(span.as_millis()) * 1_000_000 }
+    }
+    /// How much time is left until this moment; zero if it is past.
+    pub fn left(self) -> std::time::Duration {
+        let nanos = (self.nanos - Self::now().nanos).max(0);
+        std::time::Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+    /// How much time has gone by since this moment.
+    pub fn elapsed(self) -> std::time::Duration {
+        let nanos = (Self::now().nanos - self.nanos).max(0);
+        std::time::Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}

@@ -1,0 +1,1 @@
+//! Git: workdirs, evidence, merging.

@@ -1,0 +1,1 @@
+//! The event log: batches of bytes in one durable order.

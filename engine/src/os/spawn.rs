@@ -1,0 +1,53 @@
+//! The one place that makes a process, and the environment that it may inherit.
+//!
+//! Argv vectors only, never a shell. A command starts with an empty environment and a closed stdin; whatever
+//! it may see is added by name.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::process::{Command, Stdio};
+
+/// The environment of this process, read once by `main` and handed down.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// From name and value pairs, such as `std::env::vars_os()`.
+    pub fn new(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        Self(vars.into_iter().collect())
+    }
+    /// One value.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+    /// One value as text, if it is set, valid and not empty.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(OsStr::to_str).filter(|text| !text.is_empty())
+    }
+    /// All names and values, in order of name.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+    /// Those that `keep` wants, by name.
+    pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|(name, _)| name.to_str().is_some_and(&keep))
+                .map(|(n, v)| (n.clone(), v.clone()))
+                .collect(),
+        )
+    }
+    /// Sets one value.
+    pub fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
+        self.0.insert(name.into(), value.into());
+    }
+}
+
+/// A command with nothing inherited: no environment, no stdin.
+#[expect(clippy::disallowed_methods, reason = "the owner of process creation")]
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().stdin(Stdio::null());
+    command
+}
