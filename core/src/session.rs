@@ -69,7 +69,7 @@ pub enum SessionState {
 
 /// What a session came to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It left a branch to land.
     Submitted,
@@ -121,7 +121,7 @@ pub enum Findings {
 
 /// What the agent itself said through `convoy done` and the like.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Said {
     /// The issue is done.
     Done {
