@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod clock;
 pub mod git;
+pub mod lock;
 pub mod log;
 pub mod os;
 pub mod supervisor;
