@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod git;
+pub mod lock;
 pub mod log;
 pub mod os;
 pub mod supervisor;

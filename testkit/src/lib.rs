@@ -1,1 +1,5 @@
-//! To be written.
+//! What the tests of Convoy need.
+//!
+//! For integration tests: the unit tests of the engine see another copy of its types.
+
+pub mod conformance;
