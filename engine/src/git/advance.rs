@@ -71,7 +71,8 @@ pub fn advance(repo: &Repo, branch: &Branch, from: Option<&Oid>, to: &Oid) -> Re
             return Ok(Advance::Blocked { why, checkout });
         }
     }
-    let here: Vec<_> = checkouts.iter().filter(|c| c.branch.as_deref() == Some(&branch.reference())).collect();
+    let here: Vec<_> =
+        checkouts.iter().filter(|c| c.branch.as_deref() == Some(&branch.reference())).collect();
     let mut waits = LOCK_WAITS_MS.iter();
     loop {
         let tried = match here.as_slice() {
@@ -84,7 +85,9 @@ pub fn advance(repo: &Repo, branch: &Branch, from: Option<&Oid>, to: &Oid) -> Re
         };
         let (checkout, refusal) = tried;
         let Some(said) = refusal else {
-            return Ok(standing(repo, branch, from, to)?.map_or(Advance::Moved { now: from.cloned() }, finished));
+            return Ok(
+                standing(repo, branch, from, to)?.map_or(Advance::Moved { now: from.cloned() }, finished)
+            );
         };
         if let Some(answer) = standing(repo, branch, from, to)? {
             return Ok(finished(answer));
@@ -127,7 +130,15 @@ fn standing(repo: &Repo, branch: &Branch, from: Option<&Oid>, to: &Oid) -> Resul
 fn swap(repo: &Repo, branch: &Branch, from: Option<&Oid>, to: &Oid) -> Result<Option<Vec<u8>>> {
     let old = from.map_or_else(|| to.zero(), Oid::to_string);
     let mut call = repo.call("update-ref");
-    call.args(["--create-reflog", "-m", "convoy: merge", "--end-of-options", &branch.reference(), to.as_str(), &old]);
+    call.args([
+        "--create-reflog",
+        "-m",
+        "convoy: merge",
+        "--end-of-options",
+        &branch.reference(),
+        to.as_str(),
+        &old,
+    ]);
     refusal(&mut call)
 }
 
@@ -151,7 +162,8 @@ fn checkouts(repo: &Repo) -> Result<Vec<Checkout>> {
     // Each record ends with an empty field.
     let fields: Vec<&[u8]> = listing.split(|b| *b == 0).collect();
     for record in fields.split(|field| field.is_empty()).filter(|record| !record.is_empty()) {
-        let value = |name: &str| record.iter().find_map(|f| f.strip_prefix(name.as_bytes())?.strip_prefix(b" "));
+        let value =
+            |name: &str| record.iter().find_map(|f| f.strip_prefix(name.as_bytes())?.strip_prefix(b" "));
         let is_main = std::mem::replace(&mut main, false);
         let Some(path) = value("worktree") else { continue };
         if record.contains(&b"bare".as_slice()) {
@@ -207,7 +219,14 @@ impl Checkout {
     fn fast_forward(&self, repo: &Repo, to: &Oid) -> Result<Option<Vec<u8>>> {
         let mut call = repo.git().call("merge", &self.path);
         call.git_dir(&self.git_dir).work_tree(&self.path).env("GIT_REFLOG_ACTION", "convoy: merge");
-        call.args(["--ff-only", "--no-squash", "--commit", "--no-verify-signatures", "--no-autostash", "--no-stat"]);
+        call.args([
+            "--ff-only",
+            "--no-squash",
+            "--commit",
+            "--no-verify-signatures",
+            "--no-autostash",
+            "--no-stat",
+        ]);
         // A file that is ignored here but comes with the merge is a person's file all the same.
         call.args(["-q", "--no-overwrite-ignore", "--end-of-options", to.as_str()]);
         refusal(&mut call)
@@ -217,9 +236,10 @@ impl Checkout {
 /// What git's words mean. Git speaks English here, because the locale is ours.
 fn obstacle(words: &[u8]) -> Obstacle {
     let text = String::from_utf8_lossy(words);
-    if text.contains(".lock': File exists") {
-        let path = text.split('\'').find(|part| part.ends_with(".lock")).unwrap_or_default();
-        return Obstacle::Lock(PathBuf::from(path));
+    if let Some((before, _)) = text.split_once(".lock': File exists")
+        && let Some((_, path)) = before.split_once("Unable to create '")
+    {
+        return Obstacle::Lock(PathBuf::from(format!("{path}.lock")));
     }
     // Files are listed one a line after a tab.
     let files: Vec<_> = words

@@ -223,7 +223,8 @@ pub(super) fn printable(bytes: &[u8], max: usize) -> String {
 /// The first lines of what git said.
 pub(super) fn said(stderr: &[u8]) -> String {
     let lines = stderr.split(|b| *b == b'\n').filter(|l| !l.trim_ascii().is_empty());
-    let lines: Vec<_> = lines.take(STDERR_LINES_MAX).map(|l| printable(l.trim_ascii(), STDERR_CHARS_MAX)).collect();
+    let lines: Vec<_> =
+        lines.take(STDERR_LINES_MAX).map(|l| printable(l.trim_ascii(), STDERR_CHARS_MAX)).collect();
     if lines.is_empty() { "no message".to_owned() } else { lines.join("; ") }
 }
 

@@ -49,9 +49,19 @@ pub struct Evidence {
 ///
 /// # Errors
 /// `WorkdirGone`, `LeftoversTooLarge`, `BadName` for a detached workdir, or what running git gave.
-pub fn collect(repo: &Repo, root: &Root, workdir: &Workdir, who: &Identity, message: &Message) -> Result<Evidence> {
+pub fn collect(
+    repo: &Repo,
+    root: &Root,
+    workdir: &Workdir,
+    who: &Identity,
+    message: &Message,
+) -> Result<Evidence> {
     let Some(branch) = &workdir.branch else {
-        return Err(Error::BadName { kind: "workdir", text: workdir.key.as_str().into(), why: "it is detached" });
+        return Err(Error::BadName {
+            kind: "workdir",
+            text: workdir.key.as_str().into(),
+            why: "it is detached",
+        });
     };
     if workdir.path != root.workdir(&workdir.key) {
         let why = "it is not the folder of its key";
@@ -111,10 +121,18 @@ fn choose(shadow: &Shadow<'_>, heads: &Heads, branch: &Branch, base: &Oid) -> Re
 }
 
 /// The commit of leftovers that an interrupted run already brought to the repository.
-fn made_before(repo: &Repo, workdir: &Workdir, branch: &Branch, tree: &Oid, parent: &Oid) -> Result<Option<Oid>> {
+fn made_before(
+    repo: &Repo,
+    workdir: &Workdir,
+    branch: &Branch,
+    tree: &Oid,
+    parent: &Oid,
+) -> Result<Option<Oid>> {
     let places = [branch.reference(), workdir.key.salvage_ref()];
-    let names: Vec<_> =
-        places.iter().flat_map(|r| [format!("{r}^{{commit}}"), format!("{r}^{{tree}}"), format!("{r}^1")]).collect();
+    let names: Vec<_> = places
+        .iter()
+        .flat_map(|r| [format!("{r}^{{commit}}"), format!("{r}^{{tree}}"), format!("{r}^1")])
+        .collect();
     let found = repo.objects_named(&names)?;
     Ok(found
         .chunks(3)

@@ -57,7 +57,9 @@ impl Heads {
         if !is_dir(&dir) {
             return Err(gone("its .git is missing, or is not a folder"));
         }
-        if !is_dir(&dir.join("objects")) || !is_dir(&dir.join("refs")) || read(&dir.join("HEAD"), FILE_BYTES_MAX)?.is_none()
+        if !is_dir(&dir.join("objects"))
+            || !is_dir(&dir.join("refs"))
+            || read(&dir.join("HEAD"), FILE_BYTES_MAX)?.is_none()
         {
             return Err(gone("its .git is damaged"));
         }
@@ -107,7 +109,12 @@ impl Heads {
     /// `TooManyHeads`.
     pub(super) fn all(&self) -> Result<BTreeSet<Oid>> {
         let mut all: BTreeSet<Oid> = self.head().into_iter().collect();
-        all.extend(self.packed.iter().filter(|(name, _)| !name.starts_with("refs/tags/")).map(|(_, oid)| oid.clone()));
+        all.extend(
+            self.packed
+                .iter()
+                .filter(|(name, _)| !name.starts_with("refs/tags/"))
+                .map(|(_, oid)| oid.clone()),
+        );
         self.walk(&self.dir.join("refs"), 0, &mut all)?;
         if let Ok(worktrees) = std::fs::read_dir(self.dir.join("worktrees")) {
             for entry in worktrees.take(HEADS_MAX).flatten() {

@@ -36,7 +36,13 @@ pub enum Merge {
 ///
 /// # Errors
 /// What running git gave, for example when the histories have no common commit.
-pub fn prepare(repo: &Repo, base_branch: &Branch, tip: &Oid, who: &Identity, message: &Message) -> Result<Merge> {
+pub fn prepare(
+    repo: &Repo,
+    base_branch: &Branch,
+    tip: &Oid,
+    who: &Identity,
+    message: &Message,
+) -> Result<Merge> {
     let names = [format!("{}^{{commit}}", base_branch.reference()), format!("{tip}^{{tree}}")];
     let found = repo.objects_named(&names)?;
     let Some(base) = &found[0] else {
@@ -55,7 +61,8 @@ pub fn prepare(repo: &Repo, base_branch: &Branch, tip: &Oid, who: &Identity, mes
     if let Some(option) = repo.git().attributes_of(base) {
         call.option(option);
     }
-    call.args(["--write-tree", "-z", "--name-only", "--no-messages", base.as_str(), tip.as_str()]).accept(&[1]);
+    call.args(["--write-tree", "-z", "--name-only", "--no-messages", base.as_str(), tip.as_str()])
+        .accept(&[1]);
     let output = call.output()?;
     let mut parts = output.stdout.split(|b| *b == 0).filter(|part| !part.is_empty());
     let tree = parts.next().unwrap_or_default();

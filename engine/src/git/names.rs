@@ -236,7 +236,10 @@ impl Message {
     /// A message of one line. Line ends and control characters become spaces; an empty title is replaced.
     pub fn new(title: &str) -> Self {
         let title = one_line(title);
-        Self { title: if title.is_empty() { "Work of an agent".to_owned() } else { title }, trailers: Vec::new() }
+        Self {
+            title: if title.is_empty() { "Work of an agent".to_owned() } else { title },
+            trailers: Vec::new(),
+        }
     }
     /// Adds `Key: value` at the end.
     ///
@@ -266,6 +269,7 @@ impl Message {
 }
 
 fn one_line(text: &str) -> String {
-    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TITLE_CHARS_MAX).collect();
+    let spaced: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TITLE_CHARS_MAX).collect();
     spaced.trim().to_owned()
 }

@@ -29,7 +29,8 @@ pub(super) enum End {
 
 /// Waits without a clock of its own: for readiness of `fds`, or for `timeout`.
 pub(super) fn poll(fds: &mut [PollFd<'_>], timeout: Duration) -> io::Result<usize> {
-    let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) as _ };
+    let timeout =
+        Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) as _ };
     match rustix::event::poll(fds, Some(&timeout)) {
         Ok(n) => Ok(n),
         Err(rustix::io::Errno::INTR) => Ok(0),
@@ -39,7 +40,12 @@ pub(super) fn poll(fds: &mut [PollFd<'_>], timeout: Duration) -> io::Result<usiz
 
 /// Runs `command` in a process group of its own until `deadline`, giving it `input` and reading at most
 /// `stdout_max` bytes of each output.
-pub(super) fn run(command: &mut Command, input: &[u8], deadline: Instant, stdout_max: usize) -> io::Result<End> {
+pub(super) fn run(
+    command: &mut Command,
+    input: &[u8],
+    deadline: Instant,
+    stdout_max: usize,
+) -> io::Result<End> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
     let mut child = command.spawn()?;
@@ -74,10 +80,13 @@ fn talk(child: &mut Child, input: &[u8], deadline: Instant, stdout_max: usize) -
             return Ok(End::TimedOut);
         }
         let ready = ready(stdin.as_ref(), stdout.as_ref(), stderr.as_ref(), left)?;
-        if ready[0] && let Some(pipe) = &mut stdin {
+        if ready[0]
+            && let Some(pipe) = &mut stdin
+        {
             match pipe.write(&input[given..]) {
                 Ok(n) => given += n,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock || e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock || e.kind() == io::ErrorKind::Interrupted => {
+                }
                 // It ended without reading everything; its status says why.
                 Err(_) => given = input.len(),
             }
@@ -117,7 +126,8 @@ fn ready(
         stdout.map(|p| (p.as_fd(), PollFlags::IN)),
         stderr.map(|p| (p.as_fd(), PollFlags::IN)),
     ];
-    let mut fds: Vec<_> = wanted.iter().flatten().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
+    let mut fds: Vec<_> =
+        wanted.iter().flatten().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
     poll(&mut fds, left)?;
     let mut answers = fds.iter().map(|fd| !fd.revents().is_empty());
     Ok(wanted.map(|w| w.is_some() && answers.next().unwrap_or(false)))

@@ -54,7 +54,8 @@ impl Repo {
             Error::Failed { stderr, .. } => Error::NotARepository { path: path.clone(), why: stderr },
             other => other,
         })?;
-        let work_tree = if ask("--is-inside-work-tree")? == b"true" { Some(ask("--show-toplevel")?) } else { None };
+        let work_tree =
+            if ask("--is-inside-work-tree")? == b"true" { Some(ask("--show-toplevel")?) } else { None };
         let to_path = |bytes: Vec<u8>| PathBuf::from(OsStr::from_bytes(&bytes));
         Ok(Self {
             git: git.clone(),
@@ -94,7 +95,12 @@ impl Repo {
             return Branch::new(name);
         }
         let mut call = self.call("for-each-ref");
-        call.args(["--format=%(refname) %(symref)", "--end-of-options", "refs/heads", "refs/remotes/origin/HEAD"]);
+        call.args([
+            "--format=%(refname) %(symref)",
+            "--end-of-options",
+            "refs/heads",
+            "refs/remotes/origin/HEAD",
+        ]);
         let listing = call.output()?.stdout;
         let listing = String::from_utf8_lossy(&listing);
         let mut branches: Vec<&str> = Vec::new();
@@ -187,7 +193,15 @@ impl Repo {
 
 /// The size of a change, by a `diff-tree` that was pointed at a repository.
 pub(super) fn diff_stat(call: &mut Call<'_>, from: &Oid, to: &Oid) -> Result<DiffStat> {
-    call.args(["--shortstat", "-r", "--no-ext-diff", "--no-textconv", "--no-color", from.as_str(), to.as_str()]);
+    call.args([
+        "--shortstat",
+        "-r",
+        "--no-ext-diff",
+        "--no-textconv",
+        "--no-color",
+        from.as_str(),
+        to.as_str(),
+    ]);
     let text = call.text()?;
     let mut stat = DiffStat::default();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {

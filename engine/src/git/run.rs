@@ -106,7 +106,8 @@ impl Git {
         ] {
             inherited.push((name.into(), value.into()));
         }
-        let inner = Inner { program, version: Version(0, 0), environment: inherited, personal: Vec::new(), limit };
+        let inner =
+            Inner { program, version: Version(0, 0), environment: inherited, personal: Vec::new(), limit };
         let mut git = Self(Arc::new(inner));
         let version = git.find_version()?;
         if version < VERSION_MIN {
@@ -237,7 +238,9 @@ impl Call<'_> {
             self.options.push("-c".into());
             self.options.push(setting.clone());
         }
-        self.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_ATTR_NOSYSTEM", "1")
+        self.env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_ATTR_NOSYSTEM", "1")
     }
     /// Commits under this name, now.
     pub(super) fn identity(&mut self, identity: &Identity) -> &mut Self {

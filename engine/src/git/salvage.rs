@@ -41,7 +41,13 @@ struct Unsaved {
 ///
 /// # Errors
 /// `LeftoversTooLarge`, `TooManyHeads`, or what running git gave.
-pub fn salvage(repo: &Repo, root: &Root, workdir: &Workdir, who: &Identity, message: &Message) -> Result<Salvage> {
+pub fn salvage(
+    repo: &Repo,
+    root: &Root,
+    workdir: &Workdir,
+    who: &Identity,
+    message: &Message,
+) -> Result<Salvage> {
     if !there(workdir) {
         return Ok(Salvage::Nothing);
     }
@@ -80,7 +86,8 @@ fn only_here(repo: &Repo, shadow: &Shadow<'_>, workdir: &Workdir) -> Result<Opti
         Err(e) => return Err(e),
     };
     let on_branch = || heads.as_ref()?.get(&workdir.branch.as_ref()?.reference());
-    let head = heads.as_ref().and_then(Heads::head).or_else(on_branch).unwrap_or_else(|| workdir.base.clone());
+    let head =
+        heads.as_ref().and_then(Heads::head).or_else(on_branch).unwrap_or_else(|| workdir.base.clone());
     let places: Vec<_> =
         workdir.branch.iter().map(super::Branch::reference).chain([workdir.key.salvage_ref()]).collect();
     let names: Vec<_> =

@@ -5,6 +5,7 @@
 //! no filter is defined here. The agent's objects are read as objects; what is made goes to our own.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -97,24 +98,43 @@ impl<'a> Shadow<'a> {
         list.args(["-z", "--others", "--modified", "--deleted", "--exclude-standard"]);
         let listing = list.output()?.stdout;
         let paths: BTreeSet<&[u8]> = listing.split(|b| *b == 0).filter(|path| !path.is_empty()).collect();
-        let (nested, files): (Vec<&[u8]>, Vec<&[u8]>) = paths.into_iter().partition(|path| path.ends_with(b"/"));
-        let nested = nested.into_iter().map(|path| PathBuf::from(std::ffi::OsStr::from_bytes(path))).collect();
+        let (nested, files): (Vec<&[u8]>, Vec<&[u8]>) =
+            paths.into_iter().partition(|path| path.ends_with(b"/"));
+        let nested = nested.into_iter().map(|path| PathBuf::from(OsStr::from_bytes(path))).collect();
         if files.is_empty() {
             return Ok(Uncommitted { tree: None, nested });
         }
         self.refuse_too_large(&files)?;
-        let mut update = self.over_work("update-index");
-        let mut input = files.join(&0);
-        input.push(0);
-        update.args(["--add", "--remove", "--replace", "-z", "--stdin"]).input(input).output()?;
+        let (gone, there): (Vec<&[u8]>, Vec<&[u8]>) = files.into_iter().partition(|path| self.is_gone(path));
+        self.update_index("--force-remove", &gone)?;
+        self.update_index("--remove", &there)?;
         let tree = self.over_work("write-tree").oid()?;
         let same = self.call("rev-parse").args(["--verify", &format!("{head}^{{tree}}")]).oid()? == tree;
         Ok(Uncommitted { tree: (!same).then_some(tree), nested })
     }
 
+    fn update_index(&self, removal: &str, files: &[&[u8]]) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let mut input = files.join(&0);
+        input.push(0);
+        let mut update = self.over_work("update-index");
+        update.args(["--add", "--replace", removal, "-z", "--stdin"]).input(input).output().map(drop)
+    }
+
+    /// Whether there is nothing at a path, or only by way of a symbolic link, which git does not follow.
+    fn is_gone(&self, path: &[u8]) -> bool {
+        let path = Path::new(OsStr::from_bytes(path));
+        let is_link =
+            |part: &Path| fs::symlink_metadata(self.work.join(part)).is_ok_and(|found| found.is_symlink());
+        fs::symlink_metadata(self.work.join(path)).is_err()
+            || path.ancestors().skip(1).any(|part| !part.as_os_str().is_empty() && is_link(part))
+    }
+
     fn refuse_too_large(&self, files: &[&[u8]]) -> Result<()> {
         let size = |path: &&[u8]| {
-            fs::symlink_metadata(self.work.join(std::ffi::OsStr::from_bytes(path))).map_or(0, |found| found.len())
+            fs::symlink_metadata(self.work.join(OsStr::from_bytes(path))).map_or(0, |found| found.len())
         };
         let bytes = files.iter().map(size).sum();
         if files.len() > FILES_MAX || bytes > BYTES_MAX {
@@ -124,7 +144,13 @@ impl<'a> Shadow<'a> {
     }
 
     /// Makes a commit of a tree.
-    pub(super) fn commit(&self, tree: &Oid, parents: &[&Oid], who: &Identity, message: &Message) -> Result<Oid> {
+    pub(super) fn commit(
+        &self,
+        tree: &Oid,
+        parents: &[&Oid],
+        who: &Identity,
+        message: &Message,
+    ) -> Result<Oid> {
         let mut call = self.call("commit-tree");
         call.identity(who).arg(tree.as_str()).input(message.bytes());
         for parent in parents {

@@ -29,7 +29,9 @@ impl Repo {
             let (facts, path) = (&entry[..tab], &entry[tab + 1..]);
             if facts.starts_with(b"160000 ") || path == b".gitmodules" {
                 submodules.push(path);
-            } else if facts.starts_with(b"100") && (path == b".gitattributes" || path.ends_with(b"/.gitattributes")) {
+            } else if facts.starts_with(b"100")
+                && (path == b".gitattributes" || path.ends_with(b"/.gitattributes"))
+            {
                 let object = facts.rsplit(|b| *b == b' ').next().unwrap_or_default();
                 attributes.push((path, String::from_utf8_lossy(object).into_owned()));
             }

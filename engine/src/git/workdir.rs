@@ -165,7 +165,11 @@ pub fn create(repo: &Repo, root: &Root, request: &Request) -> Result<Workdir> {
     make(&engine)?;
 
     let mut init = repo.git().call("init", &making);
-    init.isolated().args(["-q", "--template=", if repo.sha256 { "--object-format=sha256" } else { "--object-format=sha1" }]);
+    init.isolated().args([
+        "-q",
+        "--template=",
+        if repo.sha256 { "--object-format=sha256" } else { "--object-format=sha1" },
+    ]);
     init.arg("--end-of-options").arg(&half).output()?;
     let dir = half.join(".git");
     let probed = fs::read(dir.join("config")).map_err(io("cannot read", dir.join("config")))?;
@@ -288,7 +292,9 @@ fn remove_tree(path: &Path) -> Result<()> {
             make_writable(path);
             fs::remove_dir_all(path).map_err(io("cannot remove", path))
         }
-        Err(e) if e.kind() == ErrorKind::NotADirectory => fs::remove_file(path).map_err(io("cannot remove", path)),
+        Err(e) if e.kind() == ErrorKind::NotADirectory => {
+            fs::remove_file(path).map_err(io("cannot remove", path))
+        }
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         other => other.map_err(io("cannot remove", path)),
     }
