@@ -89,7 +89,7 @@ pub fn collect(
     let (mut stat, mut kept_at) = (DiffStat::default(), None);
     if tip != *base {
         stat = shadow.diff_stat(base, &tip)?;
-        kept_at = Some(keep(&shadow, workdir, branch, &tip)?);
+        kept_at = Some(keep(repo, &shadow, workdir, branch, &tip)?);
     }
     let (base, descends) = (base.clone(), choice.commits.is_some());
     Ok(Evidence { tip, base, commits, descends, stat, leftovers, kept_at, nested: found.nested })
@@ -141,13 +141,19 @@ fn made_before(
 }
 
 /// Brings the tip into the repository: under the branch, or if that is checked out or has other work, under
-/// the salvage reference.
-fn keep(shadow: &Shadow<'_>, workdir: &Workdir, branch: &Branch, tip: &Oid) -> Result<String> {
-    let reference = branch.reference();
+/// the salvage reference. Where one of them leads to the tip already, nothing is to be done.
+fn keep(repo: &Repo, shadow: &Shadow<'_>, workdir: &Workdir, branch: &Branch, tip: &Oid) -> Result<String> {
+    let (reference, salvage) = (branch.reference(), workdir.key.salvage_ref());
     if shadow.deliver(tip, &workdir.base, &reference, false).is_ok() {
         return Ok(reference);
     }
-    let reference = workdir.key.salvage_ref();
-    shadow.deliver(tip, &workdir.base, &reference, false)?;
-    Ok(reference)
+    for there in [reference, salvage.clone()] {
+        if let Some(commit) = repo.commit(&there)?
+            && repo.is_ancestor(tip, &commit).unwrap_or(false)
+        {
+            return Ok(there);
+        }
+    }
+    shadow.deliver(tip, &workdir.base, &salvage, false)?;
+    Ok(salvage)
 }

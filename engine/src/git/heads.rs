@@ -24,9 +24,8 @@ const DEPTH_MAX: usize = 32;
 /// Reads a regular file that an agent may have written: never through a symbolic link, never a pipe.
 pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits() as i32;
-    let file = match std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Ok(file) => file,
-        Err(_) => return Ok(None),
+    let Ok(file) = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path) else {
+        return Ok(None);
     };
     if !file.metadata().is_ok_and(|m| m.is_file() && m.len() <= limit) {
         return Ok(None);

@@ -159,7 +159,32 @@ fn a_branch_that_cannot_take_the_work_is_left_alone() {
     assert_eq!(world.oid("HEAD"), world.oid("main"));
     assert_eq!(world.collect(&workdir), evidence);
     assert_eq!(world.salvage(&workdir), Salvage::Nothing);
+    world.git(&workdir.path, &["branch", "side", "HEAD^"]);
+    world.git(&workdir.path, &["checkout", "-q", "side"]);
+    world.commit(&workdir.path, "side.txt", "x");
+    world.git(&workdir.path, &["checkout", "-q", "convoy/c/s-1"]);
+    assert!(matches!(world.salvage(&workdir), Salvage::Saved { .. }));
+    assert_eq!(world.collect(&workdir), evidence);
     workdir::remove(&world.repo(), &world.root, &workdir).unwrap();
+}
+
+#[test]
+fn the_persons_line_ends_and_ignored_files_hold_for_us_too() {
+    let mut world = World::new();
+    write(
+        &world.home,
+        ".gitconfig",
+        "[core]\n\tautocrlf = true\n\texcludesFile = ~/ignore\n[filter \"f\"]\n\tclean = false\n",
+    );
+    write(&world.home, "ignore", "*.swp\n");
+    let path = std::env::vars_os().find(|(name, _)| name == "PATH").unwrap();
+    let environment = crate::os::spawn::Environment::new([path, ("HOME".into(), world.home.clone().into())]);
+    world.git = Git::new(&environment).unwrap();
+    let workdir = world.workdir("s-1");
+    assert!(fs::read_to_string(workdir.path.join("a.txt")).unwrap().contains('\r'));
+    write(&workdir.path, "x.swp", "x");
+    assert_eq!(world.collect(&workdir).leftovers, Leftovers::None);
+    assert_eq!(world.git(&workdir.path, &["status", "--porcelain"]), "");
 }
 
 #[test]

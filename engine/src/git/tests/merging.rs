@@ -121,7 +121,7 @@ fn measure() {
     let mut times: std::collections::BTreeMap<&str, Vec<u128>> = Default::default();
     for n in 0..15 {
         let mut note = |what, start: crate::clock::Instant| {
-            times.entry(what).or_default().push(start.elapsed().as_micros())
+            times.entry(what).or_default().push(start.elapsed().as_micros());
         };
         let now = crate::clock::Instant::now;
         let start = now();
