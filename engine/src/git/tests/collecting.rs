@@ -53,8 +53,10 @@ fn leftovers_are_committed_once_whatever_their_names() {
         "convoy/c/s-1",
     ]);
     assert_eq!(log, "Agent O'Brian \"x\" \\ y|agent@convoy|Do the thing|s-1");
-    // The process died before the result was logged, and everything is done again.
-    assert_eq!(world.collect(&workdir), evidence);
+    // The process died before the result was logged, and everything is done again. Another message stands for
+    // another second: a second commit would have another name.
+    let again = collect(&world.repo(), &world.root, &workdir, &identity(), &Message::new("again")).unwrap();
+    assert_eq!(again, evidence);
     assert_eq!(world.run(&["rev-list", "--count", "main..convoy/c/s-1"]), "2");
     assert_eq!(world.salvage(&workdir), Salvage::Nothing);
     workdir::remove(&world.repo(), &world.root, &workdir).unwrap();
