@@ -85,10 +85,8 @@ fn commit(repo: &Repo, tree: &Oid, base: &Oid, tip: &Oid, who: &Identity, messag
     call.input(message.bytes()).oid()
 }
 
-/// The oldest commit on the base branch's own line that contains `tip`.
+/// The oldest merge commit between `tip` and the base branch, or `tip` if it came by a fast-forward.
 fn brought_by(repo: &Repo, tip: &Oid, base: &Oid) -> Result<Oid> {
-    // The first-parent line of the base, without what was there before the tip was brought in: each of those
-    // commits has the tip as an ancestor or is on the way to it.
     let mut call = repo.call("rev-list");
     call.args(["--ancestry-path", "--merges", "--reverse", &format!("{tip}..{base}"), "--"]);
     let text = call.text()?;
