@@ -42,7 +42,7 @@ fn a_fenced_session_never_starts() {
 #[test]
 fn what_a_killed_supervisor_leaves_is_found_and_killed() {
     let session = script(
-        "setsid sh -c 'echo ready > ready; sleep 1000' & (cd .. && exec env -u CONVOY_SESSION sleep 1000) & (exec env -u CONVOY_SESSION sleep 1000) & wait",
+        "setsid sh -c 'echo ready > ready; sleep 1000' & (exec env -u CONVOY_SESSION sleep 1000) & wait",
     );
     let ready = session.fifo("ready");
     let mut running = session.launch();
@@ -126,4 +126,42 @@ fn damage_is_an_error_but_a_torn_last_line_is_not() {
     assert_eq!(status.code(), Some(4));
     let log = std::fs::read_to_string(dir.supervisor_log()).unwrap();
     assert!(log.contains("spec.json is damaged at line 1"), "{log}");
+}
+
+#[test]
+fn forms_are_those_that_were_published() {
+    use crate::supervisor::protocol::{OwnReport, Reply, Request};
+    let exit = r#"{"epoch":7,"code":0,"signal":null,"kind":{"stopped":"wall_time"},"detail":null,"leaked":1,"result":{"ok":true,"error":null,"cost":450,"tokens":{"input":1,"output":2,"cache_read":3,"cache_write":4},"denied":0},"last_n":2,"dropped_bytes":0,"elapsed_ms":5,"started_at":"2026-11-21T04:31:24.669+00:00","ended_at":"2026-11-21T04:31:25.172+00:00"}"#;
+    same::<Exit>(exit);
+    for report in [
+        r#"{"kind":"started","pid":10142,"start_ticks":281456}"#,
+        r#"{"kind":"usage","message_id":"m","model":"x","tokens":{"input":1,"output":2,"cache_read":3,"cache_write":4}}"#,
+        r#"{"kind":"stopping","why":"storage"}"#,
+        r#"{"kind":"retrying","status":529,"delay_ms":100}"#,
+    ] {
+        same::<Observation>(&format!(
+            r#"{{"n":1,"at":"2026-11-21T04:31:24.670+00:00","epoch":7,"report":{report}}}"#
+        ));
+    }
+    same::<crate::supervisor::files::RunRecord>(
+        r#"{"version":1,"by":"fence","boot_id":"b","pid":3,"start_ticks":4,"at":"2026-11-21T04:31:24.670+00:00"}"#,
+    );
+    same::<Spec>(
+        r#"{"version":1,"session":"s-1","epoch":7,"worker":"w-1","issue":"gt-1","convoy":null,"argv":["x"],"workdir":"/w","env":{"PATH":"/bin"},"prompt":"stdin","translator":"claude","limits":{"wall_ms":1,"silence_ms":null,"spend_micros":2,"output_bytes":3},"stop":[{"signal":"INT","wait_ms":5000}],"prices":{}}"#,
+    );
+    same::<Request>(r#"{"subscribe":{"after":3}}"#);
+    same::<Request>(r#"{"stop":{"epoch":7}}"#);
+    same::<Request>(r#"{"report":{"done":{"no_change":true,"note":null}}}"#);
+    same::<Reply>(r#"{"ok":{"version":1}}"#);
+    same::<Reply>(r#"{"error":{"code":"stale","message":"x"}}"#);
+    // From another version: less, or more, than is known here.
+    let short: OwnReport = serde_json::from_str(r#"{"done":{"mood":"fine"}}"#).unwrap();
+    assert_eq!(short, OwnReport::Done { no_change: false, note: None });
+    let unknown: Report = serde_json::from_str(r#"{"kind":"from_the_future","x":1}"#).unwrap();
+    assert_eq!(unknown, Report::Unknown);
+}
+
+/// What is written as it was read is the same text.
+fn same<T: serde::Serialize + serde::de::DeserializeOwned>(text: &str) {
+    assert_eq!(serde_json::to_string(&serde_json::from_str::<T>(text).unwrap()).unwrap(), text);
 }
