@@ -208,3 +208,14 @@ fn plain_output_reports_nothing() {
     assert!(translation.read(COMMIT.as_bytes()).is_empty());
     assert!(translation.end().is_empty());
 }
+
+#[test]
+fn while_messages_come_in_parts_whole_ones_never_count() {
+    // Their beginnings are lost, so that only the sums of the result are left.
+    let cut: String = COMMIT
+        .lines()
+        .filter(|line| !line.contains("message_start"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(usage(&translate(&cut)), (1, tokens(1650, 175, 29_500, 870)));
+}
