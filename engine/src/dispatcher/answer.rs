@@ -3,9 +3,7 @@
 use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyView};
 use convoy_api::{Answer, Code, Failure, Query};
 use convoy_core::convoy::Convoy;
-use convoy_core::decide::{
-    resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker,
-};
+use convoy_core::decide::{resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker};
 use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::Seq;
 use convoy_core::issue::Issue;
@@ -66,7 +64,8 @@ impl Dispatcher {
             }
             Query::Events { after, limit, kind } => self.events(*after, *limit, kind.as_deref())?,
             Query::Sessions { all } => {
-                let sessions = state.sessions.values().filter(|s| *all || state.index.sessions.contains(&s.content.id));
+                let sessions =
+                    state.sessions.values().filter(|s| *all || state.index.sessions.contains(&s.content.id));
                 let mut sessions: Vec<_> = sessions.map(|session| view::session(state, session)).collect();
                 sessions.sort_by_key(|session| session.epoch);
                 Answer::Sessions { sessions }
@@ -99,11 +98,18 @@ impl Dispatcher {
         let convoy = filter.convoy.as_deref().or(tracked).map(|id| resolve_convoy(state, id)).transpose()?;
         let label = filter.label.as_deref().filter(|_| tracked.is_none());
         if let Some(status) = &filter.status {
-            known("status", status, &["open", "in_progress", "submitted", "needs_human", "closed", "unknown"])?;
+            known(
+                "status",
+                status,
+                &["open", "in_progress", "submitted", "needs_human", "closed", "unknown"],
+            )?;
         }
         let fits = |issue: &&Issue| {
             let status = issue.status.name();
-            filter.status.as_deref().map_or(filter.all || convoy.is_some() || !issue.is_closed(), |s| s == status)
+            filter
+                .status
+                .as_deref()
+                .map_or(filter.all || convoy.is_some() || !issue.is_closed(), |s| s == status)
                 && label.is_none_or(|label| issue.content.labels.contains(label))
                 && filter.rig.as_deref().is_none_or(|rig| issue.content.rig.as_str() == rig)
                 && filter.issue_type.is_none_or(|kind| issue.content.issue_type == kind)
@@ -112,14 +118,19 @@ impl Dispatcher {
         };
         let mut issues: Vec<&Issue> = match &convoy {
             // A convoy knows its issues; the workspace may have many more.
-            Some(id) => state.convoys[id].content.tracked.iter().filter_map(|id| state.issues.get(id)).collect(),
+            Some(id) => {
+                state.convoys[id].content.tracked.iter().filter_map(|id| state.issues.get(id)).collect()
+            }
             None => state.issues.values().collect(),
         };
         issues.retain(fits);
         issues.sort_by_key(|issue| (issue.content.priority, issue.number));
         let total = issues.len();
         issues.truncate(filter.limit.unwrap_or(usize::MAX));
-        Ok(Answer::Issues { issues: issues.into_iter().map(|issue| view::issue(state, issue)).collect(), total })
+        Ok(Answer::Issues {
+            issues: issues.into_iter().map(|issue| view::issue(state, issue)).collect(),
+            total,
+        })
     }
 
     fn convoys(&self, filter: &ConvoyFilter) -> Result<Vec<view::ConvoyView>, Failure> {

@@ -76,5 +76,10 @@ fn from_snapshot(log: &dyn EventLog) -> Option<State> {
 /// The state as a snapshot at the log's tail.
 pub(super) fn to_snapshot(state: &State, tail: Tail) -> Option<Snapshot> {
     let body = postcard::to_stdvec(state).ok()?;
-    (state.seq == tail.seq).then_some(Snapshot { seq: tail.seq, hash: tail.hash, format: SNAPSHOT_FORMAT, body })
+    (state.seq == tail.seq).then_some(Snapshot {
+        seq: tail.seq,
+        hash: tail.hash,
+        format: SNAPSHOT_FORMAT,
+        body,
+    })
 }

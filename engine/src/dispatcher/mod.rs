@@ -13,6 +13,8 @@ mod commit;
 mod fold;
 mod turn;
 
+pub(crate) use commit::crash_point;
+
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 
@@ -142,10 +144,7 @@ pub(crate) fn queue() -> (Handle, Receiver<Input>) {
 ///
 /// # Errors
 /// When the log cannot be read or does not make sense.
-pub(crate) fn start(
-    setup: Setup,
-    inputs: Receiver<Input>,
-) -> Result<std::thread::JoinHandle<()>, Failure> {
+pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread::JoinHandle<()>, Failure> {
     let Setup { mut log, policy, view, executor, idle_exit } = setup;
     let (state, unsaved) = fold(log.as_mut()).map_err(|error| error.failure())?;
     let dispatcher = Dispatcher {
@@ -244,7 +243,8 @@ impl Dispatcher {
         if self.leaving.is_some() || self.starved {
             self.plan.proposals.clear();
             self.plan.effects.retain(|effect| {
-                !matches!(effect, Effect::Prepare { .. } | Effect::Merge { .. }) || self.under_way.contains(effect)
+                !matches!(effect, Effect::Prepare { .. } | Effect::Merge { .. })
+                    || self.under_way.contains(effect)
             });
         }
     }
@@ -275,4 +275,3 @@ impl Dispatcher {
 
 /// Replies that wait for the commit.
 type Replies = Vec<(SyncSender<Result<Outcome, Failure>>, Result<Outcome, Failure>)>;
-

@@ -84,8 +84,11 @@ impl Dispatcher {
         };
         let view = |items: Vec<Item>| items.into_iter().map(ItemView::from).collect();
         let outcome = if order.dry_run {
-            decide(&self.state, &command, &mut ctx)
-                .map(|d| Outcome { items: view(d.items), seq: self.state.seq, would: d.events })
+            decide(&self.state, &command, &mut ctx).map(|d| Outcome {
+                items: view(d.items),
+                seq: self.state.seq,
+                would: d.events,
+            })
         } else {
             step(&mut self.state, &command, &mut ctx).map(|(batch, items)| {
                 turn.batches.extend(batch);

@@ -6,9 +6,9 @@ use convoy_core::command::Observed;
 use convoy_core::report::{Observation, Report};
 
 use super::job::Supervise;
-use super::prepare::explain;
 use super::{World, note, prompt};
 use crate::dispatcher::{Handle, crash_point};
+use crate::explain;
 use crate::os::spawn::Environment;
 use crate::supervisor::{
     Client, Limits, Message, Probe, SessionDir, Spec, VERSION, fence, launch, probe, reap_leftovers,

@@ -5,8 +5,9 @@ use convoy_core::issue::DiffStat;
 use convoy_core::session::Findings;
 
 use super::job::Inspect;
-use super::prepare::{explain, identity};
+use super::prepare::identity;
 use super::{World, note};
+use crate::explain;
 use crate::git::workdir::Workdir;
 use crate::git::{self, Branch, Error, Evidence, Key, Leftovers, Message, Oid, Repo};
 

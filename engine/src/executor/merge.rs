@@ -8,10 +8,11 @@ use convoy_core::convoy::MergeStrategy;
 use convoy_core::issue::GateResult;
 use convoy_core::worker::{MergeBlock, MergeOutcome};
 
-use super::job::Merge as Job;
-use super::prepare::{base_branch, explain};
 use super::World;
+use super::job::Merge as Job;
+use super::prepare::base_branch;
 use crate::dispatcher::crash_point;
+use crate::explain;
 use crate::gates;
 use crate::git::workdir::{self, Base, Request};
 use crate::git::{self, Advance, Branch, Identity, Key, Merge, Message, Obstacle, Oid, Repo};
@@ -95,7 +96,9 @@ fn block(why: Obstacle, checkout: Option<&std::path::Path>) -> MergeBlock {
             why: format!("another git holds a lock{place}"),
             files: vec![path.display().to_string()],
         },
-        Obstacle::Refused(text) => MergeBlock { why: format!("git refused{place}: {text}"), files: Vec::new() },
+        Obstacle::Refused(text) => {
+            MergeBlock { why: format!("git refused{place}: {text}"), files: Vec::new() }
+        }
     }
 }
 
@@ -123,7 +126,8 @@ fn run_gates(
     let mut results = Vec::new();
     let mut failed = None;
     for gate in gates {
-        let (result, output) = gates::run(world, &gate, &key, job.epoch, (&job.worker, &job.issue), &workdir.path)?;
+        let (result, output) =
+            gates::run(world, &gate, &key, job.epoch, (&job.worker, &job.issue), &workdir.path)?;
         let passed = result.passed;
         results.push(result);
         if !passed {

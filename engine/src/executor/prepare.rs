@@ -5,6 +5,7 @@ use convoy_core::session::Workdir;
 
 use super::World;
 use super::job::{Place, Prepare};
+use crate::explain;
 use crate::git::workdir::{self, Base, Request};
 use crate::git::{self, Advance, Branch, Error, Identity, Key, Merge, Message, Oid, Repo};
 
@@ -16,20 +17,10 @@ struct Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let permanent = matches!(error, Error::Unsupported { .. } | Error::NotARepository { .. } | Error::BadName { .. });
+        let permanent =
+            matches!(error, Error::Unsupported { .. } | Error::NotARepository { .. } | Error::BadName { .. });
         Self { error: explain(&error), permanent }
     }
-}
-
-/// An error with everything that it rests on.
-pub(super) fn explain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(next) = source {
-        text = format!("{text}: {next}");
-        source = next.source();
-    }
-    text
 }
 
 pub(super) fn run(world: &World, job: &Prepare) -> Observed {

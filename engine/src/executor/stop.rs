@@ -5,8 +5,8 @@ use convoy_core::command::Observed;
 use super::World;
 use super::job::Stop;
 use super::note;
-use super::prepare::explain;
 use crate::dispatcher::Handle;
+use crate::explain;
 use crate::supervisor::{Fenced, Probe, SessionDir, fence, probe};
 
 /// How often the order is given to a supervisor that does not take it.

@@ -8,7 +8,7 @@ use convoy_core::session::SessionState;
 use convoy_core::state::State;
 
 use super::note;
-use super::prepare::explain;
+use crate::explain;
 use crate::supervisor::{Fenced, Probe, SessionDir, fence, probe, reap_leftovers};
 use crate::workspace::Workspace;
 
