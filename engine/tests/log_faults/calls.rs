@@ -24,15 +24,23 @@ fn once(calls: &str, fault: &str, n: usize) -> bool {
     let filter = format!("trace={calls}");
     let output = trace.display().to_string();
     // Only the files of the log: the harness writes to its stdout by other calls.
-    let wrapper = ["strace", "-f", "-qq", "-o", &output, "-e", &filter, "-e", &inject];
+    let wrapper = ["strace", "-f", "-y", "-qq", "-o", &output, "-e", &filter, "-e", &inject];
     let (said, status) = Running::start(Verb::Script, &state, &wrapper).unwrap().finish();
     assert!(
         !said.iter().any(|line| line.starts_with("damaged")) && status.code() != Some(101),
         "{calls} {fault} {n}: {said:?}"
     );
     if fault.contains("EIO") && calls.contains("sync") {
-        let injected = std::fs::read_to_string(&trace).unwrap().contains("(INJECTED)");
-        assert_eq!(injected, status.code() == Some(3), "a failed sync ends the process: {n} {said:?}");
+        let trace = std::fs::read_to_string(&trace).unwrap();
+        // SQLite ignores it when it cannot sync the folder; where that matters we have done it before.
+        let by_sqlite = |line: &&str| line.contains("/state>") && !said.is_empty() && status.success();
+        let injected = trace.lines().filter(|line| line.contains("(INJECTED)"));
+        let injected = injected.filter(|line| !by_sqlite(line)).count() > 0;
+        assert_eq!(
+            injected,
+            status.code() == Some(3),
+            "a failed sync ends the process: {n} {said:?} {trace}"
+        );
     }
     let all = check_whole(&state);
     for (seq, hash) in acknowledged(&said) {

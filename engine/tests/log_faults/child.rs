@@ -31,15 +31,8 @@ pub(crate) enum Verb {
     HoldLock,
 }
 
-const VERBS: [Verb; 7] = [
-    Verb::Append,
-    Verb::Script,
-    Verb::Open,
-    Verb::Fill,
-    Verb::FillLimited,
-    Verb::ReadOnly,
-    Verb::HoldLock,
-];
+const VERBS: [Verb; 7] =
+    [Verb::Append, Verb::Script, Verb::Open, Verb::Fill, Verb::FillLimited, Verb::ReadOnly, Verb::HoldLock];
 
 /// A child at work.
 pub(crate) struct Running {

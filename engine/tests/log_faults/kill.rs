@@ -1,7 +1,7 @@
 //! A writer is killed at many moments; what it acknowledged is always there.
 
-use super::child::{Running, Verb, acknowledged};
 use super::check_whole;
+use super::child::{Running, Verb, acknowledged};
 use convoy_engine::clock::Instant;
 use std::time::Duration;
 
