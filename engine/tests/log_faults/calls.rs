@@ -94,3 +94,28 @@ fn each_write_fails() {
 fn each_write_is_interrupted() {
     each("pwrite64", "error=EINTR");
 }
+
+#[test]
+fn every_acknowledgement_comes_after_a_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    if !runs_under_strace(dir.path()) {
+        return skip("strace does not work here");
+    }
+    let (state, trace) = (dir.path().join("state"), dir.path().join("trace"));
+    std::fs::create_dir(&state).unwrap();
+    let output = trace.display().to_string();
+    let wrapper = ["strace", "-f", "-y", "-qq", "-o", &output, "-e", "trace=fsync,fdatasync,write"];
+    let (said, status) = Running::start(Verb::Script, &state, &wrapper).unwrap().finish();
+    assert!(status.success());
+    let (mut synced, mut acknowledgements) = (false, 0);
+    for line in std::fs::read_to_string(&trace).unwrap().lines() {
+        if line.contains("sync(") && line.contains("/log.db-wal>") {
+            synced = true;
+        } else if line.contains("\"@ ack") {
+            assert!(synced, "{line}");
+            synced = false;
+            acknowledgements += 1;
+        }
+    }
+    assert_eq!(acknowledgements, acknowledged(&said).len());
+}

@@ -11,7 +11,7 @@ use convoy_testkit::conformance::read_all;
 
 use super::{check_whole, copy, fill};
 
-const PAGE: u64 = 4096;
+const PAGE: u64 = 2048;
 
 /// All that the log in `dir` gives away before it complains, and whether it did.
 fn salvage(dir: &Path) -> (Vec<Stored>, bool) {

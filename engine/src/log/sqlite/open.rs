@@ -15,8 +15,8 @@ use super::{APPLICATION_ID, FORMAT, LIBRARY_MIN, WRITER, fail, witness};
 
 /// Page cache of the connection. Appends touch the last pages only, and a scan gains nothing from more.
 const CACHE_KIB: i64 = 1024;
-/// What disks and the page cache write at once.
-const PAGE_BYTES: i64 = 4096;
+/// Half of what SQLite takes by itself: an append writes at least one page, and most records are small.
+const PAGE_BYTES: i64 = 2048;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
