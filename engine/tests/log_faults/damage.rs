@@ -116,7 +116,7 @@ fn garbage_in_the_write_ahead_file_is_seen() {
 /// A log that is all in its main file.
 fn folded(dir: &Path) -> Vec<Stored> {
     let mut log = SqliteLog::open(dir).unwrap();
-    fill(&mut log, 40);
+    fill(&mut log, 14);
     let written = read_all(&log);
     drop(log);
     fs::remove_file(dir.join("log.ack")).unwrap();
