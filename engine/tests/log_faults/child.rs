@@ -185,6 +185,7 @@ fn open_again(dir: &Path) -> SqliteLog {
     }
 }
 
+#[expect(clippy::zombie_processes, reason = "it must outlive this process")]
 fn hold_lock(dir: &Path) {
     let Acquired::Held(_lock) = WorkspaceLock::acquire(dir, Duration::ZERO).unwrap() else {
         panic!("the lock is not free")
