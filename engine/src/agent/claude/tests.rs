@@ -1,3 +1,11 @@
+//! The translator against recorded streams.
+//!
+//! The fixtures are what Claude Code 2.1.197 printed with `-p --output-format stream-json --verbose
+//! --include-partial-messages --model claude-sonnet-4-5` against a scripted model on this machine; only paths were
+//! replaced, and the long lists of the first line shortened. `max_budget` adds `--max-budget-usd 0.008`, `denied`
+//! asks for permission where nobody answers, `sub_agent` starts one that starts others, `overloaded` gets a 529,
+//! and `sigint` and `sigterm` were sent that signal while a shell command ran.
+
 use super::*;
 use crate::agent::{LINE_BYTES_MAX, Output, Translation};
 
