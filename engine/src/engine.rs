@@ -18,7 +18,7 @@ use crate::git::Git;
 use crate::git::workdir::Root;
 use crate::lock::{Acquired, WorkspaceLock};
 use crate::log::sqlite::SqliteLog;
-use crate::log::{EventLog, OpenError};
+use crate::log::OpenError;
 use crate::os::spawn::Environment;
 use crate::workspace::Workspace;
 

@@ -17,9 +17,9 @@ use crate::agent::Output;
 use crate::config::Gate;
 use crate::executor::World;
 use crate::os::spawn::Environment;
-use crate::supervisor::{
-    self, Limits, Probe, PromptVia, SessionDir, Spec, VERSION, default_ladder, launch, probe, reap_leftovers,
-};
+use crate::supervisor::files::SessionDir;
+use crate::supervisor::launch::{self, Probe, launch, probe, reap_leftovers};
+use crate::supervisor::spec::{Limits, PromptVia, Spec, VERSION, default_ladder};
 
 /// How much of the end of a failed gate's output becomes part of the next prompt.
 const TAIL_BYTES: u64 = 8 * 1024;
@@ -37,7 +37,7 @@ pub(crate) enum Error {
         /// Which gate.
         name: String,
         /// Why.
-        source: supervisor::Error,
+        source: launch::Error,
     },
     /// Its name does not fit into a file name.
     #[error("gate {name:?} has a name that cannot be part of a file name")]
@@ -131,7 +131,7 @@ fn spec(
 }
 
 /// The gate's end; none if its supervisor vanished without one.
-fn supervise(world: &World, dir: &SessionDir, spec: &Spec) -> Result<Option<Exit>, supervisor::Error> {
+fn supervise(world: &World, dir: &SessionDir, spec: &Spec) -> Result<Option<Exit>, launch::Error> {
     dir.create(spec, "")?;
     let mut launched = launch(&world.program, dir, &Environment::default())?;
     if let Ok(messages) = launched.client.subscribe(0) {

@@ -12,7 +12,7 @@ pub(super) const SNAPSHOT_FORMAT: u32 = 1;
 
 /// Why the state could not be made.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The log cannot be read.
     #[error("the log cannot be read")]
     Read(#[from] ReadError),
@@ -38,7 +38,7 @@ impl Error {
 ///
 /// # Errors
 /// When the log is damaged; there is never a state that leaves something out.
-pub fn fold(log: &mut dyn EventLog) -> Result<(State, u64), Error> {
+pub(crate) fn fold(log: &mut dyn EventLog) -> Result<(State, u64), Error> {
     let mut state = from_snapshot(log).unwrap_or_default();
     let mut unsaved = 0;
     loop {

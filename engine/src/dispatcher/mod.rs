@@ -33,7 +33,7 @@ use crate::executor::Executor;
 use crate::log::EventLog;
 use crate::tasks::{self, Kind};
 
-pub use fold::{Error as FoldError, fold};
+pub(crate) use fold::fold;
 
 /// How many inputs may wait; whoever sends more waits for the dispatcher.
 const QUEUE_MAX: usize = 1024;
@@ -182,6 +182,8 @@ impl Dispatcher {
 
     /// What is waiting, or nothing when a timer is due; none when it is time to end.
     fn wait(&mut self) -> Option<Vec<Input>> {
+        // Whoever comes while this runs waits a moment; whoever comes later finds a small log to write to.
+        let _ = self.log.maintain();
         let first = match self.next_wake() {
             None => self.inputs.recv().ok()?,
             Some((limit, idle)) => match self.inputs.recv_timeout(limit) {

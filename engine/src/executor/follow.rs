@@ -10,9 +10,10 @@ use super::{World, note, prompt};
 use crate::dispatcher::{Handle, crash_point};
 use crate::explain;
 use crate::os::spawn::Environment;
-use crate::supervisor::{
-    Client, Limits, Message, Probe, SessionDir, Spec, VERSION, fence, launch, probe, reap_leftovers,
-};
+use crate::supervisor::client::{Client, Message};
+use crate::supervisor::files::{RunBy, SessionDir};
+use crate::supervisor::launch::{Probe, fence, launch, probe, reap_leftovers};
+use crate::supervisor::spec::{Limits, Spec, VERSION};
 
 /// How often a supervisor is launched that does not even write its run record.
 const LAUNCHES_MAX: u32 = 3;
@@ -50,8 +51,8 @@ impl Follower<'_> {
                     let path = std::path::Path::new(&self.job.workdir.path);
                     let killed = reap_leftovers(&session, path).map_err(|error| text(&error))?;
                     let why = match record.by {
-                        crate::supervisor::RunBy::Fence => "it was fenced before it started".to_owned(),
-                        crate::supervisor::RunBy::Supervisor => {
+                        RunBy::Fence => "it was fenced before it started".to_owned(),
+                        RunBy::Supervisor => {
                             format!("its supervisor vanished; {killed} of its processes were killed")
                         }
                     };

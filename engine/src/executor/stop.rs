@@ -7,7 +7,8 @@ use super::job::Stop;
 use super::note;
 use crate::dispatcher::Handle;
 use crate::explain;
-use crate::supervisor::{Fenced, Probe, SessionDir, fence, probe};
+use crate::supervisor::files::SessionDir;
+use crate::supervisor::launch::{Fenced, Probe, fence, probe};
 
 /// How often the order is given to a supervisor that does not take it.
 const TRIES_MAX: u32 = 5;

@@ -9,7 +9,8 @@ use convoy_core::state::State;
 
 use super::note;
 use crate::explain;
-use crate::supervisor::{Fenced, Probe, SessionDir, fence, probe, reap_leftovers};
+use crate::supervisor::files::SessionDir;
+use crate::supervisor::launch::{Fenced, Probe, fence, probe, reap_leftovers};
 use crate::workspace::Workspace;
 
 /// Ends whatever runs for unknown sessions, and what is left of gates of an earlier engine.
