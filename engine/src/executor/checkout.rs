@@ -14,7 +14,7 @@ pub(super) fn run(world: &World, job: &WatchCheckout) -> Observed {
     let mut dirs = BTreeSet::new();
     if let Ok(repo) = Repo::open(&world.git, &job.repository) {
         dirs.insert(repo.git_dir.clone());
-        let tree = repo.work_tree.clone().unwrap_or_else(|| job.repository.clone());
+        let tree = repo.work_tree.unwrap_or_else(|| job.repository.clone());
         dirs.insert(tree.clone());
         dirs.extend(job.files.iter().map(|file| parent(&tree, Path::new(file))));
     }
