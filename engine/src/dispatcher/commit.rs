@@ -6,6 +6,7 @@ use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::Seq;
 
 use super::{Dispatcher, Replies, fold};
+use crate::crash;
 use crate::log::{AppendError, Record};
 
 /// After how many events a running engine saves a snapshot.
@@ -50,10 +51,10 @@ impl Dispatcher {
             })
             .collect();
         let count: u64 = records.iter().map(|record| u64::from(record.count)).sum();
-        crash_point("append:before");
+        crash::point("append:before");
         let expected = self.log.tail().seq;
         let answer = self.log.append(expected, &records);
-        crash_point("append:after");
+        crash::point("append:after");
         match answer {
             Ok(_) => {
                 self.unsaved += count;
@@ -117,13 +118,3 @@ fn fatal(error: &dyn std::error::Error) -> ! {
     eprintln!("convoy: the engine ends itself: {error}{detail}");
     std::process::exit(70)
 }
-
-/// Where tests let the process die. Nothing in a build without the feature.
-#[cfg(feature = "crash-points")]
-pub(crate) fn crash_point(name: &str) {
-    crate::crash::reach(name);
-}
-
-/// Where tests let the process die. Nothing in a build without the feature.
-#[cfg(not(feature = "crash-points"))]
-pub(crate) fn crash_point(_name: &str) {}

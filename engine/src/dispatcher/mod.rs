@@ -13,8 +13,6 @@ mod commit;
 mod fold;
 mod turn;
 
-pub(crate) use commit::crash_point;
-
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 

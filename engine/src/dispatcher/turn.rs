@@ -11,7 +11,7 @@ use convoy_core::event::{Batch, Event};
 use convoy_core::id::Seq;
 
 use super::{Dispatcher, Input, Leaving, Replies, WATCH_MAX};
-use crate::{clock, entropy};
+use crate::{clock, crash, entropy};
 
 /// How long to wait before what a full disk refused is tried again.
 pub(super) const STALLED_PAUSE: Duration = Duration::from_secs(1);
@@ -53,6 +53,7 @@ impl Dispatcher {
         self.propose(&mut turn);
         let Turn { batches, replies, observed, subscribers, questions } = turn;
         if self.commit(batches, replies, observed) {
+            crash::point("effects:before");
             self.start_effects();
         }
         for reply in subscribers {

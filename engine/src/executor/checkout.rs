@@ -8,7 +8,7 @@ use convoy_core::command::Observed;
 use super::job::WatchCheckout;
 use super::{World, note};
 use crate::git::Repo;
-use crate::os::watch;
+use crate::os::watch::Watcher;
 
 pub(super) fn run(world: &World, job: &WatchCheckout) -> Observed {
     let mut dirs = BTreeSet::new();
@@ -19,7 +19,7 @@ pub(super) fn run(world: &World, job: &WatchCheckout) -> Observed {
         dirs.extend(job.files.iter().map(|file| parent(&tree, Path::new(file))));
     }
     let dirs: Vec<PathBuf> = dirs.into_iter().filter(|dir| dir.is_dir()).collect();
-    if let Err(error) = watch::changed(&dirs) {
+    if let Err(error) = Watcher::new(&dirs).and_then(|watcher| watcher.wait()) {
         // Without a watch the merge is tried once more, and then waits for the next engine.
         note(&format!("cannot watch {}: {error}", job.repository.display()));
     }

@@ -7,7 +7,8 @@ use convoy_core::report::{Observation, Report};
 
 use super::job::Supervise;
 use super::{World, note, prompt};
-use crate::dispatcher::{Handle, crash_point};
+use crate::crash;
+use crate::dispatcher::Handle;
 use crate::explain;
 use crate::os::spawn::Environment;
 use crate::supervisor::client::{Client, Message};
@@ -64,10 +65,10 @@ impl Follower<'_> {
                 Probe::NeverStarted => {
                     launches += 1;
                     write_spec(world, self.job, dir)?;
-                    crash_point("launch:before");
+                    crash::point("launch:before");
                     let mut launched =
                         launch(&world.program, dir, &Environment::default()).map_err(|error| text(&error))?;
-                    crash_point("launch:after");
+                    crash::point("launch:after");
                     self.listen(launched.client);
                     // It has ended or lost the race for the record to another; its files say which.
                     let _ = launched.child.wait();

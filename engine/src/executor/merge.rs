@@ -11,7 +11,7 @@ use convoy_core::worker::{MergeBlock, MergeOutcome};
 use super::World;
 use super::job::Merge as Job;
 use super::prepare::base_branch;
-use crate::dispatcher::crash_point;
+use crate::crash;
 use crate::explain;
 use crate::gates;
 use crate::git::workdir::{self, Base, Request};
@@ -69,9 +69,9 @@ fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<MergeOutco
         Ok(gates) => gates,
         Err(failed) => return Ok(failed),
     };
-    crash_point("merge:before");
+    crash::point("merge:before");
     let advanced = git::advance(repo, &branch, base.as_ref(), &commit)?;
-    crash_point("merge:after");
+    crash::point("merge:after");
     Ok(match advanced {
         Advance::Advanced | Advance::AlreadyMerged => {
             MergeOutcome::Landed { merge_commit: Some(commit.to_string()), gates }
