@@ -1,6 +1,12 @@
 //! What the tests of Convoy need and the product does not contain.
 //!
-//! Other people's programs are real where they can be installed (`real_agents`, against `model_server`) and
-//! small real programs otherwise (`bin/fake-agent.rs`). `env` is the room that a test lives in.
+//! Other people's programs are real where they can be installed (`real_agents`, against `model_server`) and a
+//! small real program otherwise (`fake_agent`). `env` is the room that a test lives in.
 
+pub mod env;
+pub mod fake_agent;
 pub mod model_server;
+pub mod normalise;
+pub mod processes;
+pub mod real_agents;
+pub mod wait;
