@@ -13,7 +13,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fake_agent;
 use crate::normalise::Normaliser;
@@ -182,7 +182,9 @@ impl TestEnv {
         let (stdout, stderr) = (output(), output());
         let open = |path: &Path| File::options().append(true).open(path).expect("the temporary file");
         command.stdout(open(&stdout)).stderr(open(&stderr));
-        let words: Vec<_> = command.get_args().map(|a| a.to_string_lossy().into_owned()).collect();
+        let name = Path::new(command.get_program()).file_name().unwrap_or_default();
+        let words = std::iter::once(name).chain(command.get_args());
+        let words = words.map(|word| word.to_string_lossy().into_owned()).collect();
         let child = command.spawn().unwrap_or_else(|e| panic!("{}: {e}", command.get_program().display()));
         Background { child, words, stdout, stderr, normaliser: self.normaliser.clone() }
     }
@@ -262,6 +264,16 @@ impl Drop for TestEnv {
     }
 }
 
+/// A table of `.convoy/config.toml` for an agent that takes its prompt by stdin and may see these variables.
+/// `output` is the translator: `plain`, `claude`, `codex`.
+pub fn agent_toml(name: &str, command: &[String], output: &str, variables: &[&str]) -> String {
+    // Texts of JSON are texts of TOML.
+    let (command, variables, output) = (json!(command), json!(variables), json!(output));
+    format!(
+        "[agents.{name}]\ncommand = {command}\nprompt = \"stdin\"\noutput = {output}\nenv = {variables}\n"
+    )
+}
+
 fn ended_within(child: &Child, timeout: Duration) -> bool {
     let Some(pid) = Pid::from_raw(child.id().cast_signed()) else { return true };
     // The child is not collected yet, so the number is still its own.
@@ -312,7 +324,7 @@ impl Run {
 
     /// Command, output and status as a normalised transcript, for snapshots.
     pub fn shown(&self) -> String {
-        let mut text = format!("$ convoy {}\n{}", self.words.join(" "), self.stdout);
+        let mut text = format!("$ {}\n{}", self.words.join(" "), self.stdout);
         if !self.stderr.is_empty() {
             text.push_str("--- stderr\n");
             text.push_str(&self.stderr);

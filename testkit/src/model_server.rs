@@ -14,7 +14,7 @@ mod script;
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tiny_http::{Header, Method, Request, Response, Server};
+use tiny_http::{Method, Request, Server, StatusCode};
 
 pub use script::{BadScript, Branch, Call, Error, Script, Step, Usage, Write};
 use turn::{Reply, Turn};
@@ -210,16 +210,21 @@ impl Shared {
     }
 
     fn serve(&self, mut request: Request) {
-        let Some(Answer(status, kind, text)) = self.answer(&mut request) else {
-            return; // The server stops: the connection closes without an answer.
-        };
-        let mut response = Response::from_string(text).with_status_code(status);
-        for (name, value) in [("content-type", kind), ("retry-after", "0"), ("cache-control", "no-cache")] {
-            if name != "retry-after" || status >= 400 {
-                response = response.with_header(Header::from_bytes(name, value).expect("a valid header"));
-            }
-        }
-        drop(request.respond(response)); // The client may be gone; that is its business.
+        let stopping = || Answer::error(503, "api_error", "the scripted server stops");
+        let Answer(status, kind, text) = self.answer(&mut request).unwrap_or_else(stopping);
+        let body = if *request.method() == Method::Head { "" } else { &text };
+        // Written by hand because the crate cannot say `close`, and a connection that outlives the server
+        // would let an agent wait for ever.
+        let head = format!(
+            "HTTP/1.1 {status} {}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\ncache-control: no-cache\r\n\
+             retry-after: 0\r\nrequest-id: {}\r\nconnection: close\r\n\r\n",
+            StatusCode(status).default_reason_phrase(),
+            text.len(),
+            fresh_id("req_"),
+        );
+        let mut writer = request.into_writer();
+        // The client may be gone; that is its business.
+        drop(writer.write_all(format!("{head}{body}").as_bytes()).and_then(|()| writer.flush()));
     }
 
     fn answer(&self, request: &mut Request) -> Option<Answer> {
