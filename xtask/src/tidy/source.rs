@@ -22,7 +22,7 @@ pub(super) struct Tree {
 impl Tree {
     /// What git tracks, or would.
     pub(super) fn read(root: &Path) -> Result<Self, String> {
-        let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+        let list = ["ls-files", "-z", "--deduplicate", "--cached", "--others", "--exclude-standard"];
         let output = chore::program("git", list).output().map_err(|why| format!("git: {why}"))?;
         if !output.status.success() {
             return Err(format!("git ls-files: {}", String::from_utf8_lossy(&output.stderr)));
