@@ -3,7 +3,23 @@
 //! Everything here is synchronous and deterministic. The clock, fresh randomness and the outside world come
 //! in as arguments; nothing is read, written or started. See `ARCHITECTURE.md` for how the loop uses it.
 
+pub mod address;
+pub mod command;
+pub mod convoy;
+pub mod decide;
+pub mod effect;
+pub mod event;
 pub mod id;
+pub mod issue;
 pub mod money;
+pub mod notice;
+pub mod plan;
+pub mod policy;
+pub mod refusal;
 pub mod report;
+pub mod session;
+pub mod state;
 pub mod time;
+pub mod view;
+pub mod why;
+pub mod worker;

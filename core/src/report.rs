@@ -144,6 +144,8 @@ pub enum StopWhy {
     Silence,
     /// It spent more than it may.
     Spend,
+    /// What it reports can no longer be kept: the disk is full or fails.
+    Storage,
 }
 
 /// How an agent's process ended.
@@ -177,6 +179,12 @@ pub struct Exit {
     pub result: Option<AgentResult>,
     /// The number of the last observation.
     pub last_n: u64,
+    /// Bytes of its output that were dropped, because there was more than may be kept.
+    #[serde(default)]
+    pub dropped_bytes: u64,
+    /// How long it ran by a clock that nobody sets, in milliseconds.
+    #[serde(default)]
+    pub elapsed_ms: u64,
     /// When the agent was started, if it was.
     pub started_at: Option<Time>,
     /// When its whole tree was dead.

@@ -27,6 +27,10 @@ impl Instant {
     pub fn plus(self, span: Span) -> Self {
         Self { nanos: self.nanos + i128::from(span.as_millis()) * 1_000_000 }
     }
+    /// Milliseconds since the machine booted, for files that another process of the same boot reads.
+    pub fn boot_millis(self) -> u64 {
+        u64::try_from(self.nanos / 1_000_000).unwrap_or(0)
+    }
     /// How much time is left until this moment; zero if it is past.
     pub fn left(self) -> std::time::Duration {
         let nanos = (self.nanos - Self::now().nanos).max(0);

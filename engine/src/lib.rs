@@ -5,8 +5,12 @@
 
 pub mod agent;
 pub mod clock;
+pub mod config;
+pub mod entropy;
 pub mod git;
+pub mod lock;
 pub mod log;
 pub mod os;
 pub mod supervisor;
 pub mod tasks;
+pub mod workspace;

@@ -1,1 +1,13 @@
-//! Agents: presets, and translators of what they print.
+//! Agents: which program works on an issue, how it is called, and how its output is understood.
+//!
+//! - **preset**: how to call one program, from TOML; built in or from the configuration.
+//! - **translator**: turns the program's own output into reports that are the same for every agent.
+//!
+//! How a process is hosted is the supervisor's business, not an agent's.
+
+mod claude;
+mod preset;
+mod translate;
+
+pub use preset::{Check, Error, Preset, Presets, Reports, Says};
+pub use translate::{LINE_BYTES_MAX, Output, Translation, Translator, translator};

@@ -1,3 +1,6 @@
 //! What differs between operating systems, and nothing else: processes, their identity, their end.
 
+pub mod process;
+pub mod program;
+pub mod socket;
 pub mod spawn;

@@ -51,3 +51,27 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command.env_clear().stdin(Stdio::null());
     command
 }
+
+/// Lets the system kill the command's process when the thread that starts it ends.
+///
+/// It covers the process itself, not what it starts; the rest is for whoever recovers.
+#[expect(unsafe_code, reason = "a death signal can only be asked for by the new process itself, before exec")]
+pub fn die_with_parent(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let parent = rustix::process::getpid();
+    let ask = move || -> std::io::Result<()> {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        // The parent may have ended before the request; then nobody would ever send the signal.
+        if rustix::process::getppid() == Some(parent) {
+            Ok(())
+        } else {
+            Err(std::io::Error::from_raw_os_error(rustix::io::Errno::SRCH.raw_os_error()))
+        }
+    };
+    // SAFETY: between fork and exec only async-signal-safe work is allowed. The closure makes two system calls,
+    // prctl and getppid, through rustix, which issues them directly; an error holds a plain number. It
+    // allocates nothing and takes no lock.
+    unsafe {
+        command.pre_exec(ask);
+    }
+}

@@ -1,0 +1,102 @@
+//! The blocking client of a running engine's socket.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+
+use convoy_core::id::Seq;
+
+use crate::wire::{Call, CallBody, PROTOCOL, Reply};
+use crate::{Answer, Code, Control, Failure, Order, Outcome, Query, Service, Watch};
+
+/// A running engine, reached over its socket. Each call has a connection of its own: they cost microseconds,
+/// and a call that hangs holds nobody else up.
+#[derive(Debug)]
+pub struct Client<C> {
+    connect: C,
+}
+
+impl<C: Fn() -> std::io::Result<UnixStream>> Client<C> {
+    /// A client that connects by `connect`.
+    pub fn new(connect: C) -> Self {
+        Self { connect }
+    }
+
+    fn call(&self, body: CallBody) -> Result<BufReader<UnixStream>, Failure> {
+        let gone = |error: &std::io::Error| {
+            Failure::new(Code::Unavailable, format!("the engine cannot be reached: {error}"))
+                .hint("see 'convoy daemon status'")
+        };
+        let mut stream = (self.connect)().map_err(|error| gone(&error))?;
+        let mut line = serde_json::to_vec(&Call { protocol: PROTOCOL, body })
+            .map_err(|error| Failure::new(Code::Invalid, error.to_string()))?;
+        line.push(b'\n');
+        stream.write_all(&line).map_err(|error| gone(&error))?;
+        Ok(BufReader::new(stream))
+    }
+
+    fn reply(&self, body: CallBody) -> Result<Reply, Failure> {
+        let orders = matches!(body, CallBody::Order(_));
+        let mut reader = self.call(body)?;
+        // The call is sent: from here on an order may have been done although its reply was lost.
+        let lost = |detail: String| {
+            if orders {
+                Failure::new(Code::Unknown, format!("the engine went away before it answered: {detail}"))
+                    .hint("repeat the command with the same --key to learn whether it was done")
+            } else {
+                Failure::new(Code::Unavailable, format!("the engine went away: {detail}"))
+            }
+        };
+        match read(&mut reader) {
+            Ok(Some(Reply::Error(failure))) => Err(failure),
+            Ok(Some(reply)) => Ok(reply),
+            Ok(None) => Err(lost("no reply".into())),
+            Err(error) => Err(lost(error.to_string())),
+        }
+    }
+}
+
+fn read(reader: &mut BufReader<UnixStream>) -> std::io::Result<Option<Reply>> {
+    let mut line = Vec::new();
+    if reader.read_until(b'\n', &mut line)? == 0 {
+        return Ok(None);
+    }
+    serde_json::from_slice(&line).map(Some).map_err(std::io::Error::other)
+}
+
+fn unexpected() -> Failure {
+    Failure::new(Code::Unavailable, "the engine gave an answer to another question")
+        .hint("it may be of another version: 'convoy down', then 'convoy up'")
+}
+
+impl<C: Fn() -> std::io::Result<UnixStream>> Service for Client<C> {
+    fn order(&self, order: Order) -> Result<Outcome, Failure> {
+        match self.reply(CallBody::Order(order))? {
+            Reply::Outcome(outcome) => Ok(outcome),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn ask(&self, query: Query) -> Result<Answer, Failure> {
+        match self.reply(CallBody::Ask(query))? {
+            Reply::Answer(answer) => Ok(answer),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn watch(&self, after: Seq) -> Result<Watch, Failure> {
+        let mut reader = self.call(CallBody::Watch { after })?;
+        Ok(Box::new(std::iter::from_fn(move || match read(&mut reader) {
+            Ok(Some(Reply::Event(event))) => Some(Ok(*event)),
+            Ok(Some(Reply::Error(failure))) => Some(Err(failure)),
+            Ok(Some(_)) => Some(Err(unexpected())),
+            Ok(None) | Err(_) => None,
+        })))
+    }
+
+    fn control(&self, control: Control) -> Result<(), Failure> {
+        match self.reply(CallBody::Control(control))? {
+            Reply::Done => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Questions and answers.
+
+use serde::{Deserialize, Serialize};
+
+use convoy_core::event::Envelope;
+use convoy_core::id::{ConvoyId, Seq};
+use convoy_core::issue::IssueType;
+use convoy_core::time::Time;
+use convoy_core::view::{ConvoyView, IssueView, NoticeView, SessionView, StrandedView, WorkerView};
+
+/// A question about the state. References are ids or unique prefixes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Query {
+    /// Issues that fit.
+    Issues(IssueFilter),
+    /// These issues.
+    Issue {
+        /// References.
+        ids: Vec<String>,
+    },
+    /// Convoys that fit.
+    Convoys(ConvoyFilter),
+    /// One convoy.
+    Convoy {
+        /// Reference.
+        id: String,
+    },
+    /// Workers; without `all` only those to whom something may still happen, or that failed.
+    Workers {
+        /// All that ever were.
+        all: bool,
+    },
+    /// One worker, by its id, its issue or its session.
+    Worker {
+        /// Reference.
+        id: String,
+    },
+    /// Why an issue, convoy or worker is not running or not landed.
+    Why {
+        /// Reference.
+        id: String,
+    },
+    /// Open convoys in which nothing moves.
+    Stranded,
+    /// A mailbox, oldest first.
+    Mail {
+        /// Whose.
+        address: String,
+    },
+    /// One notice.
+    Notice {
+        /// Reference.
+        id: String,
+    },
+    /// Events after a place in the order.
+    Events {
+        /// The last one that is known.
+        after: Seq,
+        /// At most so many.
+        limit: usize,
+        /// Only those whose dotted type begins so.
+        kind: Option<String>,
+    },
+    /// The sessions that are not over, or all.
+    Sessions {
+        /// All that ever were.
+        all: bool,
+    },
+    /// The engine itself.
+    Engine,
+}
+
+/// Which issues.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IssueFilter {
+    /// With this status.
+    pub status: Option<String>,
+    /// With this label; `convoy:<id>` means tracked by that convoy.
+    pub label: Option<String>,
+    /// Of this rig.
+    pub rig: Option<String>,
+    /// Tracked by this convoy.
+    pub convoy: Option<String>,
+    /// Of this type.
+    pub issue_type: Option<IssueType>,
+    /// Only what could be worked on now.
+    pub ready: bool,
+    /// Also closed ones.
+    pub all: bool,
+    /// At most so many; all if none.
+    pub limit: Option<usize>,
+}
+
+/// Which convoys.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConvoyFilter {
+    /// `open`, `landed`, `abandoned`, or `closed` for both of these.
+    pub status: Option<String>,
+    /// Also closed ones.
+    pub all: bool,
+}
+
+/// An answer, with the place in the order that it was true at.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each answers the question of the same name")]
+pub enum Answer {
+    Issues { issues: Vec<IssueView>, total: usize },
+    Convoys { convoys: Vec<ConvoyView> },
+    Convoy { convoy: Box<ConvoyView>, seq: Seq },
+    Workers { workers: Vec<WorkerView> },
+    Worker { worker: Box<WorkerView> },
+    Why(WhyView),
+    Stranded { stranded: Vec<StrandedView> },
+    Mail { notices: Vec<NoticeView> },
+    Notice { notice: Box<NoticeView> },
+    Events { events: Vec<Envelope>, seq: Seq },
+    Sessions { sessions: Vec<SessionView> },
+    Engine(EngineView),
+}
+
+/// Why something is as it is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WhyView {
+    /// Its id.
+    pub id: String,
+    /// `issue`, `convoy` or `worker`.
+    pub kind: String,
+    /// Its state.
+    pub status: String,
+    /// Every reason.
+    pub reasons: Vec<ReasonView>,
+}
+
+/// One reason.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ReasonView {
+    /// For scripts.
+    pub code: String,
+    /// For people.
+    pub text: String,
+    /// What would change it.
+    pub command: Option<String>,
+}
+
+/// The engine itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EngineView {
+    /// Whether it is a background engine; a command's own engine says false.
+    pub running: bool,
+    /// Its process id.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// Its socket.
+    pub socket: Option<String>,
+    /// Its HTTP address.
+    pub http: Option<String>,
+    /// Where the token for HTTP is.
+    pub token_file: Option<String>,
+    /// Since when.
+    pub started_at: Time,
+    /// On which host.
+    pub host: String,
+    /// The last event of the log.
+    pub seq: Seq,
+    /// Agents at work.
+    pub live_sessions: usize,
+    /// Whether anything is under way or due.
+    pub idle: bool,
+    /// Convoys that are open and started, and not landed.
+    pub open_convoys: Vec<ConvoyId>,
+    /// Unread notices.
+    pub unread: usize,
+}

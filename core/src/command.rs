@@ -1,0 +1,109 @@
+//! Commands: what people and agents ask for (`Request`), and what the executor saw (`Observed`).
+//!
+//! References in requests are text as a person typed it, any unique prefix of an id; `decide` resolves them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::IssueChange;
+use crate::id::{Epoch, IssueId, SessionId, WorkerId};
+use crate::issue::{CloseReason, DependencyType, IssueType};
+use crate::report::{Exit, Observation};
+use crate::session::{Findings, Workdir};
+use crate::worker::MergeOutcome;
+
+/// What is asked of the engine from outside.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the fields are the flags of the commands, documented there")]
+pub enum Request {
+    /// Make an issue.
+    IssueCreate {
+        id: Option<String>,
+        rig: Option<String>,
+        title: String,
+        body: String,
+        issue_type: IssueType,
+        priority: u8,
+        labels: Vec<String>,
+        parent: Option<String>,
+        needs: Vec<String>,
+        acceptance: Vec<String>,
+    },
+    /// Change issues.
+    IssueUpdate { ids: Vec<String>, change: IssueChange },
+    /// Close issues.
+    IssueClose { ids: Vec<String>, reason: CloseReason, duplicate_of: Option<String>, note: Option<String> },
+    /// Open closed issues again.
+    IssueReopen { ids: Vec<String> },
+    /// Make one issue depend on another.
+    DependencyAdd { id: String, needs: String, kind: DependencyType },
+    /// Take a dependency away.
+    DependencyRemove { id: String, needs: String },
+    /// Make a convoy.
+    ConvoyCreate {
+        name: String,
+        issues: Vec<String>,
+        owner: Option<String>,
+        notify: Vec<String>,
+        merge: Option<crate::convoy::MergeStrategy>,
+        base: Option<String>,
+        max_parallel: Option<u32>,
+        start: bool,
+    },
+    /// Track more issues.
+    ConvoyAdd { convoy: String, issues: Vec<String> },
+    /// Have a convoy worked on as a whole.
+    ConvoyStart { convoy: String },
+    /// Land what is complete.
+    ConvoyCheck { convoy: Option<String> },
+    /// Close a convoy whatever its issues are.
+    ConvoyClose { convoy: String, reason: Option<String>, notify: Vec<String> },
+    /// Have issues worked on, each in a convoy.
+    Sling {
+        issues: Vec<String>,
+        target: Option<String>,
+        agent: Option<String>,
+        model: Option<String>,
+        base: Option<String>,
+        no_convoy: bool,
+        force: bool,
+    },
+    /// Have one issue of a convoy worked on.
+    Assign { issue: String, convoy: String, agent: Option<String>, model: Option<String> },
+    /// Let a stopped, failed or waiting worker's issue be worked on again.
+    WorkRetry { issue: String },
+    /// Stop an issue's worker until a person resumes it.
+    WorkStop { issue: String },
+    /// Take the issue from its worker.
+    WorkRelease { issue: String },
+    /// Mark a notice as read.
+    MailRead { notice: String },
+}
+
+/// What the executor saw of the world. Late ones, by their epoch, change nothing.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "the fields are what the names say")]
+pub enum Observed {
+    /// A ready issue may get a worker: proposed by the plan.
+    Dispatch { issue: IssueId },
+    /// An assigned worker may get a session: proposed by the plan.
+    Begin { worker: WorkerId },
+    /// A pause is over: proposed by the plan.
+    Due { worker: WorkerId },
+    /// A workdir is ready.
+    Prepared { session: SessionId, epoch: Epoch, workdir: Workdir },
+    /// A workdir could not be made.
+    PrepareFailed { session: SessionId, epoch: Epoch, error: String, permanent: bool },
+    /// A supervisor reports.
+    Report { session: SessionId, epoch: Epoch, observation: Observation },
+    /// An agent's whole tree is dead, and its supervisor says how.
+    Ended { session: SessionId, epoch: Epoch, exit: Exit },
+    /// A supervisor vanished, and whatever it had started is proven dead.
+    Lost { session: SessionId, epoch: Epoch, why: String },
+    /// A dead session's workdir was looked at and its work saved.
+    Found { session: SessionId, epoch: Epoch, findings: Findings },
+    /// A try to land a branch ended.
+    Merge { worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome },
+    /// The checkout that was in the way of a merge has changed.
+    CheckoutChanged { worker: WorkerId, round: u32 },
+}

@@ -1,0 +1,153 @@
+//! Convoys: sets of tracked issues that land as one.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::id::{ConvoyId, IssueId};
+use crate::time::Time;
+
+/// The longest convoy name, in characters.
+pub const NAME_CHARS_MAX: usize = 200;
+/// The most issues of one convoy.
+pub const TRACKED_MAX: usize = 20_000;
+
+/// How a finished branch comes into its base branch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeStrategy {
+    /// A merge commit, made without touching anybody's checkout, and a compare-and-swap of the branch.
+    #[default]
+    Direct,
+    /// Not at all: the branch is left for a person.
+    Local,
+}
+
+/// Who noticed that a convoy is complete.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Observer {
+    /// The close of the issue itself.
+    Close,
+    /// The merger, after landing a branch.
+    Merger,
+    /// The witness, after verifying a worker's end.
+    Witness,
+    /// A person, by command.
+    Person,
+}
+
+impl Observer {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Merger => "merger",
+            Self::Witness => "witness",
+            Self::Person => "person",
+        }
+    }
+}
+
+/// The state of a convoy.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum Status {
+    /// It tracks, and works once it is started.
+    Open,
+    /// Every tracked issue is closed.
+    Landed {
+        /// Who noticed.
+        observer: Observer,
+        /// When.
+        at: Time,
+    },
+    /// Somebody closed it before that.
+    Abandoned {
+        /// Why.
+        reason: Option<String>,
+        /// What was still open.
+        open: Vec<IssueId>,
+        /// When.
+        at: Time,
+    },
+}
+
+impl Status {
+    /// The name that scripts read.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Landed { .. } => "landed",
+            Self::Abandoned { .. } => "abandoned",
+        }
+    }
+}
+
+/// A convoy as it is made.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct NewConvoy {
+    /// Its id.
+    pub id: ConvoyId,
+    /// What people call it.
+    pub title: String,
+    /// What it tracks, in the order given.
+    pub tracked: Vec<IssueId>,
+    /// Who is told when it lands.
+    pub owner: Address,
+    /// Who else is told.
+    pub notify: Vec<Address>,
+    /// How its branches land.
+    pub merge: MergeStrategy,
+    /// The branch that they land in; the rig's default branch if not given.
+    pub base: Option<String>,
+    /// How many agents may work on it at once.
+    pub max_parallel: Option<u32>,
+    /// The agent that works on it, if not the workspace's.
+    #[serde(default)]
+    pub agent: Option<crate::id::AgentName>,
+    /// The model, if it was chosen for the convoy.
+    #[serde(default)]
+    pub model: Option<String>,
+}
+
+/// A convoy as it stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Convoy {
+    /// What it was made as, with what was added since.
+    pub content: NewConvoy,
+    /// Its state.
+    pub status: Status,
+    /// Its place in the order of creation.
+    pub number: u64,
+    /// Who made it.
+    pub created_by: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// When somebody had it worked on as a whole. One that nobody started only tracks.
+    pub started_at: Option<Time>,
+    /// How often it has landed or been abandoned.
+    pub landing_epoch: u32,
+    /// How many tracked issues are not closed. Derived; kept so that landing costs the same in any workspace.
+    pub open_count: usize,
+}
+
+impl Convoy {
+    /// Whether it may still land.
+    pub fn is_open(&self) -> bool {
+        matches!(self.status, Status::Open)
+    }
+    /// Whether everything that it tracks is closed. An empty convoy is never complete.
+    pub fn is_complete(&self) -> bool {
+        self.open_count == 0 && !self.content.tracked.is_empty()
+    }
+    /// Owner and notify list, each once.
+    pub fn recipients(&self) -> Vec<Address> {
+        let mut all = vec![self.content.owner.clone()];
+        for address in &self.content.notify {
+            if !all.contains(address) {
+                all.push(address.clone());
+            }
+        }
+        all
+    }
+}

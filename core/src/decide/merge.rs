@@ -1,0 +1,130 @@
+//! Merging: how a submitted branch fared, and the issue that closes by it.
+
+use super::Context;
+use super::work::{give_up, setback};
+use crate::convoy::MergeStrategy;
+use crate::event::{Counted, Event};
+use crate::id::{Epoch, WorkerId};
+use crate::issue::{CloseReason, Closed, Evidence, GateResult, MoneyView};
+use crate::money::Money;
+use crate::state::State;
+use crate::worker::{Lesson, MergeOutcome, Submission, Worker, WorkerState};
+
+fn submitted<'a>(state: &'a State, id: &WorkerId, round: u32) -> Option<(&'a Worker, &'a Submission)> {
+    let worker = state.workers.get(id)?;
+    match &worker.state {
+        WorkerState::Submitted(submission) if submission.round == round => Some((worker, submission)),
+        _ => None,
+    }
+}
+
+/// What the sessions of a worker cost together, as far as their agents said.
+pub(super) fn cost(state: &State, worker: &Worker) -> Option<MoneyView> {
+    let costs: Vec<Money> = worker.sessions.iter().filter_map(|id| state.sessions.get(id)?.cost).collect();
+    (!costs.is_empty()).then(|| costs.into_iter().fold(Money::default(), Money::plus).into())
+}
+
+pub(super) fn outcome(
+    state: &State,
+    id: &WorkerId,
+    epoch: Epoch,
+    round: u32,
+    outcome: &MergeOutcome,
+    ctx: &mut Context<'_>,
+) -> Vec<Event> {
+    let Some((worker, submission)) = submitted(state, id, round) else { return Vec::new() };
+    let of_session = state.sessions.get(&submission.session).map(|session| session.content.epoch);
+    if of_session != Some(epoch) {
+        return Vec::new();
+    }
+    let lesson = |what: String, detail: String| Lesson {
+        session: submission.session.clone(),
+        what,
+        detail,
+        branch: Some(submission.branch.clone()),
+    };
+    match outcome {
+        MergeOutcome::Landed { merge_commit, gates } => {
+            landed(state, worker, submission, merge_commit.as_deref(), gates, ctx)
+        }
+        MergeOutcome::Moved { now } if round < ctx.policy.retry.max_rounds => {
+            vec![Event::MergeMoved { worker: id.clone(), round: round + 1, now: now.clone() }]
+        }
+        MergeOutcome::Moved { .. } => {
+            give_up(state, worker, &format!("its base branch moved {round} times while it was merged"), ctx)
+        }
+        MergeOutcome::Conflict { files } => {
+            let lesson = lesson(format!("its branch conflicts in {}", files.join(", ")), String::new());
+            // The next attempt begins on the new base; the old branch is named in its prompt.
+            setback(state, worker, lesson, Counted::Conflict, None, ctx)
+        }
+        MergeOutcome::GateFailed { gates, output } => {
+            let name = gates.last().map_or("?", |gate| gate.name.as_str());
+            let lesson = lesson(format!("gate {name:?} failed"), output.clone());
+            setback(state, worker, lesson, Counted::Failure, Some(submission.tip.clone()), ctx)
+        }
+        MergeOutcome::Blocked(block) => {
+            if submission.blocked.as_ref() == Some(block) {
+                return Vec::new();
+            }
+            vec![Event::MergeBlocked { worker: id.clone(), block: block.clone() }]
+        }
+        MergeOutcome::Broken { error } => {
+            give_up(state, worker, &format!("its branch could not be merged: {error}"), ctx)
+        }
+    }
+}
+
+fn landed(
+    state: &State,
+    worker: &Worker,
+    submission: &Submission,
+    merge_commit: Option<&str>,
+    gates: &[GateResult],
+    ctx: &Context<'_>,
+) -> Vec<Event> {
+    let strategy = worker
+        .content
+        .convoy
+        .as_ref()
+        .and_then(|id| state.convoys.get(id))
+        .map_or(ctx.policy.merge, |convoy| convoy.content.merge);
+    let reason = match strategy {
+        MergeStrategy::Direct => CloseReason::Merged,
+        MergeStrategy::Local => CloseReason::Completed,
+    };
+    let evidence = Evidence {
+        branch: Some(submission.branch.clone()),
+        commit: Some(submission.tip.clone()),
+        merge_commit: merge_commit.map(str::to_owned),
+        diff: Some(submission.diff),
+        gates: gates.to_vec(),
+        cost: cost(state, worker),
+        attempt: worker.sessions.len() as u32,
+        no_change: false,
+    };
+    let mut events = Vec::new();
+    if state.issues.get(&worker.content.issue).is_some_and(|issue| !issue.is_closed()) {
+        events.push(Event::IssueClosed {
+            issue: worker.content.issue.clone(),
+            closed: Closed {
+                reason,
+                at: ctx.now,
+                evidence: Some(Box::new(evidence)),
+                duplicate_of: None,
+                note: None,
+            },
+        });
+    }
+    events.push(Event::WorkerDone { worker: worker.content.id.clone() });
+    events
+}
+
+pub(super) fn checkout_changed(state: &State, id: &WorkerId, round: u32) -> Vec<Event> {
+    match submitted(state, id, round) {
+        Some((_, submission)) if submission.blocked.is_some() => {
+            vec![Event::MergeUnblocked { worker: id.clone(), round }]
+        }
+        _ => Vec::new(),
+    }
+}

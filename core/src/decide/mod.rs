@@ -1,0 +1,236 @@
+//! What a command comes to: events, or a refusal.
+//!
+//! `decide` reads the state and changes nothing. `step` decides, applies, and then settles what follows by
+//! itself: a convoy whose last issue was closed by any of the events lands in the same batch. There is no
+//! other way to land.
+
+mod convoy;
+mod fresh;
+mod issue;
+mod merge;
+mod refs;
+mod session;
+mod sling;
+mod work;
+
+pub use fresh::Entropy;
+pub use refs::{resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker};
+pub use work::{Limit, room};
+
+use crate::address::Address;
+use crate::command::{Observed, Request};
+use crate::convoy::Observer;
+use crate::event::{Batch, Event, Key};
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+use crate::state::State;
+use crate::time::Time;
+
+/// The longest idempotency key, in bytes.
+pub const KEY_BYTES_MAX: usize = 200;
+
+/// What is asked or seen.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Command {
+    /// By people and agents.
+    Request(Request),
+    /// By the executor.
+    Observed(Observed),
+}
+
+/// What a decision may depend on besides the state.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// The time.
+    pub now: Time,
+    /// Who asks.
+    pub actor: Address,
+    /// The rules of this workspace.
+    pub policy: &'a Policy,
+    /// Fresh randomness, for ids.
+    pub entropy: Entropy,
+    /// The key by which a repeated request is recognised.
+    pub key: Option<String>,
+}
+
+/// What came of one of the things that were asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Item {
+    /// Its id, or the reference as given if that leads nowhere.
+    pub id: String,
+    /// Whether it changed; doing again what is already so is no change.
+    pub changed: bool,
+    /// What a person should know about it.
+    pub note: Option<String>,
+    /// Why it was refused.
+    pub error: Option<Refusal>,
+}
+
+impl Item {
+    fn changed(id: impl ToString) -> Self {
+        Self { id: id.to_string(), changed: true, note: None, error: None }
+    }
+    fn same(id: impl ToString, note: impl Into<String>) -> Self {
+        Self { id: id.to_string(), changed: false, note: Some(note.into()), error: None }
+    }
+    fn refused(id: impl ToString, error: Refusal) -> Self {
+        Self { id: id.to_string(), changed: false, note: None, error: Some(error) }
+    }
+    fn noted(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+}
+
+/// Events and what to answer.
+#[derive(Clone, PartialEq, Debug, Default)]
+#[must_use]
+pub struct Decision {
+    /// What happens.
+    pub events: Vec<Event>,
+    /// One item for each thing that was asked for.
+    pub items: Vec<Item>,
+}
+
+impl Decision {
+    fn nothing() -> Self {
+        Self::default()
+    }
+    fn of(event: Event, item: Item) -> Self {
+        Self { events: vec![event], items: vec![item] }
+    }
+    fn events(events: Vec<Event>) -> Self {
+        Self { events, items: Vec::new() }
+    }
+    fn same(item: Item) -> Self {
+        Self { events: Vec::new(), items: vec![item] }
+    }
+}
+
+/// What the command comes to, without doing it.
+///
+/// # Errors
+/// A refusal, when nothing of what was asked for can be done.
+pub fn decide(state: &State, command: &Command, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
+    match command {
+        Command::Request(request) => {
+            if let Some(known) = repeated(state, ctx)? {
+                return Ok(known);
+            }
+            decide_request(state, request, ctx)
+        }
+        Command::Observed(observed) => Ok(decide_observed(state, observed, ctx)),
+    }
+}
+
+/// A request whose key is known was answered before: the same answer, and nothing is done again.
+fn repeated(state: &State, ctx: &Context<'_>) -> Result<Option<Decision>, Refusal> {
+    let Some(key) = &ctx.key else { return Ok(None) };
+    if key.is_empty() || key.len() > KEY_BYTES_MAX {
+        return Err(Refusal::invalid("key", format!("expected 1 to {KEY_BYTES_MAX} bytes")));
+    }
+    Ok(state.index.keys.get(key).map(|ids| Decision {
+        events: Vec::new(),
+        items: ids.iter().map(|id| Item::same(id, "already done under this key")).collect(),
+    }))
+}
+
+fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
+    match request {
+        Request::IssueCreate { .. } => issue::create(state, request, ctx),
+        Request::IssueUpdate { ids, change } => issue::update(state, ids, change),
+        Request::IssueClose { ids, reason, duplicate_of, note } => {
+            issue::close(state, ids, *reason, duplicate_of.as_deref(), note.as_deref(), ctx)
+        }
+        Request::IssueReopen { ids } => issue::reopen(state, ids),
+        Request::DependencyAdd { id, needs, kind } => issue::depend(state, id, needs, *kind),
+        Request::DependencyRemove { id, needs } => issue::undepend(state, id, needs),
+        Request::ConvoyCreate { .. } => convoy::create(state, request, ctx),
+        Request::ConvoyAdd { convoy, issues } => convoy::add(state, convoy, issues),
+        Request::ConvoyStart { convoy } => convoy::start(state, convoy),
+        Request::ConvoyCheck { convoy } => convoy::check(state, convoy.as_deref(), ctx),
+        Request::ConvoyClose { convoy, reason, notify } => {
+            convoy::close(state, convoy, reason.as_deref(), notify, ctx)
+        }
+        Request::Sling { .. } => sling::sling(state, request, ctx),
+        Request::Assign { issue, convoy, agent, model } => {
+            sling::assign(state, issue, convoy, agent.as_deref(), model.as_deref(), ctx)
+        }
+        Request::WorkRetry { issue } => work::retry(state, issue, ctx),
+        Request::WorkStop { issue } => work::stop(state, issue, ctx),
+        Request::WorkRelease { issue } => work::release(state, issue, ctx),
+        Request::MailRead { notice } => {
+            let id = resolve_notice(state, notice)?;
+            if state.notices[&id].read_at.is_some() {
+                return Ok(Decision::same(Item::same(id, "already read")));
+            }
+            Ok(Decision::of(Event::NoticeRead { notice: id.clone() }, Item::changed(id)))
+        }
+    }
+}
+
+fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) -> Decision {
+    let events = match observed {
+        Observed::Dispatch { issue } => work::dispatch(state, issue, ctx),
+        Observed::Begin { worker } => work::begin(state, worker, ctx),
+        Observed::Due { worker } => work::due(state, worker, ctx),
+        Observed::Prepared { session, epoch, workdir } => session::prepared(state, session, *epoch, workdir),
+        Observed::PrepareFailed { session, epoch, error, permanent } => {
+            session::prepare_failed(state, session, *epoch, error, *permanent, ctx)
+        }
+        Observed::Report { session, epoch, observation } => {
+            session::report(state, session, *epoch, observation)
+        }
+        Observed::Ended { session, epoch, exit } => session::ended(state, session, *epoch, exit),
+        Observed::Lost { session, epoch, why } => session::lost(state, session, *epoch, why),
+        Observed::Found { session, epoch, findings } => session::found(state, session, *epoch, findings, ctx),
+        Observed::Merge { worker, epoch, round, outcome } => {
+            merge::outcome(state, worker, *epoch, *round, outcome, ctx)
+        }
+        Observed::CheckoutChanged { worker, round } => merge::checkout_changed(state, worker, *round),
+    };
+    Decision::events(events)
+}
+
+/// Who notices, when this command completes a convoy.
+fn observer(command: &Command) -> Observer {
+    match command {
+        Command::Request(Request::IssueClose { .. }) => Observer::Close,
+        Command::Request(_) => Observer::Person,
+        Command::Observed(Observed::Merge { .. }) => Observer::Merger,
+        Command::Observed(_) => Observer::Witness,
+    }
+}
+
+/// Decides, applies and settles: the whole of what a command does to the state.
+///
+/// # Errors
+/// A refusal; the state is as it was.
+pub fn step(
+    state: &mut State,
+    command: &Command,
+    ctx: &mut Context<'_>,
+) -> Result<(Option<Batch>, Vec<Item>), Refusal> {
+    let Decision { mut events, items } = decide(state, command, ctx)?;
+    for event in &events {
+        state.apply(event, ctx.now, ctx.actor.as_str());
+    }
+    while let Some(id) = state.index.touched.pop_first() {
+        let Some(convoy) = state.convoys.get(&id) else { continue };
+        if convoy.is_open() && convoy.is_complete() {
+            for event in convoy::land(state, convoy, observer(command), ctx) {
+                state.apply(&event, ctx.now, ctx.actor.as_str());
+                events.push(event);
+            }
+        }
+    }
+    let key = ctx.key.take().filter(|_| !events.is_empty()).map(|key| Key {
+        key,
+        ids: items.iter().filter(|item| item.error.is_none()).map(|item| item.id.clone()).collect(),
+    });
+    if let Some(key) = &key {
+        state.remember(key.clone());
+    }
+    let batch = (!events.is_empty()).then(|| Batch { at: ctx.now, actor: ctx.actor.clone(), key, events });
+    Ok((batch, items))
+}

@@ -1,0 +1,103 @@
+//! References: the ids that people type, which may be cut to any unique prefix.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use crate::id::{ConvoyId, IssueId, NoticeId, SessionId, WorkerId};
+use crate::refusal::Refusal;
+use crate::state::State;
+
+/// How many candidates an error lists.
+const MATCHES_MAX: usize = 5;
+
+fn resolve<K, V>(kind: &'static str, map: &BTreeMap<K, V>, text: &str) -> Result<K, Refusal>
+where
+    K: Ord + Clone + Borrow<str> + ToString,
+{
+    if let Some((id, _)) = map.get_key_value(text) {
+        return Ok(id.clone());
+    }
+    let nothing = || Refusal::NoSuch { kind, ids: vec![text.chars().take(200).collect()] };
+    if text.is_empty() {
+        return Err(nothing());
+    }
+    let mut matches: Vec<K> = map
+        .range::<str, _>((Bound::Included(text), Bound::Unbounded))
+        .map(|(id, _)| id)
+        .take_while(|id| Borrow::<str>::borrow(*id).starts_with(text))
+        .take(MATCHES_MAX)
+        .cloned()
+        .collect();
+    match matches.len() {
+        0 => Err(nothing()),
+        1 => Ok(matches.remove(0)),
+        _ => Err(Refusal::Ambiguous {
+            kind,
+            text: text.to_owned(),
+            matches: matches.iter().map(ToString::to_string).collect(),
+        }),
+    }
+}
+
+/// The issue that is meant.
+///
+/// # Errors
+/// When there is none, or several.
+pub fn resolve_issue(state: &State, text: &str) -> Result<IssueId, Refusal> {
+    resolve("issue", &state.issues, text)
+}
+
+/// The convoy that is meant; `hq-abc` finds `hq-cv-abc…`.
+///
+/// # Errors
+/// When there is none, or several.
+pub fn resolve_convoy(state: &State, text: &str) -> Result<ConvoyId, Refusal> {
+    match resolve("convoy", &state.convoys, text) {
+        Err(Refusal::NoSuch { .. }) if text.starts_with("hq-") => {
+            resolve("convoy", &state.convoys, &format!("hq-cv-{}", &text[3..]))
+                .map_err(|_| Refusal::NoSuch { kind: "convoy", ids: vec![text.chars().take(200).collect()] })
+        }
+        other => other,
+    }
+}
+
+/// The worker that is meant; its rig may stand before it.
+///
+/// # Errors
+/// When there is none, or several.
+pub fn resolve_worker(state: &State, text: &str) -> Result<WorkerId, Refusal> {
+    let name = text.rsplit('/').next().unwrap_or(text).trim_start_matches('@');
+    resolve("worker", &state.workers, name)
+}
+
+/// The session that is meant.
+///
+/// # Errors
+/// When there is none, or several.
+pub fn resolve_session(state: &State, text: &str) -> Result<SessionId, Refusal> {
+    resolve("session", &state.sessions, text)
+}
+
+/// The notice that is meant.
+///
+/// # Errors
+/// When there is none, or several.
+pub fn resolve_notice(state: &State, text: &str) -> Result<NoticeId, Refusal> {
+    resolve("notice", &state.notices, text)
+}
+
+/// All the issues that are meant, each once, in the order given; or every reference that leads nowhere.
+pub(super) fn resolve_issues(state: &State, texts: &[String]) -> Result<Vec<IssueId>, Refusal> {
+    let mut found = Vec::new();
+    let mut missing = Vec::new();
+    for text in texts {
+        match resolve_issue(state, text) {
+            Ok(id) if found.contains(&id) => {}
+            Ok(id) => found.push(id),
+            Err(Refusal::NoSuch { ids, .. }) => missing.extend(ids),
+            Err(other) => return Err(other),
+        }
+    }
+    if missing.is_empty() { Ok(found) } else { Err(Refusal::NoSuch { kind: "issue", ids: missing }) }
+}

@@ -1,0 +1,303 @@
+//! Sessions: what the executor saw of an attempt, and what the attempt came to.
+//!
+//! Everything here is checked against the attempt's epoch and state first. What comes late, twice, or from
+//! another attempt changes nothing.
+
+use super::Context;
+use super::work::{give_up, setback};
+use crate::event::{Counted, Event};
+use crate::id::{Epoch, SessionId};
+use crate::issue::{CloseReason, Closed, DiffStat, Evidence};
+use crate::report::{Exit, ExitKind, Observation, Report, StopWhy};
+use crate::session::{Findings, Outcome, Said, Session, SessionState, Workdir};
+use crate::state::State;
+use crate::worker::{Intent, Lesson, Submission, Worker};
+
+/// The longest text that an agent may have remembered at a time, in bytes.
+const SAID_BYTES_MAX: usize = 16 * 1024;
+
+fn current<'a>(state: &'a State, id: &SessionId, epoch: Epoch) -> Option<(&'a Session, &'a Worker)> {
+    let session = state.sessions.get(id).filter(|session| session.content.epoch == epoch)?;
+    Some((session, state.workers.get(&session.content.worker)?))
+}
+
+fn over(session: &Session, outcome: Outcome) -> Event {
+    Event::SessionOver { session: session.content.id.clone(), epoch: session.content.epoch, outcome }
+}
+
+pub(super) fn prepared(state: &State, id: &SessionId, epoch: Epoch, workdir: &Workdir) -> Vec<Event> {
+    match current(state, id, epoch) {
+        Some((session, _)) if matches!(session.state, SessionState::Wanted) => {
+            let mut events =
+                vec![Event::SessionPrepared { session: id.clone(), epoch, workdir: workdir.clone() }];
+            if session.stopping {
+                // Nothing was started, and now nothing will be.
+                events.push(Event::SessionLost {
+                    session: id.clone(),
+                    epoch,
+                    why: "stopped before it started".into(),
+                });
+            }
+            events
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn prepare_failed(
+    state: &State,
+    id: &SessionId,
+    epoch: Epoch,
+    error: &str,
+    permanent: bool,
+    ctx: &mut Context<'_>,
+) -> Vec<Event> {
+    let Some((session, worker)) = current(state, id, epoch) else { return Vec::new() };
+    if !matches!(session.state, SessionState::Wanted) {
+        return Vec::new();
+    }
+    let mut events = vec![over(session, Outcome::Infrastructure { why: error.to_owned() })];
+    match &worker.intent {
+        Some(intent) => events.push(fulfil(worker, intent)),
+        None if permanent => events.extend(give_up(state, worker, error, ctx)),
+        None => {
+            let lesson = lesson(session, error, "", None);
+            let resume_from = worker.resume_from.clone();
+            events.extend(setback(state, worker, lesson, Counted::Lost, resume_from, ctx));
+        }
+    }
+    events
+}
+
+pub(super) fn report(state: &State, id: &SessionId, epoch: Epoch, observation: &Observation) -> Vec<Event> {
+    let Some((session, _)) = current(state, id, epoch) else { return Vec::new() };
+    if observation.epoch != epoch || observation.n <= session.observed || !session.is_live() {
+        return Vec::new();
+    }
+    let (session_id, n) = (id.clone(), observation.n);
+    let said = |said| Event::SessionSaid { session: id.clone(), epoch, n, said };
+    let event = match &observation.report {
+        Report::Started { pid, .. } if matches!(session.state, SessionState::Starting { .. }) => {
+            Event::SessionStarted { session: session_id, epoch, n, pid: *pid, at: observation.at }
+        }
+        Report::Usage { message_id, model, tokens } if !session.counted.contains(message_id) => {
+            let (message_id, model) = (message_id.clone(), model.clone());
+            Event::SessionUsage { session: session_id, epoch, n, message_id, model, tokens: *tokens }
+        }
+        Report::Result(result) if result.cost.is_some() || result.tokens.is_some() => {
+            Event::SessionCost { session: session_id, epoch, n, cost: result.cost, tokens: result.tokens }
+        }
+        Report::Done { no_change, note } => {
+            said(Said::Done { no_change: *no_change, note: note.as_deref().map(cut) })
+        }
+        Report::Blocked { reason } => said(Said::Blocked { reason: cut(reason) }),
+        Report::Note { text } => said(Said::Note { text: cut(text) }),
+        // Seen by whoever watches, and not needed to decide anything.
+        Report::Started { .. }
+        | Report::Usage { .. }
+        | Report::Result(_)
+        | Report::Conversation { .. }
+        | Report::Tool { .. }
+        | Report::Retrying { .. }
+        | Report::Stopping { .. }
+        | Report::Unknown => return Vec::new(),
+    };
+    vec![event]
+}
+
+fn cut(text: &str) -> String {
+    let end = (0..=text.len().min(SAID_BYTES_MAX)).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text[..end].to_owned()
+}
+
+pub(super) fn ended(state: &State, id: &SessionId, epoch: Epoch, exit: &Exit) -> Vec<Event> {
+    match current(state, id, epoch) {
+        Some((session, _)) if session.workdir().is_some() && session.is_live() && exit.epoch == epoch => {
+            vec![Event::SessionEnded { session: id.clone(), epoch, exit: exit.clone() }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn lost(state: &State, id: &SessionId, epoch: Epoch, why: &str) -> Vec<Event> {
+    match current(state, id, epoch) {
+        Some((session, _)) if session.workdir().is_some() && session.is_live() => {
+            vec![Event::SessionLost { session: id.clone(), epoch, why: why.to_owned() }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn found(
+    state: &State,
+    id: &SessionId,
+    epoch: Epoch,
+    findings: &Findings,
+    ctx: &mut Context<'_>,
+) -> Vec<Event> {
+    let Some((session, worker)) = current(state, id, epoch) else { return Vec::new() };
+    let SessionState::Ended { workdir, exit } = &session.state else { return Vec::new() };
+    let (outcome, detail) = match &worker.intent {
+        Some(_) => (Outcome::Stopped, String::new()),
+        None => verdict(session, exit.as_deref(), findings),
+    };
+    let (tip, diff) = match findings {
+        Findings::Work { tip, diff, .. } if diff.commits > 0 => (Some(tip.clone()), *diff),
+        Findings::Work { .. } | Findings::Gone { .. } => (None, DiffStat::default()),
+    };
+    // What was done is never given up: the next attempt goes on from it.
+    let resume_from = tip.clone().or_else(|| worker.resume_from.clone());
+    let branch = tip.as_ref().map(|_| workdir.branch.clone());
+    let mut events = vec![over(session, outcome.clone())];
+    let lesson = |what: &str| lesson(session, what, &detail, branch.clone());
+    match outcome {
+        Outcome::Submitted => events.push(submit(session, worker, workdir, tip, diff, ctx)),
+        Outcome::NoChange => events.extend(close_unchanged(state, session, worker, ctx)),
+        Outcome::Stopped => {
+            let lesson = lesson("it was stopped");
+            let id = worker.content.id.clone();
+            events.push(Event::WorkerLearned {
+                worker: id.clone(),
+                lesson,
+                count: Counted::Nothing,
+                resume_from,
+            });
+            events.push(match &worker.intent {
+                Some(intent) => fulfil(worker, intent),
+                None => Event::WorkerReady { worker: id },
+            });
+        }
+        Outcome::Failed { why } => {
+            events.extend(setback(state, worker, lesson(&why), Counted::Failure, resume_from, ctx));
+        }
+        Outcome::Lost { why } => {
+            events.extend(setback(state, worker, lesson(&why), Counted::Lost, resume_from, ctx));
+        }
+        Outcome::Infrastructure { why } | Outcome::Blocked { why } => {
+            let lesson = lesson(&why);
+            let worker_id = worker.content.id.clone();
+            let count = Counted::Nothing;
+            events.push(Event::WorkerLearned { worker: worker_id, lesson, count, resume_from });
+            events.extend(give_up(state, worker, &why, ctx));
+        }
+    }
+    events
+}
+
+fn fulfil(worker: &Worker, intent: &Intent) -> Event {
+    let worker = worker.content.id.clone();
+    match intent {
+        Intent::Stop { by } => Event::WorkerStopped { worker, by: by.clone() },
+        Intent::Release { why } => Event::WorkerReleased { worker, why: why.clone() },
+    }
+}
+
+fn lesson(session: &Session, what: &str, detail: &str, branch: Option<String>) -> Lesson {
+    Lesson { session: session.content.id.clone(), what: what.to_owned(), detail: detail.to_owned(), branch }
+}
+
+fn submit(
+    session: &Session,
+    worker: &Worker,
+    workdir: &Workdir,
+    tip: Option<String>,
+    diff: DiffStat,
+    ctx: &Context<'_>,
+) -> Event {
+    Event::WorkerSubmitted {
+        worker: worker.content.id.clone(),
+        submission: Submission {
+            session: session.content.id.clone(),
+            branch: workdir.branch.clone(),
+            tip: tip.unwrap_or_else(|| workdir.base.clone()),
+            diff,
+            at: ctx.now,
+            round: 1,
+            blocked: None,
+        },
+    }
+}
+
+/// The agent says that nothing had to be changed, and nothing was: the issue is done.
+fn close_unchanged(state: &State, session: &Session, worker: &Worker, ctx: &Context<'_>) -> Vec<Event> {
+    let note = match &session.said {
+        Some(Said::Done { note, .. }) => note.clone(),
+        _ => None,
+    };
+    let evidence = Evidence {
+        branch: None,
+        commit: None,
+        merge_commit: None,
+        diff: None,
+        gates: Vec::new(),
+        cost: super::merge::cost(state, worker),
+        attempt: worker.sessions.len() as u32,
+        no_change: true,
+    };
+    let closed = Closed {
+        reason: CloseReason::Completed,
+        at: ctx.now,
+        evidence: Some(Box::new(evidence)),
+        duplicate_of: None,
+        note,
+    };
+    vec![
+        Event::IssueClosed { issue: worker.content.issue.clone(), closed },
+        Event::WorkerDone { worker: worker.content.id.clone() },
+    ]
+}
+
+/// What an attempt came to, and what shows it. An exit status of zero is never enough.
+fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> (Outcome, String) {
+    let plain = |outcome| (outcome, String::new());
+    let failed = |why: String| (Outcome::Failed { why }, session.notes.join("\n"));
+    let Some(exit) = exit else {
+        return plain(Outcome::Lost { why: "its supervisor vanished".into() });
+    };
+    match exit.kind {
+        ExitKind::StartFailed => {
+            let detail = exit.detail.clone().unwrap_or_default();
+            return plain(Outcome::Infrastructure {
+                why: format!("the agent could not be started: {detail}"),
+            });
+        }
+        ExitKind::Stopped(StopWhy::Ordered) => return plain(Outcome::Stopped),
+        ExitKind::Stopped(StopWhy::WallTime) => return failed("it ran longer than it may".into()),
+        ExitKind::Stopped(StopWhy::Silence) => return failed("it showed no sign of life".into()),
+        ExitKind::Stopped(StopWhy::Spend) => return failed("it spent more than it may".into()),
+        ExitKind::Exited => {}
+    }
+    if let Some(Said::Blocked { reason }) = &session.said {
+        return plain(Outcome::Blocked { why: reason.clone() });
+    }
+    let result = exit.result.as_ref();
+    match (exit.code, exit.signal) {
+        (Some(0), _) => {}
+        (Some(code), _) => {
+            let said =
+                result.and_then(|result| result.error.clone()).map(|e| format!(": {e}")).unwrap_or_default();
+            return failed(format!("it exited with status {code}{said}"));
+        }
+        (None, signal) => return failed(format!("it was ended by signal {}", signal.unwrap_or(0))),
+    }
+    if let Some(result) = result.filter(|result| !result.ok) {
+        let error = result.error.clone().unwrap_or_else(|| "without saying how".into());
+        return failed(format!("it says that it failed: {error}"));
+    }
+    match findings {
+        Findings::Gone { why } => failed(format!("its workdir is gone: {why}")),
+        Findings::Work { diff, .. } if diff.commits > 0 => plain(Outcome::Submitted),
+        Findings::Work { .. } => match &session.said {
+            Some(Said::Done { no_change: true, .. }) => plain(Outcome::NoChange),
+            _ => {
+                let denied = result.map_or(0, |result| result.denied);
+                let why = if denied > 0 {
+                    format!("it ended well but left no commit; {denied} of its tool uses were denied")
+                } else {
+                    "it ended well but left no commit, and did not say 'convoy done --no-change'".to_owned()
+                };
+                failed(why)
+            }
+        },
+    }
+}

@@ -1,0 +1,350 @@
+//! Workers: who gets which issue, when there is room, and how a person takes it back.
+
+use super::convoy::tell;
+use super::refs::resolve_issue;
+use super::{Context, Decision, Item};
+use crate::address::Address;
+use crate::convoy::Convoy;
+use crate::event::{Counted, Event};
+use crate::id::{AgentName, Epoch, IssueId, WorkerId};
+use crate::issue::{Issue, Status};
+use crate::notice::NoticeKind;
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+use crate::session::NewSession;
+use crate::state::State;
+use crate::time::Span;
+use crate::worker::{Intent, Lesson, NewWorker, Worker, WorkerState};
+
+/// A limit on parallel work that is reached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// What is limited: the workspace, a rig or a convoy.
+    pub scope: String,
+    /// How many may work there at once.
+    pub max: u32,
+}
+
+/// Whether one more agent may work.
+///
+/// # Errors
+/// The limit that is reached.
+pub fn room(state: &State, policy: &Policy, worker: &NewWorker) -> Result<(), Limit> {
+    let convoy = worker.convoy.as_ref();
+    let (total, in_rig, in_convoy) = state.live_sessions(&worker.rig, convoy);
+    if total >= policy.max_parallel {
+        return Err(Limit { scope: "the workspace".into(), max: policy.max_parallel });
+    }
+    if let Some(max) = policy.rigs.get(&worker.rig).and_then(|rig| rig.max_parallel)
+        && in_rig >= max
+    {
+        return Err(Limit { scope: format!("rig {}", worker.rig), max });
+    }
+    if let Some(convoy) = convoy.and_then(|id| state.convoys.get(id))
+        && let Some(max) = convoy.content.max_parallel
+        && in_convoy >= max
+    {
+        return Err(Limit { scope: format!("convoy {}", convoy.content.id), max });
+    }
+    Ok(())
+}
+
+/// What was asked for a new worker, beyond its issue.
+#[derive(Default)]
+pub(super) struct Wishes<'a> {
+    pub(super) agent: Option<&'a str>,
+    pub(super) model: Option<&'a str>,
+    pub(super) base: Option<&'a str>,
+}
+
+/// A worker for the issue: agent, model and base from what was asked, the convoy, labels, defaults.
+pub(super) fn new_worker(
+    state: &State,
+    issue: &Issue,
+    convoy: Option<&Convoy>,
+    wishes: &Wishes<'_>,
+    ctx: &mut Context<'_>,
+) -> Result<NewWorker, Refusal> {
+    let agent = match wishes.agent {
+        Some(text) => known_agent(ctx.policy, text)?,
+        None => {
+            convoy.and_then(|convoy| convoy.content.agent.clone()).unwrap_or_else(|| ctx.policy.agent.clone())
+        }
+    };
+    let asked = wishes.model.or(convoy.and_then(|convoy| convoy.content.model.as_deref()));
+    let (model, model_rationale) = choose_model(ctx.policy, issue, asked);
+    super::convoy::check_branch(wishes.base)?;
+    Ok(NewWorker {
+        id: ctx.entropy.worker(state),
+        rig: issue.content.rig.clone(),
+        issue: issue.content.id.clone(),
+        convoy: convoy.map(|convoy| convoy.content.id.clone()),
+        agent,
+        model,
+        model_rationale,
+        base: wishes
+            .base
+            .map(str::to_owned)
+            .or_else(|| convoy.and_then(|convoy| convoy.content.base.clone())),
+        takes_over: issue.worker.clone(),
+    })
+}
+
+pub(super) fn known_agent(policy: &Policy, text: &str) -> Result<AgentName, Refusal> {
+    policy.agents.iter().find(|name| name.as_str() == text).cloned().ok_or_else(|| {
+        let known: Vec<&str> = policy.agents.iter().map(AgentName::as_str).collect();
+        Refusal::invalid("agent", format!("{text:?} is not known; known are: {}", known.join(", ")))
+    })
+}
+
+/// Flag, then label, then complexity label, then the default.
+fn choose_model(policy: &Policy, issue: &Issue, asked: Option<&str>) -> (Option<String>, String) {
+    if let Some(model) = asked {
+        return (Some(model.to_owned()), "asked for".into());
+    }
+    let labelled = |key: &str| issue.content.labels.iter().find_map(|label| label.strip_prefix(key));
+    if let Some(model) = labelled("model:") {
+        return (Some(model.to_owned()), format!("label model:{model}"));
+    }
+    if let Some(complexity) = labelled("complexity:")
+        && let Some(model) = policy.complexity.get(complexity)
+    {
+        return (Some(model.clone()), format!("label complexity:{complexity}"));
+    }
+    match &policy.model {
+        Some(model) => (Some(model.clone()), "configured default".into()),
+        None => (None, "the agent's own default".into()),
+    }
+}
+
+/// The next attempt of a worker.
+pub(super) fn wanted(state: &State, worker: &WorkerId, number: u32, ctx: &mut Context<'_>) -> Event {
+    Event::SessionWanted {
+        session: NewSession {
+            id: ctx.entropy.session(state),
+            worker: worker.clone(),
+            epoch: Epoch(state.epoch + 1),
+            number,
+        },
+    }
+}
+
+pub(super) fn dispatch(state: &State, issue: &IssueId, ctx: &mut Context<'_>) -> Vec<Event> {
+    let Some(issue) = state.issues.get(issue) else { return Vec::new() };
+    let Some(convoy) = state.started_convoy(issue).filter(|_| state.is_ready(issue)) else {
+        return Vec::new();
+    };
+    let Ok(worker) = new_worker(state, issue, Some(convoy), &Wishes::default(), ctx) else {
+        return Vec::new();
+    };
+    if room(state, ctx.policy, &worker).is_err() {
+        return Vec::new();
+    }
+    let session = wanted(state, &worker.id, 1, ctx);
+    vec![Event::WorkerAssigned { worker }, session]
+}
+
+pub(super) fn begin(state: &State, id: &WorkerId, ctx: &mut Context<'_>) -> Vec<Event> {
+    let Some(worker) = state.workers.get(id) else { return Vec::new() };
+    let goal_open = state.issues.get(&worker.content.issue).is_some_and(|issue| !issue.is_closed());
+    if !matches!(worker.state, WorkerState::Assigned)
+        || !goal_open
+        || room(state, ctx.policy, &worker.content).is_err()
+    {
+        return Vec::new();
+    }
+    vec![wanted(state, id, worker.sessions.len() as u32 + 1, ctx)]
+}
+
+pub(super) fn due(state: &State, id: &WorkerId, ctx: &Context<'_>) -> Vec<Event> {
+    match state.workers.get(id).map(|worker| &worker.state) {
+        Some(WorkerState::Waiting { until, .. }) if *until <= ctx.now => {
+            vec![Event::WorkerReady { worker: id.clone() }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Takes a worker off its issue: at once if nothing of it runs, else when its session is dead.
+pub(super) fn let_go(state: &State, worker: &Worker, why: &str) -> Vec<Event> {
+    let id = worker.content.id.clone();
+    let why = why.to_owned();
+    match &worker.state {
+        WorkerState::Assigned | WorkerState::Waiting { .. } | WorkerState::Submitted(_) => {
+            vec![Event::WorkerReleased { worker: id, why }]
+        }
+        WorkerState::Running { .. } => {
+            let mut events = vec![Event::WorkerReleaseRequested { worker: id, why }];
+            events.extend(stop_session(state, worker));
+            events
+        }
+        WorkerState::Done
+        | WorkerState::Failed { .. }
+        | WorkerState::Released
+        | WorkerState::Stopped { .. } => Vec::new(),
+    }
+}
+
+fn stop_session(state: &State, worker: &Worker) -> Option<Event> {
+    let WorkerState::Running { session } = &worker.state else { return None };
+    let session = state.sessions.get(session).filter(|session| session.is_live() && !session.stopping)?;
+    Some(Event::SessionStopRequested { session: session.content.id.clone(), epoch: session.content.epoch })
+}
+
+/// The issue that is meant, with its worker.
+pub(super) fn worker_of<'a>(state: &'a State, text: &str) -> Result<(IssueId, &'a Worker), Refusal> {
+    let id = match resolve_issue(state, text) {
+        Ok(id) => id,
+        Err(error) => match super::resolve_worker(state, text) {
+            Ok(worker) => state.workers[&worker].content.issue.clone(),
+            Err(_) => return Err(error),
+        },
+    };
+    let worker = state.issues[&id].worker.as_ref().and_then(|worker| state.workers.get(worker));
+    worker.map(|worker| (id.clone(), worker)).ok_or_else(|| {
+        Refusal::domain(
+            format!("no worker was ever assigned to {id}"),
+            format!("assign one: convoy sling {id}"),
+        )
+    })
+}
+
+pub(super) fn stop(state: &State, issue: &str, ctx: &Context<'_>) -> Result<Decision, Refusal> {
+    let (id, worker) = worker_of(state, issue)?;
+    let by = ctx.actor.to_string();
+    let worker_id = worker.content.id.clone();
+    match &worker.state {
+        WorkerState::Stopped { by } => Ok(Decision::same(Item::same(id, format!("already stopped by {by}")))),
+        WorkerState::Done | WorkerState::Failed { .. } | WorkerState::Released => {
+            Ok(Decision::same(Item::same(id, format!("nothing runs: its worker is {}", worker.state.name()))))
+        }
+        WorkerState::Running { .. } => {
+            if matches!(worker.intent, Some(Intent::Stop { .. })) {
+                return Ok(Decision::same(Item::same(id, "already stopping")));
+            }
+            let mut events = vec![Event::WorkerStopRequested { worker: worker_id, by }];
+            events.extend(stop_session(state, worker));
+            Ok(Decision { events, items: vec![Item::changed(id).noted("stopping")] })
+        }
+        WorkerState::Assigned | WorkerState::Waiting { .. } | WorkerState::Submitted(_) => {
+            Ok(Decision::of(Event::WorkerStopped { worker: worker_id, by }, Item::changed(id)))
+        }
+    }
+}
+
+pub(super) fn release(state: &State, issue: &str, ctx: &Context<'_>) -> Result<Decision, Refusal> {
+    let (id, worker) = worker_of(state, issue)?;
+    if matches!(worker.state, WorkerState::Stopped { .. }) {
+        let worker = worker.content.id.clone();
+        let why = format!("released by {}", ctx.actor);
+        return Ok(Decision::of(Event::WorkerReleased { worker, why }, Item::changed(id)));
+    }
+    if !worker.state.is_active() || worker.intent.is_some() {
+        return Ok(Decision::same(Item::same(id, "no worker has it")));
+    }
+    let events = let_go(state, worker, &format!("released by {}", ctx.actor));
+    Ok(Decision { events, items: vec![Item::changed(id)] })
+}
+
+pub(super) fn retry(state: &State, issue: &str, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
+    let (id, worker) = worker_of(state, issue)?;
+    let issue = &state.issues[&id];
+    if issue.is_closed() {
+        return Err(Refusal::domain(
+            format!("{id} is closed"),
+            format!("reopen it: convoy issue reopen {id}"),
+        ));
+    }
+    match &worker.state {
+        WorkerState::Assigned | WorkerState::Running { .. } | WorkerState::Submitted(_) => {
+            Ok(Decision::same(Item::same(id, format!("already {}", worker.state.name()))))
+        }
+        WorkerState::Waiting { .. } => {
+            Ok(Decision::of(Event::WorkerReady { worker: worker.content.id.clone() }, Item::changed(id)))
+        }
+        WorkerState::Done
+        | WorkerState::Failed { .. }
+        | WorkerState::Released
+        | WorkerState::Stopped { .. } => {
+            let again = NewWorker {
+                id: ctx.entropy.worker(state),
+                takes_over: Some(worker.content.id.clone()),
+                ..worker.content.clone()
+            };
+            Ok(Decision::of(Event::WorkerAssigned { worker: again }, Item::changed(id)))
+        }
+    }
+}
+
+/// The longest that a lesson's detail is kept, in bytes: it becomes part of the next prompt.
+const DETAIL_BYTES_MAX: usize = 8 * 1024;
+
+/// What an attempt came to, and what follows: another try after a pause, or a person.
+pub(super) fn setback(
+    state: &State,
+    worker: &Worker,
+    mut lesson: Lesson,
+    count: Counted,
+    resume_from: Option<String>,
+    ctx: &mut Context<'_>,
+) -> Vec<Event> {
+    let retry = &ctx.policy.retry;
+    let (used, most) = match count {
+        Counted::Failure => (worker.failures + 1, retry.max_attempts),
+        Counted::Lost => (worker.lost + 1, retry.max_lost),
+        Counted::Conflict => (worker.conflicts + 1, retry.max_conflicts),
+        Counted::Nothing => (0, 1),
+    };
+    let pause = match count {
+        Counted::Failure => backoff(retry.backoff, retry.backoff_max, used),
+        // The first loss is tried again at once; a host that loses every session is not hammered.
+        Counted::Lost if used > 1 => backoff(retry.backoff, retry.backoff_max, used - 1),
+        Counted::Lost | Counted::Conflict | Counted::Nothing => Span::default(),
+    };
+    let start = lesson.detail.len().saturating_sub(DETAIL_BYTES_MAX);
+    let start = (start..=lesson.detail.len()).find(|at| lesson.detail.is_char_boundary(*at)).unwrap_or(0);
+    lesson.detail.drain(..start);
+    let id = worker.content.id.clone();
+    let what = lesson.what.clone();
+    let mut events = vec![Event::WorkerLearned { worker: id.clone(), lesson, count, resume_from }];
+    if used >= most {
+        let why = match count {
+            Counted::Failure => format!("{used} attempts failed; the last: {what}"),
+            Counted::Lost => format!("{used} sessions were lost; the last: {what}"),
+            Counted::Conflict => format!("{used} merge conflicts; the last: {what}"),
+            Counted::Nothing => what,
+        };
+        events.extend(give_up(state, worker, &why, ctx));
+    } else if pause == Span::default() {
+        events.push(Event::WorkerReady { worker: id });
+    } else {
+        events.push(Event::WorkerWaiting { worker: id, until: ctx.now.plus(pause), why: what });
+    }
+    events
+}
+
+fn backoff(first: Span, most: Span, times: u32) -> Span {
+    let factor = 1_i64.checked_shl(times.saturating_sub(1).min(30)).unwrap_or(i64::MAX);
+    Span::from_millis(first.as_millis().saturating_mul(factor).min(most.as_millis()))
+}
+
+/// Nothing goes on before a person has looked: said once, to the convoy's owner or to the person.
+pub(super) fn give_up(state: &State, worker: &Worker, why: &str, ctx: &mut Context<'_>) -> Vec<Event> {
+    let mut events = vec![Event::WorkerFailed { worker: worker.content.id.clone(), why: why.to_owned() }];
+    let id = &worker.content.issue;
+    let Some(issue) = state.issues.get(id) else { return events };
+    if issue.is_closed() || matches!(issue.status, Status::NeedsHuman { .. }) {
+        return events;
+    }
+    events.push(Event::IssueNeedsHuman { issue: id.clone(), why: why.to_owned() });
+    let owner = worker
+        .content
+        .convoy
+        .as_ref()
+        .and_then(|convoy| state.convoys.get(convoy))
+        .map_or_else(Address::overseer, |convoy| convoy.content.owner.clone());
+    let subject = format!("Needs a human: {} ({id})", issue.content.title);
+    let body = format!("{why}\n\nSee: convoy why {id}\nTry again: convoy work retry {id}");
+    events.extend(tell(state, vec![owner], NoticeKind::NeedsHuman, &subject, &body, None, ctx));
+    events
+}

@@ -1,0 +1,55 @@
+//! Effects: what the executor is to do. Data, run only after what they follow from is committed.
+//!
+//! An effect names what it is about, with its epoch; the details are read from the state when it is started.
+//! Doing one again after a crash is always safe: each looks at the world first.
+
+use crate::id::{Epoch, SessionId, WorkerId};
+
+/// One thing to be done in the world.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Effect {
+    /// Make the workdir of a session.
+    Prepare {
+        /// Which.
+        session: SessionId,
+        /// Its epoch.
+        epoch: Epoch,
+    },
+    /// See that a session's supervisor runs, once, and follow it to its end.
+    Supervise {
+        /// Which.
+        session: SessionId,
+        /// Its epoch.
+        epoch: Epoch,
+    },
+    /// Order a session's supervisor to end it; or make sure that it never begins.
+    Stop {
+        /// Which.
+        session: SessionId,
+        /// Its epoch.
+        epoch: Epoch,
+    },
+    /// Save what a dead session left in its workdir, and say what it is.
+    Inspect {
+        /// Which.
+        session: SessionId,
+        /// Its epoch.
+        epoch: Epoch,
+    },
+    /// Run the gates on a submitted branch, and merge it.
+    Merge {
+        /// Whose.
+        worker: WorkerId,
+        /// The epoch of the session that made it.
+        epoch: Epoch,
+        /// Which try.
+        round: u32,
+    },
+    /// Wait until the checkout changes that is in the way of a merge.
+    WatchCheckout {
+        /// Whose.
+        worker: WorkerId,
+        /// Which try.
+        round: u32,
+    },
+}

@@ -1,0 +1,275 @@
+//! Events: what happened, in the past tense, as the log keeps it.
+//!
+//! The type is dotted (`issue.closed`) and part of the contract with scripts; each has a golden file. A field
+//! may be added with a default, never changed or removed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Address;
+use crate::convoy::{NewConvoy, Observer};
+use crate::id::{ConvoyId, Epoch, IssueId, NoticeId, Seq, SessionId, WorkerId};
+use crate::issue::{Closed, DependencyType, NewIssue};
+use crate::money::Money;
+use crate::notice::NewNotice;
+use crate::report::{Exit, Tokens};
+use crate::session::{NewSession, Outcome, Said, Workdir};
+use crate::time::Time;
+use crate::worker::{Lesson, MergeBlock, NewWorker, Submission};
+
+/// What of an issue was changed; absent is unchanged.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IssueChange {
+    /// New title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// New body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// New priority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    /// New type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issue_type: Option<crate::issue::IssueType>,
+    /// Labels that were added.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub add_labels: Vec<String>,
+    /// Labels that were removed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remove_labels: Vec<String>,
+    /// New acceptance criteria.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<Vec<String>>,
+}
+
+/// One fact.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+#[expect(missing_docs, reason = "each variant is its dotted name; the fields are documented in their types")]
+pub enum Event {
+    #[serde(rename = "issue.created")]
+    IssueCreated { issue: NewIssue },
+    #[serde(rename = "issue.updated")]
+    IssueUpdated { issue: IssueId, change: IssueChange },
+    #[serde(rename = "issue.dependency_added")]
+    DependencyAdded { issue: IssueId, needs: IssueId, kind: DependencyType },
+    #[serde(rename = "issue.dependency_removed")]
+    DependencyRemoved { issue: IssueId, needs: IssueId },
+    #[serde(rename = "issue.closed")]
+    IssueClosed { issue: IssueId, closed: Closed },
+    #[serde(rename = "issue.reopened")]
+    IssueReopened { issue: IssueId },
+    #[serde(rename = "issue.needs_human")]
+    IssueNeedsHuman { issue: IssueId, why: String },
+
+    #[serde(rename = "convoy.created")]
+    ConvoyCreated { convoy: NewConvoy },
+    #[serde(rename = "convoy.issues_added")]
+    ConvoyIssuesAdded { convoy: ConvoyId, issues: Vec<IssueId> },
+    #[serde(rename = "convoy.started")]
+    ConvoyStarted { convoy: ConvoyId },
+    #[serde(rename = "convoy.landed")]
+    ConvoyLanded { convoy: ConvoyId, landing_epoch: u32, observer: Observer },
+    #[serde(rename = "convoy.abandoned")]
+    ConvoyAbandoned { convoy: ConvoyId, landing_epoch: u32, reason: Option<String>, open: Vec<IssueId> },
+    #[serde(rename = "convoy.reopened")]
+    ConvoyReopened { convoy: ConvoyId },
+
+    #[serde(rename = "worker.assigned")]
+    WorkerAssigned { worker: NewWorker },
+    #[serde(rename = "worker.waiting")]
+    WorkerWaiting { worker: WorkerId, until: Time, why: String },
+    #[serde(rename = "worker.ready")]
+    WorkerReady { worker: WorkerId },
+    #[serde(rename = "worker.submitted")]
+    WorkerSubmitted { worker: WorkerId, submission: Submission },
+    #[serde(rename = "worker.stop_requested")]
+    WorkerStopRequested { worker: WorkerId, by: String },
+    #[serde(rename = "worker.release_requested")]
+    WorkerReleaseRequested { worker: WorkerId, why: String },
+    #[serde(rename = "worker.stopped")]
+    WorkerStopped { worker: WorkerId, by: String },
+    #[serde(rename = "worker.released")]
+    WorkerReleased { worker: WorkerId, why: String },
+    #[serde(rename = "worker.failed")]
+    WorkerFailed { worker: WorkerId, why: String },
+    #[serde(rename = "worker.done")]
+    WorkerDone { worker: WorkerId },
+    #[serde(rename = "worker.learned")]
+    WorkerLearned { worker: WorkerId, lesson: Lesson, count: Counted, resume_from: Option<String> },
+
+    #[serde(rename = "merge.moved")]
+    MergeMoved { worker: WorkerId, round: u32, now: String },
+    #[serde(rename = "merge.blocked")]
+    MergeBlocked { worker: WorkerId, block: MergeBlock },
+    #[serde(rename = "merge.unblocked")]
+    MergeUnblocked { worker: WorkerId, round: u32 },
+
+    #[serde(rename = "session.wanted")]
+    SessionWanted { session: NewSession },
+    #[serde(rename = "session.prepared")]
+    SessionPrepared { session: SessionId, epoch: Epoch, workdir: Workdir },
+    #[serde(rename = "session.started")]
+    SessionStarted { session: SessionId, epoch: Epoch, n: u64, pid: u32, at: Time },
+    #[serde(rename = "session.usage")]
+    SessionUsage {
+        session: SessionId,
+        epoch: Epoch,
+        n: u64,
+        message_id: String,
+        model: Option<String>,
+        tokens: Tokens,
+    },
+    #[serde(rename = "session.cost")]
+    SessionCost { session: SessionId, epoch: Epoch, n: u64, cost: Option<Money>, tokens: Option<Tokens> },
+    #[serde(rename = "session.said")]
+    SessionSaid { session: SessionId, epoch: Epoch, n: u64, said: Said },
+    #[serde(rename = "session.stop_requested")]
+    SessionStopRequested { session: SessionId, epoch: Epoch },
+    #[serde(rename = "session.ended")]
+    SessionEnded { session: SessionId, epoch: Epoch, exit: Exit },
+    #[serde(rename = "session.lost")]
+    SessionLost { session: SessionId, epoch: Epoch, why: String },
+    #[serde(rename = "session.over")]
+    SessionOver { session: SessionId, epoch: Epoch, outcome: Outcome },
+
+    #[serde(rename = "notice.sent")]
+    NoticeSent { notice: NewNotice },
+    #[serde(rename = "notice.read")]
+    NoticeRead { notice: NoticeId },
+}
+
+/// What an attempt that did not land counts as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counted {
+    /// A failure of the task or its gates.
+    Failure,
+    /// A lost session.
+    Lost,
+    /// A merge conflict.
+    Conflict,
+    /// Nothing: it was ended on purpose.
+    Nothing,
+}
+
+impl Event {
+    /// What it is about, as text.
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::IssueCreated { issue } => issue.id.as_str(),
+            Self::IssueUpdated { issue, .. }
+            | Self::DependencyAdded { issue, .. }
+            | Self::DependencyRemoved { issue, .. }
+            | Self::IssueClosed { issue, .. }
+            | Self::IssueReopened { issue }
+            | Self::IssueNeedsHuman { issue, .. } => issue.as_str(),
+            Self::ConvoyCreated { convoy } => convoy.id.as_str(),
+            Self::ConvoyIssuesAdded { convoy, .. }
+            | Self::ConvoyStarted { convoy }
+            | Self::ConvoyLanded { convoy, .. }
+            | Self::ConvoyAbandoned { convoy, .. }
+            | Self::ConvoyReopened { convoy } => convoy.as_str(),
+            Self::WorkerAssigned { worker } => worker.id.as_str(),
+            Self::WorkerWaiting { worker, .. }
+            | Self::WorkerReady { worker }
+            | Self::WorkerSubmitted { worker, .. }
+            | Self::WorkerStopRequested { worker, .. }
+            | Self::WorkerReleaseRequested { worker, .. }
+            | Self::WorkerStopped { worker, .. }
+            | Self::WorkerReleased { worker, .. }
+            | Self::WorkerFailed { worker, .. }
+            | Self::WorkerDone { worker }
+            | Self::WorkerLearned { worker, .. }
+            | Self::MergeMoved { worker, .. }
+            | Self::MergeBlocked { worker, .. }
+            | Self::MergeUnblocked { worker, .. } => worker.as_str(),
+            Self::SessionWanted { session } => session.id.as_str(),
+            Self::SessionPrepared { session, .. }
+            | Self::SessionStarted { session, .. }
+            | Self::SessionUsage { session, .. }
+            | Self::SessionCost { session, .. }
+            | Self::SessionSaid { session, .. }
+            | Self::SessionStopRequested { session, .. }
+            | Self::SessionEnded { session, .. }
+            | Self::SessionLost { session, .. }
+            | Self::SessionOver { session, .. } => session.as_str(),
+            Self::NoticeSent { notice } => notice.id.as_str(),
+            Self::NoticeRead { notice } => notice.as_str(),
+        }
+    }
+
+    /// The attempt that it belongs to, if to one.
+    pub fn epoch(&self) -> Option<Epoch> {
+        match self {
+            Self::SessionWanted { session } => Some(session.epoch),
+            Self::SessionPrepared { epoch, .. }
+            | Self::SessionStarted { epoch, .. }
+            | Self::SessionUsage { epoch, .. }
+            | Self::SessionCost { epoch, .. }
+            | Self::SessionSaid { epoch, .. }
+            | Self::SessionStopRequested { epoch, .. }
+            | Self::SessionEnded { epoch, .. }
+            | Self::SessionLost { epoch, .. }
+            | Self::SessionOver { epoch, .. } => Some(*epoch),
+            _ => None,
+        }
+    }
+}
+
+/// What one command came to: the unit that is committed, whole or not at all.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Batch {
+    /// When it was decided.
+    pub at: Time,
+    /// Who asked.
+    pub actor: Address,
+    /// The key by which a repeated request is recognised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
+    /// The facts, in order.
+    pub events: Vec<Event>,
+}
+
+/// An idempotency key with the ids that the request was answered with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Key {
+    /// Given by the caller, opaque.
+    pub key: String,
+    /// What the first request made or changed, by the reference given.
+    pub ids: Vec<String>,
+}
+
+/// An event with its place in the order, as `convoy events` prints it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Its place.
+    pub seq: Seq,
+    /// When.
+    pub at: Time,
+    /// Who.
+    pub actor: Address,
+    /// What it is about.
+    pub subject: String,
+    /// The attempt.
+    pub epoch: Option<Epoch>,
+    /// Type and data.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+impl Batch {
+    /// The events with their places; the first has `first`.
+    pub fn envelopes(self, first: Seq) -> impl Iterator<Item = Envelope> {
+        let (at, actor) = (self.at, self.actor);
+        self.events.into_iter().enumerate().map(move |(i, event)| Envelope {
+            seq: Seq(first.0 + i as u64),
+            at,
+            actor: actor.clone(),
+            subject: event.subject().to_owned(),
+            epoch: event.epoch(),
+            event,
+        })
+    }
+}

@@ -1,0 +1,151 @@
+//! What is to be done next, from the state alone.
+//!
+//! The plan is levels, not edges: it says everything that should be under way. What is under way already is
+//! the dispatcher's to know; after a restart nothing is, and the same plan starts it again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::command::Observed;
+use crate::decide::room;
+use crate::effect::Effect;
+use crate::id::{ConvoyId, RigName};
+use crate::policy::Policy;
+use crate::session::SessionState;
+use crate::state::State;
+use crate::time::Time;
+use crate::worker::WorkerState;
+
+/// How far the queue of startable issues is looked through for one that has room.
+const LOOK_AHEAD_MAX: usize = 1000;
+
+/// What should be under way.
+#[derive(Clone, PartialEq, Debug, Default)]
+#[must_use]
+pub struct Plan {
+    /// Decisions that are due; each is checked again when it is made.
+    pub proposals: Vec<Observed>,
+    /// What the executor is to do.
+    pub effects: BTreeSet<Effect>,
+    /// When to plan again if nothing happens before.
+    pub wake_at: Option<Time>,
+}
+
+impl Plan {
+    /// Whether anything is under way or due, so that somebody has to stay.
+    pub fn is_idle(&self) -> bool {
+        self.proposals.is_empty() && self.effects.is_empty() && self.wake_at.is_none()
+    }
+}
+
+/// Computes the plan.
+pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
+    let mut plan = Plan::default();
+    plan_sessions(state, &mut plan);
+    plan_workers(state, policy, now, &mut plan);
+    plan_dispatch(state, policy, &mut plan);
+    plan
+}
+
+fn plan_sessions(state: &State, plan: &mut Plan) {
+    for session in state.index.sessions.iter().filter_map(|id| state.sessions.get(id)) {
+        let (id, epoch) = (session.content.id.clone(), session.content.epoch);
+        let effect = match session.state {
+            SessionState::Wanted => Effect::Prepare { session: id, epoch },
+            SessionState::Starting { .. } | SessionState::Running { .. } => {
+                if session.stopping {
+                    plan.effects.insert(Effect::Stop { session: id.clone(), epoch });
+                }
+                Effect::Supervise { session: id, epoch }
+            }
+            SessionState::Ended { .. } => Effect::Inspect { session: id, epoch },
+            SessionState::Over { .. } => continue,
+        };
+        plan.effects.insert(effect);
+    }
+}
+
+fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
+    // One merge at a time into each branch of a rig, the oldest first: parallel ones would only
+    // invalidate each other's gates.
+    let mut merges: BTreeMap<(&RigName, Option<&str>), (Time, Effect)> = BTreeMap::new();
+    for (id, worker) in state.index.active.iter().filter_map(|id| state.workers.get_key_value(id)) {
+        match &worker.state {
+            WorkerState::Assigned if room(state, policy, &worker.content).is_ok() => {
+                plan.proposals.push(Observed::Begin { worker: id.clone() });
+            }
+            WorkerState::Waiting { until, .. } if *until <= now => {
+                plan.proposals.push(Observed::Due { worker: id.clone() });
+            }
+            WorkerState::Waiting { until, .. } => {
+                plan.wake_at = Some(plan.wake_at.map_or(*until, |at| at.min(*until)));
+            }
+            WorkerState::Submitted(submission) => {
+                let round = submission.round;
+                let Some(session) = state.sessions.get(&submission.session) else { continue };
+                if submission.blocked.is_some() {
+                    plan.effects.insert(Effect::WatchCheckout { worker: id.clone(), round });
+                    continue;
+                }
+                let effect = Effect::Merge { worker: id.clone(), epoch: session.content.epoch, round };
+                let since = submission.at;
+                let slot = (&worker.content.rig, worker.content.base.as_deref());
+                merges
+                    .entry(slot)
+                    .and_modify(|first| {
+                        if since < first.0 {
+                            *first = (since, effect.clone());
+                        }
+                    })
+                    .or_insert((since, effect));
+            }
+            WorkerState::Assigned
+            | WorkerState::Running { .. }
+            | WorkerState::Done
+            | WorkerState::Failed { .. }
+            | WorkerState::Released
+            | WorkerState::Stopped { .. } => {}
+        }
+    }
+    plan.effects.extend(merges.into_values().map(|(_, effect)| effect));
+}
+
+/// Ready issues of started convoys by priority, then age, as many as there is room for.
+fn plan_dispatch(state: &State, policy: &Policy, plan: &mut Plan) {
+    if state.index.startable.is_empty() {
+        return;
+    }
+    let mut total = 0;
+    let mut by_rig: BTreeMap<&RigName, u32> = BTreeMap::new();
+    let mut by_convoy: BTreeMap<&ConvoyId, u32> = BTreeMap::new();
+    for session in state.index.sessions.iter().filter_map(|id| state.sessions.get(id)).filter(|s| s.is_live())
+    {
+        total += 1;
+        if let Some(worker) = state.workers.get(&session.content.worker) {
+            *by_rig.entry(&worker.content.rig).or_default() += 1;
+            if let Some(convoy) = &worker.content.convoy {
+                *by_convoy.entry(convoy).or_default() += 1;
+            }
+        }
+    }
+    // Workers that were promised a session come before issues that nobody has.
+    total += plan.proposals.len() as u32;
+    for (_, _, id) in state.index.startable.iter().take(LOOK_AHEAD_MAX) {
+        if total >= policy.max_parallel {
+            return;
+        }
+        let Some(issue) = state.issues.get(id) else { continue };
+        let Some(convoy) = state.started_convoy(issue) else { continue };
+        let in_rig = by_rig.entry(&issue.content.rig).or_default();
+        let rig_max = policy.rigs.get(&issue.content.rig).and_then(|rig| rig.max_parallel);
+        let in_convoy = by_convoy.entry(&convoy.content.id).or_default();
+        if rig_max.is_some_and(|max| *in_rig >= max)
+            || convoy.content.max_parallel.is_some_and(|max| *in_convoy >= max)
+        {
+            continue;
+        }
+        *in_rig += 1;
+        *in_convoy += 1;
+        total += 1;
+        plan.proposals.push(Observed::Dispatch { issue: id.clone() });
+    }
+}

@@ -1,0 +1,72 @@
+//! What the configuration says, as the rules need it. Read by the engine, handed to `decide` and `plan`.
+
+use std::collections::BTreeMap;
+
+use crate::address::Address;
+use crate::convoy::MergeStrategy;
+use crate::id::{AgentName, RigName};
+use crate::time::Span;
+
+/// One managed repository.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Rig {
+    /// The prefix of its issues.
+    pub prefix: String,
+    /// How many agents may work in it at once.
+    pub max_parallel: Option<u32>,
+}
+
+/// How often, and after how long, something is tried again.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Retry {
+    /// Failures of the task or its gates before a person is needed.
+    pub max_attempts: u32,
+    /// The pause after the first failure; it doubles with each.
+    pub backoff: Span,
+    /// The longest pause.
+    pub backoff_max: Span,
+    /// Lost sessions before a person is needed.
+    pub max_lost: u32,
+    /// Merge conflicts before a person is needed.
+    pub max_conflicts: u32,
+    /// Tries to land one branch on a base that keeps moving.
+    pub max_rounds: u32,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            max_attempts: 3,
+            backoff: Span::from_secs(10),
+            backoff_max: Span::from_secs(300),
+            max_lost: 5,
+            max_conflicts: 3,
+            max_rounds: 10,
+        }
+    }
+}
+
+/// The rules that may differ between workspaces.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Policy {
+    /// The rigs by name.
+    pub rigs: BTreeMap<RigName, Rig>,
+    /// The rig of issues that name none.
+    pub home: RigName,
+    /// The agents that are known.
+    pub agents: Vec<AgentName>,
+    /// The agent that works when none is named.
+    pub agent: AgentName,
+    /// The model when neither flag nor label names one.
+    pub model: Option<String>,
+    /// Model by `complexity:` label.
+    pub complexity: BTreeMap<String, String>,
+    /// How branches land when the convoy does not say.
+    pub merge: MergeStrategy,
+    /// How many agents work at once in the workspace, and by default in a convoy.
+    pub max_parallel: u32,
+    /// Who is told of every landing.
+    pub notify: Vec<Address>,
+    /// Retries.
+    pub retry: Retry,
+}

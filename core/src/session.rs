@@ -1,0 +1,194 @@
+//! Sessions: one attempt of a worker, one supervisor, one epoch.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Epoch, SessionId, WorkerId};
+use crate::issue::DiffStat;
+use crate::money::Money;
+use crate::report::{Exit, Tokens};
+use crate::time::Time;
+
+/// A session as it is wanted.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose attempt.
+    pub worker: WorkerId,
+    /// Its number among all sessions of the workspace.
+    pub epoch: Epoch,
+    /// Its number among the worker's sessions, from 1.
+    pub number: u32,
+}
+
+/// Where a session works.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Workdir {
+    /// The folder.
+    pub path: String,
+    /// The branch of the work.
+    pub branch: String,
+    /// The commit that it began from, a full object id.
+    pub base: String,
+}
+
+/// What a session is at. The variants hold what is only true then.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum SessionState {
+    /// Its workdir is to be made.
+    Wanted,
+    /// Its workdir is ready; a supervisor is to start the agent, or may have done so already.
+    Starting {
+        /// Where.
+        workdir: Workdir,
+    },
+    /// Its agent runs.
+    Running {
+        /// Where.
+        workdir: Workdir,
+        /// The agent's process id on its host.
+        pid: u32,
+    },
+    /// Its whole process tree is dead; what it left is to be looked at.
+    Ended {
+        /// Where.
+        workdir: Workdir,
+        /// How; none if its supervisor vanished without saying.
+        exit: Option<Box<Exit>>,
+    },
+    /// It is over.
+    Over {
+        /// Where it was, if it got that far.
+        workdir: Option<Workdir>,
+        /// How its agent ended; none if its supervisor vanished or never started.
+        exit: Option<Box<Exit>>,
+        /// What it came to.
+        outcome: Outcome,
+    },
+}
+
+/// What a session came to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It left a branch to land.
+    Submitted,
+    /// Nothing had to be changed, it says, and nothing was.
+    NoChange,
+    /// The task failed.
+    Failed {
+        /// How.
+        why: String,
+    },
+    /// Something that has nothing to do with the task failed.
+    Infrastructure {
+        /// What.
+        why: String,
+    },
+    /// Its supervisor vanished.
+    Lost {
+        /// What is known.
+        why: String,
+    },
+    /// It was ended on purpose.
+    Stopped,
+    /// The agent asks for a person.
+    Blocked {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What is found in a workdir after its agent is dead.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Findings {
+    /// The work is saved in the repository, on the session's branch.
+    Work {
+        /// The tip, a full object id; the base if nothing was done.
+        tip: String,
+        /// What changed.
+        diff: DiffStat,
+        /// Edits that the agent had not committed were committed for it.
+        leftovers: bool,
+    },
+    /// The workdir is gone or is no longer a repository.
+    Gone {
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// What the agent itself said through `convoy done` and the like.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// The issue is done.
+    Done {
+        /// Without a change.
+        no_change: bool,
+        /// What it says about it.
+        note: Option<String>,
+    },
+    /// It cannot go on.
+    Blocked {
+        /// Why.
+        reason: String,
+    },
+    /// Something to remember.
+    Note {
+        /// The text.
+        text: String,
+    },
+}
+
+/// A session as it stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Session {
+    /// What it was wanted as.
+    pub content: NewSession,
+    /// What it is at.
+    pub state: SessionState,
+    /// It is to be ended; the order is repeated until it is dead.
+    pub stopping: bool,
+    /// The number of the last observation that is in the log.
+    pub observed: u64,
+    /// Tokens so far.
+    pub usage: Tokens,
+    /// Message ids whose usage is counted, while the session lives.
+    pub counted: std::collections::BTreeSet<String>,
+    /// What the agent reported that it cost.
+    pub cost: Option<Money>,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// What the agent said last about its issue.
+    pub said: Option<Said>,
+    /// What it wanted remembered.
+    pub notes: Vec<String>,
+    /// When it was wanted.
+    pub created_at: Time,
+    /// When its agent started.
+    pub started_at: Option<Time>,
+    /// When its tree was dead.
+    pub ended_at: Option<Time>,
+}
+
+impl Session {
+    /// Whether its agent runs, or could.
+    pub fn is_live(&self) -> bool {
+        match self.state {
+            SessionState::Wanted | SessionState::Starting { .. } | SessionState::Running { .. } => true,
+            SessionState::Ended { .. } | SessionState::Over { .. } => false,
+        }
+    }
+    /// Where it works or worked.
+    pub fn workdir(&self) -> Option<&Workdir> {
+        match &self.state {
+            SessionState::Wanted => None,
+            SessionState::Starting { workdir }
+            | SessionState::Running { workdir, .. }
+            | SessionState::Ended { workdir, .. } => Some(workdir),
+            SessionState::Over { workdir, .. } => workdir.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The state: what the log says, folded.
+//!
+//! `apply` is total and believes the log: whatever it is given has been decided and committed. Everything that
+//! is derived (open counts, what is startable, who is active) is kept here too, so that no decision costs more
+//! in a large workspace; `recount` makes it afresh, and tests compare the two.
+
+mod convoy_events;
+mod issue_events;
+mod session_events;
+mod worker_events;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::convoy::Convoy;
+use crate::event::{Batch, Event, Key};
+use crate::id::{ConvoyId, IssueId, NoticeId, Seq, SessionId, WorkerId};
+use crate::issue::{self, Issue};
+use crate::notice::Notice;
+use crate::session::Session;
+use crate::time::Time;
+use crate::worker::{Worker, WorkerState};
+
+/// How many idempotency keys are remembered; a retry comes within minutes, not after ten thousand others.
+pub const KEYS_MAX: usize = 10_000;
+
+/// Everything that is known.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// The last event that is folded in.
+    pub seq: Seq,
+    /// Issues.
+    pub issues: BTreeMap<IssueId, Issue>,
+    /// Convoys.
+    pub convoys: BTreeMap<ConvoyId, Convoy>,
+    /// Workers.
+    pub workers: BTreeMap<WorkerId, Worker>,
+    /// Sessions.
+    pub sessions: BTreeMap<SessionId, Session>,
+    /// Notices.
+    pub notices: BTreeMap<NoticeId, Notice>,
+    /// The epoch of the newest session; 0 before there is one.
+    pub epoch: u64,
+    /// Issues and convoys ever made; the next one's number.
+    pub numbers: u64,
+    /// Remembered idempotency keys, oldest first, with what they were answered.
+    pub keys: VecDeque<Key>,
+    /// Derived: see [`Index`].
+    #[serde(skip)]
+    pub index: Index,
+}
+
+/// What is derived from the rest and kept for speed. Rebuilt after a snapshot is read.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Index {
+    /// Open issues that nothing blocks, that no worker has, in a started open convoy: by priority, then age.
+    pub startable: BTreeSet<(u8, u64, IssueId)>,
+    /// Workers to whom something may still happen.
+    pub active: BTreeSet<WorkerId>,
+    /// Sessions that are not over.
+    pub sessions: BTreeSet<SessionId>,
+    /// Convoys that are open, newest last.
+    pub open: BTreeSet<(u64, ConvoyId)>,
+    /// Convoys that may have become complete in this batch; empty between batches.
+    pub touched: BTreeSet<ConvoyId>,
+    /// Keys by text.
+    pub keys: BTreeMap<String, Vec<String>>,
+    /// Unread notices.
+    pub unread: usize,
+}
+
+impl State {
+    /// Folds a committed batch in.
+    pub fn apply_batch(&mut self, batch: &Batch) {
+        for event in &batch.events {
+            self.apply(event, batch.at, batch.actor.as_str());
+        }
+        if let Some(key) = &batch.key {
+            self.remember(key.clone());
+        }
+        self.index.touched.clear();
+    }
+
+    /// Remembers an idempotency key, and forgets the oldest when there are too many.
+    pub fn remember(&mut self, key: Key) {
+        self.index.keys.insert(key.key.clone(), key.ids.clone());
+        self.keys.push_back(key);
+        if self.keys.len() > KEYS_MAX
+            && let Some(old) = self.keys.pop_front()
+        {
+            self.index.keys.remove(&old.key);
+        }
+    }
+
+    /// Folds one event in.
+    pub fn apply(&mut self, event: &Event, at: Time, actor: &str) {
+        self.seq.0 += 1;
+        match event {
+            Event::IssueCreated { .. }
+            | Event::IssueUpdated { .. }
+            | Event::DependencyAdded { .. }
+            | Event::DependencyRemoved { .. }
+            | Event::IssueClosed { .. }
+            | Event::IssueReopened { .. }
+            | Event::IssueNeedsHuman { .. } => issue_events::apply(self, event, at, actor),
+            Event::ConvoyCreated { .. }
+            | Event::ConvoyIssuesAdded { .. }
+            | Event::ConvoyStarted { .. }
+            | Event::ConvoyLanded { .. }
+            | Event::ConvoyAbandoned { .. }
+            | Event::ConvoyReopened { .. } => convoy_events::apply(self, event, at, actor),
+            Event::WorkerAssigned { .. }
+            | Event::WorkerWaiting { .. }
+            | Event::WorkerReady { .. }
+            | Event::WorkerSubmitted { .. }
+            | Event::WorkerStopRequested { .. }
+            | Event::WorkerReleaseRequested { .. }
+            | Event::WorkerStopped { .. }
+            | Event::WorkerReleased { .. }
+            | Event::WorkerFailed { .. }
+            | Event::WorkerDone { .. }
+            | Event::WorkerLearned { .. }
+            | Event::MergeMoved { .. }
+            | Event::MergeBlocked { .. }
+            | Event::MergeUnblocked { .. } => worker_events::apply(self, event, at),
+            Event::SessionWanted { .. }
+            | Event::SessionPrepared { .. }
+            | Event::SessionStarted { .. }
+            | Event::SessionUsage { .. }
+            | Event::SessionCost { .. }
+            | Event::SessionSaid { .. }
+            | Event::SessionStopRequested { .. }
+            | Event::SessionEnded { .. }
+            | Event::SessionLost { .. }
+            | Event::SessionOver { .. } => session_events::apply(self, event, at),
+            Event::NoticeSent { notice } => {
+                self.notices.insert(
+                    notice.id.clone(),
+                    Notice { content: notice.clone(), created_at: at, read_at: None },
+                );
+                self.index.unread += 1;
+            }
+            Event::NoticeRead { notice } => {
+                if let Some(notice) = self.notices.get_mut(notice)
+                    && notice.read_at.is_none()
+                {
+                    notice.read_at = Some(at);
+                    self.index.unread = self.index.unread.saturating_sub(1);
+                }
+            }
+        }
+    }
+
+    /// Makes everything derived afresh.
+    pub fn recount(&mut self) {
+        self.index = Index::default();
+        for issue in self.issues.values_mut() {
+            issue.dependents.clear();
+            issue.convoys.clear();
+        }
+        let ids: Vec<IssueId> = self.issues.keys().cloned().collect();
+        for id in &ids {
+            let blockers: Vec<IssueId> = self.issues[id].blockers().cloned().collect();
+            for blocker in blockers {
+                if let Some(blocker) = self.issues.get_mut(&blocker) {
+                    blocker.dependents.insert(id.clone());
+                }
+            }
+        }
+        for (id, convoy) in &mut self.convoys {
+            convoy.open_count = 0;
+            for issue in &convoy.content.tracked {
+                if let Some(issue) = self.issues.get_mut(issue) {
+                    issue.convoys.insert(id.clone());
+                    convoy.open_count += usize::from(!issue.is_closed());
+                }
+            }
+            if convoy.is_open() {
+                self.index.open.insert((convoy.number, id.clone()));
+            }
+        }
+        for id in &ids {
+            self.refresh_startable(id);
+        }
+        for (id, worker) in &self.workers {
+            if worker.state.is_active() {
+                self.index.active.insert(id.clone());
+            }
+        }
+        for (id, session) in &self.sessions {
+            if !matches!(session.state, crate::session::SessionState::Over { .. }) {
+                self.index.sessions.insert(id.clone());
+            }
+        }
+        self.index.keys = self.keys.iter().map(|key| (key.key.clone(), key.ids.clone())).collect();
+        self.index.unread = self.notices.values().filter(|notice| notice.read_at.is_none()).count();
+    }
+
+    /// What of an issue's blockers is not closed.
+    pub fn open_blockers<'a>(&'a self, issue: &'a Issue) -> impl Iterator<Item = &'a IssueId> {
+        issue.blockers().filter(|id| self.issues.get(*id).is_none_or(|blocker| !blocker.is_closed()))
+    }
+
+    /// Whether nothing stands between the issue and a worker, as far as the issue itself is concerned.
+    pub fn is_ready(&self, issue: &Issue) -> bool {
+        matches!(issue.status, issue::Status::Open)
+            && issue.is_workable()
+            && self.open_blockers(issue).next().is_none()
+            && !issue.worker.as_ref().and_then(|id| self.workers.get(id)).is_some_and(|worker| {
+                worker.state.is_active() || matches!(worker.state, WorkerState::Stopped { .. })
+            })
+    }
+
+    /// The oldest open convoy of an issue that somebody started.
+    pub fn started_convoy(&self, issue: &Issue) -> Option<&Convoy> {
+        issue
+            .convoys
+            .iter()
+            .filter_map(|id| self.convoys.get(id))
+            .filter(|convoy| convoy.is_open() && convoy.started_at.is_some())
+            .min_by_key(|convoy| convoy.number)
+    }
+
+    /// How many live sessions there are: in all, in `rig`, and for `convoy`.
+    pub fn live_sessions(&self, rig: &crate::id::RigName, convoy: Option<&ConvoyId>) -> (u32, u32, u32) {
+        let mut counts = (0, 0, 0);
+        for session in
+            self.index.sessions.iter().filter_map(|id| self.sessions.get(id)).filter(|s| s.is_live())
+        {
+            counts.0 += 1;
+            if let Some(worker) = self.workers.get(&session.content.worker) {
+                counts.1 += u32::from(worker.content.rig == *rig);
+                counts.2 += u32::from(convoy.is_some() && worker.content.convoy.as_ref() == convoy);
+            }
+        }
+        counts
+    }
+
+    /// Puts the issue into the queue of what can be started, or takes it out.
+    pub(crate) fn refresh_startable(&mut self, id: &IssueId) {
+        let Some(issue) = self.issues.get(id) else { return };
+        let entry = (issue.content.priority, issue.number, id.clone());
+        if self.is_ready(issue) && self.started_convoy(issue).is_some() {
+            self.index.startable.insert(entry);
+        } else {
+            self.index.startable.remove(&entry);
+        }
+    }
+
+    pub(crate) fn refresh_convoy(&mut self, id: &ConvoyId) {
+        let tracked = self.convoys.get(id).map(|convoy| convoy.content.tracked.clone()).unwrap_or_default();
+        for issue in &tracked {
+            self.refresh_startable(issue);
+        }
+    }
+}

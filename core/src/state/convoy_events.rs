@@ -1,0 +1,78 @@
+//! How convoy events change the state.
+
+use crate::convoy::{Convoy, Status};
+use crate::event::Event;
+use crate::id::{ConvoyId, IssueId};
+use crate::state::State;
+use crate::time::Time;
+
+pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
+    match event {
+        Event::ConvoyCreated { convoy: new } => {
+            state.numbers += 1;
+            let mut content = new.clone();
+            let tracked = std::mem::take(&mut content.tracked);
+            let convoy = Convoy {
+                content,
+                status: Status::Open,
+                number: state.numbers,
+                created_by: actor.to_owned(),
+                created_at: at,
+                started_at: None,
+                landing_epoch: 0,
+                open_count: 0,
+            };
+            state.index.open.insert((convoy.number, new.id.clone()));
+            state.convoys.insert(new.id.clone(), convoy);
+            track(state, &new.id, &tracked);
+        }
+        Event::ConvoyIssuesAdded { convoy, issues } => track(state, convoy, issues),
+        Event::ConvoyStarted { convoy: id } => {
+            if let Some(convoy) = state.convoys.get_mut(id) {
+                convoy.started_at = Some(at);
+            }
+            state.refresh_convoy(id);
+        }
+        Event::ConvoyLanded { convoy, landing_epoch, observer } => {
+            close(state, convoy, *landing_epoch, Status::Landed { observer: *observer, at });
+        }
+        Event::ConvoyAbandoned { convoy, landing_epoch, reason, open } => {
+            let status = Status::Abandoned { reason: reason.clone(), open: open.clone(), at };
+            close(state, convoy, *landing_epoch, status);
+        }
+        Event::ConvoyReopened { convoy: id } => {
+            if let Some(convoy) = state.convoys.get_mut(id) {
+                convoy.status = Status::Open;
+                state.index.open.insert((convoy.number, id.clone()));
+            }
+            state.refresh_convoy(id);
+        }
+        _ => {}
+    }
+}
+
+fn close(state: &mut State, id: &ConvoyId, landing_epoch: u32, status: Status) {
+    if let Some(convoy) = state.convoys.get_mut(id) {
+        convoy.status = status;
+        convoy.landing_epoch = landing_epoch;
+        state.index.open.remove(&(convoy.number, id.clone()));
+    }
+    state.index.touched.remove(id);
+    state.refresh_convoy(id);
+}
+
+fn track(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
+    let Some(convoy) = state.convoys.get_mut(id) else { return };
+    for issue_id in issues {
+        if let Some(issue) = state.issues.get_mut(issue_id)
+            && issue.convoys.insert(id.clone())
+        {
+            convoy.content.tracked.push(issue_id.clone());
+            convoy.open_count += usize::from(!issue.is_closed());
+        }
+    }
+    state.index.touched.insert(id.clone());
+    for issue in issues {
+        state.refresh_startable(issue);
+    }
+}

@@ -1,0 +1,115 @@
+//! How session events change the state.
+
+use std::collections::BTreeSet;
+
+use crate::event::Event;
+use crate::report::Tokens;
+use crate::session::{Said, Session, SessionState};
+use crate::state::State;
+use crate::time::Time;
+use crate::worker::WorkerState;
+
+/// The most notes that are kept of a session; the log keeps the rest.
+const NOTES_MAX: usize = 50;
+
+pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
+    if let Event::SessionWanted { session: new } = event {
+        state.epoch = new.epoch.0;
+        state.index.sessions.insert(new.id.clone());
+        state.sessions.insert(
+            new.id.clone(),
+            Session {
+                content: new.clone(),
+                state: SessionState::Wanted,
+                stopping: false,
+                observed: 0,
+                usage: Tokens::default(),
+                counted: BTreeSet::new(),
+                cost: None,
+                model: None,
+                said: None,
+                notes: Vec::new(),
+                created_at: at,
+                started_at: None,
+                ended_at: None,
+            },
+        );
+        if let Some(worker) = state.workers.get_mut(&new.worker) {
+            worker.sessions.push(new.id.clone());
+            worker.state = WorkerState::Running { session: new.id.clone() };
+            worker.active_at = at;
+        }
+        return;
+    }
+    let Some(session) = state.sessions.get_mut(event.subject()) else { return };
+    match event {
+        Event::SessionPrepared { workdir, .. } => {
+            session.state = SessionState::Starting { workdir: workdir.clone() };
+        }
+        Event::SessionStarted { n, pid, at: started, .. } => {
+            session.observed = *n;
+            session.started_at = Some(*started);
+            if let SessionState::Starting { workdir } = &session.state {
+                session.state = SessionState::Running { workdir: workdir.clone(), pid: *pid };
+            }
+        }
+        Event::SessionUsage { n, message_id, model, tokens, .. } => {
+            session.observed = *n;
+            if session.counted.insert(message_id.clone()) {
+                session.usage = session.usage.plus(*tokens);
+            }
+            if model.is_some() {
+                session.model.clone_from(model);
+            }
+        }
+        Event::SessionCost { n, cost, tokens, .. } => {
+            session.observed = *n;
+            if cost.is_some() {
+                session.cost = *cost;
+            }
+            if let Some(tokens) = tokens {
+                session.usage = *tokens;
+            }
+        }
+        Event::SessionSaid { n, said, .. } => {
+            session.observed = *n;
+            match said {
+                Said::Note { text } if session.notes.len() < NOTES_MAX => session.notes.push(text.clone()),
+                Said::Note { .. } => {}
+                Said::Done { .. } | Said::Blocked { .. } => session.said = Some(said.clone()),
+            }
+        }
+        Event::SessionStopRequested { .. } => session.stopping = true,
+        Event::SessionEnded { exit, .. } => {
+            session.ended_at = Some(exit.ended_at);
+            session.observed = session.observed.max(exit.last_n);
+            if let Some(workdir) = session.workdir().cloned() {
+                session.state = SessionState::Ended { workdir, exit: Some(Box::new(exit.clone())) };
+            }
+        }
+        Event::SessionLost { .. } => {
+            session.ended_at = Some(at);
+            if let Some(workdir) = session.workdir().cloned() {
+                session.state = SessionState::Ended { workdir, exit: None };
+            }
+        }
+        Event::SessionOver { outcome, .. } => {
+            let exit = match &session.state {
+                SessionState::Ended { exit, .. } => exit.clone(),
+                _ => None,
+            };
+            let workdir = session.workdir().cloned();
+            session.state = SessionState::Over { workdir, exit, outcome: outcome.clone() };
+            session.ended_at.get_or_insert(at);
+            session.counted.clear();
+            let id = session.content.id.clone();
+            state.index.sessions.remove(&id);
+            return;
+        }
+        _ => {}
+    }
+    let worker = session.content.worker.clone();
+    if let Some(worker) = state.workers.get_mut(&worker) {
+        worker.active_at = at;
+    }
+}

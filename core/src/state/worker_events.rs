@@ -1,0 +1,141 @@
+//! How worker and merge events change the state.
+
+use crate::event::{Counted, Event};
+use crate::id::WorkerId;
+use crate::issue::Status;
+use crate::state::State;
+use crate::state::issue_events::set_status;
+use crate::time::Time;
+use crate::worker::{Intent, Submission, Worker, WorkerState};
+
+pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
+    match event {
+        Event::WorkerAssigned { worker: new } => {
+            let earlier = new.takes_over.as_ref().and_then(|id| state.workers.get(id));
+            let (lessons, resume_from) =
+                earlier.map(|w| (w.lessons.clone(), w.resume_from.clone())).unwrap_or_default();
+            state.index.active.insert(new.id.clone());
+            state.workers.insert(
+                new.id.clone(),
+                Worker {
+                    content: new.clone(),
+                    state: WorkerState::Assigned,
+                    intent: None,
+                    failures: 0,
+                    lost: 0,
+                    conflicts: 0,
+                    sessions: Vec::new(),
+                    lessons,
+                    resume_from,
+                    assigned_at: at,
+                    active_at: at,
+                },
+            );
+            if let Some(issue) = state.issues.get_mut(&new.issue) {
+                issue.worker = Some(new.id.clone());
+            }
+            set_status(state, &new.issue, Status::InProgress { worker: new.id.clone() }, at);
+        }
+        Event::WorkerWaiting { worker, until, why } => {
+            set(state, worker, WorkerState::Waiting { until: *until, why: why.clone() }, at);
+        }
+        Event::WorkerReady { worker } => set(state, worker, WorkerState::Assigned, at),
+        Event::WorkerSubmitted { worker: id, submission } => {
+            set(state, id, WorkerState::Submitted(submission.clone()), at);
+            if let Some(worker) = state.workers.get(id) {
+                let issue = worker.content.issue.clone();
+                set_status(state, &issue, Status::Submitted { worker: id.clone() }, at);
+            }
+        }
+        Event::WorkerStopRequested { worker, by } => {
+            intend(state, worker, Intent::Stop { by: by.clone() });
+        }
+        Event::WorkerReleaseRequested { worker, why } => {
+            intend(state, worker, Intent::Release { why: why.clone() });
+        }
+        Event::WorkerStopped { worker, by } => {
+            set(state, worker, WorkerState::Stopped { by: by.clone() }, at);
+            hand_back(state, worker, at);
+        }
+        Event::WorkerReleased { worker, .. } => {
+            set(state, worker, WorkerState::Released, at);
+            hand_back(state, worker, at);
+        }
+        Event::WorkerFailed { worker, why } => {
+            set(state, worker, WorkerState::Failed { why: why.clone() }, at);
+            hand_back(state, worker, at);
+        }
+        Event::WorkerDone { worker } => set(state, worker, WorkerState::Done, at),
+        Event::WorkerLearned { worker: id, lesson, count, resume_from } => {
+            let Some(worker) = state.workers.get_mut(id) else { return };
+            match count {
+                Counted::Failure => worker.failures += 1,
+                Counted::Lost => worker.lost += 1,
+                Counted::Conflict => worker.conflicts += 1,
+                Counted::Nothing => {}
+            }
+            worker.lessons.push(lesson.clone());
+            worker.resume_from.clone_from(resume_from);
+            worker.active_at = at;
+            let issue = worker.content.issue.clone();
+            // A submitted branch that came back is being worked on again.
+            if let Some(Status::Submitted { .. }) = state.issues.get(&issue).map(|issue| &issue.status) {
+                set_status(state, &issue, Status::InProgress { worker: id.clone() }, at);
+            }
+        }
+        Event::MergeMoved { worker, round, .. } | Event::MergeUnblocked { worker, round } => {
+            if let Some(submission) = submission(state, worker, at) {
+                submission.round = *round;
+                submission.blocked = None;
+            }
+        }
+        Event::MergeBlocked { worker, block } => {
+            if let Some(submission) = submission(state, worker, at) {
+                submission.blocked = Some(block.clone());
+            }
+        }
+        _ => {}
+    }
+}
+
+fn submission<'a>(state: &'a mut State, id: &WorkerId, at: Time) -> Option<&'a mut Submission> {
+    let worker = state.workers.get_mut(id)?;
+    worker.active_at = at;
+    match &mut worker.state {
+        WorkerState::Submitted(submission) => Some(submission),
+        _ => None,
+    }
+}
+
+fn intend(state: &mut State, id: &WorkerId, intent: Intent) {
+    if let Some(worker) = state.workers.get_mut(id) {
+        worker.intent = Some(intent);
+    }
+}
+
+fn set(state: &mut State, id: &WorkerId, to: WorkerState, at: Time) {
+    let Some(worker) = state.workers.get_mut(id) else { return };
+    worker.active_at = at;
+    if to.is_active() {
+        state.index.active.insert(id.clone());
+    } else {
+        worker.intent = None;
+        state.index.active.remove(id);
+    }
+    worker.state = to;
+}
+
+/// An issue whose worker gave it up is open again, unless it was closed or waits for a person.
+fn hand_back(state: &mut State, id: &WorkerId, at: Time) {
+    let Some(worker) = state.workers.get(id) else { return };
+    let issue = worker.content.issue.clone();
+    let held = state.issues.get(&issue).is_some_and(|issue| match &issue.status {
+        Status::InProgress { worker } | Status::Submitted { worker } => worker == id,
+        Status::Open | Status::NeedsHuman { .. } | Status::Closed(_) => false,
+    });
+    if held {
+        set_status(state, &issue, Status::Open, at);
+    } else {
+        state.refresh_startable(&issue);
+    }
+}

@@ -1,0 +1,208 @@
+//! Why something is not running, or has not landed: every reason, and what would change it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::convoy::{Convoy, Status as ConvoyStatus};
+use crate::decide::room;
+use crate::issue::{Issue, Status};
+use crate::policy::Policy;
+use crate::session::SessionState;
+use crate::state::State;
+use crate::time::Time;
+use crate::worker::{NewWorker, Worker, WorkerState};
+
+/// One reason.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub struct Reason {
+    /// What scripts read: `blocked`, `not_started`, `at_capacity`, `waiting`, `needs_human`, ….
+    pub code: &'static str,
+    /// What people read.
+    pub text: String,
+    /// What would change it, if a command would.
+    pub command: Option<String>,
+}
+
+fn reason(code: &'static str, text: impl Into<String>) -> Reason {
+    Reason { code, text: text.into(), command: None }
+}
+
+impl Reason {
+    fn run(mut self, command: impl Into<String>) -> Self {
+        self.command = Some(command.into());
+        self
+    }
+}
+
+/// Why an issue is not being worked on, or is not closed.
+pub fn issue(state: &State, policy: &Policy, issue: &Issue, now: Time) -> Vec<Reason> {
+    let id = &issue.content.id;
+    let current = issue.worker.as_ref().and_then(|worker| state.workers.get(worker));
+    match &issue.status {
+        Status::Closed(closed) => vec![reason("closed", format!("it was closed at {}", closed.at))],
+        Status::NeedsHuman { why } => {
+            vec![
+                reason("needs_human", format!("it waits for a person: {why}"))
+                    .run(format!("convoy work retry {id}")),
+            ]
+        }
+        Status::InProgress { .. } | Status::Submitted { .. } => {
+            current.map(|found| worker(state, policy, found, now)).unwrap_or_default()
+        }
+        Status::Open => open(state, policy, issue, current),
+    }
+}
+
+fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>) -> Vec<Reason> {
+    let id = &issue.content.id;
+    let mut reasons = Vec::new();
+    if !issue.is_workable() {
+        let kind = issue.content.issue_type.name();
+        reasons.push(reason("not_workable", format!("nobody works on an issue of type {kind} itself")));
+    }
+    for blocker in state.open_blockers(issue) {
+        let status = state.issues.get(blocker).map_or("unknown", |issue| issue.status.name());
+        reasons.push(
+            reason("blocked", format!("it is blocked by {blocker}, which is {status}"))
+                .run(format!("convoy why {blocker}")),
+        );
+    }
+    if let Some(WorkerState::Stopped { by }) = current.map(|worker| &worker.state) {
+        reasons.push(reason("stopped", format!("{by} stopped it")).run(format!("convoy work retry {id}")));
+    }
+    match state.started_convoy(issue) {
+        None if issue.convoys.is_empty() => {
+            reasons.push(reason("untracked", "no convoy tracks it").run(format!("convoy sling {id}")));
+        }
+        None => {
+            let open = issue.convoys.iter().find(|id| state.convoys.get(*id).is_some_and(Convoy::is_open));
+            reasons.push(match open {
+                Some(convoy) => {
+                    reason("not_started", format!("its convoy {convoy} only tracks; nobody started it"))
+                        .run(format!("convoy run {convoy}"))
+                }
+                None => reason("convoy_closed", "its convoys are closed").run(format!("convoy sling {id}")),
+            });
+        }
+        Some(convoy) if reasons.is_empty() => {
+            let probe = NewWorker {
+                id: crate::id::WorkerId::new("w-probe").expect("a constant that is a valid id"),
+                rig: issue.content.rig.clone(),
+                issue: id.clone(),
+                convoy: Some(convoy.content.id.clone()),
+                agent: policy.agent.clone(),
+                model: None,
+                model_rationale: String::new(),
+                base: None,
+                takes_over: None,
+            };
+            reasons.push(match room(state, policy, &probe) {
+                Err(limit) => at_capacity(&limit),
+                Ok(()) => reason("ready", "it is ready; the engine starts it when it runs").run("convoy up"),
+            });
+        }
+        Some(_) => {}
+    }
+    reasons
+}
+
+fn at_capacity(limit: &crate::decide::Limit) -> Reason {
+    reason("at_capacity", format!("{} has all {} of its agents at work", limit.scope, limit.max))
+        .run("convoy config set defaults.max_parallel <n>")
+}
+
+/// What a worker is at, or why it is at nothing.
+pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec<Reason> {
+    let (id, issue) = (&worker.content.id, &worker.content.issue);
+    match &worker.state {
+        WorkerState::Assigned => match room(state, policy, &worker.content) {
+            Err(limit) => vec![at_capacity(&limit)],
+            Ok(()) => vec![reason("ready", format!("{id} starts when the engine runs")).run("convoy up")],
+        },
+        WorkerState::Waiting { until, why } => {
+            vec![
+                reason(
+                    "waiting",
+                    format!(
+                        "{id} tries again in {}s after: {why}",
+                        (until.since(now).as_millis() + 999) / 1000
+                    ),
+                )
+                .run(format!("convoy work retry {issue}")),
+            ]
+        }
+        WorkerState::Running { session } => {
+            let at = state.sessions.get(session).map(|session| match &session.state {
+                SessionState::Wanted => "its workdir is being made",
+                SessionState::Starting { .. } => "its agent is being started",
+                SessionState::Running { .. } if session.stopping => "its agent is being stopped",
+                SessionState::Running { .. } => "its agent is at work",
+                SessionState::Ended { .. } | SessionState::Over { .. } => {
+                    "what its agent left is being looked at"
+                }
+            });
+            let text = format!("{id}: {}", at.unwrap_or("unknown"));
+            vec![reason("running", text).run(format!("convoy logs {issue} -f"))]
+        }
+        WorkerState::Submitted(submission) => match &submission.blocked {
+            Some(block) => vec![reason(
+                "checkout_in_the_way",
+                format!(
+                    "the checkout of the base branch is in the way ({}): {}",
+                    block.why,
+                    block.files.join(", ")
+                ),
+            )],
+            None => vec![reason(
+                "merging",
+                format!(
+                    "branch {} waits for its gates and its merge (round {})",
+                    submission.branch, submission.round
+                ),
+            )],
+        },
+        WorkerState::Stopped { by } => {
+            vec![reason("stopped", format!("{by} stopped it")).run(format!("convoy work retry {issue}"))]
+        }
+        WorkerState::Failed { why } => {
+            vec![reason("failed", why.clone()).run(format!("convoy work retry {issue}"))]
+        }
+        WorkerState::Released => {
+            vec![reason("released", "its issue was taken from it").run(format!("convoy sling {issue}"))]
+        }
+        WorkerState::Done => vec![reason("done", "its issue is closed by its work")],
+    }
+}
+
+/// Why a convoy has not landed.
+pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Vec<Reason> {
+    match &convoy.status {
+        ConvoyStatus::Landed { observer, at } => {
+            return vec![reason("landed", format!("it landed at {at}, noticed by {}", observer.name()))];
+        }
+        ConvoyStatus::Abandoned { reason: why, at, .. } => {
+            let why = why.as_deref().unwrap_or("no reason given");
+            return vec![reason("abandoned", format!("it was abandoned at {at}: {why}"))];
+        }
+        ConvoyStatus::Open => {}
+    }
+    let id = &convoy.content.id;
+    if convoy.content.tracked.is_empty() {
+        return vec![
+            reason("empty", "it tracks nothing; an empty convoy never lands")
+                .run(format!("convoy add {id} <issue>")),
+        ];
+    }
+    if convoy.is_complete() {
+        return vec![reason("complete", "every issue is closed").run(format!("convoy check {id}"))];
+    }
+    let mut reasons = Vec::new();
+    for issue_id in &convoy.content.tracked {
+        let Some(found) = state.issues.get(issue_id).filter(|issue| !issue.is_closed()) else { continue };
+        for mut reason in issue(state, policy, found, now) {
+            reason.text = format!("{issue_id}: {}", reason.text);
+            reasons.push(reason);
+        }
+    }
+    reasons
+}

@@ -1,0 +1,208 @@
+//! Workers: the assignment of one issue to one agent, over all its attempts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AgentName, ConvoyId, IssueId, RigName, SessionId, WorkerId};
+use crate::issue::{DiffStat, GateResult};
+use crate::time::Time;
+
+/// A worker as it is assigned.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct NewWorker {
+    /// Its id, which is also its name within the rig.
+    pub id: WorkerId,
+    /// The rig that it works in.
+    pub rig: RigName,
+    /// What it works on.
+    pub issue: IssueId,
+    /// The convoy for which.
+    pub convoy: Option<ConvoyId>,
+    /// Which agent.
+    pub agent: AgentName,
+    /// Which model, if not the agent's own default.
+    pub model: Option<String>,
+    /// Why that model.
+    pub model_rationale: String,
+    /// The branch that its work lands in, if not the rig's default.
+    pub base: Option<String>,
+    /// The worker whose branch and brief it takes over.
+    pub takes_over: Option<WorkerId>,
+}
+
+/// What a worker is at.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum WorkerState {
+    /// It wants a session as soon as there is room.
+    Assigned,
+    /// It has a session, which may still be starting, or be dead and not yet judged.
+    Running {
+        /// Which.
+        session: SessionId,
+    },
+    /// It tries again later.
+    Waiting {
+        /// When.
+        until: Time,
+        /// After what.
+        why: String,
+    },
+    /// Its branch waits for its gates and its merge.
+    Submitted(Submission),
+    /// Its issue is closed by its work.
+    Done,
+    /// It has used up its attempts.
+    Failed {
+        /// What went wrong last.
+        why: String,
+    },
+    /// Its issue was taken from it.
+    Released,
+    /// A person stopped it. Nothing but a person resumes it.
+    Stopped {
+        /// Who.
+        by: String,
+    },
+}
+
+impl WorkerState {
+    /// The name that scripts read.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Assigned => "assigned",
+            Self::Running { .. } => "running",
+            Self::Waiting { .. } => "waiting",
+            Self::Submitted(_) => "submitted",
+            Self::Done => "done",
+            Self::Failed { .. } => "failed",
+            Self::Released => "released",
+            Self::Stopped { .. } => "stopped",
+        }
+    }
+    /// Whether anything may still happen to it by itself.
+    pub fn is_active(&self) -> bool {
+        match self {
+            Self::Assigned | Self::Running { .. } | Self::Waiting { .. } | Self::Submitted(_) => true,
+            Self::Done | Self::Failed { .. } | Self::Released | Self::Stopped { .. } => false,
+        }
+    }
+}
+
+/// A branch that is ready to land.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Submission {
+    /// The session that made it.
+    pub session: SessionId,
+    /// The branch.
+    pub branch: String,
+    /// Its tip, a full object id.
+    pub tip: String,
+    /// What it changes.
+    pub diff: DiffStat,
+    /// When it was submitted.
+    pub at: Time,
+    /// Which try to land it this is, from 1.
+    pub round: u32,
+    /// What keeps it from landing until the person's checkout changes.
+    pub blocked: Option<MergeBlock>,
+}
+
+/// A person's checkout is in the way of a merge.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MergeBlock {
+    /// What is wrong, in git's words.
+    pub why: String,
+    /// The files.
+    pub files: Vec<String>,
+}
+
+/// What will become of a worker once its live session has ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Intent {
+    /// A person wants it stopped.
+    Stop {
+        /// Who.
+        by: String,
+    },
+    /// Its issue is closed or its convoy is, or it was released.
+    Release {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A worker as it stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Worker {
+    /// What it was assigned as.
+    pub content: NewWorker,
+    /// What it is at.
+    pub state: WorkerState,
+    /// What a live session is being ended for.
+    pub intent: Option<Intent>,
+    /// Attempts that count: failures of the task and of its gates.
+    pub failures: u32,
+    /// Sessions that were lost; they do not count as failures.
+    pub lost: u32,
+    /// Merge conflicts; they do not count as failures either.
+    pub conflicts: u32,
+    /// Its sessions, oldest first.
+    pub sessions: Vec<SessionId>,
+    /// What earlier attempts came to, for the next one's prompt.
+    pub lessons: Vec<Lesson>,
+    /// The tip that the next attempt goes on from.
+    pub resume_from: Option<String>,
+    /// When it was assigned.
+    pub assigned_at: Time,
+    /// When something was last heard of it.
+    pub active_at: Time,
+}
+
+/// What an attempt came to, for the prompt of the next.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Lesson {
+    /// Which session.
+    pub session: SessionId,
+    /// What went wrong.
+    pub what: String,
+    /// The end of the output that shows it, or nothing.
+    pub detail: String,
+    /// Where its work is.
+    pub branch: Option<String>,
+}
+
+/// How a try to land a branch ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum MergeOutcome {
+    /// It is in the base branch, or left as it is with `local`.
+    Landed {
+        /// The commit in the base branch; none for `local`.
+        merge_commit: Option<String>,
+        /// The gates that passed.
+        gates: Vec<GateResult>,
+    },
+    /// The base branch moved meanwhile; it is tried again on the new base.
+    Moved {
+        /// Where the base branch is now.
+        now: String,
+    },
+    /// It does not merge.
+    Conflict {
+        /// Files in conflict.
+        files: Vec<String>,
+    },
+    /// A gate did not pass.
+    GateFailed {
+        /// The gates that ran; the last one failed.
+        gates: Vec<GateResult>,
+        /// The end of its output.
+        output: String,
+    },
+    /// A person's checkout is in the way.
+    Blocked(MergeBlock),
+    /// Something that has nothing to do with the work went wrong.
+    Broken {
+        /// What.
+        error: String,
+    },
+}

@@ -1,0 +1,90 @@
+//! From a program's bytes to reports: lines of bounded length, each given to a translator.
+
+use convoy_core::report::Report;
+use serde::{Deserialize, Serialize};
+
+use super::claude::Claude;
+
+/// The longest line that is translated. Longer ones are skipped as a whole: half of a JSON value says nothing.
+pub const LINE_BYTES_MAX: usize = 1024 * 1024;
+
+/// How a program's output is understood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Output {
+    /// Not at all: it is kept, and the end is known from the process.
+    #[default]
+    Plain,
+    /// Claude Code's `stream-json`.
+    Claude,
+}
+
+/// Understands one program's output, a line at a time. Never fails: what it does not understand, it passes over.
+pub trait Translator {
+    /// What this line reports. It comes without its line feed.
+    fn line(&mut self, line: &[u8]) -> Vec<Report>;
+    /// What is left to report when no more lines come.
+    fn end(&mut self) -> Vec<Report>;
+}
+
+/// The translator of a kind of output; `None` if there is nothing to translate.
+pub fn translator(output: Output) -> Option<Box<dyn Translator + Send>> {
+    match output {
+        Output::Plain => None,
+        Output::Claude => Some(Box::<Claude>::default()),
+    }
+}
+
+/// A translator with the unfinished line before it.
+pub struct Translation {
+    translator: Option<Box<dyn Translator + Send>>,
+    line: Vec<u8>,
+    skipping: bool,
+}
+
+impl Translation {
+    /// For output that was not read yet.
+    pub fn new(output: Output) -> Self {
+        Self { translator: translator(output), line: Vec::new(), skipping: false }
+    }
+
+    /// Takes the next bytes, cut anywhere.
+    pub fn read(&mut self, bytes: &[u8]) -> Vec<Report> {
+        let Some(translator) = &mut self.translator else { return Vec::new() };
+        let mut reports = Vec::new();
+        for piece in bytes.split_inclusive(|b| *b == b'\n') {
+            let (body, whole) = piece.strip_suffix(b"\n").map_or((piece, false), |body| (body, true));
+            if !self.skipping && self.line.len() + body.len() > LINE_BYTES_MAX {
+                self.skipping = true;
+                self.line = Vec::new();
+            }
+            if whole && !self.skipping && self.line.is_empty() {
+                // The usual case, without a copy.
+                reports.extend(translator.line(body));
+                continue;
+            }
+            if !self.skipping {
+                self.line.extend_from_slice(body);
+            }
+            if whole {
+                if !self.skipping {
+                    reports.extend(translator.line(&self.line));
+                }
+                self.skipping = false;
+                self.line.clear();
+            }
+        }
+        reports
+    }
+
+    /// Takes the end. A last line without a line feed counts.
+    pub fn end(&mut self) -> Vec<Report> {
+        let Some(translator) = &mut self.translator else { return Vec::new() };
+        let mut reports = Vec::new();
+        if !self.line.is_empty() && !self.skipping {
+            reports.extend(translator.line(&std::mem::take(&mut self.line)));
+        }
+        reports.extend(translator.end());
+        reports
+    }
+}

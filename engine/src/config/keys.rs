@@ -1,0 +1,109 @@
+//! Every key of the configuration, with its default and what it is for. There is no other list.
+//!
+//! A `*` stands for a name that the user chooses.
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    /// Dotted path.
+    pub path: &'static str,
+    /// The default, as TOML; none if there is none.
+    pub default: Option<&'static str>,
+    /// What it is for.
+    pub doc: &'static str,
+}
+
+const fn key(path: &'static str, default: Option<&'static str>, doc: &'static str) -> Key {
+    Key { path, default, doc }
+}
+
+/// All of them.
+pub const KEYS: &[Key] = &[
+    key("defaults.agent", Some("\"claude\""), "the agent that works when none is named"),
+    key("defaults.model", None, "the model when neither flag nor label names one"),
+    key("defaults.merge", Some("\"direct\""), "how branches land: direct or local"),
+    key("defaults.max_parallel", Some("4"), "how many agents work at once"),
+    key("retry.max_attempts", Some("3"), "failures of a task or its gates before a person is needed"),
+    key("retry.backoff", Some("\"10s\""), "the pause after the first failure; it doubles with each"),
+    key("retry.backoff_max", Some("\"5m\""), "the longest pause"),
+    key("limits.wall_time", Some("\"4h\""), "the longest that an attempt may take"),
+    key("limits.silence", Some("\"60m\""), "the longest that an agent may show no sign of life"),
+    key("limits.output", Some("67108864"), "bytes of output that are kept of an attempt"),
+    key("limits.disk_reserve", Some("67108864"), "bytes that must be free before another agent is started"),
+    key("agents.*.command", None, "program and arguments of an agent"),
+    key("agents.*.prompt", Some("\"stdin\""), "how the prompt goes in: stdin or file"),
+    key("agents.*.output", Some("\"plain\""), "what reads its output: plain or claude"),
+    key("agents.*.model_arg", None, "arguments that name the model, with {model} in them"),
+    key("agents.*.env", None, "names of variables that it may inherit"),
+    key("agents.*.set_env", None, "variables that are set for it"),
+    key("agents.*.resume", None, "arguments that resume its conversation"),
+    key("agents.*.writable", None, "what it may write besides its workdir"),
+    key("gates.*.command", None, "program and arguments of a gate"),
+    key("gates.*.timeout", Some("\"10m\""), "the longest that it may take"),
+    key("gates.*.when", Some("[\"before-merge\"]"), "when it runs"),
+    key("notify.default", Some("[]"), "who is told of every landing"),
+    key("models.tiers", Some("[\"haiku\", \"sonnet\", \"opus\"]"), "models from weak to strong"),
+    key("models.complexity.*", None, "the model for a complexity: label"),
+    key("retention.workdirs", Some("\"7d\""), "how long workdirs of ended work are kept"),
+    key("retention.logs", Some("\"30d\""), "how long output of ended work is kept"),
+    key("retention.salvage", Some("\"90d\""), "how long saved leftovers are kept"),
+    key(
+        "daemon.idle_exit",
+        Some("\"30m\""),
+        "how long the engine stays with nothing to do: a duration or never",
+    ),
+    key("session.allow_commands", Some("false"), "let agents use every convoy command, not only their own"),
+    key("workdirs.root", None, "where workdirs are made; the user's data folder if not given"),
+    key("rigs.*.path", None, "where the repository is, from the workspace"),
+    key("rigs.*.prefix", None, "the prefix of its issues"),
+    key(
+        "rigs.*.default_branch",
+        None,
+        "the branch that work lands in; what the repository says if not given",
+    ),
+    key("rigs.*.max_parallel", None, "how many agents work in it at once"),
+];
+
+/// The key that a dotted path names.
+pub(super) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| matches(key.path, path))
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    let (mut pattern, mut path) = (pattern.split('.'), path.split('.'));
+    loop {
+        match (pattern.next(), path.next()) {
+            (None, None) => return true,
+            (Some("*"), Some(_)) => {}
+            (Some(a), Some(b)) if a == b => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Whether anything is kept below a path.
+pub(super) fn is_table(path: &str) -> bool {
+    let depth = path.split('.').count();
+    KEYS.iter().any(|key| {
+        let head: Vec<&str> = key.path.split('.').take(depth).collect();
+        key.path.split('.').count() > depth && matches(&head.join("."), path)
+    })
+}
+
+/// The known key nearest to a path, with the user's own names put back in.
+pub(super) fn nearest(path: &str) -> Option<String> {
+    let words: Vec<&str> = path.split('.').collect();
+    KEYS.iter()
+        .map(|key| {
+            key.path
+                .split('.')
+                .enumerate()
+                .map(|(i, word)| if word == "*" { words.get(i).copied().unwrap_or("NAME") } else { word })
+                .collect::<Vec<_>>()
+                .join(".")
+        })
+        .map(|known| (strsim::damerau_levenshtein(&known, path), known))
+        .min()
+        .filter(|(distance, known)| *distance <= known.len() / 2)
+        .map(|(_, known)| known)
+}

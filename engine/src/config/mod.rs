@@ -1,0 +1,9 @@
+//! Configuration: layers of TOML, each value with its origin, and the typed whole.
+
+mod keys;
+mod layers;
+mod typed;
+
+pub use keys::{KEYS, Key};
+pub use layers::{Entry, Origin, Sources};
+pub use typed::{Config, Gate, Rig};

@@ -1,0 +1,53 @@
+//! Unix sockets in directories of any depth, for programs of one user.
+//!
+//! The address of a Unix socket has room for 107 bytes, and state directories are often longer. The directory is
+//! opened, and the socket is named through `/proc/self/fd`, which is always short.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+/// The longest path that fits into the address of a Unix socket, with its closing zero.
+const ADDRESS_BYTES_MAX: usize = 107;
+
+fn with_short<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+    if path.as_os_str().len() <= ADDRESS_BYTES_MAX {
+        return act(path);
+    }
+    let bad = || io::Error::new(io::ErrorKind::InvalidInput, "a socket needs a directory and a name");
+    let dir: OwnedFd = rustix::fs::open(
+        path.parent().ok_or_else(bad)?,
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    let short = Path::new("/proc/self/fd").join(dir.as_raw_fd().to_string());
+    act(&short.join(path.file_name().ok_or_else(bad)?))
+}
+
+/// Listens at `path`, in place of a socket that an earlier process left there.
+///
+/// # Errors
+/// Those of the system.
+pub fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    with_short(path, |short| UnixListener::bind(short))
+}
+
+/// Connects to `path`.
+///
+/// # Errors
+/// Those of the system; `NotFound` and `ConnectionRefused` say that nobody listens.
+pub fn connect(path: &Path) -> io::Result<UnixStream> {
+    with_short(path, |short| UnixStream::connect(short))
+}
+
+/// Whether the process at the other end runs for the user of this one.
+pub fn same_user(stream: &UnixStream) -> bool {
+    rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
+}

@@ -1,0 +1,169 @@
+//! The blocking client of a supervisor's socket, for the engine and for an agent's own commands.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use convoy_core::id::Epoch;
+use convoy_core::report::{Exit, Observation};
+
+use super::protocol::{Code, OwnReport, Reply, Request};
+use crate::os::socket;
+
+/// How long an answer may take. A supervisor answers at once, after at most one write to the disk.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// The longest line that is read: an observation or an exit, with its frame.
+const LINE_BYTES_MAX: u64 = super::files::OBSERVATION_BYTES_MAX as u64 + 1024;
+
+/// Why a supervisor did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody listens, or the connection broke. Whether a request was carried out is then unknown.
+    #[error("no connection to the supervisor")]
+    Connection(#[from] io::Error),
+    /// It refused.
+    #[error("the supervisor refused: {message}")]
+    Refused {
+        /// Why, for programs.
+        code: Code,
+        /// Why, for people.
+        message: String,
+    },
+    /// It said something that is no answer.
+    #[error("the supervisor said something unexpected")]
+    Unexpected,
+}
+
+/// What a subscription brings.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Message {
+    /// The next observation.
+    Observation(Observation),
+    /// The end; nothing follows.
+    Exit(Exit),
+}
+
+/// A connection to a supervisor.
+#[derive(Debug)]
+pub struct Client {
+    reader: BufReader<UnixStream>,
+}
+
+impl Client {
+    /// Connects to the supervisor of a session directory.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub fn connect(dir: &super::files::SessionDir) -> io::Result<Self> {
+        Self::connect_socket(&dir.socket())
+    }
+    /// Connects to the socket at `path`, which an agent finds in `$CONVOY_SOCKET`.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub fn connect_socket(path: &Path) -> io::Result<Self> {
+        Self::from_stream(socket::connect(path)?)
+    }
+    /// Takes a connection that exists already.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn from_stream(stream: UnixStream) -> io::Result<Self> {
+        stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+        stream.set_write_timeout(Some(ANSWER_LIMIT))?;
+        Ok(Self { reader: BufReader::new(stream) })
+    }
+
+    /// Asks for all observations above `after`, past and future, and the exit.
+    ///
+    /// # Errors
+    /// When the connection is broken or the supervisor refuses.
+    pub fn subscribe(mut self, after: u64) -> Result<Subscription, Error> {
+        self.ask(&Request::Subscribe { after })?;
+        self.reader.get_ref().set_read_timeout(None)?;
+        Ok(Subscription { reader: self.reader, ended: false })
+    }
+    /// Has the agent stopped by its ladder. Returns at once; the exit comes through a subscription.
+    ///
+    /// # Errors
+    /// `Refused` with `Stale` for another attempt's epoch, with `Ended` when there is nothing to stop.
+    pub fn stop(&mut self, epoch: Epoch) -> Result<(), Error> {
+        self.ask(&Request::Stop { epoch }).map(drop)
+    }
+    /// Reports something about the agent's own work; its number. It is durable when this returns.
+    ///
+    /// # Errors
+    /// When the connection is broken (then it may or may not be kept) or the supervisor refuses.
+    pub fn report(&mut self, report: OwnReport) -> Result<u64, Error> {
+        self.ask(&Request::Report(report))?.ok_or(Error::Unexpected)
+    }
+
+    fn ask(&mut self, request: &Request) -> Result<Option<u64>, Error> {
+        let mut line = serde_json::to_vec(request).map_err(io::Error::from)?;
+        line.push(b'\n');
+        self.reader.get_mut().write_all(&line)?;
+        match next(&mut self.reader)? {
+            Some(Reply::Ok { n }) => Ok(n),
+            Some(Reply::Error { code, message }) => Err(Error::Refused { code, message }),
+            Some(Reply::Observation(_) | Reply::Exit(_)) => Err(Error::Unexpected),
+            None => Err(Error::Connection(io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+}
+
+fn next(reader: &mut BufReader<UnixStream>) -> io::Result<Option<Reply>> {
+    let mut line = Vec::new();
+    reader.take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.last() != Some(&b'\n') {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    serde_json::from_slice(&line).map(Some).map_err(io::Error::from)
+}
+
+/// Observations as they come, then the exit. It also ends, without an exit, when the supervisor is gone; the
+/// session directory then says what is known.
+#[derive(Debug)]
+pub struct Subscription {
+    reader: BufReader<UnixStream>,
+    ended: bool,
+}
+
+impl Subscription {
+    /// A handle by which another thread can end a blocked `next`: `shutdown(Both)`.
+    ///
+    /// # Errors
+    /// When the system has no more descriptors.
+    pub fn handle(&self) -> io::Result<UnixStream> {
+        self.reader.get_ref().try_clone()
+    }
+}
+
+impl Iterator for Subscription {
+    type Item = io::Result<Message>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.ended {
+            match next(&mut self.reader) {
+                Ok(Some(Reply::Observation(observation))) => {
+                    return Some(Ok(Message::Observation(observation)));
+                }
+                Ok(Some(Reply::Exit(exit))) => {
+                    self.ended = true;
+                    return Some(Ok(Message::Exit(exit)));
+                }
+                Ok(Some(Reply::Ok { .. } | Reply::Error { .. })) => {}
+                Ok(None) => self.ended = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,161 @@
+//! When an agent must stop, and how far the stop has come. No input or output: time and facts come as arguments.
+
+use std::time::Duration;
+
+use convoy_core::money::Money;
+use convoy_core::report::{Report, StopWhy};
+use convoy_core::time::Span;
+
+use super::spec::{STEP_MS_MAX, STEPS_MAX, Spec, Step, StopSignal};
+use crate::clock::Instant;
+
+/// A loop that was held up for longer than this was not running: the machine slept. Nobody was silent then.
+const HELD_UP: Duration = Duration::from_secs(10);
+
+/// What an agent has used, against what it may use.
+#[derive(Debug)]
+pub(super) struct Meter {
+    wall: Option<Instant>,
+    silence: Option<Span>,
+    heard: Instant,
+    spend: Option<Money>,
+    /// What usage cost by the prices that the engine gave.
+    estimated: Money,
+    /// What the agent says that it cost.
+    reported: Money,
+}
+
+fn span(ms: u64) -> Span {
+    Span::from_millis(i64::try_from(ms).unwrap_or(i64::MAX))
+}
+
+impl Meter {
+    pub(super) fn new(spec: &Spec, now: Instant) -> Self {
+        Self {
+            wall: spec.limits.wall_ms.map(|ms| now.plus(span(ms))),
+            silence: spec.limits.silence_ms.map(span),
+            heard: now,
+            spend: spec.limits.spend_micros.map(Money::from_micros),
+            estimated: Money::default(),
+            reported: Money::default(),
+        }
+    }
+
+    /// A sign of life.
+    pub(super) fn heard(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
+    /// Counts what a report says about cost.
+    pub(super) fn count(&mut self, report: &Report, spec: &Spec) {
+        match report {
+            Report::Usage { model: Some(model), tokens, .. } => {
+                let cost = spec.price(model).map_or(Money::default(), |price| price.cost(*tokens));
+                self.estimated = self.estimated.plus(cost);
+            }
+            Report::Result(result) => self.reported = self.reported.max(result.cost.unwrap_or_default()),
+            Report::Usage { .. }
+            | Report::Started { .. }
+            | Report::Conversation { .. }
+            | Report::Tool { .. }
+            | Report::Retrying { .. }
+            | Report::Done { .. }
+            | Report::Blocked { .. }
+            | Report::Note { .. }
+            | Report::Stopping { .. }
+            | Report::Unknown => {}
+        }
+    }
+
+    /// The limit that is reached, if one is. `woken_late` is by how much the loop missed its own deadline.
+    pub(super) fn breach(&mut self, now: Instant, woken_late: Duration) -> Option<StopWhy> {
+        if woken_late > HELD_UP {
+            self.heard = now;
+        }
+        if self.spend.is_some_and(|limit| self.estimated.max(self.reported) >= limit) {
+            return Some(StopWhy::Spend);
+        }
+        if self.wall.is_some_and(|at| now >= at) {
+            return Some(StopWhy::WallTime);
+        }
+        self.silence.is_some_and(|silence| now >= self.heard.plus(silence)).then_some(StopWhy::Silence)
+    }
+
+    /// When to look again, if nothing happens.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let silence = self.silence.map(|silence| self.heard.plus(silence));
+        [self.wall, silence].into_iter().flatten().min()
+    }
+}
+
+/// A stop in progress.
+#[derive(Debug)]
+pub(super) struct Stop {
+    pub(super) why: StopWhy,
+    steps: std::vec::IntoIter<Step>,
+    /// When the next step is due.
+    pub(super) due: Instant,
+}
+
+impl Stop {
+    /// The ladder of the specification, with bounded patience, and SIGKILL at its end.
+    pub(super) fn new(why: StopWhy, ladder: &[Step], now: Instant) -> Self {
+        let last = Step { signal: StopSignal::Kill, wait_ms: 0 };
+        let steps: Vec<Step> = ladder
+            .iter()
+            .filter(|step| step.signal != StopSignal::Kill)
+            .take(STEPS_MAX)
+            .map(|step| Step { wait_ms: step.wait_ms.min(STEP_MS_MAX), ..*step })
+            .chain([last])
+            .collect();
+        Self { why, steps: steps.into_iter(), due: now }
+    }
+
+    /// The next signal, if it is due. After the last step this is SIGKILL again and again, a moment apart: what
+    /// was forked in between is found then.
+    pub(super) fn next(&mut self, now: Instant) -> Option<StopSignal> {
+        if now < self.due {
+            return None;
+        }
+        let step = self.steps.next().unwrap_or(Step { signal: StopSignal::Kill, wait_ms: KILL_AGAIN_MS });
+        self.due = now.plus(span(step.wait_ms.max(KILL_AGAIN_MS)));
+        Some(step.signal)
+    }
+}
+
+/// How long to wait before SIGKILL is sent again.
+const KILL_AGAIN_MS: u64 = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::spec::default_ladder;
+
+    #[test]
+    fn a_ladder_ends_with_kill_whatever_it_says() {
+        let begun = Instant::now();
+        let later = |ms| begun.plus(Span::from_millis(ms));
+        let mut stop = Stop::new(StopWhy::Ordered, &default_ladder(), begun);
+        let seen: Vec<_> =
+            [0, 4_999, 5_000, 9_999, 10_000, 10_001, 10_020].map(|ms| stop.next(later(ms))).into();
+        assert_eq!(
+            seen,
+            [
+                Some(StopSignal::Int),
+                None,
+                Some(StopSignal::Term),
+                None,
+                Some(StopSignal::Kill),
+                None,
+                Some(StopSignal::Kill)
+            ]
+        );
+        let endless = [Step { signal: StopSignal::Hup, wait_ms: u64::MAX }; 50];
+        let mut stop = Stop::new(StopWhy::Ordered, &endless, begun);
+        let mut now = begun;
+        while stop.next(now) != Some(StopSignal::Kill) {
+            now = stop.due;
+        }
+        assert_eq!(now, begun.plus(span(STEP_MS_MAX * STEPS_MAX as u64)));
+    }
+}

@@ -1,0 +1,114 @@
+//! The lines that go over a supervisor's socket: JSON, one value a line, in both directions.
+//!
+//! Version 1. Requests: `{"subscribe":{"after":N}}`, `{"stop":{"epoch":E}}`, `{"report":{…}}`. Each is answered, in
+//! order, by `{"ok":{…}}` or `{"error":{"code":…,"message":…}}`. After a subscription, lines
+//! `{"observation":{…}}` come as they happen and one `{"exit":{…}}` at the end, between answers to later
+//! requests. Unknown fields are ignored; an unknown request is an error and ends nothing.
+
+use convoy_core::id::Epoch;
+use convoy_core::report::{Exit, Observation, Report};
+use serde::{Deserialize, Serialize};
+
+/// The version of this protocol.
+pub const VERSION: u32 = 1;
+/// The longest request: a note of an agent is text for people, not a transport.
+pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// How many reports of its own an agent may make: more is a loop, not news.
+pub const REPORTS_MAX: u32 = 10_000;
+
+/// What a client asks.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Send all observations with a higher number, past and future, then the exit, then close.
+    Subscribe {
+        /// The number that the client has seen already; 0 for none.
+        after: u64,
+    },
+    /// Stop the agent.
+    Stop {
+        /// The attempt that is meant.
+        epoch: Epoch,
+    },
+    /// The agent says something about its own work.
+    Report(OwnReport),
+}
+
+/// What an agent can say by itself: `convoy done`, `convoy blocked`, `convoy note`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnReport {
+    /// Its issue is done.
+    Done {
+        /// Nothing had to be changed.
+        #[serde(default)]
+        no_change: bool,
+        /// What it wants to say about it.
+        #[serde(default)]
+        note: Option<String>,
+    },
+    /// It cannot go on.
+    Blocked {
+        /// Why.
+        reason: String,
+    },
+    /// It wants something remembered.
+    Note {
+        /// The text.
+        text: String,
+    },
+}
+
+impl From<OwnReport> for Report {
+    fn from(own: OwnReport) -> Self {
+        match own {
+            OwnReport::Done { no_change, note } => Self::Done { no_change, note },
+            OwnReport::Blocked { reason } => Self::Blocked { reason },
+            OwnReport::Note { text } => Self::Note { text },
+        }
+    }
+}
+
+/// What a supervisor says.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// The request was carried out; what it reported is durable.
+    Ok {
+        /// The number of the observation that it became.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        n: Option<u64>,
+    },
+    /// The request was not carried out.
+    Error {
+        /// Why, for programs.
+        code: Code,
+        /// Why, for people.
+        message: String,
+    },
+    /// An observation.
+    Observation(Observation),
+    /// The end; nothing follows.
+    Exit(Exit),
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// It is not a request of this version.
+    BadRequest,
+    /// It is longer than a request may be.
+    TooLong,
+    /// It concerns another attempt.
+    Stale,
+    /// The agent has ended.
+    Ended,
+    /// Too many of this kind.
+    Limit,
+    /// It could not be made durable.
+    Storage,
+    /// A code of a newer version.
+    #[serde(other)]
+    Unknown,
+}

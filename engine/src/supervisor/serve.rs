@@ -1,0 +1,448 @@
+//! The loop of a supervisor: one poll over the agent, its pipes, the socket and its clients.
+//!
+//! Each round does what is due (limits, ladder, killing what is left), tells clients what is new, and then waits
+//! for the next input or deadline. The agent's end is known from its process, never from its pipes: an agent may
+//! close them, or leave them with somebody else.
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
+
+use convoy_core::report::{AgentResult, Exit, ExitKind, Report, StopWhy};
+use convoy_core::time::{Span, Time};
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use super::clients::{Connection, Line};
+use super::files::{SessionDir, Started};
+use super::limits::{Meter, Stop};
+use super::observations::Writer;
+use super::output::OutputLog;
+use super::protocol::{Code, REPORTS_MAX, Reply, Request};
+use super::run::Signals;
+use super::spec::{Spec, StopSignal};
+use super::start::Agent;
+use super::tree::{Tree, log};
+use crate::agent::Translation;
+use crate::clock::{self, Instant};
+use crate::os::{process, socket};
+
+/// How many connections are served at once; an engine, a few followers, an agent's commands.
+const CLIENTS_MAX: usize = 64;
+/// How much is read from a pipe at once: what a pipe holds.
+const READ_BYTES: usize = 64 * 1024;
+/// How much is read from a pipe after the whole tree is dead. A pipe holds far less; more comes from outside.
+const DRAIN_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How many observations an agent's output may become: more is noise, and its sums come with the result.
+const TRANSLATED_MAX: u64 = 100_000;
+/// How long clients are served after the end; whoever is slower reads the files.
+const PART: Span = Span::from_millis(1_000);
+/// How soon, at first, to look again for processes that are to be killed; it doubles up to the second figure.
+const SCAN_MS: (i64, i64) = (1, 500);
+
+/// What one poll can have to say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Child,
+    Terminate,
+    Agent,
+    Prompt,
+    Stdout,
+    Stderr,
+    Listener,
+    Client(usize),
+    Gone(usize),
+}
+
+/// The state of a supervisor beside its agent.
+pub(super) struct Server<'a> {
+    dir: &'a SessionDir,
+    spec: &'a Spec,
+    signals: Signals,
+    listener: UnixListener,
+    clients: Vec<Connection>,
+    observations: Writer,
+    output: OutputLog,
+    meter: Meter,
+    stop: Option<Stop>,
+    translated: u64,
+    own_reports: u32,
+    result: Option<AgentResult>,
+    storage_failed: Option<String>,
+    exit: Option<Exit>,
+}
+
+impl<'a> Server<'a> {
+    /// Makes the session's files and listens.
+    pub(super) fn open(
+        dir: &'a SessionDir,
+        spec: &'a Spec,
+        signals: Signals,
+        first: Option<UnixStream>,
+    ) -> io::Result<Self> {
+        let listener = socket::bind(&dir.socket())?;
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            dir,
+            spec,
+            signals,
+            listener,
+            clients: first.map(Connection::new).transpose()?.into_iter().collect(),
+            observations: Writer::create(&dir.observations(), spec.epoch)?,
+            output: OutputLog::create(dir.output(), spec.limits.output_bytes)?,
+            meter: Meter::new(spec, Instant::now()),
+            stop: None,
+            translated: 0,
+            own_reports: 0,
+            result: None,
+            storage_failed: None,
+            exit: None,
+        })
+    }
+
+    /// Follows the agent until its whole tree is dead.
+    ///
+    /// # Errors
+    /// When the system no longer lets processes be waited for: then nothing is known, and nothing is claimed.
+    pub(super) fn follow(&mut self, mut agent: Agent) -> io::Result<Exit> {
+        let (begun, started_at) = (Instant::now(), clock::now());
+        let mut tree = Tree::new(agent.process.pid, self.spec.session.to_string());
+        let mut translation = Translation::new(self.spec.translator);
+        let mut buffer = vec![0; READ_BYTES];
+        self.started(&agent, begun, started_at);
+        let (mut scan, mut scan_ms, mut woken_late) = (begun, SCAN_MS.0, Duration::ZERO);
+        loop {
+            let now = Instant::now();
+            if tree.ended.is_none() {
+                if self.stop.is_none()
+                    && let Some(why) = self.meter.breach(now, woken_late)
+                {
+                    self.begin_stop(why);
+                }
+                match self.stop.as_mut().and_then(|stop| stop.next(now)) {
+                    Some(StopSignal::Kill) => tree.kill()?,
+                    Some(asked) => tree.ask(asked.signal()),
+                    None => {}
+                }
+            } else if now >= scan {
+                let alone = tree.reap()?;
+                if alone && tree.kill_marked()? {
+                    break;
+                }
+                tree.kill()?;
+                scan = Instant::now().plus(Span::from_millis(scan_ms));
+                scan_ms = (scan_ms * 2).min(SCAN_MS.1);
+            }
+            let deadline = match (&tree.ended, &self.stop) {
+                (Some(_), _) => Some(scan),
+                (None, Some(stop)) => Some(stop.due),
+                (None, None) => self.meter.deadline(),
+            };
+            self.serve_clients();
+            let running = tree.ended.is_none();
+            let ready = self.wait(Some(&agent), running, deadline)?;
+            woken_late = deadline.map_or(Duration::ZERO, Instant::elapsed);
+            for source in ready {
+                match source {
+                    Source::Child | Source::Agent => {
+                        drain(&self.signals.child);
+                        tree.reap()?;
+                        // Something has changed, so it is worth looking again at once.
+                        scan = Instant::now();
+                    }
+                    Source::Terminate => {
+                        drain(&self.signals.terminate);
+                        self.begin_stop(StopWhy::Ordered);
+                    }
+                    Source::Prompt => {
+                        if !agent.prompt.as_mut().is_some_and(super::start::Feeder::feed) {
+                            agent.prompt = None;
+                        }
+                    }
+                    Source::Stdout => {
+                        let count = read_some(&mut agent.stdout, &mut buffer);
+                        self.printed(buffer.get(..count).unwrap_or_default(), Some(&mut translation));
+                    }
+                    Source::Stderr => {
+                        let count = read_some(&mut agent.stderr, &mut buffer);
+                        self.printed(buffer.get(..count).unwrap_or_default(), None);
+                    }
+                    Source::Listener => self.accept(),
+                    Source::Client(index) => self.serve_requests(index),
+                    Source::Gone(index) => self.gone(index),
+                }
+            }
+        }
+        self.drain_pipes(&mut agent, &mut buffer, &mut translation);
+        for report in translation.end() {
+            self.translated(report);
+        }
+        Ok(self.ending(&tree, begun, started_at))
+    }
+
+    /// Serves clients until all have what they asked for, or long enough.
+    pub(super) fn part(&mut self, exit: Exit) {
+        self.exit = Some(exit);
+        let until = Instant::now().plus(PART);
+        loop {
+            self.serve_clients();
+            // One look without waiting shows who is about to ask.
+            let settled = self.clients.iter().all(Connection::settled);
+            let deadline = if settled { Instant::now() } else { until };
+            match self.wait(None, false, Some(deadline)) {
+                Ok(ready) if ready.is_empty() && (settled || until.left().is_zero()) => break,
+                Ok(_) if until.left().is_zero() => break,
+                Ok(ready) => {
+                    for source in ready {
+                        match source {
+                            Source::Listener => self.accept(),
+                            Source::Client(index) => self.serve_requests(index),
+                            Source::Gone(index) => self.gone(index),
+                            Source::Child => drain(&self.signals.child),
+                            Source::Terminate => drain(&self.signals.terminate),
+                            Source::Agent | Source::Prompt | Source::Stdout | Source::Stderr => {}
+                        }
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        // Whoever comes later finds no socket and reads the exit.
+        drop(std::fs::remove_file(self.dir.socket()));
+    }
+
+    fn started(&mut self, agent: &Agent, begun: Instant, at: Time) {
+        let process = agent.process;
+        let kept = process::boot_id().map_err(|error| error.to_string()).and_then(|boot_id| {
+            let started = Started { version: 1, boot_id, process, at, boot_ms: begun.boot_millis() };
+            self.dir.write_started(&started).map_err(|error| error.to_string())
+        });
+        if let Err(error) = kept {
+            self.storage_failed(&error);
+        }
+        self.record(Report::Started { pid: process.pid, start_ticks: process.start_ticks });
+    }
+
+    fn begin_stop(&mut self, why: StopWhy) {
+        if self.stop.is_none() {
+            self.stop = Some(Stop::new(why, &self.spec.stop, Instant::now()));
+            self.record(Report::Stopping { why });
+        }
+    }
+
+    /// Writes an observation. One that cannot be kept ends the agent: nobody would know what it does.
+    fn record(&mut self, report: Report) {
+        if let Err(error) = self.observations.append(report) {
+            self.storage_failed(&error.to_string());
+        }
+    }
+
+    fn storage_failed(&mut self, error: &str) {
+        if self.storage_failed.is_none() {
+            log(format_args!("cannot keep what is observed: {error}"));
+            self.storage_failed = Some(error.to_owned());
+            self.begin_stop(StopWhy::Storage);
+        }
+    }
+
+    fn printed(&mut self, bytes: &[u8], translation: Option<&mut Translation>) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.meter.heard(Instant::now());
+        self.output.write(bytes);
+        for report in translation.map(|translation| translation.read(bytes)).unwrap_or_default() {
+            self.translated(report);
+        }
+    }
+
+    fn translated(&mut self, report: Report) {
+        self.meter.count(&report, self.spec);
+        if let Report::Result(result) = &report {
+            self.result = Some(result.clone());
+        }
+        self.translated += 1;
+        if self.translated <= TRANSLATED_MAX || matches!(report, Report::Result(_)) {
+            self.record(report);
+        }
+    }
+
+    fn drain_pipes(&mut self, agent: &mut Agent, buffer: &mut [u8], translation: &mut Translation) {
+        let mut left = DRAIN_BYTES_MAX;
+        while left > 0 {
+            let count = read_some(&mut agent.stdout, buffer);
+            self.printed(buffer.get(..count).unwrap_or_default(), Some(translation));
+            let other = read_some(&mut agent.stderr, buffer);
+            self.printed(buffer.get(..other).unwrap_or_default(), None);
+            if count + other == 0 {
+                return;
+            }
+            left = left.saturating_sub(count + other);
+        }
+    }
+
+    fn ending(&mut self, tree: &Tree, begun: Instant, started_at: Time) -> Exit {
+        if let Err(error) = self.output.finish() {
+            log(format_args!("output.log is not whole: {error}"));
+        }
+        if let Err(error) = self.observations.sync() {
+            self.storage_failed(&error.to_string());
+        }
+        // Whatever the agent says about itself: one that was being stopped did not end by itself.
+        let kind = self.stop.as_ref().map_or(ExitKind::Exited, |stop| ExitKind::Stopped(stop.why));
+        Exit {
+            epoch: self.spec.epoch,
+            code: tree.ended.and_then(|ended| ended.code),
+            signal: tree.ended.and_then(|ended| ended.signal),
+            kind,
+            detail: self.storage_failed.clone(),
+            leaked: tree.leaked(),
+            result: self.result.take(),
+            last_n: self.observations.last_n(),
+            dropped_bytes: self.output.dropped(),
+            elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            started_at: Some(started_at),
+            ended_at: clock::now(),
+        }
+    }
+
+    /// Waits for input until `deadline`; what there is.
+    fn wait(
+        &self,
+        agent: Option<&Agent>,
+        running: bool,
+        deadline: Option<Instant>,
+    ) -> io::Result<Vec<Source>> {
+        let mut sources = vec![Source::Child, Source::Terminate, Source::Listener];
+        let mut fds = vec![
+            PollFd::from_borrowed_fd(self.signals.child.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.signals.terminate.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.listener.as_fd(), PollFlags::IN),
+        ];
+        let mut add = |source, fd, flags| {
+            sources.push(source);
+            fds.push(PollFd::from_borrowed_fd(fd, flags));
+        };
+        if let Some(agent) = agent {
+            if running {
+                add(Source::Agent, agent.pidfd.as_fd(), PollFlags::IN);
+            }
+            if let Some(prompt) = &agent.prompt {
+                add(Source::Prompt, prompt.fd(), PollFlags::OUT);
+            }
+            if let Some(stdout) = &agent.stdout {
+                add(Source::Stdout, stdout.as_fd(), PollFlags::IN);
+            }
+            if let Some(stderr) = &agent.stderr {
+                add(Source::Stderr, stderr.as_fd(), PollFlags::IN);
+            }
+        }
+        for (index, client) in self.clients.iter().enumerate() {
+            let mut flags = PollFlags::empty();
+            flags.set(PollFlags::IN, client.wants_read());
+            flags.set(PollFlags::OUT, client.wants_write());
+            add(Source::Client(index), client.fd(), flags);
+        }
+        let timeout = deadline.and_then(|at| Timespec::try_from(at.left()).ok());
+        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready = sources.into_iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
+        Ok(ready
+            .map(|(source, fd)| match source {
+                // A client that left says so in every poll, asked or not, and has nothing left to read.
+                Source::Client(index) if !fd.revents().intersects(PollFlags::IN | PollFlags::OUT) => {
+                    Source::Gone(index)
+                }
+                other => other,
+            })
+            .collect())
+    }
+
+    fn accept(&mut self) {
+        while let Ok((stream, _)) = self.listener.accept() {
+            // Beyond the limit, and for other users, the connection just closes.
+            if self.clients.len() < CLIENTS_MAX && socket::same_user(&stream) {
+                self.clients.extend(Connection::new(stream));
+            }
+        }
+    }
+
+    fn serve_clients(&mut self) {
+        for client in &mut self.clients {
+            client.push(&self.observations, self.exit.as_ref());
+        }
+        self.clients.retain(|client| !client.finished());
+    }
+
+    fn gone(&mut self, index: usize) {
+        self.clients.get_mut(index).into_iter().for_each(Connection::gone);
+    }
+
+    fn serve_requests(&mut self, index: usize) {
+        let lines = self.clients.get_mut(index).map(Connection::receive).unwrap_or_default();
+        for line in lines {
+            let reply = match line {
+                Line::Refused(code, message) => Reply::Error { code, message },
+                Line::Request(Request::Subscribe { after }) => {
+                    self.clients.get_mut(index).into_iter().for_each(|client| client.subscribe(after));
+                    Reply::Ok { n: None }
+                }
+                Line::Request(request) => self.carry_out(request),
+            };
+            self.clients.get_mut(index).into_iter().for_each(|client| client.reply(&reply));
+        }
+    }
+
+    fn carry_out(&mut self, request: Request) -> Reply {
+        let refuse = |code, message: &str| Reply::Error { code, message: message.to_owned() };
+        match request {
+            Request::Subscribe { .. } => Reply::Ok { n: None },
+            Request::Stop { epoch } if epoch != self.spec.epoch => {
+                refuse(Code::Stale, &format!("this is attempt {}", self.spec.epoch))
+            }
+            Request::Stop { .. } | Request::Report(_) if self.exit.is_some() => {
+                refuse(Code::Ended, "the agent has ended")
+            }
+            Request::Stop { .. } => {
+                self.begin_stop(StopWhy::Ordered);
+                Reply::Ok { n: None }
+            }
+            Request::Report(_) if self.own_reports >= REPORTS_MAX => {
+                refuse(Code::Limit, &format!("an agent makes at most {REPORTS_MAX} reports"))
+            }
+            Request::Report(own) => {
+                self.own_reports += 1;
+                self.meter.heard(Instant::now());
+                let kept =
+                    self.observations.append(own.into()).and_then(|n| self.observations.sync().map(|()| n));
+                match kept {
+                    Ok(n) => Reply::Ok { n: Some(n) },
+                    Err(error) => {
+                        self.storage_failed(&error.to_string());
+                        refuse(Code::Storage, &error.to_string())
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Reads what is there. A pipe at its end, or broken, is closed.
+fn read_some<R: Read>(pipe: &mut Option<R>, buffer: &mut [u8]) -> usize {
+    let Some(open) = pipe else { return 0 };
+    match open.read(buffer) {
+        Ok(count @ 1..) => count,
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
+        Ok(0) | Err(_) => {
+            *pipe = None;
+            0
+        }
+    }
+}
+
+fn drain(mut stream: &UnixStream) {
+    let mut bytes = [0; 64];
+    while matches!(stream.read(&mut bytes), Ok(1..)) {}
+}

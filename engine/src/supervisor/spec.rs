@@ -1,0 +1,192 @@
+//! What a supervisor is told: the content of `spec.json`, written once by the engine.
+//!
+//! Read by supervisors one version older and newer: fields are only ever added, each with a default.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use convoy_core::id::{ConvoyId, Epoch, IssueId, SessionId, WorkerId};
+use convoy_core::money::Money;
+use convoy_core::report::Tokens;
+use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
+
+use crate::agent::Output;
+
+/// The version that this code writes.
+pub const VERSION: u32 = 1;
+/// How much raw output is kept when nothing else is said: enough to read, little enough for many sessions.
+pub const OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
+/// The longest patience of one step of a ladder; a stop must end.
+pub const STEP_MS_MAX: u64 = 60_000;
+/// The most steps of a ladder.
+pub const STEPS_MAX: usize = 6;
+
+/// Everything that a supervisor knows about its session.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Spec {
+    /// The version of this form.
+    pub version: u32,
+    /// The session.
+    pub session: SessionId,
+    /// The attempt; orders for another one are refused.
+    pub epoch: Epoch,
+    /// The worker whose attempt this is.
+    pub worker: WorkerId,
+    /// What it works on.
+    pub issue: IssueId,
+    /// The convoy that the issue belongs to.
+    pub convoy: Option<ConvoyId>,
+    /// The agent's program and its arguments. Never a shell line, never a secret.
+    pub argv: Vec<String>,
+    /// The directory in which the agent works.
+    pub workdir: PathBuf,
+    /// The complete environment of the agent; only `CONVOY_SESSION` and `CONVOY_SOCKET` are added.
+    pub env: BTreeMap<String, String>,
+    /// How the prompt gets to the agent.
+    pub prompt: PromptVia,
+    /// How its output is read.
+    pub translator: Output,
+    /// What it may use.
+    pub limits: Limits,
+    /// How it is asked to stop. SIGKILL of everything follows the last step.
+    #[serde(default = "default_ladder")]
+    pub stop: Vec<Step>,
+    /// Prices by model, longest matching beginning first, to know the cost of usage while the agent runs. Empty:
+    /// only what the agent itself says about its cost counts.
+    #[serde(default)]
+    pub prices: BTreeMap<String, Price>,
+}
+
+/// How a prompt gets to the agent. It is never an argument: those are visible to everybody and limited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptVia {
+    /// Through its standard input.
+    Stdin,
+    /// As `prompt.txt` of the session directory, named in its arguments.
+    File,
+}
+
+/// What an agent may use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Limits {
+    /// How long it may run.
+    pub wall_ms: Option<u64>,
+    /// How long it may show no sign of life: no output, no report.
+    pub silence_ms: Option<u64>,
+    /// What it may spend, as far as its cost is known while it runs.
+    pub spend_micros: Option<i64>,
+    /// How much raw output is kept, first and last.
+    #[serde(default = "default_output_bytes")]
+    pub output_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { wall_ms: None, silence_ms: None, spend_micros: None, output_bytes: OUTPUT_BYTES }
+    }
+}
+
+fn default_output_bytes() -> u64 {
+    OUTPUT_BYTES
+}
+
+/// One step of a ladder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// The signal for the agent's process group.
+    pub signal: StopSignal,
+    /// How long to wait for its end before the next step.
+    pub wait_ms: u64,
+}
+
+/// A signal that asks an agent to stop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum StopSignal {
+    /// As Ctrl-C: most agents finish what they say and report their cost.
+    Int,
+    /// The usual request to end.
+    Term,
+    /// As if the terminal had gone.
+    Hup,
+    /// As Ctrl-\.
+    Quit,
+    /// No request at all: the whole tree is killed.
+    Kill,
+}
+
+impl StopSignal {
+    /// The system's name for it.
+    pub fn signal(self) -> Signal {
+        match self {
+            Self::Int => Signal::INT,
+            Self::Term => Signal::TERM,
+            Self::Hup => Signal::HUP,
+            Self::Quit => Signal::QUIT,
+            Self::Kill => Signal::KILL,
+        }
+    }
+}
+
+/// INT first, because agents answer it with a result and their cost; TERM for those that ignore it.
+pub fn default_ladder() -> Vec<Step> {
+    vec![Step { signal: StopSignal::Int, wait_ms: 5_000 }, Step { signal: StopSignal::Term, wait_ms: 5_000 }]
+}
+
+/// What a million tokens of a model cost, in micro-dollars.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Price {
+    /// Fresh input.
+    pub input: u64,
+    /// Output.
+    pub output: u64,
+    /// Input read from a cache.
+    pub cache_read: u64,
+    /// Input written to a cache.
+    pub cache_write: u64,
+}
+
+impl Price {
+    /// What these tokens cost, rounded up: a limit is never passed by rounding.
+    pub fn cost(&self, tokens: Tokens) -> Money {
+        let micros = [
+            (self.input, tokens.input),
+            (self.output, tokens.output),
+            (self.cache_read, tokens.cache_read),
+            (self.cache_write, tokens.cache_write),
+        ]
+        .into_iter()
+        .fold(0_u128, |sum, (price, count)| sum.saturating_add(u128::from(price) * u128::from(count)))
+        .div_ceil(1_000_000);
+        Money::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+}
+
+impl Spec {
+    /// The price of a model: that of the longest key with which its name begins.
+    pub fn price(&self, model: &str) -> Option<&Price> {
+        self.prices
+            .iter()
+            .filter(|(key, _)| model.starts_with(key.as_str()))
+            .max_by_key(|(key, _)| key.len())
+            .map(|(_, p)| p)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cost_is_rounded_up_and_never_wraps() {
+        let price =
+            Price { input: 3_000_000, output: 15_000_000, cache_read: 300_000, cache_write: 3_750_000 };
+        let tokens = Tokens { input: 1200, output: 85, cache_read: 9000, cache_write: 500 };
+        assert_eq!(price.cost(tokens), Money::from_micros(9_450));
+        assert_eq!(price.cost(Tokens { cache_read: 1, ..Tokens::default() }), Money::from_micros(1));
+        let much = Price { input: u64::MAX, ..Price::default() };
+        assert_eq!(much.cost(Tokens { input: u64::MAX, ..Tokens::default() }), Money::from_micros(i64::MAX));
+    }
+}

@@ -1,0 +1,224 @@
+//! A workspace: a folder with `.convoy/` in it, and where everything of it lies.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use convoy_api::{Code, Failure};
+use convoy_core::id::RigName;
+
+use crate::config::{Config, Sources};
+use crate::os::spawn::Environment;
+
+/// The folder that makes a folder a workspace.
+pub const DIR: &str = ".convoy";
+
+/// What `.convoy/.gitignore` holds: the configuration is for committing, the state is not.
+const GITIGNORE: &str = "/state/\n";
+
+/// A workspace on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+/// What `init` did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Initialized {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Whether it was made just now.
+    pub created: bool,
+    /// The name of its rig.
+    pub name: String,
+    /// The prefix of its issues.
+    pub prefix: String,
+}
+
+fn io(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    let code =
+        if error.kind() == std::io::ErrorKind::StorageFull { Code::DiskFull } else { Code::Unavailable };
+    Failure::new(code, format!("{what} {}: {error}", path.display()))
+}
+
+impl Workspace {
+    /// The workspace that `start` is in.
+    ///
+    /// # Errors
+    /// When neither it nor any folder above it is one.
+    pub fn find(start: &Path) -> Result<Self, Failure> {
+        let start = start.canonicalize().map_err(|error| io("cannot enter", start, &error))?;
+        start
+            .ancestors()
+            .find(|dir| dir.join(DIR).is_dir())
+            .map(|dir| Self { root: dir.to_owned() })
+            .ok_or_else(|| {
+                Failure::new(Code::NotFound, format!("no workspace in {} or above it", start.display()))
+                    .hint("make one: convoy init")
+            })
+    }
+
+    /// Makes `dir` a workspace, or says that it is one already.
+    ///
+    /// # Errors
+    /// When it is inside another, is not a folder, or cannot be written; nothing is changed then.
+    pub fn init(
+        dir: &Path,
+        name: Option<&str>,
+        prefix: Option<&str>,
+        env: &Environment,
+    ) -> Result<Initialized, Failure> {
+        let root = dir.canonicalize().map_err(|error| io("cannot enter", dir, &error))?;
+        let workspace = Self { root: root.clone() };
+        if root.join(DIR).join("config.toml").exists() {
+            let config = Config::load(&workspace, env, &Sources::default())?;
+            let (name, rig) = config.home_rig();
+            let prefix = rig.prefix.clone();
+            return Ok(Initialized { workspace, created: false, name: name.to_string(), prefix });
+        }
+        let is_repository =
+            root.join(".git").exists() || root.join("HEAD").is_file() && root.join("objects").is_dir();
+        let is_empty = root.read_dir().is_ok_and(|mut entries| entries.next().is_none());
+        if !is_repository && !is_empty {
+            return Err(Failure::new(
+                Code::Refused,
+                format!("{} is neither a git repository nor empty", root.display()),
+            )
+            .hint("run 'git init' first, or go to the top of the repository"));
+        }
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => default_name(&root),
+        };
+        let rig = RigName::new(&name).map_err(|error| Failure::new(Code::Invalid, error.to_string()))?;
+        let prefix = prefix.map_or_else(|| default_prefix(&name), str::to_owned);
+        check_prefix(&prefix)?;
+        let convoy = root.join(DIR);
+        let mkdir =
+            |path: PathBuf| std::fs::create_dir_all(&path).map_err(|error| io("cannot make", &path, &error));
+        mkdir(convoy.join("templates"))?;
+        mkdir(convoy.join("agents"))?;
+        write_new(&convoy.join(".gitignore"), GITIGNORE)?;
+        let rig = toml_edit::Key::new(rig.as_str()).to_string();
+        let config = format!(
+            "# Convoy's configuration. See every key and where it comes from: convoy config explain\n\n\
+             [rigs.{rig}]\npath = \".\"\nprefix = \"{prefix}\"\n"
+        );
+        write_new(&convoy.join("config.toml"), &config)?;
+        workspace.prepare_state()?;
+        Ok(Initialized { workspace, created: true, name, prefix })
+    }
+
+    /// Makes the state folder if it is not there. It is private: prompts and logs are nobody else's business.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn prepare_state(&self) -> Result<(), Failure> {
+        use std::os::unix::fs::DirBuilderExt;
+        let state = self.state_dir();
+        let sessions = self.sessions_dir();
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&sessions)
+            .map_err(|error| io("cannot make", &state, &error))
+    }
+
+    /// The folder that holds `.convoy/`.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+    /// `.convoy/config.toml`.
+    pub fn config_file(&self) -> PathBuf {
+        self.root.join(DIR).join("config.toml")
+    }
+    /// `.convoy/agents/`.
+    pub fn agents_dir(&self) -> PathBuf {
+        self.root.join(DIR).join("agents")
+    }
+    /// `.convoy/state/`.
+    pub fn state_dir(&self) -> PathBuf {
+        self.root.join(DIR).join("state")
+    }
+    /// Where each session has a folder.
+    pub fn sessions_dir(&self) -> PathBuf {
+        self.state_dir().join("sessions")
+    }
+    /// Where each run of a gate has a folder of the same form.
+    pub fn gates_dir(&self) -> PathBuf {
+        self.state_dir().join("gates")
+    }
+    /// The engine's socket.
+    pub fn socket(&self) -> PathBuf {
+        self.state_dir().join("socket")
+    }
+    /// What the background engine prints.
+    pub fn engine_log(&self) -> PathBuf {
+        self.state_dir().join("engine.log")
+    }
+
+    /// What tells this workspace from every other one on the machine; made when it is first asked for.
+    ///
+    /// # Errors
+    /// When it cannot be read or made.
+    pub fn key(&self) -> Result<String, Failure> {
+        let path = self.state_dir().join("id");
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(text.trim().to_owned()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.prepare_state()?;
+                let key = convoy_core::id::base36(crate::entropy::seed(), 10);
+                write_new(&path, &format!("{key}\n"))?;
+                Ok(key)
+            }
+            Err(error) => Err(io("cannot read", &path, &error)),
+        }
+    }
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut file = std::fs::File::create(path).map_err(|error| io("cannot write", path, &error))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|error| io("cannot write", path, &error))
+}
+
+fn default_name(root: &Path) -> String {
+    let name: String = root
+        .file_name()
+        .map(|name| name.to_string_lossy().to_lowercase())
+        .unwrap_or_default()
+        .trim_end_matches(".git")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() { "repo".to_owned() } else { name.to_owned() }
+}
+
+/// Two or three letters out of the name: initials of its words, or its first letters.
+fn default_prefix(name: &str) -> String {
+    let words: Vec<&str> = name.split('-').filter(|word| !word.is_empty()).collect();
+    let letters: String = if words.len() > 1 {
+        words.iter().filter_map(|word| word.chars().next()).take(3).collect()
+    } else {
+        name.chars().filter(char::is_ascii_alphabetic).take(2).collect()
+    };
+    let prefix = letters.to_lowercase();
+    if check_prefix(&prefix).is_ok() { prefix } else { "is".to_owned() }
+}
+
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), Failure> {
+    let good = (1..=12).contains(&prefix.len())
+        && prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && prefix.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    match prefix {
+        "hq" => Err(Failure::new(Code::Invalid, "prefix: 'hq' is the workspace's own")),
+        _ if good => Ok(()),
+        _ => Err(Failure::new(
+            Code::Invalid,
+            format!(
+                "prefix: {prefix:?} is not valid: expected 1 to 12 lower-case letters and digits, a letter first"
+            ),
+        )),
+    }
+}
