@@ -1,6 +1,6 @@
 //! `cargo xtask agents`: the real agents that the tests drive, of fixed versions, into `.tools/`.
 //!
-//! Their native programs are used, so Node.js serves the installation only.
+//! Their native programs are used, so Node.js serves the installation only, and no install script has to run.
 
 use std::fs;
 use std::process::ExitCode;
@@ -30,7 +30,10 @@ pub(crate) fn install() -> Result<(), String> {
         return Ok(());
     }
     tools::need("npm", "--version", &["nodejs", "npm"], "it installs the agents that tests drive")?;
-    let mut npm = chore::program("npm", ["install", "--prefix", ".tools/npm", "--no-audit", "--no-fund"]);
+    let mut npm = chore::program(
+        "npm",
+        ["install", "--prefix", ".tools/npm", "--no-audit", "--no-fund", "--ignore-scripts"],
+    );
     for (name, version) in &missing {
         chore::say(format_args!("agents: {name} {version}"));
         npm.arg(format!("{name}@{version}"));
