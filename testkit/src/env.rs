@@ -30,7 +30,7 @@ const DOWN_MS_MAX: u64 = 15_000;
 const KEEP: &str = "CONVOY_TEST_KEEP";
 
 const GITCONFIG: &str = "[user]\n\tname = A Person\n\temail = person@example.com\n[init]\n\tdefaultBranch = main\n\
-    [commit]\n\tgpgsign = false\n[gc]\n\tauto = 0\n[advice]\n\tdetachedHead = false\n";
+    [commit]\n\tgpgsign = false\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n[advice]\n\tdetachedHead = false\n";
 
 /// A hermetic place with one `convoy` binary.
 pub struct TestEnv {

@@ -16,6 +16,13 @@ struct Done {
     result: Result<(), String>,
 }
 
+/// Who runs the tests, and so which closing line counts: nextest shows those of its children too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runner {
+    Cargo,
+    Nextest,
+}
+
 /// Tests so far, over all runners.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
@@ -40,7 +47,7 @@ pub(crate) fn run() -> ExitCode {
             step(&mut steps, "tests", || tests(&mut counts));
             step(&mut steps, "doctests", || {
                 let args = ["test", "--workspace", "--doc", "--no-fail-fast"];
-                counted(command(&args), Stream::Stdout, &mut counts)
+                counted(Runner::Cargo, &args, &mut counts)
             });
         }
     });
@@ -93,24 +100,24 @@ fn doc() -> Result<(), String> {
 fn tests(counts: &mut Counts) -> Result<(), String> {
     if chore::has("cargo", "nextest --version") {
         let args = ["nextest", "run", "--workspace", "--no-fail-fast"];
-        counted(command(&args), Stream::Stderr, counts)
+        counted(Runner::Nextest, &args, counts)
     } else {
         let args = ["test", "--workspace", "--all-targets", "--no-fail-fast"];
-        counted(command(&args), Stream::Stdout, counts)
+        counted(Runner::Cargo, &args, counts)
     }
 }
 
-fn counted(command: Command, stream: Stream, counts: &mut Counts) -> Result<(), String> {
-    chore::watched(command, stream, |line| counts.read(line))
+fn counted(runner: Runner, args: &[&str], counts: &mut Counts) -> Result<(), String> {
+    let stream = if runner == Runner::Cargo { Stream::Stdout } else { Stream::Stderr };
+    chore::watched(command(args), stream, |line| counts.read(runner, line))
 }
 
 impl Counts {
-    /// Takes in a closing line of `cargo test` or of nextest; any other line counts nothing.
-    fn read(&mut self, line: &str) {
+    /// Takes in a closing line of the runner; any other line counts nothing.
+    fn read(&mut self, runner: Runner, line: &str) {
+        let opening = if runner == Runner::Cargo { "test result:" } else { "Summary [" };
         let line = line.trim();
-        let is_cargo = line.starts_with("test result:");
-        let is_nextest = line.starts_with("Summary [");
-        if !(is_cargo || is_nextest) {
+        if !line.starts_with(opening) {
             return;
         }
         let before = |words: &[&str]| -> u64 {
@@ -140,25 +147,26 @@ impl Counts {
 mod tests {
     use super::*;
 
-    fn read(lines: &[&str]) -> Counts {
+    fn read(runner: Runner, lines: &[&str]) -> Counts {
         let mut counts = Counts::default();
-        lines.iter().for_each(|line| counts.read(line));
+        lines.iter().for_each(|line| counts.read(runner, line));
         counts
     }
 
     #[test]
     fn counts_are_read_from_either_runner() {
         let nextest = "     Summary [   2.949s] 19/21 tests run: 18 passed (2 slow), 1 failed, 3 skipped";
-        assert_eq!(read(&[nextest, "noise 7 passed"]), Counts { passed: 18, failed: 1, ignored: 3 });
         let cargo = "test result: FAILED. 4 passed; 2 failed; 1 ignored; 0 measured; 9 filtered out; finished in 0.1s";
-        assert_eq!(read(&[cargo, cargo]), Counts { passed: 8, failed: 4, ignored: 2 });
+        let of_nextest = read(Runner::Nextest, &[nextest, cargo, "noise 7 passed"]);
+        assert_eq!(of_nextest, Counts { passed: 18, failed: 1, ignored: 3 });
+        assert_eq!(read(Runner::Cargo, &[cargo, cargo]), Counts { passed: 8, failed: 4, ignored: 2 });
         let late = "     Summary [   1.0s] 3 tests run: 1 passed, 1 failed, 1 timed out, 0 skipped";
-        assert_eq!(read(&[late]), Counts { passed: 1, failed: 2, ignored: 0 });
+        assert_eq!(read(Runner::Nextest, &[late]), Counts { passed: 1, failed: 2, ignored: 0 });
     }
 
     #[test]
     fn the_last_line_says_when_a_step_without_tests_failed() {
-        let line = read(&[]).summary(1, Duration::from_millis(1500));
+        let line = read(Runner::Cargo, &[]).summary(1, Duration::from_millis(1500));
         assert_eq!(
             line,
             "test result: FAILED. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.50s"
