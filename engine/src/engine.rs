@@ -1,0 +1,270 @@
+//! An engine: the lock, the log, the dispatcher, and the executor if it is to start anything.
+
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use convoy_api::query::EngineView;
+use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query, Service, Watch};
+use convoy_core::event::Envelope;
+use convoy_core::id::{AgentName, Seq};
+
+use crate::agent::Presets;
+use crate::clock;
+use crate::config::{Config, Sources};
+use crate::dispatcher::{self, Handle, Setup, fold};
+use crate::executor::{Executor, Permits, World, sweep};
+use crate::git::Git;
+use crate::git::workdir::Root;
+use crate::lock::{Acquired, WorkspaceLock};
+use crate::log::sqlite::SqliteLog;
+use crate::log::OpenError;
+use crate::os::spawn::Environment;
+use crate::workspace::Workspace;
+
+/// How long an engine waits for another command that has the workspace.
+pub const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// How many events are asked for at a time when a watcher catches up.
+const CATCH_UP: usize = 1000;
+
+/// What an engine is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// One command: decides and records, starts nothing.
+    Command,
+    /// Stays: starts agents, merges, serves its socket.
+    Staying {
+        /// It is a background engine.
+        background: bool,
+    },
+}
+
+/// A running engine. Dropping it leaves the workspace, with agents going on under their supervisors.
+pub struct Engine {
+    handle: Handle,
+    dispatcher: Option<JoinHandle<()>>,
+    // After the dispatcher: the lock is given back only when nobody writes any more.
+    _lock: WorkspaceLock,
+}
+
+/// The workspace is held by another engine.
+pub(crate) fn busy(pid: Option<u32>) -> Failure {
+    let who = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    Failure::new(Code::Conflict, format!("another convoy has this workspace{who}"))
+        .hint("wait for it to end, or see 'convoy daemon status'")
+}
+
+fn open_log(workspace: &Workspace) -> Result<SqliteLog, Failure> {
+    SqliteLog::open(&workspace.state_dir()).map_err(|error| {
+        let code = match &error {
+            OpenError::Damaged(_) | OpenError::Foreign { .. } => Code::Corrupt,
+            OpenError::Full { .. } => Code::DiskFull,
+            _ => Code::Unavailable,
+        };
+        Failure::new(code, crate::explain(&error)).hint("see what is wrong: convoy doctor")
+    })
+}
+
+/// The presets that are known, with what the configuration makes of them.
+///
+/// # Errors
+/// When a table of the configuration does not fit.
+pub fn presets(config: &Config) -> Result<Presets, Failure> {
+    let mut agents = toml::Table::new();
+    for name in config.names("agents") {
+        agents.insert(name.clone(), toml::Value::Table(config.table(&format!("agents.{name}"))));
+    }
+    Presets::built_in()
+        .and_then(|presets| presets.with(&agents))
+        .map_err(|error| Failure::new(Code::Invalid, crate::explain(&error)))
+}
+
+impl Engine {
+    /// Opens the workspace, waiting for its lock no longer than `wait`.
+    ///
+    /// # Errors
+    /// When another has it, the configuration is wrong, or the log cannot be trusted; nothing is changed then.
+    pub fn open(
+        workspace: &Workspace,
+        env: &Environment,
+        mode: Mode,
+        wait: Duration,
+    ) -> Result<Self, Failure> {
+        workspace.prepare_state()?;
+        let config = Config::load(workspace, env, &Sources::default())?;
+        let presets = presets(&config)?;
+        let lock = match WorkspaceLock::acquire(&workspace.state_dir(), wait) {
+            Ok(Acquired::Held(lock)) => lock,
+            Ok(Acquired::Busy { pid }) => return Err(busy(pid)),
+            Err(error) => return Err(Failure::new(Code::Unavailable, crate::explain(&error))),
+        };
+        let mut log = open_log(workspace)?;
+        let names = presets.iter().filter_map(|preset| AgentName::new(&preset.name).ok());
+        let policy = config.policy(names.collect())?;
+        let (handle, inputs) = dispatcher::queue();
+        let mut executor = None;
+        let mut idle_exit = None;
+        if let Mode::Staying { background } = mode {
+            let state = fold(&mut log).map_err(|error| error.failure())?.0;
+            sweep(workspace, &state);
+            idle_exit = config
+                .idle_exit()?
+                .filter(|_| background)
+                .map(|span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0)));
+            executor = Some(Executor::new(world(workspace, config, presets, env)?, handle.clone()));
+        }
+        let setup = Setup { log: Box::new(log), policy, view: view(workspace, mode), executor, idle_exit };
+        let dispatcher = dispatcher::start(setup, inputs)?;
+        Ok(Self { handle, dispatcher: Some(dispatcher), _lock: lock })
+    }
+
+    /// Blocks until the engine has left.
+    pub fn join(mut self) {
+        if let Some(dispatcher) = self.dispatcher.take() {
+            let _ = dispatcher.join();
+        }
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(dispatcher) = self.dispatcher.take() {
+            let _ = self.handle.control(Control::Down { stop_agents: false });
+            let _ = dispatcher.join();
+        }
+    }
+}
+
+fn world(
+    workspace: &Workspace,
+    config: Config,
+    presets: Presets,
+    env: &Environment,
+) -> Result<World, Failure> {
+    let wrong = |error: &dyn std::error::Error| Failure::new(Code::Unavailable, crate::explain(error));
+    let git = Git::new(env).map_err(|error| wrong(&error).hint("install git 2.38 or later"))?;
+    let workdirs = Root::open(&workdirs_root(workspace, &config, env)?).map_err(|error| wrong(&error))?;
+    let program = std::env::current_exe().map_err(|error| wrong(&error))?;
+    let disk_reserve = config.bytes("limits.disk_reserve")?;
+    Ok(World {
+        workspace: workspace.clone(),
+        presets,
+        env: env.clone(),
+        git,
+        workdirs,
+        program,
+        disk_reserve,
+        git_permits: Permits::for_git(),
+        config,
+    })
+}
+
+/// Where workdirs are made: outside of the repository, so that its build tools see no nested copies.
+///
+/// # Errors
+/// When neither the configuration nor the environment says where.
+pub fn workdirs_root(
+    workspace: &Workspace,
+    config: &Config,
+    env: &Environment,
+) -> Result<std::path::PathBuf, Failure> {
+    let key = workspace.key()?;
+    if let Some(root) = config.text("workdirs.root")? {
+        return Ok(workspace.root().join(root).join(key));
+    }
+    let data = match (env.text("XDG_DATA_HOME"), env.text("HOME")) {
+        (Some(dir), _) => std::path::PathBuf::from(dir),
+        (None, Some(home)) => std::path::Path::new(home).join(".local/share"),
+        (None, None) => {
+            return Err(Failure::new(Code::Invalid, "there is no place for workdirs: HOME is not set")
+                .hint("set it, or workdirs.root in the configuration"));
+        }
+    };
+    Ok(data.join("convoy").join("workdirs").join(key))
+}
+
+pub(crate) fn view(workspace: &Workspace, mode: Mode) -> EngineView {
+    EngineView {
+        running: mode != Mode::Command,
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        socket: (mode != Mode::Command).then(|| workspace.socket().display().to_string()),
+        http: None,
+        token_file: None,
+        started_at: clock::now(),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        seq: Seq(0),
+        live_sessions: 0,
+        idle: true,
+        open_convoys: Vec::new(),
+        unread: 0,
+    }
+}
+
+impl Service for Engine {
+    fn order(&self, order: Order) -> Result<Outcome, Failure> {
+        self.handle.order(order)
+    }
+    fn ask(&self, query: Query) -> Result<Answer, Failure> {
+        self.handle.ask(query)
+    }
+    fn watch(&self, after: Seq) -> Result<Watch, Failure> {
+        watch(&self.handle, after)
+    }
+    fn control(&self, control: Control) -> Result<(), Failure> {
+        self.handle.control(control)
+    }
+}
+
+/// Past events first, then those to come, without a gap: the subscription begins before the past is read.
+pub(crate) fn watch(handle: &Handle, after: Seq) -> Result<Watch, Failure> {
+    let (now, live) = handle.subscribe()?;
+    let past = Past { handle: handle.clone(), at: after, until: now, page: Vec::new().into_iter() };
+    Ok(Box::new(past.chain(Live(live))))
+}
+
+struct Live(Receiver<Envelope>);
+
+impl Iterator for Live {
+    type Item = Result<Envelope, Failure>;
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.recv().ok().map(Ok)
+    }
+}
+
+struct Past {
+    handle: Handle,
+    at: Seq,
+    until: Seq,
+    page: std::vec::IntoIter<Envelope>,
+}
+
+impl Iterator for Past {
+    type Item = Result<Envelope, Failure>;
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(event) = self.page.next() {
+                // What came after the subscription comes again through it.
+                return (event.seq <= self.until).then_some(Ok(event));
+            }
+            if self.at >= self.until {
+                return None;
+            }
+            match self.handle.ask(Query::Events { after: self.at, limit: CATCH_UP, kind: None }) {
+                Ok(Answer::Events { events, seq }) if !events.is_empty() => {
+                    self.at = seq;
+                    self.page = events.into_iter();
+                }
+                Ok(_) => return None,
+                Err(failure) => {
+                    self.at = self.until;
+                    return Some(Err(failure));
+                }
+            }
+        }
+    }
+}
