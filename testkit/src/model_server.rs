@@ -30,6 +30,9 @@ use turn::{Reply, Turn};
 /// Largest request body; a long conversation of an agent is well below.
 const BODY_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// How often a closing port is looked at before it is left to itself.
+const CLOSING_LOOKS_MAX: usize = 1_000;
+
 /// A request that the server has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Seen {
@@ -49,7 +52,8 @@ pub struct Seen {
 pub struct ModelServer {
     port: u16,
     shared: Arc<Shared>,
-    server: Arc<Server>,
+    /// Absent only while it stops.
+    server: Option<Arc<Server>>,
     acceptor: Option<JoinHandle<()>>,
 }
 
@@ -88,7 +92,7 @@ impl ModelServer {
                 }
             }
         });
-        let this = Self { port, shared, server, acceptor: Some(acceptor) };
+        let this = Self { port, shared, server: Some(server), acceptor: Some(acceptor) };
         this.add("commit", Script::commits("hello.txt", "hello\n", "Add hello.txt"));
         this
     }
@@ -138,10 +142,16 @@ impl Drop for ModelServer {
     fn drop(&mut self) {
         self.shared.lock().stopped = true;
         self.shared.changed.notify_all();
-        self.server.unblock();
+        if let Some(server) = &self.server {
+            server.unblock();
+        }
         if let Some(acceptor) = self.acceptor.take() {
             drop(acceptor.join());
         }
+        // The crate closes its port a moment later, in a thread of its own; a test may rely on its being shut.
+        drop(self.server.take());
+        let open = || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok();
+        (0..CLOSING_LOOKS_MAX).take_while(|_| open()).for_each(|_| std::thread::yield_now());
     }
 }
 
