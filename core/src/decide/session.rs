@@ -265,6 +265,11 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> (Outc
         ExitKind::Stopped(StopWhy::WallTime) => return failed("it ran longer than it may".into()),
         ExitKind::Stopped(StopWhy::Silence) => return failed("it showed no sign of life".into()),
         ExitKind::Stopped(StopWhy::Spend) => return failed("it spent more than it may".into()),
+        ExitKind::Stopped(StopWhy::Storage) => {
+            return plain(Outcome::Infrastructure {
+                why: "what it reports could not be kept on disk".into(),
+            });
+        }
         ExitKind::Exited => {}
     }
     if let Some(Said::Blocked { reason }) = &session.said {
