@@ -27,18 +27,10 @@ fn over(session: &Session, outcome: Outcome) -> Event {
 
 pub(super) fn prepared(state: &State, id: &SessionId, epoch: Epoch, workdir: &Workdir) -> Vec<Event> {
     match current(state, id, epoch) {
+        // One that is to be stopped goes through the same states: that nothing of it runs is proven by its run
+        // record, not by the log, whose tail may have been lost.
         Some((session, _)) if matches!(session.state, SessionState::Wanted) => {
-            let mut events =
-                vec![Event::SessionPrepared { session: id.clone(), epoch, workdir: workdir.clone() }];
-            if session.stopping {
-                // Nothing was started, and now nothing will be.
-                events.push(Event::SessionLost {
-                    session: id.clone(),
-                    epoch,
-                    why: "stopped before it started".into(),
-                });
-            }
-            events
+            vec![Event::SessionPrepared { session: id.clone(), epoch, workdir: workdir.clone() }]
         }
         _ => Vec::new(),
     }
