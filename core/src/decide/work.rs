@@ -173,6 +173,8 @@ pub(super) fn let_go(state: &State, worker: &Worker, why: &str) -> Vec<Event> {
         WorkerState::Assigned | WorkerState::Waiting { .. } | WorkerState::Submitted(_) => {
             vec![Event::WorkerReleased { worker: id, why }]
         }
+        // It is being ended already; and a person's stop outlasts whatever else happens to the issue.
+        WorkerState::Running { .. } if worker.intent.is_some() => Vec::new(),
         WorkerState::Running { .. } => {
             let mut events = vec![Event::WorkerReleaseRequested { worker: id, why }];
             events.extend(stop_session(state, worker));
@@ -239,10 +241,16 @@ pub(super) fn release(state: &State, issue: &str, ctx: &Context<'_>) -> Result<D
         let why = format!("released by {}", ctx.actor);
         return Ok(Decision::of(Event::WorkerReleased { worker, why }, Item::changed(id)));
     }
-    if !worker.state.is_active() || worker.intent.is_some() {
-        return Ok(Decision::same(Item::same(id, "no worker has it")));
-    }
-    let events = let_go(state, worker, &format!("released by {}", ctx.actor));
+    let why = format!("released by {}", ctx.actor);
+    let events = match &worker.intent {
+        _ if !worker.state.is_active() => return Ok(Decision::same(Item::same(id, "no worker has it"))),
+        Some(Intent::Release { .. }) => return Ok(Decision::same(Item::same(id, "already being released"))),
+        // As of a worker that is stopped already: the release takes the stop's place.
+        Some(Intent::Stop { .. }) => {
+            vec![Event::WorkerReleaseRequested { worker: worker.content.id.clone(), why }]
+        }
+        None => let_go(state, worker, &why),
+    };
     Ok(Decision { events, items: vec![Item::changed(id)] })
 }
 
