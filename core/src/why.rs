@@ -67,6 +67,9 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
                 .run(format!("convoy why {blocker}")),
         );
     }
+    if let Some(worker) = current.filter(|worker| worker.state.is_active()) {
+        reasons.push(reason("ending", format!("its earlier worker {} is being stopped", worker.content.id)));
+    }
     if let Some(WorkerState::Stopped { by }) = current.map(|worker| &worker.state) {
         reasons.push(reason("stopped", format!("{by} stopped it")).run(format!("convoy work retry {id}")));
     }

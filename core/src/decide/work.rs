@@ -254,6 +254,14 @@ pub(super) fn release(state: &State, issue: &str, ctx: &Context<'_>) -> Result<D
     Ok(Decision { events, items: vec![Item::changed(id)] })
 }
 
+/// Until a worker that is being ended is dead, nobody can take its issue up.
+pub(super) fn ending(id: &IssueId, worker: &Worker) -> Refusal {
+    Refusal::domain(
+        format!("{id}: its worker {} is being stopped, and its agent is not dead yet", worker.content.id),
+        format!("ask again when it is: convoy why {id}"),
+    )
+}
+
 pub(super) fn retry(state: &State, issue: &str, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
     let (id, worker) = worker_of(state, issue)?;
     let issue = &state.issues[&id];
@@ -264,6 +272,7 @@ pub(super) fn retry(state: &State, issue: &str, ctx: &mut Context<'_>) -> Result
         ));
     }
     match &worker.state {
+        _ if worker.intent.is_some() => Err(ending(&id, worker)),
         WorkerState::Assigned | WorkerState::Running { .. } | WorkerState::Submitted(_) => {
             Ok(Decision::same(Item::same(id, format!("already {}", worker.state.name()))))
         }
