@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Observed;
-use crate::decide::room;
+use crate::decide::may_begin;
 use crate::effect::Effect;
 use crate::id::{ConvoyId, RigName};
 use crate::policy::Policy;
@@ -70,7 +70,7 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     let mut merges: BTreeMap<(&RigName, Option<&str>), (Time, Effect)> = BTreeMap::new();
     for (id, worker) in state.index.active.iter().filter_map(|id| state.workers.get_key_value(id)) {
         match &worker.state {
-            WorkerState::Assigned if room(state, policy, &worker.content).is_ok() => {
+            WorkerState::Assigned if may_begin(state, policy, worker) => {
                 plan.proposals.push(Observed::Begin { worker: id.clone() });
             }
             WorkerState::Waiting { until, .. } if *until <= now => {

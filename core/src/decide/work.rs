@@ -144,13 +144,18 @@ pub(super) fn dispatch(state: &State, issue: &IssueId, ctx: &mut Context<'_>) ->
     vec![Event::WorkerAssigned { worker }, session]
 }
 
+/// Whether an assigned worker may have a session: its issue is open, nothing blocks it, and there is room.
+pub fn may_begin(state: &State, policy: &Policy, worker: &Worker) -> bool {
+    state.issues.get(&worker.content.issue).is_some_and(|issue| {
+        !issue.is_closed()
+            && state.open_blockers(issue).next().is_none()
+            && room(state, policy, &worker.content).is_ok()
+    })
+}
+
 pub(super) fn begin(state: &State, id: &WorkerId, ctx: &mut Context<'_>) -> Vec<Event> {
     let Some(worker) = state.workers.get(id) else { return Vec::new() };
-    let goal_open = state.issues.get(&worker.content.issue).is_some_and(|issue| !issue.is_closed());
-    if !matches!(worker.state, WorkerState::Assigned)
-        || !goal_open
-        || room(state, ctx.policy, &worker.content).is_err()
-    {
+    if !matches!(worker.state, WorkerState::Assigned) || !may_begin(state, ctx.policy, worker) {
         return Vec::new();
     }
     vec![wanted(state, id, worker.sessions.len() as u32 + 1, ctx)]
