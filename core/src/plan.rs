@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Observed;
-use crate::decide::may_begin;
+use crate::decide::{may_begin, pause_is_over};
 use crate::effect::Effect;
 use crate::id::{ConvoyId, RigName};
 use crate::policy::Policy;
@@ -73,7 +73,7 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
             WorkerState::Assigned if may_begin(state, policy, worker) => {
                 plan.proposals.push(Observed::Begin { worker: id.clone() });
             }
-            WorkerState::Waiting { until, .. } if *until <= now => {
+            WorkerState::Waiting { until, .. } if pause_is_over(policy, *until, now) => {
                 plan.proposals.push(Observed::Due { worker: id.clone() });
             }
             WorkerState::Waiting { until, .. } => {

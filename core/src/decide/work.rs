@@ -13,7 +13,7 @@ use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::session::NewSession;
 use crate::state::State;
-use crate::time::Span;
+use crate::time::{Span, Time};
 use crate::worker::{Intent, Lesson, NewWorker, Worker, WorkerState};
 
 /// A limit on parallel work that is reached.
@@ -161,9 +161,15 @@ pub(super) fn begin(state: &State, id: &WorkerId, ctx: &mut Context<'_>) -> Vec<
     vec![wanted(state, id, worker.sessions.len() as u32 + 1, ctx)]
 }
 
+/// Whether a worker has waited long enough. One that would have to wait longer than any pause lasts has seen the
+/// clock set back, and waits no more.
+pub fn pause_is_over(policy: &Policy, until: Time, now: Time) -> bool {
+    until.since(now) == Span::default() || until.since(now) > policy.retry.backoff_max
+}
+
 pub(super) fn due(state: &State, id: &WorkerId, ctx: &Context<'_>) -> Vec<Event> {
     match state.workers.get(id).map(|worker| &worker.state) {
-        Some(WorkerState::Waiting { until, .. }) if *until <= ctx.now => {
+        Some(WorkerState::Waiting { until, .. }) if pause_is_over(ctx.policy, *until, ctx.now) => {
             vec![Event::WorkerReady { worker: id.clone() }]
         }
         _ => Vec::new(),
