@@ -8,21 +8,23 @@ use crate::id::{Epoch, SessionId, WorkerId};
 /// One thing to be done in the world.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Effect {
-    /// Make the workdir of a session.
+    /// Make the workdir of a session, or find the one that was made before a crash.
     Prepare {
         /// Which.
         session: SessionId,
         /// Its epoch.
         epoch: Epoch,
     },
-    /// See that a session's supervisor runs, once, and follow it to its end.
+    /// See that a session's supervisor runs, once, and follow it to its end. One that is being stopped is only
+    /// followed: nothing is launched for it.
     Supervise {
         /// Which.
         session: SessionId,
         /// Its epoch.
         epoch: Epoch,
     },
-    /// Order a session's supervisor to end it; or make sure that it never begins.
+    /// Order a session's supervisor to end it; or make sure that it never begins, by making its run record
+    /// before a supervisor does. Under way until the session is dead.
     Stop {
         /// Which.
         session: SessionId,

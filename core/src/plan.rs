@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Observed;
-use crate::decide::room;
+use crate::decide::{may_begin, pause_is_over};
 use crate::effect::Effect;
 use crate::id::{ConvoyId, RigName};
 use crate::policy::Policy;
@@ -70,10 +70,10 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     let mut merges: BTreeMap<(&RigName, Option<&str>), (Time, Effect)> = BTreeMap::new();
     for (id, worker) in state.index.active.iter().filter_map(|id| state.workers.get_key_value(id)) {
         match &worker.state {
-            WorkerState::Assigned if room(state, policy, &worker.content).is_ok() => {
+            WorkerState::Assigned if may_begin(state, policy, worker) => {
                 plan.proposals.push(Observed::Begin { worker: id.clone() });
             }
-            WorkerState::Waiting { until, .. } if *until <= now => {
+            WorkerState::Waiting { until, .. } if pause_is_over(policy, *until, now) => {
                 plan.proposals.push(Observed::Due { worker: id.clone() });
             }
             WorkerState::Waiting { until, .. } => {

@@ -508,10 +508,15 @@ pub fn stranded(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> 
 
 fn stranded_one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<StrandedView> {
     let tracked = || convoy.content.tracked.iter().filter_map(|id| state.issues.get(id));
-    let moving = tracked().any(|issue| match holder(state, issue).map(|worker| &worker.state) {
-        Some(WorkerState::Submitted(submission)) => submission.blocked.is_none(),
-        Some(state) => state.is_active(),
-        None => false,
+    let workers = tracked().filter_map(|issue| state.workers.get(issue.worker.as_ref()?));
+    let moving = workers.into_iter().any(|worker| match &worker.state {
+        WorkerState::Running { .. } | WorkerState::Waiting { .. } => true,
+        WorkerState::Submitted(submission) => submission.blocked.is_none(),
+        WorkerState::Assigned => crate::decide::may_begin(state, policy, worker),
+        WorkerState::Done
+        | WorkerState::Failed { .. }
+        | WorkerState::Released
+        | WorkerState::Stopped { .. } => false,
     });
     if moving {
         return None;
@@ -527,7 +532,7 @@ fn stranded_one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> O
         "blocked" => "blocked",
         "empty" => "empty",
         "at_capacity" => "waiting for capacity",
-        "needs_human" | "stopped" | "checkout_in_the_way" | "failed" => "needs human",
+        "needs_human" | "stopped" | "checkout_in_the_way" | "failed" | "not_workable" => "needs human",
         other => other,
     };
     Some(StrandedView {

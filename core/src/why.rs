@@ -60,12 +60,9 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
         let kind = issue.content.issue_type.name();
         reasons.push(reason("not_workable", format!("nobody works on an issue of type {kind} itself")));
     }
-    for blocker in state.open_blockers(issue) {
-        let status = state.issues.get(blocker).map_or("unknown", |issue| issue.status.name());
-        reasons.push(
-            reason("blocked", format!("it is blocked by {blocker}, which is {status}"))
-                .run(format!("convoy why {blocker}")),
-        );
+    reasons.extend(blockers(state, issue));
+    if let Some(worker) = current.filter(|worker| worker.state.is_active()) {
+        reasons.push(reason("ending", format!("its earlier worker {} is being stopped", worker.content.id)));
     }
     if let Some(WorkerState::Stopped { by }) = current.map(|worker| &worker.state) {
         reasons.push(reason("stopped", format!("{by} stopped it")).run(format!("convoy work retry {id}")));
@@ -106,6 +103,15 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
     reasons
 }
 
+fn blockers(state: &State, issue: &Issue) -> Vec<Reason> {
+    let reason_of = |blocker| {
+        let status = state.issues.get(blocker).map_or("unknown", |issue| issue.status.name());
+        reason("blocked", format!("it is blocked by {blocker}, which is {status}"))
+            .run(format!("convoy why {blocker}"))
+    };
+    state.open_blockers(issue).map(reason_of).collect()
+}
+
 fn at_capacity(limit: &crate::decide::Limit) -> Reason {
     reason("at_capacity", format!("{} has all {} of its agents at work", limit.scope, limit.max))
         .run("convoy config set defaults.max_parallel <n>")
@@ -115,10 +121,15 @@ fn at_capacity(limit: &crate::decide::Limit) -> Reason {
 pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec<Reason> {
     let (id, issue) = (&worker.content.id, &worker.content.issue);
     match &worker.state {
-        WorkerState::Assigned => match room(state, policy, &worker.content) {
-            Err(limit) => vec![at_capacity(&limit)],
-            Ok(()) => vec![reason("ready", format!("{id} starts when the engine runs")).run("convoy up")],
-        },
+        WorkerState::Assigned => {
+            let blocked: Vec<Reason> =
+                state.issues.get(issue).map(|issue| blockers(state, issue)).unwrap_or_default();
+            match room(state, policy, &worker.content) {
+                _ if !blocked.is_empty() => blocked,
+                Err(limit) => vec![at_capacity(&limit)],
+                Ok(()) => vec![reason("ready", format!("{id} starts when the engine runs")).run("convoy up")],
+            }
+        }
         WorkerState::Waiting { until, why } => {
             vec![
                 reason(

@@ -15,7 +15,7 @@ mod work;
 
 pub use fresh::Entropy;
 pub use refs::{resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker};
-pub use work::{Limit, room};
+pub use work::{Limit, may_begin, pause_is_over, room};
 
 use crate::address::Address;
 use crate::command::{Observed, Request};

@@ -1,7 +1,7 @@
 //! References: the ids that people type, which may be cut to any unique prefix.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use crate::id::{ConvoyId, IssueId, NoticeId, SessionId, WorkerId};
@@ -89,11 +89,12 @@ pub fn resolve_notice(state: &State, text: &str) -> Result<NoticeId, Refusal> {
 
 /// All the issues that are meant, each once, in the order given; or every reference that leads nowhere.
 pub(super) fn resolve_issues(state: &State, texts: &[String]) -> Result<Vec<IssueId>, Refusal> {
+    let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     let mut missing = Vec::new();
     for text in texts {
         match resolve_issue(state, text) {
-            Ok(id) if found.contains(&id) => {}
+            Ok(id) if !seen.insert(id.clone()) => {}
             Ok(id) => found.push(id),
             Err(Refusal::NoSuch { ids, .. }) => missing.extend(ids),
             Err(other) => return Err(other),

@@ -27,18 +27,10 @@ fn over(session: &Session, outcome: Outcome) -> Event {
 
 pub(super) fn prepared(state: &State, id: &SessionId, epoch: Epoch, workdir: &Workdir) -> Vec<Event> {
     match current(state, id, epoch) {
+        // One that is to be stopped goes through the same states: that nothing of it runs is proven by its run
+        // record, not by the log, whose tail may have been lost.
         Some((session, _)) if matches!(session.state, SessionState::Wanted) => {
-            let mut events =
-                vec![Event::SessionPrepared { session: id.clone(), epoch, workdir: workdir.clone() }];
-            if session.stopping {
-                // Nothing was started, and now nothing will be.
-                events.push(Event::SessionLost {
-                    session: id.clone(),
-                    epoch,
-                    why: "stopped before it started".into(),
-                });
-            }
-            events
+            vec![Event::SessionPrepared { session: id.clone(), epoch, workdir: workdir.clone() }]
         }
         _ => Vec::new(),
     }
@@ -269,6 +261,11 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> (Outc
             return plain(Outcome::Lost { why: "its supervisor ran out of disk".into() });
         }
         ExitKind::Stopped(StopWhy::Spend) => return failed("it spent more than it may".into()),
+        ExitKind::Stopped(StopWhy::Storage) => {
+            return plain(Outcome::Infrastructure {
+                why: "what it reports could not be kept on disk".into(),
+            });
+        }
         ExitKind::Exited => {}
     }
     if let Some(Said::Blocked { reason }) = &session.said {

@@ -1,7 +1,7 @@
 //! Sling and assign: a person has named issues worked on.
 
 use super::refs::{resolve_convoy, resolve_issues};
-use super::work::{Wishes, new_worker, room, wanted};
+use super::work::{Wishes, ending, new_worker, room, wanted};
 use super::{Context, Decision, Item};
 use crate::command::Request;
 use crate::convoy::NewConvoy;
@@ -32,6 +32,7 @@ fn guard(state: &State, issue: &Issue) -> Guard {
         return Guard::Refused(Refusal::domain(format!("{id} is of type {kind}"), "sling its parts instead"));
     }
     match issue.worker.as_ref().and_then(|worker| state.workers.get(worker)) {
+        Some(worker) if worker.intent.is_some() => Guard::Refused(ending(id, worker)),
         Some(worker) if worker.state.is_active() => {
             let name = &worker.content.id;
             Guard::Busy(match worker.state {

@@ -13,7 +13,7 @@ use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::session::NewSession;
 use crate::state::State;
-use crate::time::Span;
+use crate::time::{Span, Time};
 use crate::worker::{Intent, Lesson, NewWorker, Worker, WorkerState};
 
 /// A limit on parallel work that is reached.
@@ -144,21 +144,32 @@ pub(super) fn dispatch(state: &State, issue: &IssueId, ctx: &mut Context<'_>) ->
     vec![Event::WorkerAssigned { worker }, session]
 }
 
+/// Whether an assigned worker may have a session: its issue is open, nothing blocks it, and there is room.
+pub fn may_begin(state: &State, policy: &Policy, worker: &Worker) -> bool {
+    state.issues.get(&worker.content.issue).is_some_and(|issue| {
+        !issue.is_closed()
+            && state.open_blockers(issue).next().is_none()
+            && room(state, policy, &worker.content).is_ok()
+    })
+}
+
 pub(super) fn begin(state: &State, id: &WorkerId, ctx: &mut Context<'_>) -> Vec<Event> {
     let Some(worker) = state.workers.get(id) else { return Vec::new() };
-    let goal_open = state.issues.get(&worker.content.issue).is_some_and(|issue| !issue.is_closed());
-    if !matches!(worker.state, WorkerState::Assigned)
-        || !goal_open
-        || room(state, ctx.policy, &worker.content).is_err()
-    {
+    if !matches!(worker.state, WorkerState::Assigned) || !may_begin(state, ctx.policy, worker) {
         return Vec::new();
     }
     vec![wanted(state, id, worker.sessions.len() as u32 + 1, ctx)]
 }
 
+/// Whether a worker has waited long enough. One that would have to wait longer than any pause lasts has seen the
+/// clock set back, and waits no more.
+pub fn pause_is_over(policy: &Policy, until: Time, now: Time) -> bool {
+    until.since(now) == Span::default() || until.since(now) > policy.retry.backoff_max
+}
+
 pub(super) fn due(state: &State, id: &WorkerId, ctx: &Context<'_>) -> Vec<Event> {
     match state.workers.get(id).map(|worker| &worker.state) {
-        Some(WorkerState::Waiting { until, .. }) if *until <= ctx.now => {
+        Some(WorkerState::Waiting { until, .. }) if pause_is_over(ctx.policy, *until, ctx.now) => {
             vec![Event::WorkerReady { worker: id.clone() }]
         }
         _ => Vec::new(),
@@ -173,6 +184,8 @@ pub(super) fn let_go(state: &State, worker: &Worker, why: &str) -> Vec<Event> {
         WorkerState::Assigned | WorkerState::Waiting { .. } | WorkerState::Submitted(_) => {
             vec![Event::WorkerReleased { worker: id, why }]
         }
+        // It is being ended already; and a person's stop outlasts whatever else happens to the issue.
+        WorkerState::Running { .. } if worker.intent.is_some() => Vec::new(),
         WorkerState::Running { .. } => {
             let mut events = vec![Event::WorkerReleaseRequested { worker: id, why }];
             events.extend(stop_session(state, worker));
@@ -239,11 +252,25 @@ pub(super) fn release(state: &State, issue: &str, ctx: &Context<'_>) -> Result<D
         let why = format!("released by {}", ctx.actor);
         return Ok(Decision::of(Event::WorkerReleased { worker, why }, Item::changed(id)));
     }
-    if !worker.state.is_active() || worker.intent.is_some() {
-        return Ok(Decision::same(Item::same(id, "no worker has it")));
-    }
-    let events = let_go(state, worker, &format!("released by {}", ctx.actor));
+    let why = format!("released by {}", ctx.actor);
+    let events = match &worker.intent {
+        _ if !worker.state.is_active() => return Ok(Decision::same(Item::same(id, "no worker has it"))),
+        Some(Intent::Release { .. }) => return Ok(Decision::same(Item::same(id, "already being released"))),
+        // As of a worker that is stopped already: the release takes the stop's place.
+        Some(Intent::Stop { .. }) => {
+            vec![Event::WorkerReleaseRequested { worker: worker.content.id.clone(), why }]
+        }
+        None => let_go(state, worker, &why),
+    };
     Ok(Decision { events, items: vec![Item::changed(id)] })
+}
+
+/// Until a worker that is being ended is dead, nobody can take its issue up.
+pub(super) fn ending(id: &IssueId, worker: &Worker) -> Refusal {
+    Refusal::domain(
+        format!("{id}: its worker {} is being stopped, and its agent is not dead yet", worker.content.id),
+        format!("ask again when it is: convoy why {id}"),
+    )
 }
 
 pub(super) fn retry(state: &State, issue: &str, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
@@ -256,6 +283,7 @@ pub(super) fn retry(state: &State, issue: &str, ctx: &mut Context<'_>) -> Result
         ));
     }
     match &worker.state {
+        _ if worker.intent.is_some() => Err(ending(&id, worker)),
         WorkerState::Assigned | WorkerState::Running { .. } | WorkerState::Submitted(_) => {
             Ok(Decision::same(Item::same(id, format!("already {}", worker.state.name()))))
         }

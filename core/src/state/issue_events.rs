@@ -71,6 +71,9 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             }
             if *kind == DependencyType::Blocks {
                 depend(state, needs, id);
+            } else if let Some(blocker) = state.issues.get_mut(needs) {
+                // It may have been a blocker before.
+                blocker.dependents.remove(id);
             }
             state.refresh_startable(id);
         }

@@ -2,7 +2,7 @@
 
 use crate::event::{Counted, Event};
 use crate::id::WorkerId;
-use crate::issue::Status;
+use crate::issue::{CloseReason, Status};
 use crate::state::State;
 use crate::state::issue_events::set_status;
 use crate::time::Time;
@@ -42,7 +42,9 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
         Event::WorkerReady { worker } => set(state, worker, WorkerState::Assigned, at),
         Event::WorkerSubmitted { worker: id, submission } => {
             set(state, id, WorkerState::Submitted(submission.clone()), at);
-            if let Some(worker) = state.workers.get(id) {
+            if let Some(worker) = state.workers.get_mut(id) {
+                // Whoever goes on after a merge that did not come about goes on from here.
+                worker.resume_from = Some(submission.tip.clone());
                 let issue = worker.content.issue.clone();
                 set_status(state, &issue, Status::Submitted { worker: id.clone() }, at);
             }
@@ -65,7 +67,16 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
             set(state, worker, WorkerState::Failed { why: why.clone() }, at);
             hand_back(state, worker, at);
         }
-        Event::WorkerDone { worker } => set(state, worker, WorkerState::Done, at),
+        Event::WorkerDone { worker: id } => {
+            set(state, id, WorkerState::Done, at);
+            if let Some(worker) = state.workers.get_mut(id)
+                && let Some(issue) = state.issues.get(&worker.content.issue)
+                && matches!(&issue.status, Status::Closed(closed) if closed.reason == CloseReason::Merged)
+            {
+                // Its work is in the base branch, where a reopened issue begins.
+                worker.resume_from = None;
+            }
+        }
         Event::WorkerLearned { worker: id, lesson, count, resume_from } => {
             let Some(worker) = state.workers.get_mut(id) else { return };
             match count {
