@@ -7,10 +7,10 @@ use clap::{Args, ValueEnum};
 use convoy_api::{Code, Failure, Order, Outcome, Service};
 use convoy_core::address::Address;
 use convoy_core::command::Request;
-use convoy_core::id::Seq;
+use convoy_engine::config::{Config, Sources};
 
 use crate::engine::{Environment, Workspace, background, door};
-use crate::error::Error;
+use crate::error::{Error, PARTIAL};
 use crate::output::Output;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -95,22 +95,20 @@ impl Context {
     }
 
     /// An agent speaks to its supervisor and to nobody else, unless the workspace lets it.
-    pub(super) fn outside_of_sessions(&self, command: &impl std::fmt::Debug) -> Result<(), Error> {
+    pub(super) fn check_outside_of_sessions(&self) -> Result<(), Error> {
         let Some(session) = self.env.text("CONVOY_SESSION") else { return Ok(()) };
-        let name = format!("{command:?}");
-        let supervises = name.starts_with("Supervise");
-        if supervises || self.agents_may_command() {
+        if self.agents_may_command() {
             return Ok(());
         }
-        Err(Error::refused(format!("inside a session ({session}) this command is not for agents"))
+        Err(Error::refused(format!("this command is not for agents, and this is inside session {session}"))
             .hint("an agent's own commands are: convoy done, convoy blocked, convoy note")
             .hint("a person may allow the others: session.allow_commands = true in .convoy/config.toml"))
     }
 
     fn agents_may_command(&self) -> bool {
         let Ok(workspace) = self.workspace() else { return false };
-        let config = convoy_engine::config::Config::load(&workspace, &self.env, &Default::default());
-        config.is_ok_and(|config| config.allow_commands())
+        let config = Config::load(&workspace, &self.env, &Sources::default());
+        config.and_then(|config| config.flag("session.allow_commands")).unwrap_or(false)
     }
 
     /// A request with its circumstances.
@@ -129,10 +127,10 @@ impl Context {
             let engine = if door.is_remote() { "the running engine" } else { "an engine of its own" };
             self.out.aside(&format!("workspace {}, through {engine}\n", workspace.root().display()));
         }
-        let result = call(&door)?;
+        let result = call(&door);
         // What was ordered is done and is printed first; that nobody carries on is told after it.
         self.late = door.finish().err().map(Error::from);
-        Ok(result)
+        Ok(result?)
     }
 
     /// Has something done.
@@ -171,20 +169,16 @@ impl Context {
     pub(super) fn end(mut self, result: Result<u8, Error>) -> u8 {
         let late = self.late.take();
         let (error, status) = match (result, late) {
-            (Ok(0), Some(late)) => (Some(late.clone()), late.status),
+            (Ok(0), Some(late)) => (Some(late), PARTIAL),
             (Ok(status), late) => (late, status),
-            (Err(error), _) => (Some(error.clone()), error.status),
+            (Err(error), _) => {
+                let status = error.status;
+                (Some(error), status)
+            }
         };
         if let Some(error) = error {
             self.out.error(&error);
         }
         status
-    }
-
-    /// The last event that this process knows of, for `--verbose`.
-    pub(super) fn at(&self, seq: Seq) {
-        if self.out.verbose {
-            self.out.aside(&format!("event {seq}\n"));
-        }
     }
 }

@@ -17,10 +17,10 @@ mod init;
 mod issue;
 mod list;
 mod mail;
+mod own;
 mod progress;
 mod run;
 mod schema;
-mod signal;
 mod sling;
 mod status;
 mod stranded;
@@ -88,22 +88,23 @@ enum Command {
     Down(down::Down),
     #[command(subcommand)]
     Daemon(daemon::Daemon),
-    Done(signal::Done),
-    Blocked(signal::Blocked),
-    Note(signal::Note),
+    Done(own::Done),
+    Blocked(own::Blocked),
+    Note(own::Note),
     #[command(subcommand)]
     Mail(mail::Mail),
     Events(events::Events),
-    Schema(schema::Schema),
+    Schema(schema::Shapes),
     Completions(completions::Completions),
     #[command(hide = true)]
     Supervise(supervise::Supervise),
 }
 
 impl Command {
-    /// Whether an agent may use it inside its session, where its own commands go to its supervisor.
-    fn is_agents_own(&self) -> bool {
-        matches!(self, Self::Done(_) | Self::Blocked(_) | Self::Note(_) | Self::Completions(_) | Self::Schema(_))
+    /// Whether it may be used inside a session, where an agent's own commands go to its supervisor.
+    fn works_inside_sessions(&self) -> bool {
+        let own = matches!(self, Self::Done(_) | Self::Blocked(_) | Self::Note(_));
+        own || matches!(self, Self::Completions(_) | Self::Schema(_) | Self::Supervise(_))
     }
 
     fn run(self, ctx: &mut Context) -> Result<u8, Error> {
@@ -132,7 +133,7 @@ impl Command {
             Self::Events(command) => command.run(ctx),
             Self::Schema(command) => command.run(ctx),
             Self::Completions(command) => command.run(ctx),
-            Self::Supervise(command) => Ok(command.run()),
+            Self::Supervise(command) => command.run(),
         }
     }
 }
@@ -145,7 +146,7 @@ pub(crate) fn main(args: Vec<OsString>, env: Environment) -> ExitCode {
     };
     let mut ctx = Context::new(cli.global, env);
     let command = cli.command;
-    let allowed = if command.is_agents_own() { Ok(()) } else { ctx.outside_of_sessions(&command) };
+    let allowed = if command.works_inside_sessions() { Ok(()) } else { ctx.check_outside_of_sessions() };
     let result = allowed.and_then(|()| command.run(&mut ctx));
     ExitCode::from(ctx.end(result))
 }
