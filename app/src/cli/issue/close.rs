@@ -1,0 +1,53 @@
+//! `convoy issue close` and `reopen`.
+
+use clap::Args;
+use convoy_core::command::Request;
+
+use crate::cli::context::Context;
+use crate::cli::values;
+use crate::error::Error;
+
+/// Close issues
+///
+/// A convoy whose last issue is closed lands in the same step.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  convoy issue close gt-abc gt-def\n  \
+    convoy issue close gt-abc --reason duplicate --duplicate-of gt-def\n  \
+    convoy issue close gt-abc --reason dropped --note 'no longer needed'")]
+pub(super) struct Close {
+    /// Issues, or unique prefixes of their ids
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// Why
+    #[arg(long, default_value = "completed")]
+    reason: values::Reason,
+    /// The issue that stands for it, of a duplicate
+    #[arg(long, value_name = "ID")]
+    duplicate_of: Option<String>,
+    /// What is to be said about it
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+impl Close {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let Self { ids, reason, duplicate_of, note } = self;
+        let outcome = ctx.act(Request::IssueClose { ids, reason: reason.into(), duplicate_of, note }, false)?;
+        ctx.out.items(&outcome.items, "Closed")
+    }
+}
+
+/// Open closed issues again
+#[derive(Debug, Args)]
+pub(super) struct Reopen {
+    /// Issues, or unique prefixes of their ids
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+}
+
+impl Reopen {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let outcome = ctx.act(Request::IssueReopen { ids: self.ids }, false)?;
+        ctx.out.items(&outcome.items, "Reopened")
+    }
+}

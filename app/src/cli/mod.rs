@@ -1,0 +1,152 @@
+//! The command line: each command is a short translation into calls of the one `Service`.
+//!
+//! This file only wires: one file for each noun or verb holds its arguments, whose doc comments are the help text.
+
+mod add;
+mod ask;
+mod check;
+mod close;
+mod completions;
+mod context;
+mod create;
+mod daemon;
+mod down;
+mod events;
+mod follow;
+mod init;
+mod issue;
+mod list;
+mod mail;
+mod own;
+mod progress;
+mod run;
+mod schema;
+mod sling;
+mod status;
+mod stranded;
+mod supervise;
+mod up;
+mod usage;
+mod values;
+mod wait;
+mod why;
+mod work;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use convoy_engine::os::spawn::Environment;
+
+use crate::error::Error;
+use context::{Context, Global};
+
+/// Drives batches of coding-agent work to completion.
+///
+/// A convoy is a set of issues that lands as one. Convoy sets agents to its issues, each in a clone of its own,
+/// merges what passes, and closes the convoy the moment its last issue is closed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "convoy",
+    version,
+    max_term_width = 100,
+    after_help = "Begin:\n  convoy init                              make this repository a workspace\n  \
+        convoy issue create 'Fix the login'      make an issue\n  \
+        convoy sling <issue>                     set an agent to it\n  \
+        convoy create 'Release 2' <issue>…       bundle issues\n  \
+        convoy run <convoy>                      work until it lands\n\n\
+        Exit status: 0 done or nothing to do, 1 refused or failed, 2 usage, 3 no such thing, 4 conflict,\n\
+        5 outcome unknown or partial, 124 time ran out, 130 interrupted."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Init),
+    #[command(subcommand)]
+    Issue(issue::Issue),
+    Create(create::Create),
+    Add(add::Add),
+    List(list::List),
+    #[command(visible_alias = "show")]
+    Status(status::Status),
+    Check(check::Check),
+    Close(close::Close),
+    Wait(wait::Wait),
+    Why(why::Why),
+    Stranded(stranded::Stranded),
+    Sling(sling::Sling),
+    #[command(subcommand)]
+    Work(work::Work),
+    Run(run::Run),
+    Up(up::Up),
+    Down(down::Down),
+    #[command(subcommand)]
+    Daemon(daemon::Daemon),
+    Done(own::Done),
+    Blocked(own::Blocked),
+    Note(own::Note),
+    #[command(subcommand)]
+    Mail(mail::Mail),
+    Events(events::Events),
+    Schema(schema::Shapes),
+    Completions(completions::Completions),
+    #[command(hide = true)]
+    Supervise(supervise::Supervise),
+}
+
+impl Command {
+    /// Whether it may be used inside a session, where an agent's own commands go to its supervisor.
+    fn works_inside_sessions(&self) -> bool {
+        let own = matches!(self, Self::Done(_) | Self::Blocked(_) | Self::Note(_));
+        own || matches!(self, Self::Completions(_) | Self::Schema(_) | Self::Supervise(_))
+    }
+
+    fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        match self {
+            Self::Init(command) => command.run(ctx),
+            Self::Issue(command) => command.run(ctx),
+            Self::Create(command) => command.run(ctx),
+            Self::Add(command) => command.run(ctx),
+            Self::List(command) => command.run(ctx),
+            Self::Status(command) => command.run(ctx),
+            Self::Check(command) => command.run(ctx),
+            Self::Close(command) => command.run(ctx),
+            Self::Wait(command) => command.run(ctx),
+            Self::Why(command) => command.run(ctx),
+            Self::Stranded(command) => command.run(ctx),
+            Self::Sling(command) => command.run(ctx),
+            Self::Work(command) => command.run(ctx),
+            Self::Run(command) => command.run(ctx),
+            Self::Up(command) => command.run(ctx),
+            Self::Down(command) => command.run(ctx),
+            Self::Daemon(command) => command.run(ctx),
+            Self::Done(command) => command.run(ctx),
+            Self::Blocked(command) => command.run(ctx),
+            Self::Note(command) => command.run(ctx),
+            Self::Mail(command) => command.run(ctx),
+            Self::Events(command) => command.run(ctx),
+            Self::Schema(command) => command.run(ctx),
+            Self::Completions(command) => command.run(ctx),
+            Self::Supervise(command) => command.run(),
+        }
+    }
+}
+
+/// Runs the command that the arguments name; the status that the process ends with.
+pub(crate) fn main(args: Vec<OsString>, env: Environment) -> ExitCode {
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(usage::report(&error, &args)),
+    };
+    let mut ctx = Context::new(cli.global, env);
+    let command = cli.command;
+    let allowed = if command.works_inside_sessions() { Ok(()) } else { ctx.check_outside_of_sessions() };
+    let result = allowed.and_then(|()| command.run(&mut ctx));
+    ExitCode::from(ctx.end(result))
+}

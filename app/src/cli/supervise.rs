@@ -1,0 +1,21 @@
+//! `convoy supervise`: the small process that owns one agent. The engine starts it; people do not.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+/// Supervise the session in a folder
+#[derive(Debug, Args)]
+pub(super) struct Supervise {
+    /// The session's folder
+    dir: PathBuf,
+}
+
+impl Supervise {
+    /// Does not return by the ordinary way: its status is a language of its own, for the engine alone.
+    pub(super) fn run(self) -> Result<u8, Error> {
+        let status = convoy_engine::supervisor::run(&self.dir);
+        status.exit_process()
+    }
+}
