@@ -256,10 +256,6 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> (Outc
         ExitKind::Stopped(StopWhy::Ordered) => return plain(Outcome::Stopped),
         ExitKind::Stopped(StopWhy::WallTime) => return failed("it ran longer than it may".into()),
         ExitKind::Stopped(StopWhy::Silence) => return failed("it showed no sign of life".into()),
-        // Its supervisor could not write its files any more: not the fault of the task.
-        ExitKind::Stopped(StopWhy::Storage) => {
-            return plain(Outcome::Lost { why: "its supervisor ran out of disk".into() });
-        }
         ExitKind::Stopped(StopWhy::Spend) => return failed("it spent more than it may".into()),
         ExitKind::Stopped(StopWhy::Storage) => {
             return plain(Outcome::Infrastructure {
