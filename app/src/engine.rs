@@ -13,7 +13,9 @@ fn absent() -> Failure {
 
 /// The door.
 pub(crate) mod door {
-    use super::{Answer, Control, Environment, Failure, Order, Outcome, Query, Seq, Service, Watch, Workspace};
+    use super::{
+        Answer, Control, Environment, Failure, Order, Outcome, Query, Seq, Service, Watch, Workspace,
+    };
 
     /// A way to an engine.
     #[derive(Debug)]

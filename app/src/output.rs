@@ -117,8 +117,7 @@ impl Output {
             escape_json(&mut text);
             return self.aside(&format!("{text}\n"));
         }
-        let mut text =
-            format!("{} {}\n", paint(BAD, "error:"), text::block(&error.message).trim_end());
+        let mut text = format!("{} {}\n", paint(BAD, "error:"), text::block(&error.message).trim_end());
         for hint in &error.hints {
             let _ = writeln!(text, "{} {}", paint(BOLD, "hint:"), text::line(hint));
         }

@@ -5,9 +5,9 @@ use convoy_api::Service;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 
+use super::ask;
 use super::context::Context;
 use super::follow::{End, Follow, Look, See};
-use super::ask;
 use crate::error::{DONE, Error};
 use crate::output::Output;
 use crate::text;
@@ -19,7 +19,9 @@ const PAGE: usize = 1000;
 ///
 /// With --json one object a line.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  convoy events --since 120\n  convoy events --type convoy. -f\n  convoy events --json | jq .type")]
+#[command(
+    after_help = "Examples:\n  convoy events --since 120\n  convoy events --type convoy. -f\n  convoy events --json | jq .type"
+)]
 pub(super) struct Events {
     /// Only those after this number
     #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]

@@ -12,7 +12,9 @@ use crate::text;
 /// Writes .convoy/config.toml, for committing, and .convoy/state/, which git ignores. Doing it again changes
 /// nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  convoy init\n  convoy init --prefix gt --name gastown\n  convoy -C ../other init")]
+#[command(
+    after_help = "Examples:\n  convoy init\n  convoy init --prefix gt --name gastown\n  convoy -C ../other init"
+)]
 pub(super) struct Init {
     /// Prefix of the issues' ids; made from the name if not given
     #[arg(long)]

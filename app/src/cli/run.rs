@@ -96,7 +96,8 @@ impl Run {
         }
         let mut convoys = ask::convoys(service, ConvoyFilter::default())?;
         convoys.retain(|convoy| engine.open_convoys.contains(&convoy.id));
-        let stuck = stuck.iter().filter(|stuck| engine.open_convoys.contains(&stuck.convoy_id)).cloned().collect();
+        let stuck =
+            stuck.iter().filter(|stuck| engine.open_convoys.contains(&stuck.convoy_id)).cloned().collect();
         Ok(Some(Standing { convoys, stuck }))
     }
 }
@@ -130,7 +131,8 @@ fn report(ctx: &mut Context, one: bool, standing: &Standing) -> Result<u8, Error
 fn detached(ctx: &mut Context, convoy: Option<&str>) -> Result<u8, Error> {
     let again = convoy.map(|id| format!(" {}", text::line(id))).unwrap_or_default();
     if ctx.out.json {
-        let error = Error::refused("interrupted; agents go on").hint(format!("follow them: convoy run{again}"));
+        let error =
+            Error::refused("interrupted; agents go on").hint(format!("follow them: convoy run{again}"));
         return Err(Error { kind: "interrupted", status: INTERRUPTED, ..error });
     }
     ctx.out.say(&format!(

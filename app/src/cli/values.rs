@@ -87,8 +87,9 @@ fn read_text(path: &Path) -> Result<String, Error> {
         let message = format!("--body-file: {name} is too long: expected at most {TEXT_BYTES_MAX} bytes");
         return Err(Error::usage(message));
     }
-    String::from_utf8(bytes)
-        .map_err(|error| Error::usage(format!("--body-file: {name} is not UTF-8 text: {}", error.utf8_error())))
+    String::from_utf8(bytes).map_err(|error| {
+        Error::usage(format!("--body-file: {name} is not UTF-8 text: {}", error.utf8_error()))
+    })
 }
 
 #[cfg(test)]

@@ -258,9 +258,8 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> (Outc
         ExitKind::Stopped(StopWhy::Silence) => return failed("it showed no sign of life".into()),
         ExitKind::Stopped(StopWhy::Spend) => return failed("it spent more than it may".into()),
         ExitKind::Stopped(StopWhy::Storage) => {
-            return plain(Outcome::Infrastructure {
-                why: "what it reports could not be kept on disk".into(),
-            });
+            // Not the fault of the task: it is tried again when there is room, like any lost session.
+            return plain(Outcome::Lost { why: "what it reports could not be kept on disk".into() });
         }
         ExitKind::Exited => {}
     }

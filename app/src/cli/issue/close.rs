@@ -32,7 +32,8 @@ pub(super) struct Close {
 impl Close {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let Self { ids, reason, duplicate_of, note } = self;
-        let outcome = ctx.act(Request::IssueClose { ids, reason: reason.into(), duplicate_of, note }, false)?;
+        let outcome =
+            ctx.act(Request::IssueClose { ids, reason: reason.into(), duplicate_of, note }, false)?;
         ctx.out.items(&outcome.items, "Closed")
     }
 }

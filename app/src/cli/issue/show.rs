@@ -92,7 +92,12 @@ fn evidence(evidence: &Evidence) -> String {
         parts.push(format!("branch {}", text::line(branch)));
     }
     if let Some(diff) = &evidence.diff {
-        parts.push(format!("{} +{} -{}", text::count(diff.files as usize, "file"), diff.insertions, diff.deletions));
+        parts.push(format!(
+            "{} +{} -{}",
+            text::count(diff.files as usize, "file"),
+            diff.insertions,
+            diff.deletions
+        ));
     }
     let passed = evidence.gates.iter().filter(|gate| gate.passed).count();
     if !evidence.gates.is_empty() {
