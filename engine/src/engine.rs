@@ -17,8 +17,8 @@ use crate::executor::{Executor, Permits, World, sweep};
 use crate::git::Git;
 use crate::git::workdir::Root;
 use crate::lock::{Acquired, WorkspaceLock};
-use crate::log::sqlite::SqliteLog;
 use crate::log::OpenError;
+use crate::log::sqlite::SqliteLog;
 use crate::os::spawn::Environment;
 use crate::workspace::Workspace;
 

@@ -8,7 +8,9 @@ use crate::error::{DONE, Error};
 
 /// Print completions for a shell
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  convoy completions bash > ~/.local/share/bash-completion/completions/convoy")]
+#[command(
+    after_help = "Example:\n  convoy completions bash > ~/.local/share/bash-completion/completions/convoy"
+)]
 pub(super) struct Completions {
     /// The shell
     shell: Shell,

@@ -82,9 +82,15 @@ fn made(convoy: &ConvoyView, changed: bool) -> String {
         let _ = writeln!(said, "  Notify:    {}", text::line(&convoy.notify.join(", ")));
     }
     let next = match (convoy.status.as_str(), convoy.started_at) {
-        ("landed", _) => format!("It landed at once: all of its issues are closed.\n\nNext: convoy status {id}"),
-        (_, Some(_)) => format!("Agents work on it in the background.\n\nNext: convoy run {id}    (follow it)\n      convoy wait {id}   (wait until it lands)"),
-        (_, None) => format!("It only tracks until it is started.\n\nNext: convoy run {id}    (have it worked on)\n      convoy status {id}"),
+        ("landed", _) => {
+            format!("It landed at once: all of its issues are closed.\n\nNext: convoy status {id}")
+        }
+        (_, Some(_)) => format!(
+            "Agents work on it in the background.\n\nNext: convoy run {id}    (follow it)\n      convoy wait {id}   (wait until it lands)"
+        ),
+        (_, None) => format!(
+            "It only tracks until it is started.\n\nNext: convoy run {id}    (have it worked on)\n      convoy status {id}"
+        ),
     };
     let _ = writeln!(said, "\n{next}");
     said

@@ -1,9 +1,9 @@
 //! `convoy down`.
 
 use clap::Args;
+use convoy_engine::background;
 
 use super::context::Context;
-use crate::engine::background;
 use crate::error::{DONE, Error};
 use crate::text;
 
@@ -20,7 +20,7 @@ pub(super) struct Down {
 impl Down {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let workspace = ctx.workspace()?;
-        let before = background::status(&workspace);
+        let before = background::status(&workspace)?;
         let was_running = background::down(&workspace, self.stop_agents)?;
         let agents = if was_running { before.live_sessions } else { 0 };
         ctx.out.json(&serde_json::json!({
@@ -29,7 +29,9 @@ impl Down {
         let said = match (was_running, agents, self.stop_agents) {
             (false, ..) => "The engine is not up; nothing changed.\n".to_owned(),
             (true, 0, _) => "The engine is down. No agent was at work.\n".to_owned(),
-            (true, n, true) => format!("The engine is down. {} stopped; their work is kept.\n", text::count(n, "agent")),
+            (true, n, true) => {
+                format!("The engine is down. {} stopped; their work is kept.\n", text::count(n, "agent"))
+            }
             (true, n, false) => format!(
                 "The engine is down. {} at work, under supervisors of their own.\n\nNext: convoy up    (take up what they do)\n",
                 text::count(n, "agent")

@@ -5,9 +5,9 @@ use convoy_api::Service;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 
+use super::ask;
 use super::context::Context;
 use super::follow::{End, Follow, Look, See};
-use super::ask;
 use crate::error::{DONE, Error};
 use crate::output::Output;
 use crate::text;
@@ -19,7 +19,9 @@ const PAGE: usize = 1000;
 ///
 /// With --json one object a line.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  convoy events --since 120\n  convoy events --type convoy. -f\n  convoy events --json | jq .type")]
+#[command(
+    after_help = "Examples:\n  convoy events --since 120\n  convoy events --type convoy. -f\n  convoy events --json | jq .type"
+)]
 pub(super) struct Events {
     /// Only those after this number
     #[arg(long, value_name = "N", default_value = "0", hide_default_value = true)]
@@ -63,22 +65,16 @@ impl Events {
             for event in &events {
                 print(event, out)?;
             }
-            let full = events.len() >= PAGE && !out.is_closed();
-            *last = if full { events.last().map_or(end, |event| event.seq) } else { end };
-            if !full {
+            *last = end;
+            if events.len() < PAGE || out.is_closed() {
                 return Ok(());
             }
         }
     }
 
     fn wants(&self, event: &Envelope) -> bool {
-        self.kind.as_deref().is_none_or(|kind| type_of(event).starts_with(kind))
+        self.kind.as_deref().is_none_or(|kind| event.event.name().starts_with(kind))
     }
-}
-
-fn type_of(event: &Envelope) -> String {
-    let value = serde_json::to_value(&event.event).unwrap_or_default();
-    value["type"].as_str().unwrap_or_default().to_owned()
 }
 
 fn print(event: &Envelope, out: &mut Output) -> Result<(), Error> {
@@ -87,5 +83,5 @@ fn print(event: &Envelope, out: &mut Output) -> Result<(), Error> {
     }
     let (at, actor) = (text::time(event.at), text::line(event.actor.as_str()));
     let subject = text::line(&event.subject);
-    out.say(&format!("{:>6}  {at}  {:<26} {subject}  by {actor}\n", event.seq, type_of(event)))
+    out.say(&format!("{:>6}  {at}  {:<26} {subject}  by {actor}\n", event.seq, event.event.name()))
 }

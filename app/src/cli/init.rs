@@ -1,9 +1,9 @@
 //! `convoy init`.
 
 use clap::Args;
+use convoy_engine::workspace::Workspace;
 
 use super::context::Context;
-use crate::engine::Workspace;
 use crate::error::{DONE, Error};
 use crate::text;
 
@@ -12,7 +12,9 @@ use crate::text;
 /// Writes .convoy/config.toml, for committing, and .convoy/state/, which git ignores. Doing it again changes
 /// nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  convoy init\n  convoy init --prefix gt --name gastown\n  convoy -C ../other init")]
+#[command(
+    after_help = "Examples:\n  convoy init\n  convoy init --prefix gt --name gastown\n  convoy -C ../other init"
+)]
 pub(super) struct Init {
     /// Prefix of the issues' ids; made from the name if not given
     #[arg(long)]

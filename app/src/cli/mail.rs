@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use convoy_core::command::Request;
 use convoy_core::view::NoticeView;
 
-use super::context::Context;
 use super::ask;
+use super::context::Context;
 use crate::error::{DONE, Error};
 use crate::output::{BOLD, FAINT, paint};
 use crate::text;
@@ -80,7 +80,13 @@ impl Read {
         let (_, notice) = ctx.act_and_ask(Request::MailRead { notice: self.id }, ask::notice)?;
         ctx.out.json(&notice)?;
         let mut said = format!("{}\n", paint(BOLD, text::line(&notice.subject)));
-        let _ = writeln!(said, "From {} to {}, {}\n", notice.from, text::line(&notice.to), text::time(notice.created_at));
+        let _ = writeln!(
+            said,
+            "From {} to {}, {}\n",
+            notice.from,
+            text::line(&notice.to),
+            text::time(notice.created_at)
+        );
         let _ = writeln!(said, "{}", text::block(&notice.body).trim_end());
         ctx.out.say(&said)?;
         Ok(DONE)

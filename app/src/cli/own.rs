@@ -51,7 +51,11 @@ impl Done {
 impl Blocked {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let reason = self.reason.join(" ");
-        report(ctx, OwnReport::Blocked { reason }, "Noted: blocked. Commit what you have, and end your turn now.")
+        report(
+            ctx,
+            OwnReport::Blocked { reason },
+            "Noted: blocked. Commit what you have, and end your turn now.",
+        )
     }
 }
 

@@ -56,7 +56,9 @@ impl Scope {
             Event::SessionWanted { session } => {
                 self.sessions.insert(session.id.clone(), session.worker.clone());
             }
-            Event::ConvoyIssuesAdded { convoy, issues } if Some(convoy.as_str()) == self.convoy.as_deref() => {
+            Event::ConvoyIssuesAdded { convoy, issues }
+                if Some(convoy.as_str()) == self.convoy.as_deref() =>
+            {
                 self.issues.extend(issues.iter().cloned());
             }
             _ => {}

@@ -12,8 +12,8 @@ use convoy_core::view::{ConvoyView, StrandedView};
 use super::context::Context;
 use super::follow::{End, Follow, Look, See};
 use super::progress::{self, Scope};
+use super::way::Way;
 use super::{ask, status};
-use crate::engine::{background, door, foreground};
 use crate::error::{DONE, Error, INTERRUPTED};
 use crate::text;
 
@@ -38,12 +38,7 @@ impl Run {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let workspace = ctx.workspace()?;
         let env = ctx.env.clone();
-        let open = || -> Result<door::Door, Error> {
-            if background::status(&workspace).running {
-                return Ok(door::open(&workspace, &env)?);
-            }
-            Ok(foreground(&workspace, &env)?)
-        };
+        let open = || Ok(Way::to_any(&workspace, &env)?);
         let mut start = match self.convoy.clone() {
             Some(convoy) => Some(ctx.order(Request::ConvoyStart { convoy })?),
             None => None,
@@ -96,7 +91,8 @@ impl Run {
         }
         let mut convoys = ask::convoys(service, ConvoyFilter::default())?;
         convoys.retain(|convoy| engine.open_convoys.contains(&convoy.id));
-        let stuck = stuck.iter().filter(|stuck| engine.open_convoys.contains(&stuck.convoy_id)).cloned().collect();
+        let stuck =
+            stuck.iter().filter(|stuck| engine.open_convoys.contains(&stuck.convoy_id)).cloned().collect();
         Ok(Some(Standing { convoys, stuck }))
     }
 }
@@ -130,7 +126,8 @@ fn report(ctx: &mut Context, one: bool, standing: &Standing) -> Result<u8, Error
 fn detached(ctx: &mut Context, convoy: Option<&str>) -> Result<u8, Error> {
     let again = convoy.map(|id| format!(" {}", text::line(id))).unwrap_or_default();
     if ctx.out.json {
-        let error = Error::refused("interrupted; agents go on").hint(format!("follow them: convoy run{again}"));
+        let error =
+            Error::refused("interrupted; agents go on").hint(format!("follow them: convoy run{again}"));
         return Err(Error { kind: "interrupted", status: INTERRUPTED, ..error });
     }
     ctx.out.say(&format!(

@@ -201,7 +201,8 @@ mod tests {
     #[test]
     fn shapes_that_stand_here_once_more_are_those_that_are_printed() {
         let failure = Failure::new(Code::Refused, "no");
-        let item = ItemView { id: "gt-1".into(), ok: true, changed: true, note: None, error: Some(failure.clone()) };
+        let item =
+            ItemView { id: "gt-1".into(), ok: true, changed: true, note: None, error: Some(failure.clone()) };
         check(Name::Item, &json!(item));
         check(Name::Error, &json!({ "error": failure }));
         let reasons = vec![ReasonView { code: "ready".into(), text: "it is".into(), command: None }];

@@ -15,9 +15,11 @@ use crate::text;
 ///
 /// An issue that is in no open convoy gets one, named after it. Agents work in the background.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  convoy sling gt-abc\n  convoy sling gt-abc gt-def --agent claude --model sonnet\n  \
+#[command(
+    after_help = "Examples:\n  convoy sling gt-abc\n  convoy sling gt-abc gt-def --agent claude --model sonnet\n  \
     convoy sling gt-abc gastown/      only if gt-abc belongs to rig gastown\n\n\
-    The last argument is a target when it has a '/' in it, or no '-'.")]
+    The last argument is a target when it has a '/' in it, or no '-'."
+)]
 pub(super) struct Sling {
     /// Issues, and at last a target if there is one: a rig
     #[arg(value_name = "ISSUE", required = true)]
@@ -65,7 +67,9 @@ fn next(items: &[ItemView]) -> String {
     match items.iter().find(|item| item.changed) {
         Some(item) => {
             let id = text::line(&item.id);
-            format!("\nNext: convoy work status {id}    (how it goes)\n      convoy run               (follow all work)\n")
+            format!(
+                "\nNext: convoy work status {id}    (how it goes)\n      convoy run               (follow all work)\n"
+            )
         }
         None => String::new(),
     }
@@ -82,7 +86,12 @@ fn plan(would: &[Event]) -> String {
             Event::WorkerAssigned { worker } => {
                 let model = worker.model.as_deref().unwrap_or("its own default");
                 let (agent, why) = (&worker.agent, text::line(&worker.model_rationale));
-                writeln!(said, "  would assign {}: agent {agent}, model {} ({why})", worker.issue, text::line(model))
+                writeln!(
+                    said,
+                    "  would assign {}: agent {agent}, model {} ({why})",
+                    worker.issue,
+                    text::line(model)
+                )
             }
             Event::SessionWanted { .. } => writeln!(said, "  would start an agent at once"),
             _ => Ok(()),

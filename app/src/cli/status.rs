@@ -9,9 +9,9 @@ use convoy_core::event::Event;
 use convoy_core::id::Seq;
 use convoy_core::view::{ConvoyView, TrackedView};
 
+use super::ask;
 use super::context::Context;
 use super::follow::{End, Follow, Look, See};
-use super::ask;
 use crate::error::{DONE, Error};
 use crate::output::{BAD, BOLD, BUSY, FAINT, GOOD, paint};
 use crate::text;
@@ -21,7 +21,9 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 
 /// Show a convoy, or every active one
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  convoy status\n  convoy status hq-cv-abc12\n  convoy status hq-abc --watch")]
+#[command(
+    after_help = "Examples:\n  convoy status\n  convoy status hq-cv-abc12\n  convoy status hq-abc --watch"
+)]
 pub(super) struct Status {
     /// The convoy, or a unique prefix of its id
     convoy: Option<String>,
@@ -63,8 +65,8 @@ fn watch(ctx: &mut Context, one: Option<&str>) -> Result<u8, Error> {
         Ok(Look { end: (over || out.is_closed()).then_some(()), seq })
     };
     let see = |event: &convoy_core::event::Envelope| match event.event {
-        Event::SessionUsage { .. } => See::Nothing,
-        _ => See::Look,
+        Event::SessionUsage { .. } => Ok(See::Nothing),
+        _ => Ok(See::Look),
     };
     match Follow::new(None).until(|| ctx.staying(), look, see)? {
         End::Reached(()) | End::TimeOut | End::Interrupted => Ok(DONE),
@@ -160,7 +162,9 @@ fn facts(convoy: &ConvoyView) -> Vec<(&'static str, String)> {
         facts.push(("Spent", text::money(&convoy.spent)));
     }
     match (convoy.started_at, convoy.closed_at) {
-        (None, None) => facts.push(("Started", format!("no, it only tracks; start it: convoy run {}", convoy.id))),
+        (None, None) => {
+            facts.push(("Started", format!("no, it only tracks; start it: convoy run {}", convoy.id)))
+        }
         (Some(at), _) => facts.push(("Started", text::time(at))),
         (None, Some(_)) => {}
     }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::context::Context;
 use super::ask;
+use super::context::Context;
 use crate::error::{DONE, Error};
 use crate::output::{BAD, BOLD, FAINT, paint};
 use crate::text;

@@ -13,7 +13,8 @@ use crate::text;
 pub(super) fn report(error: &clap::Error, args: &[OsString]) -> u8 {
     let words = || args.iter().skip(1).take_while(|arg| *arg != "--").filter_map(|arg| arg.to_str());
     let json = words().any(|arg| arg == "--json");
-    let color = if words().any(|arg| arg == "--color=never") { ColorChoice::Never } else { ColorChoice::Auto };
+    let color =
+        if words().any(|arg| arg == "--color=never") { ColorChoice::Never } else { ColorChoice::Auto };
     let mut out = Output::new(json, false, false, color);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -49,6 +50,5 @@ fn as_error(error: &clap::Error) -> Error {
     let first = parts.next().unwrap_or_default();
     let message: Vec<&str> = first.trim_start_matches("error: ").split_whitespace().collect();
     let tips = parts.filter_map(|part| part.strip_prefix("tip: "));
-    tips.fold(Error::usage(message.join(" ")), |error, tip| error.hint(tip))
-        .hint("see the command's --help")
+    tips.fold(Error::usage(message.join(" ")), |error, tip| error.hint(tip)).hint("see the command's --help")
 }

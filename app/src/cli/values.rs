@@ -19,7 +19,9 @@ pub(super) fn duration(text: &str) -> Result<Span, String> {
 
 /// An address of `--notify`. Of what begins with a dash only `--human` is one.
 pub(super) fn subscriber(text: &str) -> Result<String, String> {
-    convoy_core::address::Address::new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+    convoy_core::address::Address::new(text)
+        .map(|address| address.to_string())
+        .map_err(|error| error.to_string())
 }
 
 /// The names of values, and the values.
@@ -87,8 +89,9 @@ fn read_text(path: &Path) -> Result<String, Error> {
         let message = format!("--body-file: {name} is too long: expected at most {TEXT_BYTES_MAX} bytes");
         return Err(Error::usage(message));
     }
-    String::from_utf8(bytes)
-        .map_err(|error| Error::usage(format!("--body-file: {name} is not UTF-8 text: {}", error.utf8_error())))
+    String::from_utf8(bytes).map_err(|error| {
+        Error::usage(format!("--body-file: {name} is not UTF-8 text: {}", error.utf8_error()))
+    })
 }
 
 #[cfg(test)]

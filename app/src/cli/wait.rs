@@ -17,7 +17,9 @@ use crate::text;
 ///
 /// Exit status: 0 when they landed, 1 when one was abandoned or failed, 124 when the time ran out.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  convoy wait hq-cv-abc12\n  convoy wait hq-cv-abc12 hq-cv-w3nm6 --any --timeout 1h30m")]
+#[command(
+    after_help = "Examples:\n  convoy wait hq-cv-abc12\n  convoy wait hq-cv-abc12 hq-cv-w3nm6 --any --timeout 1h30m"
+)]
 pub(super) struct Wait {
     /// Convoys, or unique prefixes of their ids
     #[arg(value_name = "CONVOY", required = true)]
@@ -74,14 +76,17 @@ impl Wait {
             let (glyph, title) = (status::convoy_glyph(&convoy.status), text::title(&convoy.title));
             ctx.out.say(&format!("🚚 {}: {title} {glyph} {}\n", convoy.id, text::line(&convoy.status)))?;
         }
-        let failed = |convoy: &ConvoyView| convoy.status != "landed" || convoy.outcome.as_deref() == Some("failed");
+        let failed =
+            |convoy: &ConvoyView| convoy.status != "landed" || convoy.outcome.as_deref() == Some("failed");
         Ok(if closed().any(failed) { 1 } else { DONE })
     }
 }
 
 fn matters(event: &Envelope) -> See {
     match event.event {
-        Event::ConvoyLanded { .. } | Event::ConvoyAbandoned { .. } | Event::ConvoyReopened { .. } => See::Look,
+        Event::ConvoyLanded { .. } | Event::ConvoyAbandoned { .. } | Event::ConvoyReopened { .. } => {
+            See::Look
+        }
         _ => See::Nothing,
     }
 }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use super::context::Context;
 use super::ask;
+use super::context::Context;
 use crate::error::{DONE, Error};
 use crate::output::{BOLD, FAINT, paint};
 use crate::text;
@@ -25,7 +25,8 @@ impl Why {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let why = ctx.with(|service| ask::why(service, &self.id))?;
         ctx.out.json(&why)?;
-        let mut said = format!("{} {} is {}\n", why.kind, paint(BOLD, text::line(&why.id)), text::line(&why.status));
+        let mut said =
+            format!("{} {} is {}\n", why.kind, paint(BOLD, text::line(&why.id)), text::line(&why.status));
         for reason in &why.reasons {
             let _ = writeln!(said, "\n  {}", text::line(&reason.text));
             if let Some(command) = &reason.command {

@@ -117,7 +117,8 @@ fn details(worker: &WorkerView) -> String {
     fact("Why", safe(&worker.why));
     fact("Convoy", worker.convoy_id.as_ref().map(ToString::to_string));
     let model = worker.model.as_deref().unwrap_or("its own default");
-    let agent = format!("{}, model {} ({})", worker.agent, text::line(model), text::line(&worker.model_rationale));
+    let agent =
+        format!("{}, model {} ({})", worker.agent, text::line(model), text::line(&worker.model_rationale));
     fact("Agent", Some(agent));
     fact("Attempt", Some(format!("{} of {}", worker.attempt, worker.max_attempts)));
     fact("Branch", safe(&worker.branch));
@@ -131,7 +132,13 @@ fn details(worker: &WorkerView) -> String {
     for session in &worker.sessions {
         let why = session.why.as_deref().map(|why| format!(": {}", text::cut(why, 120))).unwrap_or_default();
         let cost = session.cost.as_ref().map(|cost| format!("  {}", text::money(cost))).unwrap_or_default();
-        let _ = writeln!(said, "    {}. {}  {}{why}{cost}", session.number, session.id, text::line(&session.state));
+        let _ = writeln!(
+            said,
+            "    {}. {}  {}{why}{cost}",
+            session.number,
+            session.id,
+            text::line(&session.state)
+        );
     }
     said
 }

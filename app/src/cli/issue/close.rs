@@ -14,7 +14,7 @@ use crate::error::Error;
 #[command(after_help = "Examples:\n  convoy issue close gt-abc gt-def\n  \
     convoy issue close gt-abc --reason duplicate --duplicate-of gt-def\n  \
     convoy issue close gt-abc --reason dropped --note 'no longer needed'")]
-pub(super) struct Close {
+pub(in crate::cli) struct Close {
     /// Issues, or unique prefixes of their ids
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
@@ -32,14 +32,15 @@ pub(super) struct Close {
 impl Close {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let Self { ids, reason, duplicate_of, note } = self;
-        let outcome = ctx.act(Request::IssueClose { ids, reason: reason.into(), duplicate_of, note }, false)?;
+        let outcome =
+            ctx.act(Request::IssueClose { ids, reason: reason.into(), duplicate_of, note }, false)?;
         ctx.out.items(&outcome.items, "Closed")
     }
 }
 
 /// Open closed issues again
 #[derive(Debug, Args)]
-pub(super) struct Reopen {
+pub(in crate::cli) struct Reopen {
     /// Issues, or unique prefixes of their ids
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,

@@ -27,9 +27,11 @@ enum State {
 ///
 /// Without --status or --all, those that are not closed.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  convoy issue list --ready\n  convoy issue list --convoy hq-cv-abc12 --all\n  \
-    convoy issue list --label urgent --json")]
-pub(super) struct List {
+#[command(
+    after_help = "Examples:\n  convoy issue list --ready\n  convoy issue list --convoy hq-cv-abc12 --all\n  \
+    convoy issue list --label urgent --json"
+)]
+pub(in crate::cli) struct List {
     /// With this status
     #[arg(long)]
     status: Option<State>,
@@ -97,7 +99,12 @@ fn shown(issues: &[IssueView], total: usize) -> String {
     let hidden = total.saturating_sub(issues.len());
     let _ = match hidden {
         0 => writeln!(text, "\n{}", text::count(total, "issue")),
-        _ => writeln!(text, "\n{} of {}; the others are hidden by --limit", issues.len(), text::count(total, "issue")),
+        _ => writeln!(
+            text,
+            "\n{} of {}; the others are hidden by --limit",
+            issues.len(),
+            text::count(total, "issue")
+        ),
     };
     text
 }

@@ -15,7 +15,7 @@ use crate::text;
 /// Show issues
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  convoy issue show gt-abc")]
-pub(super) struct Show {
+pub(in crate::cli) struct Show {
     /// Issues, or unique prefixes of their ids
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
@@ -92,7 +92,12 @@ fn evidence(evidence: &Evidence) -> String {
         parts.push(format!("branch {}", text::line(branch)));
     }
     if let Some(diff) = &evidence.diff {
-        parts.push(format!("{} +{} -{}", text::count(diff.files as usize, "file"), diff.insertions, diff.deletions));
+        parts.push(format!(
+            "{} +{} -{}",
+            text::count(diff.files as usize, "file"),
+            diff.insertions,
+            diff.deletions
+        ));
     }
     let passed = evidence.gates.iter().filter(|gate| gate.passed).count();
     if !evidence.gates.is_empty() {
