@@ -1,7 +1,6 @@
 //! The binary: hands the arguments and the environment down, and the exit status up.
 
 mod cli;
-mod engine;
 mod error;
 mod output;
 mod text;

@@ -127,7 +127,8 @@ impl Output {
     /// Prints what came of each thing that was asked for; the exit status follows from it.
     pub(crate) fn items(&mut self, items: &[ItemView], done: &str) -> Result<u8, Error> {
         self.json(items)?;
-        for item in items.iter().filter(|_| !self.json) {
+        let people = if self.json { &[] } else { items };
+        for item in people {
             let id = text::line(&item.id);
             let note = item.note.as_deref().map(text::line);
             match (&item.error, note, item.changed) {

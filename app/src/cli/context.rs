@@ -8,8 +8,11 @@ use convoy_api::{Code, Failure, Order, Outcome, Service};
 use convoy_core::address::Address;
 use convoy_core::command::Request;
 use convoy_engine::config::{Config, Sources};
+use convoy_engine::door;
+use convoy_engine::os::spawn::Environment;
+use convoy_engine::workspace::Workspace;
 
-use crate::engine::{Environment, Workspace, background, door};
+use super::way::Way;
 use crate::error::{Error, PARTIAL};
 use crate::output::Output;
 
@@ -151,7 +154,7 @@ impl Context {
             let id = outcome.items.first().map(|item| item.id.as_str()).unwrap_or_default();
             let view = ask(service, id).map_err(|failure| Failure {
                 code: Code::Unknown,
-                message: format!("{id} was made, but cannot be shown: {}", failure.message),
+                message: format!("{id} is recorded, but cannot be shown: {}", failure.message),
                 hint: failure.hint,
             })?;
             Ok((outcome, view))
@@ -159,10 +162,8 @@ impl Context {
     }
 
     /// A way to an engine that stays: the background engine, which is brought up if it is not.
-    pub(super) fn staying(&self) -> Result<door::Door, Error> {
-        let workspace = self.workspace()?;
-        background::up(&workspace, &self.env)?;
-        Ok(door::open(&workspace, &self.env)?)
+    pub(super) fn staying(&self) -> Result<Way, Error> {
+        Ok(Way::to_background(&self.workspace()?, &self.env)?)
     }
 
     /// Reports what went wrong; the status that the process ends with.

@@ -5,9 +5,9 @@ use std::io::{Read, Seek, SeekFrom};
 
 use clap::{Args, Subcommand};
 use convoy_api::query::EngineView;
+use convoy_engine::background;
 
 use super::context::Context;
-use crate::engine::background;
 use crate::error::{DONE, Error};
 use crate::text;
 
@@ -38,7 +38,7 @@ impl Daemon {
         let workspace = ctx.workspace()?;
         match self {
             Self::Status => {
-                let engine = background::status(&workspace);
+                let engine = background::status(&workspace)?;
                 ctx.out.json(&engine)?;
                 let what = if engine.running { "The engine is up." } else { "The engine is not up." };
                 let facts = if engine.running { facts(&engine) } else { "Next: convoy up\n".to_owned() };
@@ -50,14 +50,14 @@ impl Daemon {
                 let text: String = log.iter().map(|line| format!("{}\n", text::line(line))).collect();
                 ctx.out.say(&text)?;
             }
-            Self::Serve => background::serve(&workspace, ctx.env.clone())?,
+            Self::Serve => background::serve(&workspace, &ctx.env)?,
         }
         Ok(DONE)
     }
 }
 
 fn end_of(path: &std::path::Path, lines: usize) -> Result<Vec<String>, Error> {
-    let mut read = || -> std::io::Result<Vec<u8>> {
+    let read = || -> std::io::Result<Vec<u8>> {
         let mut file = std::fs::File::open(path)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(LOG_BYTES_MAX)))?;

@@ -1,9 +1,9 @@
 //! `convoy down`.
 
 use clap::Args;
+use convoy_engine::background;
 
 use super::context::Context;
-use crate::engine::background;
 use crate::error::{DONE, Error};
 use crate::text;
 
@@ -20,7 +20,7 @@ pub(super) struct Down {
 impl Down {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let workspace = ctx.workspace()?;
-        let before = background::status(&workspace);
+        let before = background::status(&workspace)?;
         let was_running = background::down(&workspace, self.stop_agents)?;
         let agents = if was_running { before.live_sessions } else { 0 };
         ctx.out.json(&serde_json::json!({

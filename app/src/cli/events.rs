@@ -65,22 +65,16 @@ impl Events {
             for event in &events {
                 print(event, out)?;
             }
-            let full = events.len() >= PAGE && !out.is_closed();
-            *last = if full { events.last().map_or(end, |event| event.seq) } else { end };
-            if !full {
+            *last = end;
+            if events.len() < PAGE || out.is_closed() {
                 return Ok(());
             }
         }
     }
 
     fn wants(&self, event: &Envelope) -> bool {
-        self.kind.as_deref().is_none_or(|kind| type_of(event).starts_with(kind))
+        self.kind.as_deref().is_none_or(|kind| event.event.name().starts_with(kind))
     }
-}
-
-fn type_of(event: &Envelope) -> String {
-    let value = serde_json::to_value(&event.event).unwrap_or_default();
-    value["type"].as_str().unwrap_or_default().to_owned()
 }
 
 fn print(event: &Envelope, out: &mut Output) -> Result<(), Error> {
@@ -89,5 +83,5 @@ fn print(event: &Envelope, out: &mut Output) -> Result<(), Error> {
     }
     let (at, actor) = (text::time(event.at), text::line(event.actor.as_str()));
     let subject = text::line(&event.subject);
-    out.say(&format!("{:>6}  {at}  {:<26} {subject}  by {actor}\n", event.seq, type_of(event)))
+    out.say(&format!("{:>6}  {at}  {:<26} {subject}  by {actor}\n", event.seq, event.event.name()))
 }

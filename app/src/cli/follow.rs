@@ -13,7 +13,7 @@ use convoy_engine::clock::Instant;
 use convoy_engine::tasks::{self, Kind};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::engine::door::Door;
+use super::way::Way;
 use crate::error::{Error, INTERRUPTED};
 
 /// Events that may wait to be seen; the engine's own queue holds the others.
@@ -89,18 +89,18 @@ impl Follow {
     /// Looks until what is looked for is there.
     pub(super) fn until<T>(
         &mut self,
-        mut open: impl FnMut() -> Result<Door, Error>,
+        mut open: impl FnMut() -> Result<Way, Error>,
         mut look: impl FnMut(&dyn Service) -> Result<Look<T>, Error>,
         mut see: impl FnMut(&Envelope) -> Result<See, Error>,
     ) -> Result<End<T>, Error> {
         let mut misses = 0;
         loop {
             let before = self.seen;
-            let door = open()?;
-            let result = self.through(&door, &mut look, &mut see);
+            let way = open()?;
+            let result = self.through(&way, &mut look, &mut see);
             match result {
                 Ok(Some(end)) => {
-                    door.finish()?;
+                    way.finish()?;
                     return Ok(end);
                 }
                 Err(error) if error.kind != Code::Unavailable.name() => return Err(error),

@@ -1,9 +1,9 @@
 //! `convoy init`.
 
 use clap::Args;
+use convoy_engine::workspace::Workspace;
 
 use super::context::Context;
-use crate::engine::Workspace;
 use crate::error::{DONE, Error};
 use crate::text;
 

@@ -29,6 +29,7 @@ mod up;
 mod usage;
 mod values;
 mod wait;
+mod way;
 mod why;
 mod work;
 
@@ -62,7 +63,7 @@ struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
-    command: Command,
+    role: Role,
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,6 +97,13 @@ enum Command {
     Events(events::Events),
     Schema(schema::Shapes),
     Completions(completions::Completions),
+}
+
+/// What the process is to be.
+#[derive(Debug, Subcommand)]
+enum Role {
+    #[command(flatten)]
+    Command(Box<Command>),
     #[command(hide = true)]
     Supervise(supervise::Supervise),
 }
@@ -104,7 +112,7 @@ impl Command {
     /// Whether it may be used inside a session, where an agent's own commands go to its supervisor.
     fn works_inside_sessions(&self) -> bool {
         let own = matches!(self, Self::Done(_) | Self::Blocked(_) | Self::Note(_));
-        own || matches!(self, Self::Completions(_) | Self::Schema(_) | Self::Supervise(_))
+        own || matches!(self, Self::Completions(_) | Self::Schema(_))
     }
 
     fn run(self, ctx: &mut Context) -> Result<u8, Error> {
@@ -133,7 +141,6 @@ impl Command {
             Self::Events(command) => command.run(ctx),
             Self::Schema(command) => command.run(ctx),
             Self::Completions(command) => command.run(ctx),
-            Self::Supervise(command) => command.run(),
         }
     }
 }
@@ -144,8 +151,11 @@ pub(crate) fn main(args: Vec<OsString>, env: Environment) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(usage::report(&error, &args)),
     };
+    let command = match cli.role {
+        Role::Command(command) => command,
+        Role::Supervise(supervise) => return supervise.run(),
+    };
     let mut ctx = Context::new(cli.global, env);
-    let command = cli.command;
     let allowed = if command.works_inside_sessions() { Ok(()) } else { ctx.check_outside_of_sessions() };
     let result = allowed.and_then(|()| command.run(&mut ctx));
     ExitCode::from(ctx.end(result))

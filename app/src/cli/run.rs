@@ -12,8 +12,8 @@ use convoy_core::view::{ConvoyView, StrandedView};
 use super::context::Context;
 use super::follow::{End, Follow, Look, See};
 use super::progress::{self, Scope};
+use super::way::Way;
 use super::{ask, status};
-use crate::engine::{background, door, foreground};
 use crate::error::{DONE, Error, INTERRUPTED};
 use crate::text;
 
@@ -38,12 +38,7 @@ impl Run {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let workspace = ctx.workspace()?;
         let env = ctx.env.clone();
-        let open = || -> Result<door::Door, Error> {
-            if background::status(&workspace).running {
-                return Ok(door::open(&workspace, &env)?);
-            }
-            Ok(foreground(&workspace, &env)?)
-        };
+        let open = || Ok(Way::to_any(&workspace, &env)?);
         let mut start = match self.convoy.clone() {
             Some(convoy) => Some(ctx.order(Request::ConvoyStart { convoy })?),
             None => None,

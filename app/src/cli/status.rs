@@ -65,8 +65,8 @@ fn watch(ctx: &mut Context, one: Option<&str>) -> Result<u8, Error> {
         Ok(Look { end: (over || out.is_closed()).then_some(()), seq })
     };
     let see = |event: &convoy_core::event::Envelope| match event.event {
-        Event::SessionUsage { .. } => See::Nothing,
-        _ => See::Look,
+        Event::SessionUsage { .. } => Ok(See::Nothing),
+        _ => Ok(See::Look),
     };
     match Follow::new(None).until(|| ctx.staying(), look, see)? {
         End::Reached(()) | End::TimeOut | End::Interrupted => Ok(DONE),

@@ -13,9 +13,7 @@ pub(super) struct Supervise {
 }
 
 impl Supervise {
-    /// Does not return by the ordinary way: its status is a language of its own, for the engine alone.
-    pub(super) fn run(self) -> Result<u8, Error> {
-        let status = convoy_engine::supervisor::run(&self.dir);
-        status.exit_process()
+    pub(super) fn run(&self) -> ExitCode {
+        convoy_engine::supervisor::run(&self.dir)
     }
 }

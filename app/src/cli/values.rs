@@ -19,7 +19,9 @@ pub(super) fn duration(text: &str) -> Result<Span, String> {
 
 /// An address of `--notify`. Of what begins with a dash only `--human` is one.
 pub(super) fn subscriber(text: &str) -> Result<String, String> {
-    convoy_core::address::Address::new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+    convoy_core::address::Address::new(text)
+        .map(|address| address.to_string())
+        .map_err(|error| error.to_string())
 }
 
 /// The names of values, and the values.

@@ -14,7 +14,7 @@ use crate::error::Error;
 #[command(after_help = "Examples:\n  convoy issue close gt-abc gt-def\n  \
     convoy issue close gt-abc --reason duplicate --duplicate-of gt-def\n  \
     convoy issue close gt-abc --reason dropped --note 'no longer needed'")]
-pub(super) struct Close {
+pub(in crate::cli) struct Close {
     /// Issues, or unique prefixes of their ids
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
@@ -40,7 +40,7 @@ impl Close {
 
 /// Open closed issues again
 #[derive(Debug, Args)]
-pub(super) struct Reopen {
+pub(in crate::cli) struct Reopen {
     /// Issues, or unique prefixes of their ids
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,

@@ -13,7 +13,7 @@ use crate::text;
 #[command(after_help = "Examples:\n  convoy issue create 'Fix the login'\n  \
     convoy issue create 'Add rate limits' --type feature --priority 1 --needs gt-abc\n  \
     convoy issue create 'Port the parser' --body-file plan.md --acceptance 'all tests pass'")]
-pub(super) struct Create {
+pub(in crate::cli) struct Create {
     /// One line
     title: String,
     /// Its id, <prefix>-<letters, digits, '.', '-'>; made up if not given

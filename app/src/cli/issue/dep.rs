@@ -13,7 +13,7 @@ const CONVOY_PREFIX: &str = "hq-cv-";
 
 /// Make issues depend on each other
 #[derive(Debug, Subcommand)]
-pub(super) enum Dep {
+pub(in crate::cli) enum Dep {
     Add(Add),
     Remove(Remove),
 }
@@ -23,7 +23,7 @@ pub(super) enum Dep {
 /// Only 'blocks' holds work back. A cycle is refused, with its path.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  convoy issue dep add gt-b gt-a    gt-b waits until gt-a is closed")]
-pub(super) struct Add {
+pub(in crate::cli) struct Add {
     /// The issue that depends; with --type tracks also a convoy, which then tracks the other
     id: String,
     /// What it depends on
@@ -35,7 +35,7 @@ pub(super) struct Add {
 
 /// Take a dependency away
 #[derive(Debug, Args)]
-pub(super) struct Remove {
+pub(in crate::cli) struct Remove {
     /// The issue that depends
     id: String,
     /// What it depends on

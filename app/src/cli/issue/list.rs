@@ -31,7 +31,7 @@ enum State {
     after_help = "Examples:\n  convoy issue list --ready\n  convoy issue list --convoy hq-cv-abc12 --all\n  \
     convoy issue list --label urgent --json"
 )]
-pub(super) struct List {
+pub(in crate::cli) struct List {
     /// With this status
     #[arg(long)]
     status: Option<State>,

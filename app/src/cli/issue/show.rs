@@ -15,7 +15,7 @@ use crate::text;
 /// Show issues
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  convoy issue show gt-abc")]
-pub(super) struct Show {
+pub(in crate::cli) struct Show {
     /// Issues, or unique prefixes of their ids
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,

@@ -23,7 +23,7 @@ enum State {
     convoy issue update gt-abc --body-file -\n  convoy issue update gt-abc --status closed")]
 #[group(id = "change", required = true, multiple = true,
     args = ["title", "body", "body_file", "priority", "kind", "add_labels", "remove_labels", "acceptance", "status"])]
-pub(super) struct Update {
+pub(in crate::cli) struct Update {
     /// Issues, or unique prefixes of their ids
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
