@@ -3,19 +3,23 @@
 //! This file only wires: one file for each noun or verb holds its arguments, whose doc comments are the help text.
 
 mod add;
+mod agent;
 mod ask;
 mod check;
 mod close;
 mod completions;
+mod config;
 mod context;
 mod create;
 mod daemon;
+mod doctor;
 mod down;
 mod events;
 mod follow;
 mod init;
 mod issue;
 mod list;
+mod logs;
 mod mail;
 mod own;
 mod progress;
@@ -32,6 +36,7 @@ mod wait;
 mod way;
 mod why;
 mod work;
+mod workdir;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -95,6 +100,14 @@ enum Command {
     #[command(subcommand)]
     Mail(mail::Mail),
     Events(events::Events),
+    Logs(logs::Logs),
+    #[command(subcommand)]
+    Agent(agent::Agent),
+    #[command(subcommand)]
+    Workdir(workdir::Workdir),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Doctor(doctor::Doctor),
     Schema(schema::Shapes),
     Completions(completions::Completions),
 }
@@ -139,6 +152,11 @@ impl Command {
             Self::Note(command) => command.run(ctx),
             Self::Mail(command) => command.run(ctx),
             Self::Events(command) => command.run(ctx),
+            Self::Logs(command) => command.run(ctx),
+            Self::Agent(command) => command.run(ctx),
+            Self::Workdir(command) => command.run(ctx),
+            Self::Config(command) => command.run(ctx),
+            Self::Doctor(command) => command.run(ctx),
             Self::Schema(command) => command.run(ctx),
             Self::Completions(command) => command.run(ctx),
         }
