@@ -1,6 +1,7 @@
 //! The binary: hands the arguments and the environment down, and the exit status up.
 
 mod cli;
+mod demo;
 mod error;
 mod output;
 mod text;

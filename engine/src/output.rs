@@ -12,6 +12,8 @@ use crate::os::watch::Watcher;
 use crate::supervisor::files::SessionDir;
 use crate::workspace::Workspace;
 
+/// How many lines of an earlier attempt's output become part of the next prompt.
+const TAIL_LINES: usize = 20;
 /// The longest text of one item that is shown.
 const SHOWN_CHARS_MAX: usize = 2000;
 
@@ -62,6 +64,19 @@ pub fn lines(
         }
         watcher.wait().map_err(wrong)?;
     }
+}
+
+/// The end of what a session printed, made readable; nothing if it is kept no longer.
+pub(crate) fn tail(workspace: &Workspace, session: &SessionId) -> String {
+    let mut last = std::collections::VecDeque::new();
+    let _ = lines(workspace, session, false, false, &mut |line| {
+        if last.len() == TAIL_LINES {
+            last.pop_front();
+        }
+        last.push_back(cut(line));
+        Ok(())
+    });
+    Vec::from(last).join("\n")
 }
 
 /// One line of output as people read it; nothing if it is only for programs.

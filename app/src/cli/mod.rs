@@ -12,6 +12,7 @@ mod config;
 mod context;
 mod create;
 mod daemon;
+mod demo;
 mod doctor;
 mod down;
 mod events;
@@ -108,6 +109,11 @@ enum Command {
     #[command(subcommand)]
     Config(config::ConfigCommand),
     Doctor(doctor::Doctor),
+    Demo(demo::Demo),
+    #[command(hide = true)]
+    DemoAgent(demo::DemoAgent),
+    #[command(hide = true)]
+    DemoCheck(demo::DemoCheck),
     Schema(schema::Shapes),
     Completions(completions::Completions),
 }
@@ -125,7 +131,10 @@ impl Command {
     /// Whether it may be used inside a session, where an agent's own commands go to its supervisor.
     fn works_inside_sessions(&self) -> bool {
         let own = matches!(self, Self::Done(_) | Self::Blocked(_) | Self::Note(_));
-        own || matches!(self, Self::Completions(_) | Self::Schema(_))
+        own || matches!(
+            self,
+            Self::Completions(_) | Self::Schema(_) | Self::DemoAgent(_) | Self::DemoCheck(_)
+        )
     }
 
     fn run(self, ctx: &mut Context) -> Result<u8, Error> {
@@ -157,6 +166,9 @@ impl Command {
             Self::Workdir(command) => command.run(ctx),
             Self::Config(command) => command.run(ctx),
             Self::Doctor(command) => command.run(ctx),
+            Self::Demo(command) => command.run(ctx),
+            Self::DemoAgent(command) => command.run(ctx),
+            Self::DemoCheck(command) => command.run(ctx),
             Self::Schema(command) => command.run(ctx),
             Self::Completions(command) => command.run(ctx),
         }

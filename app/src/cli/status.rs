@@ -163,7 +163,7 @@ fn facts(convoy: &ConvoyView) -> Vec<(&'static str, String)> {
     }
     match (convoy.started_at, convoy.closed_at) {
         (None, None) => {
-            facts.push(("Started", format!("no, it only tracks; start it: convoy run {}", convoy.id)))
+            facts.push(("Started", format!("no, it only tracks; start it: convoy run {}", convoy.id)));
         }
         (Some(at), _) => facts.push(("Started", text::time(at))),
         (None, Some(_)) => {}

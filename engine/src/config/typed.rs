@@ -204,7 +204,7 @@ impl Config {
             .ok_or_else(|| self.wrong(&key("prefix"), "a prefix for its issues"))?;
         check_prefix(prefix)?;
         Ok(Rig {
-            path: workspace.root().join(path),
+            path: workspace.root().join(path).components().collect(),
             prefix: prefix.to_owned(),
             default_branch: self.text(&key("default_branch"))?.map(str::to_owned),
             max_parallel: self.number(&key("max_parallel"), 1)?,

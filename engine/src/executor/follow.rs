@@ -11,6 +11,7 @@ use crate::crash;
 use crate::dispatcher::Handle;
 use crate::explain;
 use crate::os::spawn::Environment;
+use crate::output;
 use crate::supervisor::client::{Client, Message};
 use crate::supervisor::files::{RunBy, SessionDir};
 use crate::supervisor::launch::{Probe, fence, launch, probe, reap_leftovers};
@@ -170,7 +171,8 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         stop: preset.stop.clone(),
         prices: BTreeMap::new(),
     };
-    dir.create(&spec, &prompt::prompt(job)).map_err(|error| explain(&error))
+    let earlier = |session: &_| output::tail(&world.workspace, session);
+    dir.create(&spec, &prompt::prompt(job, earlier)).map_err(|error| explain(&error))
 }
 
 /// What the agent sees: what its preset lets pass, who it is, and how to reach its supervisor.

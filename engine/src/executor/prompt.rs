@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use convoy_core::id::SessionId;
+
 use super::job::Supervise;
 
 /// How many of the latest attempts are told of.
@@ -9,7 +11,9 @@ const LESSONS_MAX: usize = 3;
 
 /// The whole prompt. Everything that came from people or agents stands as they wrote it: it is data to the
 /// agent's model and never a command line.
-pub(super) fn prompt(job: &Supervise) -> String {
+///
+/// `output` gives the end of what an earlier session printed.
+pub(super) fn prompt(job: &Supervise, output: impl Fn(&SessionId) -> String) -> String {
     let mut text = format!("# {}: {}\n\n", job.issue, job.title);
     if !job.body.trim().is_empty() {
         let _ = writeln!(text, "{}\n", job.body.trim_end());
@@ -29,8 +33,10 @@ pub(super) fn prompt(job: &Supervise) -> String {
             if let Some(branch) = &lesson.branch {
                 let _ = writeln!(text, "   Its work is on branch `{branch}` of the repository.");
             }
-            if !lesson.detail.trim().is_empty() {
-                let _ = writeln!(text, "\n```\n{}\n```", lesson.detail.trim_end());
+            for shown in [lesson.detail.clone(), output(&lesson.session)] {
+                if !shown.trim().is_empty() {
+                    let _ = writeln!(text, "\n```\n{}\n```", shown.trim_end());
+                }
             }
         }
         if job.resumed {
