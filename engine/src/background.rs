@@ -18,6 +18,9 @@ use crate::workspace::Workspace;
 const READY: &[u8] = b"ready\n";
 /// The most that is read of what it says instead.
 const SAID_BYTES_MAX: u64 = 64 * 1024;
+/// How long one look at the lock takes, and how often a background engine looks: LOCK_WAIT together.
+const LOCK_TRY: Duration = Duration::from_millis(100);
+const LOCK_TRIES: u32 = 50;
 /// How long a foreground engine's caller waits for an engine that is just leaving.
 const LEAVE_WAIT: Duration = Duration::from_secs(30);
 
@@ -131,8 +134,8 @@ pub fn status(workspace: &Workspace) -> Result<EngineView, Failure> {
 /// When it cannot start; that was said on stdout already.
 pub fn serve(workspace: &Workspace, env: &Environment) -> Result<(), Failure> {
     let _ = rustix::process::setsid();
-    let started = Engine::open(workspace, env, Mode::Staying { background: true }, LOCK_WAIT)
-        .and_then(|engine| server::serve(workspace, engine.handle()).map(|()| engine));
+    let started =
+        open(workspace, env).and_then(|engine| server::serve(workspace, engine.handle()).map(|()| engine));
     let said = match &started {
         Ok(_) => READY.to_vec(),
         Err(failure) => serde_json::to_vec(failure).unwrap_or_default(),
@@ -148,6 +151,19 @@ pub fn serve(workspace: &Workspace, env: &Environment) -> Result<(), Failure> {
     let _ = std::fs::remove_file(workspace.socket());
     crate::executor::note("engine leaves");
     Ok(())
+}
+
+/// Opens the workspace for a background engine. While another only leaves, it is waited for; when another serves,
+/// there is nothing to wait for.
+fn open(workspace: &Workspace, env: &Environment) -> Result<Engine, Failure> {
+    let mode = Mode::Staying { background: true };
+    for _ in 0..LOCK_TRIES {
+        match Engine::open(workspace, env, mode, LOCK_TRY) {
+            Err(failure) if failure.code == Code::Conflict && remote(workspace).is_none() => {}
+            other => return other,
+        }
+    }
+    Engine::open(workspace, env, mode, LOCK_TRY)
 }
 
 /// An engine in this process that stays and serves the socket, for `convoy run`.

@@ -12,18 +12,21 @@ use convoy_core::id::{AgentName, Seq};
 use crate::agent::Presets;
 use crate::clock;
 use crate::config::{Config, Sources};
-use crate::dispatcher::{self, Handle, Setup, fold};
-use crate::executor::{Executor, Permits, World, sweep};
+use crate::dispatcher::{self, Handle, Setup, Subscription, fold};
+use crate::executor::{Executor, World, sweep};
 use crate::git::Git;
 use crate::git::workdir::Root;
 use crate::lock::{Acquired, WorkspaceLock};
 use crate::log::OpenError;
 use crate::log::sqlite::SqliteLog;
 use crate::os::spawn::Environment;
+use crate::permits::Permits;
 use crate::workspace::Workspace;
 
 /// How long an engine waits for another command that has the workspace.
 pub const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// How many workdirs are made or looked at at once: more would only wait for the same disk.
+const GIT_PARALLEL_MAX: usize = 2;
 /// How many events are asked for at a time when a watcher catches up.
 const CATCH_UP: usize = 1000;
 
@@ -101,19 +104,23 @@ impl Engine {
         let mut log = open_log(workspace)?;
         let names = presets.iter().filter_map(|preset| AgentName::new(&preset.name).ok());
         let policy = config.policy(names.collect())?;
+        presets.get(policy.agent.as_str()).map_err(|error| {
+            Failure::new(Code::Invalid, format!("defaults.agent: {}", crate::explain(&error)))
+        })?;
         let (handle, inputs) = dispatcher::queue();
+        let folded = fold(&mut log).map_err(|error| error.failure())?;
         let mut executor = None;
         let mut idle_exit = None;
         if let Mode::Staying { background } = mode {
-            let state = fold(&mut log).map_err(|error| error.failure())?.0;
-            sweep(workspace, &state);
+            sweep(workspace, &folded.0);
             idle_exit = config
                 .idle_exit()?
                 .filter(|_| background)
                 .map(|span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0)));
             executor = Some(Executor::new(world(workspace, config, presets, env)?, handle.clone()));
         }
-        let setup = Setup { log: Box::new(log), policy, view: view(workspace, mode), executor, idle_exit };
+        let view = view(workspace, mode);
+        let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit };
         let dispatcher = dispatcher::start(setup, inputs)?;
         Ok(Self { handle, dispatcher: Some(dispatcher), _lock: lock })
     }
@@ -158,7 +165,7 @@ fn world(
         workdirs,
         program,
         disk_reserve,
-        git_permits: Permits::for_git(),
+        git_permits: Permits::new(GIT_PARALLEL_MAX),
         config,
     })
 }
@@ -213,7 +220,8 @@ impl Service for Engine {
         self.handle.ask(query)
     }
     fn watch(&self, after: Seq) -> Result<Watch, Failure> {
-        watch(&self.handle, after)
+        let subscription = self.handle.subscribe()?;
+        Ok(watch(&self.handle, after, subscription))
     }
     fn control(&self, control: Control) -> Result<(), Failure> {
         self.handle.control(control)
@@ -221,10 +229,9 @@ impl Service for Engine {
 }
 
 /// Past events first, then those to come, without a gap: the subscription begins before the past is read.
-pub(crate) fn watch(handle: &Handle, after: Seq) -> Result<Watch, Failure> {
-    let (now, live) = handle.subscribe()?;
-    let past = Past { handle: handle.clone(), at: after, until: now, page: Vec::new().into_iter() };
-    Ok(Box::new(past.chain(Live(live))))
+pub(crate) fn watch(handle: &Handle, after: Seq, live: Subscription) -> Watch {
+    let past = Past { handle: handle.clone(), at: after, until: live.after, page: Vec::new().into_iter() };
+    Box::new(past.chain(Live(live.events)))
 }
 
 struct Live(Receiver<Envelope>);

@@ -21,6 +21,7 @@ pub mod lock;
 pub mod log;
 pub mod os;
 pub mod output;
+mod permits;
 mod server;
 pub mod supervisor;
 pub mod tasks;

@@ -3,19 +3,21 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use convoy_api::wire::{Call, CallBody, LINE_BYTES_MAX, PROTOCOL, Reply};
 use convoy_api::{Code, Control, Failure};
+use convoy_core::id::Seq;
 
 use crate::dispatcher::Handle;
 use crate::engine::watch;
+use crate::executor::note;
 use crate::os::socket;
+use crate::permits::Permits;
 use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
 
-/// How many connections are served at once; more are told to come again.
-const CONNECTIONS_MAX: usize = 256;
+/// How many connections are served at once; more wait for their turn.
+const CONNECTIONS_MAX: usize = 512;
 /// How long a caller may take to send its call, or to take an event.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -36,25 +38,22 @@ pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<(), Failure
 }
 
 fn accept(listener: &UnixListener, handle: &Handle) {
-    let open = Arc::new(AtomicUsize::new(0));
-    for stream in listener.incoming() {
-        let Ok(mut stream) = stream else { continue };
-        if !socket::same_user(&stream) {
-            continue;
-        }
-        if open.load(Ordering::Acquire) >= CONNECTIONS_MAX {
-            let full = Failure::new(Code::Unavailable, "the engine has too many callers").hint("try again");
-            let _ = send(&mut stream, &Reply::Error(full));
-            continue;
-        }
-        open.fetch_add(1, Ordering::AcqRel);
-        let (handle, counter) = (handle.clone(), Arc::clone(&open));
-        let served = tasks::start(Kind::Connection, move || {
-            connection(stream, &handle);
-            counter.fetch_sub(1, Ordering::AcqRel);
+    let permits = Arc::new(Permits::new(CONNECTIONS_MAX));
+    loop {
+        // Callers beyond the limit wait in the socket's own queue.
+        permits.take();
+        let served = listener.accept().and_then(|(stream, _)| {
+            let (handle, permits) = (handle.clone(), Arc::clone(&permits));
+            tasks::start(Kind::Connection, move || {
+                if socket::same_user(&stream) {
+                    connection(stream, &handle);
+                }
+                permits.give_back();
+            })
         });
-        if served.is_err() {
-            open.fetch_sub(1, Ordering::AcqRel);
+        if let Err(error) = served {
+            permits.give_back();
+            note(&format!("a caller could not be served: {error}"));
         }
     }
 }
@@ -66,21 +65,37 @@ fn connection(mut stream: UnixStream, handle: &Handle) {
         Ok(CallBody::Order(order)) => handle.order(order).map(Reply::Outcome),
         Ok(CallBody::Ask(query)) => handle.ask(query).map(Reply::Answer),
         Ok(CallBody::Control(control)) => handle.control(control).map(|()| Reply::Done),
-        Ok(CallBody::Watch { after }) => match watch(handle, after) {
-            Ok(events) => {
-                for event in events {
-                    let reply = event.map_or_else(Reply::Error, |event| Reply::Event(Box::new(event)));
-                    if send(&mut stream, &reply).is_err() {
-                        break;
-                    }
-                }
-                return;
-            }
+        Ok(CallBody::Watch { after }) => match serve_watch(&mut stream, handle, after) {
+            Ok(()) => return,
             Err(failure) => Err(failure),
         },
         Err(failure) => Err(failure),
     };
     let _ = send(&mut stream, &reply.unwrap_or_else(Reply::Error));
+}
+
+/// Sends events until the engine leaves or the caller goes away, which it may do while nothing happens.
+fn serve_watch(stream: &mut UnixStream, handle: &Handle, after: Seq) -> Result<(), Failure> {
+    let lost = |error: std::io::Error| Failure::new(Code::Unavailable, error.to_string());
+    let subscription = handle.subscribe()?;
+    let number = subscription.number;
+    let mut caller = stream.try_clone().map_err(lost)?;
+    caller.set_read_timeout(None).map_err(lost)?;
+    let ender = handle.clone();
+    tasks::start(Kind::Watch, move || {
+        // A caller says nothing more: what ends this is that it, or this side, closes.
+        let _ = caller.read(&mut [0]);
+        ender.unsubscribe(number);
+    })
+    .map_err(lost)?;
+    for event in watch(handle, after, subscription) {
+        let reply = event.map_or_else(Reply::Error, |event| Reply::Event(Box::new(event)));
+        if send(stream, &reply).is_err() {
+            break;
+        }
+    }
+    let _ = stream.shutdown(std::net::Shutdown::Both);
+    Ok(())
 }
 
 fn read(stream: &UnixStream) -> Result<CallBody, Failure> {

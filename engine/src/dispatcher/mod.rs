@@ -13,7 +13,7 @@ mod commit;
 mod fold;
 mod turn;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 
 use convoy_api::query::EngineView;
@@ -47,16 +47,27 @@ pub(crate) enum Input {
     /// Somebody asks something.
     Ask(Query, SyncSender<Result<Answer, Failure>>),
     /// Somebody wants to see what is committed from now on.
-    Subscribe(SyncSender<(Seq, Receiver<Envelope>)>),
+    Subscribe(SyncSender<Subscription>),
+    /// The watcher of that number is gone.
+    Unsubscribe(u64),
     /// The executor saw something.
     Observed(Observed),
     /// Leave.
     Control(Control, SyncSender<Result<(), Failure>>),
 }
 
+/// What a watcher gets: everything after `after`, until it says that it is gone.
+pub(crate) struct Subscription {
+    pub(crate) number: u64,
+    pub(crate) after: Seq,
+    pub(crate) events: Receiver<Envelope>,
+}
+
 /// How a dispatcher is set up.
 pub(crate) struct Setup {
     pub(crate) log: Box<dyn EventLog>,
+    /// The log, folded, and how many events the snapshot on disk is behind.
+    pub(crate) folded: (State, u64),
     pub(crate) policy: Policy,
     pub(crate) view: EngineView,
     /// Carries effects out. Without one, decisions are made and nothing is started.
@@ -74,7 +85,9 @@ pub(crate) struct Dispatcher {
     executor: Option<Executor>,
     idle_exit: Option<std::time::Duration>,
     inputs: Receiver<Input>,
-    watchers: Vec<SyncSender<Envelope>>,
+    /// Who sees what is committed, by a number of their own.
+    watchers: BTreeMap<u64, SyncSender<Envelope>>,
+    watches: u64,
     /// What was handed to the executor and is still wanted. Not started again until it was unwanted once.
     under_way: BTreeSet<Effect>,
     /// Observations that could not be committed because the disk was full.
@@ -119,8 +132,11 @@ impl Handle {
     pub(crate) fn ask(&self, query: Query) -> Result<Answer, Failure> {
         self.call(|reply| Input::Ask(query, reply))?
     }
-    pub(crate) fn subscribe(&self) -> Result<(Seq, Receiver<Envelope>), Failure> {
+    pub(crate) fn subscribe(&self) -> Result<Subscription, Failure> {
         self.call(Input::Subscribe)
+    }
+    pub(crate) fn unsubscribe(&self, number: u64) {
+        let _ = self.inputs.send(Input::Unsubscribe(number));
     }
     pub(crate) fn control(&self, control: Control) -> Result<(), Failure> {
         self.call(|reply| Input::Control(control, reply))?
@@ -141,10 +157,9 @@ pub(crate) fn queue() -> (Handle, Receiver<Input>) {
 /// or when every handle is gone.
 ///
 /// # Errors
-/// When the log cannot be read or does not make sense.
+/// When the system has no thread for it.
 pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread::JoinHandle<()>, Failure> {
-    let Setup { mut log, policy, view, executor, idle_exit } = setup;
-    let (state, unsaved) = fold(log.as_mut()).map_err(|error| error.failure())?;
+    let Setup { log, folded: (state, unsaved), policy, view, executor, idle_exit } = setup;
     let dispatcher = Dispatcher {
         log,
         state,
@@ -153,7 +168,8 @@ pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread
         executor,
         idle_exit,
         inputs,
-        watchers: Vec::new(),
+        watchers: BTreeMap::new(),
+        watches: 0,
         under_way: BTreeSet::new(),
         stalled: Vec::new(),
         unsaved,
@@ -259,14 +275,19 @@ impl Dispatcher {
         let Some(executor) = &self.executor else { return };
         self.under_way.retain(|effect| self.plan.effects.contains(effect));
         for effect in &self.plan.effects {
-            if self.under_way.insert(effect.clone()) {
-                executor.start(effect, &self.state);
+            if !self.under_way.contains(effect) {
+                if executor.start(effect, &self.state) {
+                    self.under_way.insert(effect.clone());
+                } else {
+                    // The system has no thread to spare; it is asked again in a moment.
+                    self.starved = true;
+                }
             }
         }
     }
 
     fn publish(&mut self, envelopes: &[Envelope]) {
-        self.watchers.retain(|watcher| {
+        self.watchers.retain(|_, watcher| {
             // One that has fallen too far behind is dropped; it asks again from where it was.
             envelopes.iter().all(|envelope| watcher.try_send(envelope.clone()).is_ok())
         });

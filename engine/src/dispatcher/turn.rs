@@ -8,9 +8,8 @@ use convoy_core::address::Address;
 use convoy_core::command::Observed;
 use convoy_core::decide::{Command, Context, Entropy, Item, decide, step};
 use convoy_core::event::{Batch, Event};
-use convoy_core::id::Seq;
 
-use super::{Dispatcher, Input, Leaving, Replies, WATCH_MAX};
+use super::{Dispatcher, Input, Leaving, Replies, Subscription, WATCH_MAX};
 use crate::{clock, crash, entropy};
 
 /// How long to wait before what a full disk refused is tried again.
@@ -29,7 +28,7 @@ pub(super) struct Turn {
     pub(super) batches: Vec<Batch>,
     pub(super) replies: Replies,
     pub(super) observed: Vec<Observed>,
-    subscribers: Vec<SyncSender<(Seq, std::sync::mpsc::Receiver<convoy_core::event::Envelope>)>>,
+    subscribers: Vec<SyncSender<Subscription>>,
     questions: Vec<(convoy_api::Query, SyncSender<Result<convoy_api::Answer, Failure>>)>,
 }
 
@@ -45,6 +44,9 @@ impl Dispatcher {
                 Input::Observed(observed) => self.observe(observed, &mut turn),
                 Input::Ask(query, reply) => turn.questions.push((query, reply)),
                 Input::Subscribe(reply) => turn.subscribers.push(reply),
+                Input::Unsubscribe(number) => {
+                    self.watchers.remove(&number);
+                }
                 Input::Control(Control::Down { stop_agents }, reply) => {
                     self.leave(stop_agents, reply, &mut turn);
                 }
@@ -57,9 +59,11 @@ impl Dispatcher {
             self.start_effects();
         }
         for reply in subscribers {
-            let (sender, receiver) = sync_channel(WATCH_MAX);
-            if reply.send((self.state.seq, receiver)).is_ok() {
-                self.watchers.push(sender);
+            let (sender, events) = sync_channel(WATCH_MAX);
+            self.watches += 1;
+            let subscription = Subscription { number: self.watches, after: self.state.seq, events };
+            if reply.send(subscription).is_ok() {
+                self.watchers.insert(self.watches, sender);
             }
         }
         for (query, reply) in questions {

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use convoy_core::command::Observed;
-use convoy_core::report::{Observation, Report};
+use convoy_core::report::{Exit, ExitKind, Observation, Report};
 
 use super::job::Supervise;
 use super::{World, note, prompt};
-use crate::crash;
 use crate::dispatcher::Handle;
 use crate::explain;
 use crate::os::spawn::Environment;
@@ -16,6 +15,7 @@ use crate::supervisor::client::{Client, Message};
 use crate::supervisor::files::{RunBy, SessionDir};
 use crate::supervisor::launch::{Probe, fence, launch, probe, reap_leftovers};
 use crate::supervisor::spec::{Limits, Spec, VERSION};
+use crate::{clock, crash};
 
 /// How often a supervisor is launched that does not even write its run record.
 const LAUNCHES_MAX: u32 = 3;
@@ -65,7 +65,9 @@ impl Follower<'_> {
                 }
                 Probe::NeverStarted => {
                     launches += 1;
-                    write_spec(world, self.job, dir)?;
+                    if let Err(detail) = write_spec(world, self.job, dir) {
+                        return self.cannot_start(dir, detail);
+                    }
                     crash::point("launch:before");
                     let mut launched =
                         launch(&world.program, dir, &Environment::default()).map_err(|error| text(&error))?;
@@ -117,6 +119,27 @@ impl Follower<'_> {
             let (session, epoch) = (self.job.session.clone(), self.job.epoch);
             self.handle.observed(Observed::Report { session, epoch, observation });
         }
+    }
+
+    /// Nothing was started and nothing will be: what is wrong is not going to mend itself.
+    fn cannot_start(&self, dir: &SessionDir, detail: String) -> Result<Observed, String> {
+        let (session, epoch) = (self.job.session.clone(), self.job.epoch);
+        let _ = fence(dir).map_err(|error| explain(&error))?;
+        let exit = Exit {
+            epoch,
+            code: None,
+            signal: None,
+            kind: ExitKind::StartFailed,
+            detail: Some(detail),
+            leaked: 0,
+            result: None,
+            last_n: self.seen,
+            started_at: None,
+            ended_at: clock::now(),
+            dropped_bytes: 0,
+            elapsed_ms: 0,
+        };
+        Ok(Observed::Ended { session, epoch, exit })
     }
 
     /// Something is wrong with the session's own files or processes. Only what is proven dead is called lost.

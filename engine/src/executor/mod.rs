@@ -14,7 +14,7 @@ mod stop;
 mod sweep;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 
 use convoy_core::effect::Effect;
 use convoy_core::state::State;
@@ -25,13 +25,11 @@ use crate::dispatcher::Handle;
 use crate::git::Git;
 use crate::git::workdir::Root;
 use crate::os::spawn::Environment;
+use crate::permits::Permits;
 use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
 
 pub(crate) use sweep::sweep;
-
-/// How many workdirs are made or looked at at once: more would only wait for the same disk.
-const GIT_PARALLEL_MAX: usize = 2;
 
 /// Everything that effects need of the world.
 pub(crate) struct World {
@@ -69,8 +67,9 @@ impl Executor {
             && free(self.world.workdirs.path()) >= self.world.disk_reserve
     }
 
-    /// Starts an effect. The details are read from the state now; the effect itself sees only the world.
-    pub(crate) fn start(&self, effect: &Effect, state: &State) {
+    /// Starts an effect; whether there was a thread for it. The details are read from the state now, and the effect
+    /// itself sees only the world.
+    pub(crate) fn start(&self, effect: &Effect, state: &State) -> bool {
         let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
@@ -79,7 +78,7 @@ impl Executor {
                 Kind::Effect
             }
         };
-        let Some(job) = job::job(effect, state, &world.config) else { return };
+        let Some(job) = job::job(effect, state, &world.config) else { return true };
         let started = tasks::start(kind, move || match job {
             job::Job::Prepare(job) => handle.observed(prepare::run(&world, &job)),
             job::Job::Supervise(job) => follow::run(&world, &handle, &job),
@@ -88,9 +87,10 @@ impl Executor {
             job::Job::Merge(job) => handle.observed(merge::run(&world, &job)),
             job::Job::WatchCheckout(job) => handle.observed(checkout::run(&world, &job)),
         });
-        if let Err(error) = started {
+        if let Err(error) = &started {
             note(&format!("cannot start a thread for {effect:?}: {error}"));
         }
+        started.is_ok()
     }
 }
 
@@ -98,33 +98,4 @@ impl Executor {
 #[expect(clippy::print_stderr, reason = "the engine's stderr is its log")]
 pub(crate) fn note(text: &str) {
     eprintln!("{} {text}", crate::clock::now());
-}
-
-/// A number of permits.
-pub(crate) struct Permits {
-    free: Mutex<usize>,
-    changed: Condvar,
-}
-
-impl Permits {
-    pub(crate) fn new(count: usize) -> Self {
-        Self { free: Mutex::new(count), changed: Condvar::new() }
-    }
-    /// As many as git may have.
-    pub(crate) fn for_git() -> Self {
-        Self::new(GIT_PARALLEL_MAX)
-    }
-    /// Runs `work` with a permit, waiting for one first.
-    pub(crate) fn with<T>(&self, work: impl FnOnce() -> T) -> T {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        while *free == 0 {
-            free = self.changed.wait(free).unwrap_or_else(PoisonError::into_inner);
-        }
-        *free -= 1;
-        drop(free);
-        let result = work();
-        *self.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.changed.notify_one();
-        result
-    }
 }
