@@ -9,9 +9,11 @@ use convoy_api::{Answer, Code, Control, Failure, Query, Service};
 
 use crate::door::remote;
 use crate::engine::{Engine, LOCK_WAIT, Mode, busy, view};
+use crate::housekeeping;
 use crate::lock::{Acquired, WorkspaceLock};
 use crate::os::spawn::{self, Environment};
 use crate::server;
+use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
 
 /// What a new background engine says on its stdout when it serves.
@@ -146,6 +148,8 @@ pub fn serve(workspace: &Workspace, env: &Environment) -> Result<(), Failure> {
         let _ = rustix::stdio::dup2_stdout(&null);
     }
     let engine = started?;
+    let (kept, ours, handle) = (workspace.clone(), env.clone(), engine.handle());
+    let _ = tasks::start(Kind::Effect, move || housekeeping::tidy(&kept, &ours, &handle));
     crate::executor::note(&format!("engine {} serves {}", std::process::id(), workspace.root().display()));
     engine.join();
     let _ = std::fs::remove_file(workspace.socket());

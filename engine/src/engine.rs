@@ -9,7 +9,7 @@ use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query, Service,
 use convoy_core::event::Envelope;
 use convoy_core::id::{AgentName, Seq};
 
-use crate::agent::Presets;
+use crate::agent::{Preset, Presets};
 use crate::clock;
 use crate::config::{Config, Sources};
 use crate::dispatcher::{self, Handle, Setup, Subscription, fold};
@@ -102,8 +102,11 @@ impl Engine {
             Err(error) => return Err(Failure::new(Code::Unavailable, crate::explain(&error))),
         };
         let mut log = open_log(workspace)?;
-        let names = presets.iter().filter_map(|preset| AgentName::new(&preset.name).ok());
-        let policy = config.policy(names.collect())?;
+        let names = |presets: &mut dyn Iterator<Item = &Preset>| {
+            presets.filter_map(|preset| AgentName::new(&preset.name).ok()).collect()
+        };
+        let sandboxed = names(&mut presets.iter().filter(|preset| preset.sandboxed()));
+        let policy = config.policy(names(&mut presets.iter()), sandboxed)?;
         presets.get(policy.agent.as_str()).map_err(|error| {
             Failure::new(Code::Invalid, format!("defaults.agent: {}", crate::explain(&error)))
         })?;
@@ -112,12 +115,13 @@ impl Engine {
         let mut executor = None;
         let mut idle_exit = None;
         if let Mode::Staying { background } = mode {
-            sweep(workspace, &folded.0);
             idle_exit = config
                 .idle_exit()?
                 .filter(|_| background)
                 .map(|span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0)));
-            executor = Some(Executor::new(world(workspace, config, presets, env)?, handle.clone()));
+            let world = world(workspace, config, presets, env)?;
+            sweep(workspace, &folded.0, &world);
+            executor = Some(Executor::new(world, handle.clone()));
         }
         let view = view(workspace, mode);
         let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit };
@@ -212,6 +216,22 @@ pub(crate) fn view(workspace: &Workspace, mode: Mode) -> EngineView {
     }
 }
 
+impl Service for Handle {
+    fn order(&self, order: Order) -> Result<Outcome, Failure> {
+        Handle::order(self, order)
+    }
+    fn ask(&self, query: Query) -> Result<Answer, Failure> {
+        Handle::ask(self, query)
+    }
+    fn watch(&self, after: Seq) -> Result<Watch, Failure> {
+        let subscription = self.subscribe()?;
+        Ok(watch(self, after, subscription))
+    }
+    fn control(&self, control: Control) -> Result<(), Failure> {
+        Handle::control(self, control)
+    }
+}
+
 impl Service for Engine {
     fn order(&self, order: Order) -> Result<Outcome, Failure> {
         self.handle.order(order)
@@ -220,8 +240,7 @@ impl Service for Engine {
         self.handle.ask(query)
     }
     fn watch(&self, after: Seq) -> Result<Watch, Failure> {
-        let subscription = self.handle.subscribe()?;
-        Ok(watch(&self.handle, after, subscription))
+        Service::watch(&self.handle, after)
     }
     fn control(&self, control: Control) -> Result<(), Failure> {
         self.handle.control(control)

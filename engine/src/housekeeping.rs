@@ -4,7 +4,6 @@
 //! `refs/convoy/salvage/<session>` first, and git refuses the removal otherwise.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use convoy_api::{Answer, Code, Failure, Query, Service};
 use convoy_core::id::{IssueId, SessionId, WorkerId};
@@ -19,6 +18,7 @@ use crate::explain;
 use crate::git::workdir::{self, Root, Workdir};
 use crate::git::{self, Branch, Git, Identity, Key, Message, Oid, Repo, Salvage};
 use crate::os::spawn::Environment;
+use crate::supervisor::files::SessionDir;
 use crate::workspace::Workspace;
 
 /// A workdir on disk.
@@ -169,7 +169,10 @@ impl Housekeeper {
         Ok(base.map(|base| Workdir::at(&self.root, key.clone(), Some(branch), base)))
     }
 
-    /// Removes the outputs of sessions that are over for longer than their retention, and of gates as old.
+    /// Removes the outputs of sessions that are over for longer than their retention, and of gates as old. How many.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
     pub fn clean_outputs(&self, service: &dyn Service) -> Result<usize, Failure> {
         let keep = self.config.span("retention.logs")?;
         let now = clock::now();
@@ -178,6 +181,13 @@ impl Housekeeper {
             let old = session.outcome.is_some() && session.ended_at.is_some_and(|at| at.plus(keep) <= now);
             let dir = self.workspace.sessions_dir().join(session.id.as_str());
             if old && dir.is_dir() && std::fs::remove_dir_all(&dir).is_ok() {
+                removed += 1;
+            }
+        }
+        for entry in std::fs::read_dir(self.workspace.gates_dir()).into_iter().flatten().flatten() {
+            let exit = SessionDir::new(entry.path()).exit().ok().flatten();
+            let old = exit.is_some_and(|exit| exit.ended_at.plus(keep) <= now);
+            if old && std::fs::remove_dir_all(entry.path()).is_ok() {
                 removed += 1;
             }
         }
@@ -191,9 +201,23 @@ impl Housekeeper {
     pub fn retention(&self) -> Result<Span, Failure> {
         self.config.span("retention.workdirs")
     }
-    /// Where sessions leave what their agents print.
-    pub fn sessions_dir(&self) -> PathBuf {
-        self.workspace.sessions_dir()
+}
+
+/// What a background engine does when it has come up: what is kept for longer than it should be goes.
+pub(crate) fn tidy(workspace: &Workspace, env: &Environment, service: &dyn Service) {
+    let cleaned = Housekeeper::new(workspace, env).and_then(|keeper| {
+        let workdirs = keeper.clean(service, keeper.retention()?, false)?;
+        Ok((workdirs, keeper.clean_outputs(service)?))
+    });
+    match cleaned {
+        Ok((workdirs, outputs)) if !workdirs.is_empty() || outputs > 0 => {
+            crate::executor::note(&format!(
+                "removed {} old workdirs and {outputs} old outputs",
+                workdirs.len()
+            ));
+        }
+        Ok(_) => {}
+        Err(failure) => crate::executor::note(&format!("housekeeping: {failure}")),
     }
 }
 

@@ -149,6 +149,9 @@ fn facts(convoy: &ConvoyView) -> Vec<(&'static str, String)> {
     let merge = merge.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
     let base = convoy.base_branch.as_deref().map(|base| format!(" into {}", text::line(base)));
     facts.push(("Merge", format!("{merge}{}", base.unwrap_or_default())));
+    if convoy.tracked.iter().any(|issue| issue.sandboxed == Some(false)) {
+        facts.push(("Sandbox", "none: its agents run unsandboxed, with your rights".to_owned()));
+    }
     if let Some(max) = convoy.max_parallel {
         facts.push(("Parallel", format!("at most {max}")));
     }

@@ -119,7 +119,8 @@ fn details(worker: &WorkerView) -> String {
     let model = worker.model.as_deref().unwrap_or("its own default");
     let agent =
         format!("{}, model {} ({})", worker.agent, text::line(model), text::line(&worker.model_rationale));
-    fact("Agent", Some(agent));
+    let sandbox = if worker.sandboxed { "" } else { "; unsandboxed" };
+    fact("Agent", Some(format!("{agent}{sandbox}")));
     fact("Attempt", Some(format!("{} of {}", worker.attempt, worker.max_attempts)));
     fact("Branch", safe(&worker.branch));
     fact("Workdir", safe(&worker.workdir));

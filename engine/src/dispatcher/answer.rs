@@ -33,7 +33,8 @@ impl Dispatcher {
             }
             Query::Convoys(filter) => Answer::Convoys { convoys: self.convoys(filter)? },
             Query::Convoy { id } => {
-                let convoy = view::convoy(state, &state.convoys[&resolve_convoy(state, id)?], now);
+                let convoy =
+                    view::convoy(state, &self.policy, &state.convoys[&resolve_convoy(state, id)?], now);
                 Answer::Convoy { convoy: Box::new(convoy), seq: state.seq }
             }
             Query::Workers { all } => {
@@ -149,7 +150,7 @@ impl Dispatcher {
             state.convoys.values().filter(fits).collect()
         };
         convoys.sort_by_key(|convoy| convoy.number);
-        Ok(convoys.into_iter().map(|convoy| view::convoy(state, convoy, now)).collect())
+        Ok(convoys.into_iter().map(|convoy| view::convoy(state, &self.policy, convoy, now)).collect())
     }
 
     /// The worker that is meant: by its id, its session or its issue.

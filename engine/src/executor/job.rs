@@ -163,7 +163,7 @@ pub(super) fn job(effect: &Effect, state: &State, config: &Config) -> Option<Job
                 convoy: worker.content.convoy.clone(),
                 place: place(worker, config)?,
                 tip: submission.tip.clone(),
-                strategy: convoy.map(|convoy| convoy.content.merge).unwrap_or_default(),
+                strategy: convoy.map_or_else(|| default_strategy(config), |convoy| convoy.content.merge),
             }))
         }
         Effect::WatchCheckout { worker: id, round } => {
@@ -177,6 +177,14 @@ pub(super) fn job(effect: &Effect, state: &State, config: &Config) -> Option<Job
             })
         }
     })
+}
+
+/// How branches land of workers that belong to no convoy.
+fn default_strategy(config: &Config) -> MergeStrategy {
+    match config.text("defaults.merge") {
+        Ok(Some("local")) => MergeStrategy::Local,
+        _ => MergeStrategy::Direct,
+    }
 }
 
 fn place(worker: &Worker, config: &Config) -> Option<Place> {

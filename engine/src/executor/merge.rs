@@ -22,6 +22,9 @@ pub(super) fn run(world: &World, job: &Job) -> Observed {
     Observed::Merge { worker: job.worker.clone(), epoch: job.epoch, round: job.round, outcome }
 }
 
+/// What the keys of workdirs begin with in which gates run.
+pub(super) const GATE_PREFIX: &str = "g-";
+
 /// What can go wrong that has nothing to do with the work.
 #[derive(Debug, thiserror::Error)]
 enum Error {
@@ -113,7 +116,7 @@ fn run_gates(
     if gates.is_empty() {
         return Ok(Ok(Vec::new()));
     }
-    let key = format!("g-{}-{}", job.session.as_str().trim_start_matches("s-"), commit.short());
+    let key = format!("{GATE_PREFIX}{}-{}", job.session.as_str().trim_start_matches("s-"), commit.short());
     let request = Request {
         key: Key::new(key.clone())?,
         base: Base::Commit(commit.clone()),

@@ -7,14 +7,17 @@ use convoy_core::id::SessionId;
 use convoy_core::session::SessionState;
 use convoy_core::state::State;
 
-use super::note;
+use super::merge::GATE_PREFIX;
+use super::{World, note};
 use crate::explain;
+use crate::git::workdir::{self, Workdir};
+use crate::git::{self, Kept, Leftover, Repo};
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{Fenced, Probe, fence, probe, reap_leftovers};
 use crate::workspace::Workspace;
 
 /// Ends whatever runs for unknown sessions, and what is left of gates of an earlier engine.
-pub(crate) fn sweep(workspace: &Workspace, state: &State) {
+pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
     for id in folders(&workspace.sessions_dir()) {
         let known = state.sessions.get(&id).is_some_and(|session| match session.state {
             // One that still wants its workdir was never launched by anybody who is in the log.
@@ -31,6 +34,28 @@ pub(crate) fn sweep(workspace: &Workspace, state: &State) {
     for id in folders(&workspace.gates_dir()) {
         end(&workspace.gates_dir(), &id);
     }
+    if let Err(error) = clear_gates(world) {
+        note(&format!("workdirs of gates: {}", explain(&error)));
+    }
+}
+
+/// Removes workdirs in which gates ran: nothing that runs is in them now, and nothing in them is anybody's work.
+fn clear_gates(world: &World) -> git::Result<()> {
+    let (_, rig) = world.config.home_rig();
+    for key in world.workdirs.keys()? {
+        if key.as_str().starts_with(GATE_PREFIX) {
+            let repo = Repo::open(&world.git, &rig.path)?;
+            let commit = git::list(&repo, &world.workdirs)?.into_iter().find_map(|left| match left {
+                Leftover::Reference { key: of, kept: Kept::Base, commit } if of == key => Some(commit),
+                _ => None,
+            });
+            if let Some(commit) = commit {
+                let workdir = Workdir::at(&world.workdirs, key, None, commit);
+                workdir::remove(&repo, &world.workdirs, &workdir)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn folders(dir: &Path) -> Vec<SessionId> {
