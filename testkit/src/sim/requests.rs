@@ -15,6 +15,7 @@ pub(super) struct Client {
     request: Option<Request>,
     /// What sort of request, for those that set the scene.
     scene: Option<Scene>,
+    sent: bool,
     answered: bool,
 }
 
@@ -49,7 +50,7 @@ impl Sim {
     }
 
     fn client(&mut self, scene: Option<Scene>, at: u64) {
-        self.clients.push(Client { request: None, scene, answered: false });
+        self.clients.push(Client { request: None, scene, sent: false, answered: false });
         self.queue.push(at, Happening::Ask(self.clients.len() - 1));
     }
 
@@ -59,6 +60,7 @@ impl Sim {
             return;
         }
         if self.engine.is_some() {
+            self.clients[client].sent = true;
             self.receive(Input::Ask(client));
         } else {
             self.soon(500, 1_500, Happening::Ask(client));
@@ -74,7 +76,7 @@ impl Sim {
     /// Clients whose answer was lost ask again, with the same key.
     pub(super) fn unanswered(&mut self) {
         for client in 0..self.clients.len() {
-            if self.clients[client].request.is_some() && !self.clients[client].answered {
+            if self.clients[client].sent && !self.clients[client].answered {
                 self.soon(100, 3_000, Happening::Ask(client));
             }
         }
