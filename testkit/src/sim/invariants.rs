@@ -9,6 +9,7 @@ use convoy_core::event::{Batch, Event};
 use convoy_core::id::{ConvoyId, Epoch, IssueId, SessionId, WorkerId};
 use convoy_core::issue::{CloseReason, Issue, Status};
 use convoy_core::plan::plan;
+use convoy_core::report::Report;
 use convoy_core::state::State;
 use convoy_core::worker::{MergeOutcome, WorkerState};
 use convoy_core::{view, why};
@@ -189,6 +190,13 @@ impl Sim {
                     && !self.repo.contains(self.repo.base, commit)
                 {
                     return Err(format!("{issue} is closed as merged, and its commit is not in the base"));
+                }
+            }
+            Event::SessionEnded { session, .. } => {
+                let dir = self.dirs.values().find(|dir| dir.session == *session);
+                let said = dir.and_then(|dir| dir.observations.iter().rev().find(|o| is_said(&o.report)));
+                if said.is_some() != state.sessions[session].said.is_some() {
+                    return Err(format!("what the agent of {session} said is forgotten"));
                 }
             }
             _ => {}
@@ -382,6 +390,10 @@ impl Sim {
         }
         Ok(())
     }
+}
+
+fn is_said(report: &Report) -> bool {
+    matches!(report, Report::Done { .. } | Report::Blocked { .. })
 }
 
 fn dump(state: &State) -> String {
