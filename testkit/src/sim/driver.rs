@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use convoy_core::address::Address;
-use convoy_core::command::Observed;
 use convoy_core::decide::{Command, Context, Entropy, step};
 use convoy_core::effect::Effect;
 use convoy_core::event::Batch;
@@ -29,7 +28,7 @@ pub(super) enum Input {
     /// The request of a client.
     Ask(usize),
     /// Something that an effect came to.
-    Seen { effect: Option<Effect>, observed: Box<Observed>, copy: Copied },
+    Seen { effect: Option<Effect>, command: Box<Command>, copy: Copied },
 }
 
 /// Everything that dies with the engine's process.
@@ -64,7 +63,7 @@ impl Sim {
                 self.tick();
             }
             Happening::Answer { instance, effect, observed, copy } if mine(self, instance) => {
-                self.receive(Input::Seen { effect, observed, copy });
+                self.receive(Input::Seen { effect, command: Box::new(Command::Observed(*observed)), copy });
             }
             Happening::Part(instance, task) if mine(self, instance) => self.part(task),
             Happening::Probe(instance, session) if mine(self, instance) => self.probe(&session),
@@ -109,13 +108,12 @@ impl Sim {
                     answered.push(*client);
                     self.step(&mut engine.state, &command, Some(key))
                 }
-                Input::Seen { effect, observed, copy } => {
+                Input::Seen { effect, command, copy } => {
                     if let Some(effect) = effect {
                         engine.under_way.remove(effect);
                     }
-                    let command = Command::Observed((**observed).clone());
-                    let batch = self.step(&mut engine.state, &command, None);
-                    self.check_copy(&command, *copy, batch.as_ref());
+                    let batch = self.step(&mut engine.state, command, None);
+                    self.check_copy(command, *copy, batch.as_ref());
                     batch
                 }
             };
@@ -252,6 +250,7 @@ impl Sim {
         }
         if crash != Crash::Kill {
             self.disk.batches.truncate(self.disk.durable);
+            self.rescan();
         }
         self.engine = None;
         self.instance += 1;
@@ -276,7 +275,6 @@ impl Sim {
         let state = self.disk.replay();
         self.disk.durable = self.disk.batches.len();
         self.check_replayed(&state);
-        self.rescan();
         if self.options.bug != Some(Bug::IgnoresUnknown) {
             self.fence_unknown(&state);
         }

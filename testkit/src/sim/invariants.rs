@@ -323,17 +323,19 @@ impl Sim {
 
     /// At every restart.
     pub(super) fn check_replayed(&mut self, state: &State) {
-        let mut fresh = state.clone();
-        fresh.recount();
-        if fresh != *state {
-            self.violate("what is derived differs when it is made afresh from the log");
+        if self.options.thorough {
+            let mut fresh = state.clone();
+            fresh.recount();
+            if fresh != *state {
+                self.violate("what is derived differs when it is made afresh from the log");
+            }
         }
     }
 
     /// When nothing more happens.
     pub(super) fn check_end(&mut self) {
-        let Some(engine) = &self.engine else { return self.violate("no engine at the end") };
-        let state = engine.state.clone();
+        let Some(engine) = &mut self.engine else { return self.violate("no engine at the end") };
+        let state = std::mem::take(&mut engine.state);
         self.report.events = state.seq.0;
         let landed = |convoy: &&convoy_core::convoy::Convoy| {
             matches!(convoy.status, convoy_core::convoy::Status::Landed { .. })
@@ -351,7 +353,7 @@ impl Sim {
         if let Some(client) = self.clients.iter().position(|client| !client.is_answered()) {
             return Err(format!("client {client} was never answered"));
         }
-        self.check_thoroughly(state)?;
+        self.check_views(state)?;
         if let Some(p) = self.processes.iter().find(|p| p.alive && p.role != Role::Stranger) {
             return Err(format!("stuck: process {} ({:?}) of {} is left", p.pid, p.role, p.dir));
         }
