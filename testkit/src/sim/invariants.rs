@@ -19,6 +19,8 @@ use super::queue::Copied;
 use super::repo::parse;
 use super::world::Role;
 
+/// How long everything may take after the last fault, in virtual milliseconds.
+const LANDED_WITHIN: u64 = 30 * 60_000;
 /// The categories of a stranded convoy that people are told of.
 const CATEGORIES: [&str; 5] =
     ["ready but unassigned", "blocked", "empty", "waiting for capacity", "needs human"];
@@ -31,6 +33,7 @@ pub(super) struct Tracker {
     landings: BTreeMap<ConvoyId, u32>,
     epoch: u64,
     stopped: BTreeSet<WorkerId>,
+    stopping: BTreeSet<WorkerId>,
     holders: BTreeMap<IssueId, WorkerId>,
     failed: BTreeSet<WorkerId>,
     over: BTreeSet<SessionId>,
@@ -75,6 +78,15 @@ impl Tracker {
                     return Err(format!("{} was stopped, and is resurrected", worker.issue));
                 }
                 self.holders.insert(worker.issue.clone(), worker.id.clone());
+            }
+            Event::WorkerStopRequested { worker, .. } => {
+                self.stopping.insert(worker.clone());
+            }
+            Event::WorkerReleaseRequested { worker, why } => {
+                if self.stopping.contains(worker) && !why.starts_with("released by") {
+                    return Err(format!("{worker} was to be stopped, and is to be released: {why}"));
+                }
+                self.stopping.remove(worker);
             }
             Event::WorkerStopped { worker, .. } => {
                 self.stopped.insert(worker.clone());
@@ -354,6 +366,9 @@ impl Sim {
             return Err(format!("client {client} was never answered"));
         }
         self.check_views(state)?;
+        if self.t > self.faults.until() + LANDED_WITHIN {
+            return Err("it took too long after the last fault".into());
+        }
         if let Some(p) = self.processes.iter().find(|p| p.alive && p.role != Role::Stranger) {
             return Err(format!("stuck: process {} ({:?}) of {} is left", p.pid, p.role, p.dir));
         }
