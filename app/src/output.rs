@@ -148,6 +148,14 @@ impl Output {
         Ok(items_status(items))
     }
 
+    /// Says which convoys landed by it.
+    pub(crate) fn landed(&mut self, convoys: &[String]) -> Result<(), Error> {
+        for id in convoys.iter().map(|id| text::line(id)) {
+            self.say(&format!("🚚 {id} {}. See: convoy status {id}\n", paint(GOOD, "landed")))?;
+        }
+        Ok(())
+    }
+
     /// Prints what came of the one thing that was asked for.
     pub(crate) fn item(&mut self, items: &[ItemView], done: &str) -> Result<u8, Error> {
         match items {
