@@ -59,10 +59,10 @@ impl Run {
             }
             Ok(if progress::moves(&event.event) { See::Look } else { See::Nothing })
         };
-        let end = Follow::new(None).interruptible()?.until(open, look, see)?;
+        let end = Follow::new(workspace.clone(), None).interruptible()?.until(open, look, see)?;
         match end {
             End::Reached(standing) => report(ctx, self.convoy.is_some(), &standing),
-            End::Interrupted | End::TimeOut => detached(ctx, self.convoy.as_deref()),
+            End::Interrupted | End::TimeOut | End::Unseen => detached(ctx, self.convoy.as_deref()),
         }
     }
 

@@ -3,66 +3,29 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
+use convoy_testkit::env::TestEnv;
+
 use crate::room;
 
-/// Every command that has help of its own.
-const COMMANDS: &[&str] = &[
-    "",
-    "init",
-    "issue",
-    "issue create",
-    "issue list",
-    "issue show",
-    "issue update",
-    "issue close",
-    "issue reopen",
-    "issue dep",
-    "issue dep add",
-    "issue dep remove",
-    "create",
-    "add",
-    "list",
-    "status",
-    "check",
-    "close",
-    "wait",
-    "why",
-    "stranded",
-    "sling",
-    "work",
-    "work assign",
-    "work list",
-    "work status",
-    "work retry",
-    "work stop",
-    "work release",
-    "run",
-    "up",
-    "down",
-    "daemon",
-    "daemon status",
-    "daemon logs",
-    "done",
-    "blocked",
-    "note",
-    "mail",
-    "mail inbox",
-    "mail read",
-    "events",
-    "schema",
-    "completions",
-];
+/// The help of a command and of all below it.
+fn help(env: &TestEnv, command: &str, all: &mut String) {
+    let run = env.convoy(command.split_whitespace().chain(["-h"])).ok();
+    env.convoy(command.split_whitespace().chain(["--help"])).ok();
+    let end = run.stdout.find("\nGlobal options:").unwrap_or(run.stdout.len());
+    all.push_str(&format!("## convoy {command}\n{}\n", &run.stdout[..end]));
+    let below = run.stdout.lines().skip_while(|line| *line != "Commands:").skip(1);
+    for line in below.take_while(|line| !line.is_empty()) {
+        match line.split_whitespace().next() {
+            Some("help") | None => {}
+            Some(name) => help(env, format!("{command} {name}").trim(), all),
+        }
+    }
+}
 
 #[test]
 fn help_is_the_reference_of_every_command() {
-    let env = room();
     let mut all = String::new();
-    for command in COMMANDS {
-        let run = env.convoy(command.split_whitespace().chain(["-h"])).ok();
-        let end = run.stdout.find("\nGlobal options:").unwrap_or(run.stdout.len());
-        all.push_str(&format!("## convoy {command}\n{}\n", &run.stdout[..end]));
-        env.convoy(command.split_whitespace().chain(["--help"])).ok();
-    }
+    help(&room(), "", &mut all);
     insta::assert_snapshot!(all);
 }
 
@@ -97,7 +60,6 @@ fn what_is_not_a_command_line_exits_2_and_says_what_is() {
         "completions tcsh",
         "list -q -v",
         "list --color sometimes",
-        "logs gt-1",
         "supervise",
     ] {
         let run = env.convoy(crate::words(line)).exits(2);

@@ -41,8 +41,9 @@ fn titles_are_kept_whole_and_shown_harmless() {
     ] {
         let run = env.convoy(crate::words(line));
         let printed = run.stdout + &run.stderr;
-        let hostile =
-            |c: char| c.is_control() && c != '\n' || "\u{202e}\u{2066}\u{e0041}\u{200b}".contains(c);
+        let hostile = |c: char| {
+            c.is_control() && c != '\n' && c != '\t' || "\u{202e}\u{2066}\u{e0041}\u{200b}".contains(c)
+        };
         assert!(!printed.contains(hostile), "{line}: {printed:?}");
     }
     assert!(!env.dir().join("pwned").exists());

@@ -50,7 +50,6 @@ fn both_ways(lines: &[&str]) -> String {
     let env = workspace();
     env.convoy(["up"]).ok();
     let up = transcript(&env, lines);
-    env.convoy(["down"]).ok();
     assert_eq!(down, up, "the engine down, and up");
     down
 }

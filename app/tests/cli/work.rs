@@ -15,8 +15,9 @@ fn manned(script: &Script) -> TestEnv {
     let env = workspace();
     let agent = agent_toml("fake", &env.fake_agent(script), "plain", &[]);
     let config = env.dir().join(".convoy/config.toml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, format!("{text}\n[defaults]\nagent = \"fake\"\n\n{agent}")).unwrap();
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    std::fs::write(&config, format!("{text}\n[defaults]\nagent = \"fake\"\n\n{agent}"))
+        .expect("the configuration");
     for (id, title) in [("gt-1", "First"), ("gt-2", "Second")] {
         env.convoy(["issue", "create", title, "--id", id]).ok();
     }
