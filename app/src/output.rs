@@ -141,7 +141,7 @@ impl Output {
                 }
                 (None, Some(note), true) => self.say(&format!("{done} {id}: {note}\n"))?,
                 (None, None, true) => self.say(&format!("{done} {id}\n"))?,
-                (None, Some(note), false) => self.say(&format!("{id}: {note}; nothing changed\n"))?,
+                (None, Some(note), false) => self.say(&format!("{id}: {note}\n"))?,
                 (None, None, false) => self.say(&format!("{id}: nothing changed\n"))?,
             }
         }

@@ -10,7 +10,6 @@ fn issues_from_their_making_to_their_end() {
         "issue create 'Update API endpoint' --id gt-xyz --label api --priority 1",
         "issue create 'Add validation' --id gt-def --needs gt-xyz --type bug --acceptance 'all tests pass' --body 'Why: it hurts.'",
         "issue create 'Again' --id gt-xyz",
-        "issue create 'Made up'",
         "issue list",
         "issue list --ready",
         "issue list --limit 1",
