@@ -141,11 +141,19 @@ impl Output {
                 }
                 (None, Some(note), true) => self.say(&format!("{done} {id}: {note}\n"))?,
                 (None, None, true) => self.say(&format!("{done} {id}\n"))?,
-                (None, Some(note), false) => self.say(&format!("{id}: {note}; nothing changed\n"))?,
+                (None, Some(note), false) => self.say(&format!("{id}: {note}\n"))?,
                 (None, None, false) => self.say(&format!("{id}: nothing changed\n"))?,
             }
         }
         Ok(items_status(items))
+    }
+
+    /// Says which convoys landed by it.
+    pub(crate) fn landed(&mut self, convoys: &[String]) -> Result<(), Error> {
+        for id in convoys.iter().map(|id| text::line(id)) {
+            self.say(&format!("🚚 {id} {}. See: convoy status {id}\n", paint(GOOD, "landed")))?;
+        }
+        Ok(())
     }
 
     /// Prints what came of the one thing that was asked for.
