@@ -61,6 +61,7 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             lines.extend(plan.wake_at.map(|at| format!("  * wake at {at}")));
             lines
         }
+        "verdict" => verdict(&words),
         "why" => why_lines(door, names, words.bare[1]),
         "stranded" => view::stranded(&door.state, &door.policy, door.now)
             .into_iter()
@@ -224,6 +225,28 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
 
 fn default_title(words: &Words<'_>) -> String {
     if words.bare.get(1) == Some(&"-") { "generated".into() } else { format!("T {}", words.bare[1]) }
+}
+
+/// What an attempt comes to that ended so: its outcome, and the events that follow from it.
+fn verdict(words: &Words<'_>) -> Vec<String> {
+    let (mut door, mut names) = (Door::new(), Names::default());
+    let mut all = Vec::new();
+    let mut script = vec!["issue hq-a".to_owned(), "sling hq-a".into(), "prepared s1".into()];
+    script.extend(words.get("said").map(|said| format!("say s1 {said} n=1")));
+    let more: Vec<String> = words.named.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let more = more.join(" ");
+    match words.bare[1] {
+        "lost" => script.push("lost s1".into()),
+        how => script.push(format!("ended s1 {how} {more} n=1")),
+    }
+    let gone = if words.has("gone") { "gone" } else { "" };
+    script.push(format!("found s1 {gone} {more}"));
+    for line in script {
+        all = perform(&mut door, &mut names, &line);
+    }
+    let types = all[1..].iter().filter_map(|line| line.split_whitespace().next());
+    let types: Vec<&str> = types.filter(|t| *t != "worker.learned" && *t != "notice.sent").collect();
+    vec![format!("{} -> {}", names.hide(&all[0]).replace("session.over s1 ", ""), types.join(", "))]
 }
 
 /// A commit as the scripts name it, in full.
