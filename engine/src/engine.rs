@@ -1,5 +1,6 @@
 //! An engine: the lock, the log, the dispatcher, and the executor if it is to start anything.
 
+use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -184,6 +185,7 @@ fn world(
         program,
         disk_reserve,
         git_permits: Permits::new(GIT_PARALLEL_MAX),
+        tried_at_once: Mutex::default(),
         config,
     })
 }
