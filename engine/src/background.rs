@@ -11,8 +11,8 @@ use crate::door::{Reached, reach, remote};
 use crate::engine::{Engine, Mode, busy, view};
 use crate::housekeeping;
 use crate::os::process::Process;
+use crate::os::socket;
 use crate::os::spawn::{self, Environment};
-use crate::server;
 use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
 
@@ -107,8 +107,9 @@ fn is_of_session(name: &str) -> bool {
 /// When it does not.
 pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
     let Some(service) = remote(workspace) else { return Ok(false) };
-    let pid = ask(service.as_ref())?.pid;
-    let engine = Process::of(pid);
+    // Not asked for: an engine of another version understands nothing but to make way.
+    let pid = socket::connect(&workspace.socket()).ok().and_then(|stream| socket::peer(&stream));
+    let engine = pid.and_then(Process::of);
     match service.control(Control::Down { stop_agents }) {
         // It may be gone before its answer is: that it is gone is what was asked for.
         Err(failure) if failure.code != Code::Unavailable => return Err(failure),
@@ -116,7 +117,7 @@ pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
     }
     // It has left when its process has ended; another may have come by then.
     match engine.map(|engine| engine.wait_end(LEAVE_WAIT)) {
-        Some(Ok(false)) => Err(busy(Some(pid)).hint("it goes on leaving; see 'convoy daemon logs'")),
+        Some(Ok(false)) => Err(busy(pid).hint("it goes on leaving; see 'convoy daemon logs'")),
         Some(Err(error)) => Err(Failure::new(Code::Unavailable, error.to_string())),
         Some(Ok(true)) | None => Ok(true),
     }
@@ -170,8 +171,8 @@ pub fn foreground(workspace: &Workspace, env: &Environment) -> Result<Engine, Fa
 fn foreign_or_own(workspace: &Workspace, env: &Environment, background: bool) -> Result<Engine, Failure> {
     match reach(workspace, env, Mode::Staying { background })? {
         Reached::Remote(service) => Err(busy(ask(service.as_ref()).ok().map(|view| view.pid))),
-        Reached::Local(engine) => {
-            server::serve(workspace, engine.handle())?;
+        Reached::Local(mut engine) => {
+            engine.serve(workspace)?;
             Ok(*engine)
         }
     }

@@ -102,6 +102,11 @@ impl TestEnv {
         self.repo_named("repo")
     }
 
+    /// A repository that is there already.
+    pub fn repo_at(&self, path: &Path) -> Repo<'_> {
+        Repo { env: self, path: path.to_owned() }
+    }
+
     /// Makes another repository, beside `repo`.
     ///
     /// # Panics
