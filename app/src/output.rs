@@ -109,11 +109,10 @@ impl Output {
     /// Prints an error on stderr: what, why, and what to do.
     pub(crate) fn error(&self, error: &Error) {
         if self.json {
+            let (code, message) = (error.kind, error.message.as_str());
             let hint = (!error.hints.is_empty()).then(|| error.hints.join("; "));
-            let value = serde_json::json!({
-                "error": { "code": error.kind, "message": error.message, "hint": hint }
-            });
-            let mut text = value.to_string();
+            let report = Report { error: Reported { code, message, hint } };
+            let mut text = serde_json::to_string(&report).unwrap_or_default();
             escape_json(&mut text);
             return self.aside(&format!("{text}\n"));
         }
@@ -141,11 +140,19 @@ impl Output {
                 }
                 (None, Some(note), true) => self.say(&format!("{done} {id}: {note}\n"))?,
                 (None, None, true) => self.say(&format!("{done} {id}\n"))?,
-                (None, Some(note), false) => self.say(&format!("{id}: {note}; nothing changed\n"))?,
+                (None, Some(note), false) => self.say(&format!("{id}: {note}\n"))?,
                 (None, None, false) => self.say(&format!("{id}: nothing changed\n"))?,
             }
         }
         Ok(items_status(items))
+    }
+
+    /// Says which convoys landed by it.
+    pub(crate) fn landed(&mut self, convoys: &[String]) -> Result<(), Error> {
+        for id in convoys.iter().map(|id| text::line(id)) {
+            self.say(&format!("🚚 {id} {}. See: convoy status {id}\n", paint(GOOD, "landed")))?;
+        }
+        Ok(())
     }
 
     /// Prints what came of the one thing that was asked for.
@@ -155,6 +162,19 @@ impl Output {
             _ => self.items(items, done),
         }
     }
+}
+
+/// An error as scripts read it.
+#[derive(Serialize)]
+struct Report<'a> {
+    error: Reported<'a>,
+}
+
+#[derive(Serialize)]
+struct Reported<'a> {
+    code: &'a str,
+    message: &'a str,
+    hint: Option<String>,
 }
 
 /// In JSON text whatever is hostile stands in strings, where it may be written as an escape.

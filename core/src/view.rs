@@ -512,8 +512,9 @@ pub fn stranded(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> 
 
 fn stranded_one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<StrandedView> {
     let tracked = || convoy.content.tracked.iter().filter_map(|id| state.issues.get(id));
-    let workers = tracked().filter_map(|issue| state.workers.get(issue.worker.as_ref()?));
-    let moving = workers.into_iter().any(|worker| match &worker.state {
+    let open = tracked().filter(|issue| !issue.is_closed());
+    let mut workers = open.filter_map(|issue| state.workers.get(issue.worker.as_ref()?));
+    let moving = workers.any(|worker| match &worker.state {
         WorkerState::Running { .. } | WorkerState::Waiting { .. } => true,
         WorkerState::Submitted(submission) => submission.blocked.is_none(),
         WorkerState::Assigned => crate::decide::may_begin(state, policy, worker),

@@ -11,4 +11,5 @@ pub mod model_server;
 pub mod normalise;
 pub mod processes;
 pub mod real_agents;
+pub mod sim;
 pub mod wait;

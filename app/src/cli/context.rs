@@ -12,18 +12,19 @@ use convoy_engine::door;
 use convoy_engine::os::spawn::Environment;
 use convoy_engine::workspace::Workspace;
 
+use super::ask;
 use super::way::Way;
 use crate::error::{Error, PARTIAL};
 use crate::output::Output;
 
+/// How many landings one close says.
+const LANDED_MAX: usize = 100;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Color {
-    /// On a terminal
     #[default]
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 
@@ -140,6 +141,19 @@ impl Context {
     pub(super) fn act(&mut self, request: Request, dry_run: bool) -> Result<Outcome, Error> {
         let order = Order { dry_run, ..self.order(request)? };
         self.with(|service| service.order(order))
+    }
+
+    /// Has issues closed, and says which convoys land by it. Both are one step of the engine's.
+    pub(super) fn act_and_land(&mut self, request: Request) -> Result<(Outcome, Vec<String>), Error> {
+        let order = self.order(request)?;
+        self.with(|service| {
+            let before = ask::engine(service)?.seq;
+            let outcome = service.order(order)?;
+            let kind = Some("convoy.landed".to_owned());
+            // What cannot be read now is said by the notices as well.
+            let landed = ask::events(service, before, LANDED_MAX, kind).unwrap_or_default().0;
+            Ok((outcome, landed.into_iter().map(|event| event.subject).collect()))
+        })
     }
 
     /// Has something done, and asks what it is like after that.

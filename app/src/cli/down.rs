@@ -30,7 +30,7 @@ impl Down {
             (false, ..) => "The engine is not up; nothing changed.\n".to_owned(),
             (true, 0, _) => "The engine is down. No agent was at work.\n".to_owned(),
             (true, n, true) => {
-                format!("The engine is down. {} stopped; their work is kept.\n", text::count(n, "agent"))
+                format!("The engine is down. {} stopped; the work is kept.\n", text::count(n, "agent"))
             }
             (true, n, false) => format!(
                 "The engine is down. {} at work, under supervisors of their own.\n\nNext: convoy up    (take up what they do)\n",

@@ -43,18 +43,22 @@ impl Events {
             return Ok(DONE);
         }
         let mut seen = ctx.out.clone();
+        let mut begun = false;
         let look = |service: &dyn Service| -> Result<Look<()>, Error> {
-            self.print_all(service, &mut last, &mut out)?;
+            // Once: after that every event comes by itself.
+            if !std::mem::replace(&mut begun, true) {
+                self.print_all(service, &mut last, &mut out)?;
+            }
             Ok(Look { end: out.is_closed().then_some(()), seq: last })
         };
         let see = |event: &Envelope| {
             if self.wants(event) {
                 print(event, &mut seen)?;
             }
-            Ok(if seen.is_closed() { See::Look } else { See::Nothing })
+            Ok(if seen.is_closed() { See::Stop } else { See::Nothing })
         };
-        match Follow::new(None).until(|| ctx.staying(), look, see)? {
-            End::Reached(()) | End::TimeOut | End::Interrupted => Ok(DONE),
+        match Follow::new(ctx.workspace()?, None).until(|| ctx.staying(), look, see)? {
+            End::Reached(()) | End::TimeOut | End::Interrupted | End::Unseen => Ok(DONE),
         }
     }
 

@@ -4,13 +4,17 @@
 //! goes, for a newer one perhaps, the way to it is opened anew and events are read on from the last one seen.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::time::Duration;
 
 use convoy_api::{Code, Service, Watch};
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::time::Span;
+use convoy_engine::background;
 use convoy_engine::clock::Instant;
+use convoy_engine::lock::WorkspaceLock;
 use convoy_engine::tasks::{self, Kind};
+use convoy_engine::workspace::Workspace;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::way::Way;
@@ -20,6 +24,9 @@ use crate::error::{Error, INTERRUPTED};
 const QUEUE_MAX: usize = 256;
 /// How often in a row the engine may go away without a word before that is an error.
 const RECONNECTS_MAX: u32 = 10;
+
+/// How long an engine that leaves is waited for before the way to it is tried again.
+const LEAVE_WAIT: Duration = Duration::from_secs(1);
 
 /// What is there now.
 pub(super) struct Look<T> {
@@ -36,6 +43,8 @@ pub(super) enum See {
     Nothing,
     /// Another look.
     Look,
+    /// An end: nobody is there any more who would see it.
+    Stop,
 }
 
 /// How following ended.
@@ -47,6 +56,8 @@ pub(super) enum End<T> {
     TimeOut,
     /// A person has had enough.
     Interrupted,
+    /// Nobody sees it any more.
+    Unseen,
 }
 
 enum Input {
@@ -57,6 +68,7 @@ enum Input {
 
 /// One following.
 pub(super) struct Follow {
+    workspace: Workspace,
     inbox: Receiver<Input>,
     post: SyncSender<Input>,
     deadline: Option<Instant>,
@@ -64,10 +76,10 @@ pub(super) struct Follow {
 }
 
 impl Follow {
-    /// Follows for at most this long.
-    pub(super) fn new(timeout: Option<Span>) -> Self {
+    /// Follows what happens in a workspace, for at most this long.
+    pub(super) fn new(workspace: Workspace, timeout: Option<Span>) -> Self {
         let (post, inbox) = sync_channel(QUEUE_MAX);
-        Self { inbox, post, deadline: timeout.map(|span| Instant::now().plus(span)), seen: None }
+        Self { workspace, inbox, post, deadline: timeout.map(|span| Instant::now().plus(span)), seen: None }
     }
 
     /// Takes a person's Ctrl-C as the wish to end the following, not the process. The second one ends it.
@@ -96,18 +108,40 @@ impl Follow {
         let mut misses = 0;
         loop {
             let before = self.seen;
-            let way = open()?;
-            let result = self.through(&way, &mut look, &mut see);
-            match result {
-                Ok(Some(end)) => {
-                    way.finish()?;
-                    return Ok(end);
+            match self.once(&mut open, &mut look, &mut see) {
+                Ok(Some(end)) => return Ok(end),
+                Err(error) if error.kind != Code::Unavailable.name() || misses >= RECONNECTS_MAX => {
+                    return Err(error);
                 }
-                Err(error) if error.kind != Code::Unavailable.name() => return Err(error),
-                Err(error) if misses >= RECONNECTS_MAX => return Err(error),
                 Ok(None) | Err(_) => {}
             }
             misses = if self.seen == before { misses + 1 } else { 0 };
+            self.await_leaving();
+        }
+    }
+
+    fn once<T>(
+        &mut self,
+        open: &mut impl FnMut() -> Result<Way, Error>,
+        look: &mut impl FnMut(&dyn Service) -> Result<Look<T>, Error>,
+        see: &mut impl FnMut(&Envelope) -> Result<See, Error>,
+    ) -> Result<Option<End<T>>, Error> {
+        let way = open()?;
+        let mut end = self.through(&way, look, see)?;
+        if end.is_none() && way.is_here() {
+            // Somebody had this process's own engine leave: that is no reason to bring up another.
+            end = Some(End::Interrupted);
+        }
+        if end.is_some() {
+            way.finish()?;
+        }
+        Ok(end)
+    }
+
+    /// An engine that is leaving has left when its lock is free, and only then can the next one come.
+    fn await_leaving(&self) {
+        if !background::status(&self.workspace).is_ok_and(|engine| engine.running) {
+            let _ = WorkspaceLock::acquire(&self.workspace.state_dir(), LEAVE_WAIT);
         }
     }
 
@@ -130,7 +164,11 @@ impl Follow {
             match input {
                 Next::Input(Input::Event(event)) => {
                     self.seen = Some(event.seq);
-                    due |= see(&event)? == See::Look;
+                    match see(&event)? {
+                        See::Nothing => {}
+                        See::Look => due = true,
+                        See::Stop => return Ok(Some(End::Unseen)),
+                    }
                 }
                 Next::Input(Input::Interrupt) => return Ok(Some(End::Interrupted)),
                 Next::Input(Input::Gone) => return Ok(None),

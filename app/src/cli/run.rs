@@ -43,9 +43,13 @@ impl Run {
             Some(convoy) => Some(ctx.order(Request::ConvoyStart { convoy })?),
             None => None,
         };
+        let mut begun = None;
         let scope = std::cell::RefCell::new(Scope::default());
         let look = |service: &dyn Service| -> Result<Look<Standing>, Error> {
-            let seq = self.begin(service, start.take(), &mut scope.borrow_mut())?;
+            let seq = match begun {
+                Some(seq) => seq,
+                None => *begun.insert(self.begin(service, start.take(), &mut scope.borrow_mut())?),
+            };
             Ok(Look { end: self.standing(service)?, seq })
         };
         let out = &mut ctx.out;
@@ -55,21 +59,20 @@ impl Run {
             }
             Ok(if progress::moves(&event.event) { See::Look } else { See::Nothing })
         };
-        let end = Follow::new(None).interruptible()?.until(open, look, see)?;
+        let end = Follow::new(workspace.clone(), None).interruptible()?.until(open, look, see)?;
         match end {
             End::Reached(standing) => report(ctx, self.convoy.is_some(), &standing),
-            End::Interrupted | End::TimeOut => detached(ctx, self.convoy.as_deref()),
+            End::Interrupted | End::TimeOut | End::Unseen => detached(ctx, self.convoy.as_deref()),
         }
     }
 
-    /// Starts the convoy, the first time; what happened before that is not followed.
+    /// Starts the convoy. What happened before is not followed.
     fn begin(&self, service: &dyn Service, start: Option<Order>, scope: &mut Scope) -> Result<Seq, Failure> {
         let seq = ask::engine(service)?.seq;
-        let Some(order) = start else { return Ok(seq) };
-        let id = self.convoy.as_deref().unwrap_or_default();
-        let (convoy, _) = ask::convoy(service, id)?;
-        *scope = Scope::new(Some(&convoy), &ask::workers(service, false)?);
-        if convoy.closed_at.is_none() {
+        let convoy =
+            self.convoy.as_deref().map(|id| ask::convoy(service, id)).transpose()?.map(|found| found.0);
+        *scope = Scope::new(convoy.as_ref(), &ask::workers(service, false)?);
+        if let (Some(order), Some(None)) = (start, convoy.map(|convoy| convoy.closed_at)) {
             service.order(order)?;
         }
         Ok(seq)
@@ -112,7 +115,7 @@ fn report(ctx: &mut Context, one: bool, standing: &Standing) -> Result<u8, Error
         let _ = write!(said, "\n{}", status::details(convoy));
     }
     if standing.convoys.is_empty() {
-        said.push_str("Nothing is under way.\n\nNext: convoy run <convoy>\n");
+        said.push_str("Nothing more is under way.\n\nNext: convoy run <convoy>    (start one)\n");
     }
     for stuck in &standing.stuck {
         let (detail, command) = (text::line(&stuck.detail), text::line(&stuck.command));

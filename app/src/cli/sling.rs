@@ -49,7 +49,9 @@ impl Sling {
         let (issues, target) = with_target(self.issues);
         let Self { agent, model, base, no_convoy, force, dry_run, .. } = self;
         let request = Request::Sling { issues, target, agent, model, base, no_convoy, force };
-        let outcome = ctx.act(request, dry_run)?;
+        let mut outcome = ctx.act(request, dry_run)?;
+        // Ids that were made up for a dry run are nobody's.
+        outcome.items.iter_mut().filter(|item| dry_run && item.changed).for_each(|item| item.note = None);
         let status = ctx.out.items(&outcome.items, if dry_run { "Would sling" } else { "Slung" })?;
         ctx.out.say(&if dry_run { plan(&outcome.would) } else { next(&outcome.items) })?;
         Ok(status)

@@ -68,8 +68,8 @@ fn watch(ctx: &mut Context, one: Option<&str>) -> Result<u8, Error> {
         Event::SessionUsage { .. } => Ok(See::Nothing),
         _ => Ok(See::Look),
     };
-    match Follow::new(None).until(|| ctx.staying(), look, see)? {
-        End::Reached(()) | End::TimeOut | End::Interrupted => Ok(DONE),
+    match Follow::new(ctx.workspace()?, None).until(|| ctx.staying(), look, see)? {
+        End::Reached(()) | End::TimeOut | End::Interrupted | End::Unseen => Ok(DONE),
     }
 }
 

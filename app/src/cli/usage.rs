@@ -20,7 +20,10 @@ pub(super) fn report(error: &clap::Error, args: &[OsString]) -> u8 {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             match out.raw(&error.render().ansi().to_string()) {
                 Ok(()) => 0,
-                Err(error) => error.status,
+                Err(error) => {
+                    out.error(&error);
+                    error.status
+                }
             }
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !json => {

@@ -34,7 +34,7 @@ pub(super) struct Wait {
 
 impl Wait {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
-        let mut follow = Follow::new(self.timeout);
+        let mut follow = Follow::new(ctx.workspace()?, self.timeout);
         // What is closed already needs no engine that stays.
         let mut seen = ctx.with(|service| self.look(service))?.0;
         if !self.is_over(&seen) {

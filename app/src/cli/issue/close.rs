@@ -32,9 +32,11 @@ pub(in crate::cli) struct Close {
 impl Close {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let Self { ids, reason, duplicate_of, note } = self;
-        let outcome =
-            ctx.act(Request::IssueClose { ids, reason: reason.into(), duplicate_of, note }, false)?;
-        ctx.out.items(&outcome.items, "Closed")
+        let request = Request::IssueClose { ids, reason: reason.into(), duplicate_of, note };
+        let (outcome, landed) = ctx.act_and_land(request)?;
+        let status = ctx.out.items(&outcome.items, "Closed")?;
+        ctx.out.landed(&landed)?;
+        Ok(status)
     }
 }
 

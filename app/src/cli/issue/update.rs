@@ -75,7 +75,9 @@ impl Update {
                 (Request::IssueUpdate { ids, change }, "Updated")
             }
         };
-        let outcome = ctx.act(request, false)?;
-        ctx.out.items(&outcome.items, done)
+        let (outcome, landed) = ctx.act_and_land(request)?;
+        let status = ctx.out.items(&outcome.items, done)?;
+        ctx.out.landed(&landed)?;
+        Ok(status)
     }
 }

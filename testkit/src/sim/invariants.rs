@@ -1,0 +1,478 @@
+//! The promises, as they are checked: of every committed batch, at every restart, and at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use convoy_core::address::Address;
+use convoy_core::command::Observed;
+use convoy_core::decide::Command;
+use convoy_core::event::{Batch, Event};
+use convoy_core::id::{ConvoyId, Epoch, IssueId, SessionId, WorkerId};
+use convoy_core::issue::{CloseReason, Issue, Status};
+use convoy_core::plan::plan;
+use convoy_core::report::Report;
+use convoy_core::state::State;
+use convoy_core::worker::{MergeOutcome, WorkerState};
+use convoy_core::{view, why};
+
+use super::Sim;
+use super::queue::Copied;
+use super::repo::parse;
+use super::world::Role;
+
+/// How long everything may take after the last fault, in virtual milliseconds.
+const LANDED_WITHIN: u64 = 30 * 60_000;
+/// The categories of a stranded convoy that people are told of.
+const CATEGORIES: [&str; 5] =
+    ["ready but unassigned", "blocked", "empty", "waiting for capacity", "needs human"];
+
+/// What the checks remember of the log.
+#[derive(Default)]
+pub(super) struct Tracker {
+    keys: BTreeSet<String>,
+    told: BTreeSet<(ConvoyId, u32, Address)>,
+    landings: BTreeMap<ConvoyId, u32>,
+    epoch: u64,
+    stopped: BTreeSet<WorkerId>,
+    stopping: BTreeSet<WorkerId>,
+    holders: BTreeMap<IssueId, WorkerId>,
+    failed: BTreeSet<WorkerId>,
+    over: BTreeSet<SessionId>,
+    closed: BTreeSet<IssueId>,
+}
+
+impl Tracker {
+    /// Takes a batch in, and says what is wrong with it.
+    fn scan(&mut self, batch: &Batch) -> Result<(), String> {
+        if let Some(key) = &batch.key
+            && !self.keys.insert(key.key.clone())
+        {
+            return Err(format!("the request with key {} was done twice", key.key));
+        }
+        for event in &batch.events {
+            self.event(event, batch.key.is_some())?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event, asked: bool) -> Result<(), String> {
+        let subject = event.subject();
+        if event.epoch().is_some() && self.over.iter().any(|id| id.as_str() == subject) {
+            return Err(format!("{subject} is over, and yet: {event:?}"));
+        }
+        let stopped = self.stopped.iter().any(|id| id.as_str() == subject);
+        if stopped && !matches!(event, Event::WorkerReleased { .. }) {
+            return Err(format!("{subject} is stopped, and yet: {event:?}"));
+        }
+        match event {
+            Event::IssueClosed { issue, .. } => {
+                if !self.closed.insert(issue.clone()) {
+                    return Err(format!("{issue} was closed twice"));
+                }
+            }
+            Event::IssueReopened { issue } => {
+                self.closed.remove(issue);
+            }
+            Event::WorkerAssigned { worker } => {
+                let held = self.holders.get(&worker.issue);
+                if !asked && held.is_some_and(|id| self.stopped.contains(id)) {
+                    return Err(format!("{} was stopped, and is resurrected", worker.issue));
+                }
+                self.holders.insert(worker.issue.clone(), worker.id.clone());
+            }
+            Event::WorkerStopRequested { worker, .. } => {
+                self.stopping.insert(worker.clone());
+            }
+            Event::WorkerReleaseRequested { worker, why } => {
+                if self.stopping.contains(worker) && !why.starts_with("released by") {
+                    return Err(format!("{worker} was to be stopped, and is to be released: {why}"));
+                }
+                self.stopping.remove(worker);
+            }
+            Event::WorkerStopped { worker, .. } => {
+                self.stopped.insert(worker.clone());
+            }
+            Event::WorkerReleased { worker, .. } => {
+                self.stopped.remove(worker);
+            }
+            Event::WorkerFailed { worker, .. } => {
+                if !self.failed.insert(worker.clone()) {
+                    return Err(format!("{worker} failed twice"));
+                }
+            }
+            Event::SessionWanted { session } => {
+                let Epoch(epoch) = session.epoch;
+                if epoch <= self.epoch {
+                    return Err(format!("epoch {epoch} was used before"));
+                }
+                self.epoch = epoch;
+                if self.stopped.contains(&session.worker) {
+                    return Err(format!("{} is stopped, and begins a session", session.worker));
+                }
+                let issue = self.holders.iter().find(|(_, worker)| **worker == session.worker);
+                if issue.is_none_or(|(issue, _)| self.closed.contains(issue)) {
+                    return Err(format!("{} begins a session for a closed issue", session.worker));
+                }
+            }
+            Event::SessionOver { session, .. } => {
+                self.over.insert(session.clone());
+            }
+            Event::ConvoyLanded { convoy, landing_epoch, .. }
+            | Event::ConvoyAbandoned { convoy, landing_epoch, .. } => {
+                let before = self.landings.insert(convoy.clone(), *landing_epoch).unwrap_or_default();
+                if *landing_epoch != before + 1 {
+                    return Err(format!("{convoy}: landing epoch {landing_epoch} after {before}"));
+                }
+            }
+            Event::NoticeSent { notice } => {
+                if let (Some(convoy), Some(epoch)) = (&notice.convoy, notice.landing_epoch)
+                    && !self.told.insert((convoy.clone(), epoch, notice.to.clone()))
+                {
+                    return Err(format!("{} was told twice of landing {epoch} of {convoy}", notice.to));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Sim {
+    /// What the checks remember is made afresh from the log, which may have lost its tail.
+    pub(super) fn rescan(&mut self) {
+        self.tracker = Tracker::default();
+        for batch in &self.disk.batches {
+            if let Err(what) = self.tracker.scan(batch) {
+                return self.violate(what);
+            }
+        }
+    }
+
+    /// After every commit.
+    pub(super) fn check_group(&mut self, state: &State, group: &[Batch], shadow: Option<&mut State>) {
+        for batch in group {
+            if let Err(what) = self.tracker.scan(batch) {
+                return self.violate(what);
+            }
+            for event in &batch.events {
+                if let Err(what) = self.check_event(state, event) {
+                    return self.violate(what);
+                }
+            }
+        }
+        if let Err(what) = self.check_state(state) {
+            return self.violate(what);
+        }
+        if let Some(shadow) = shadow {
+            group.iter().for_each(|batch| shadow.apply_batch(batch));
+            self.report.types.extend(group.iter().flat_map(|batch| &batch.events).map(type_of));
+            if *shadow != *state {
+                return self.violate("replaying the log gives another state");
+            }
+            if let Err(what) = self.check_thoroughly(state) {
+                self.violate(what);
+            }
+        }
+    }
+
+    /// Of an event, with the state after its group.
+    fn check_event(&self, state: &State, event: &Event) -> Result<(), String> {
+        match event {
+            Event::SessionWanted { session } => {
+                let worker = &state.workers[&session.worker];
+                let issue = &state.issues[&worker.content.issue];
+                if let Some(blocker) = state.open_blockers(issue).next() {
+                    return Err(format!("{} is begun, and {blocker} blocks it", issue.content.id));
+                }
+                if issue.worker.as_ref() != Some(&session.worker) {
+                    return Err(format!("{} is begun by a worker that does not have it", issue.content.id));
+                }
+            }
+            Event::ConvoyLanded { convoy, landing_epoch, .. } => {
+                let found = &state.convoys[convoy];
+                let told =
+                    |to: &Address| self.tracker.told.contains(&(convoy.clone(), *landing_epoch, to.clone()));
+                if let Some(to) = found.recipients().iter().find(|to| !told(to)) {
+                    return Err(format!("{to} was not told of landing {landing_epoch} of {convoy}"));
+                }
+            }
+            Event::IssueClosed { issue, closed } => {
+                let evidence = closed.evidence.as_deref();
+                if closed.reason == CloseReason::Merged
+                    && let Some(commit) = evidence.and_then(|e| parse(e.commit.as_deref()?))
+                    && !self.repo.contains(self.repo.base, commit)
+                {
+                    return Err(format!("{issue} is closed as merged, and its commit is not in the base"));
+                }
+            }
+            Event::SessionEnded { session, .. } => {
+                let dir = self.dirs.values().find(|dir| dir.session == *session);
+                let said = dir.and_then(|dir| dir.observations.iter().rev().find(|o| is_said(&o.report)));
+                if said.is_some() != state.sessions[session].said.is_some() {
+                    return Err(format!("what the agent of {session} said is forgotten"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn check_state(&self, state: &State) -> Result<(), String> {
+        if !state.index.touched.is_empty() {
+            return Err("a convoy is touched between batches".into());
+        }
+        for (_, id) in &state.index.open {
+            let convoy = &state.convoys[id];
+            let closed = |id: &IssueId| state.issues[id].is_closed();
+            if convoy.content.tracked.iter().all(closed) {
+                return Err(format!("{id} is open, and all its issues are closed"));
+            }
+        }
+        let (mut all, mut by_rig, mut by_convoy, mut issues) =
+            (0, BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        for id in &state.index.sessions {
+            let session = &state.sessions[id];
+            let worker = &state.workers[&session.content.worker];
+            if !issues.insert(&worker.content.issue) {
+                return Err(format!("{} has two sessions", worker.content.issue));
+            }
+            if session.is_live() {
+                all += 1;
+                *by_rig.entry(&worker.content.rig).or_insert(0) += 1;
+                *by_convoy.entry(&worker.content.convoy).or_insert(0) += 1;
+            }
+        }
+        let rig_over = by_rig.iter().any(|(rig, count)| {
+            self.policy.rigs.get(*rig).and_then(|rig| rig.max_parallel).is_some_and(|max| *count > max)
+        });
+        let convoy_over = by_convoy.iter().any(|(convoy, count)| {
+            let convoy = convoy.as_ref().map(|id| &state.convoys[id]);
+            convoy.and_then(|convoy| convoy.content.max_parallel).is_some_and(|max| *count > max)
+        });
+        if all > self.policy.max_parallel || rig_over || convoy_over {
+            return Err("more sessions than may be".into());
+        }
+        Ok(())
+    }
+
+    fn check_thoroughly(&self, state: &State) -> Result<(), String> {
+        let mut fresh = state.clone();
+        fresh.recount();
+        if fresh != *state {
+            return Err("what is derived differs when it is made afresh".into());
+        }
+        let bytes = postcard::to_stdvec(state).map_err(|error| format!("no snapshot: {error}"))?;
+        let mut back: State =
+            postcard::from_bytes(&bytes).map_err(|error| format!("no state from the snapshot: {error}"))?;
+        back.recount();
+        if back != *state {
+            return Err("the snapshot holds another state".into());
+        }
+        self.check_views(state)
+    }
+
+    /// Status, why and stranded say the same.
+    fn check_views(&self, state: &State) -> Result<(), String> {
+        let now = self.now();
+        let stranded = view::stranded(state, &self.policy, now);
+        for (id, convoy) in &state.convoys {
+            let shown = view::convoy(state, &self.policy, convoy, now);
+            let open: Vec<&Issue> = convoy.content.tracked.iter().map(|id| &state.issues[id]).collect();
+            let open: Vec<&Issue> = open.into_iter().filter(|issue| !issue.is_closed()).collect();
+            if shown.completed + open.len() != shown.total {
+                return Err(format!("{id}: {} of {} completed", shown.completed, shown.total));
+            }
+            let reasons = why::convoy(state, &self.policy, convoy, now);
+            if reasons.is_empty() {
+                return Err(format!("{id}: nobody knows why"));
+            }
+            let runs = open.iter().any(|issue| {
+                let worker = issue.worker.as_ref().map(|id| &state.workers[id].state);
+                matches!(worker, Some(WorkerState::Running { .. }))
+            });
+            let is_stranded = stranded.iter().find(|view| view.convoy_id == *id);
+            if let Some(view) = is_stranded {
+                if runs || !convoy.is_open() {
+                    return Err(format!("{id} is stranded, and moves: {}", view.detail));
+                }
+                if !CATEGORIES.contains(&view.category.as_str()) {
+                    return Err(format!("{id} is stranded with the category {:?}", view.category));
+                }
+            }
+        }
+        for (id, issue) in &state.issues {
+            let reasons = why::issue(state, &self.policy, issue, now);
+            let entry = (issue.content.priority, issue.number, id.clone());
+            let startable = state.index.startable.contains(&entry);
+            let ready = matches!(issue.status, Status::Open) && reasons.iter().any(|r| r.code == "ready");
+            let waits = reasons.iter().any(|r| r.code == "at_capacity");
+            if reasons.is_empty() || (ready && !startable) || (startable && !ready && !waits) {
+                return Err(format!("{id}: startable {startable}, and why says {reasons:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the driver gives twice, or to the wrong attempt, changes nothing.
+    pub(super) fn check_copy(&mut self, command: &Command, copy: Copied, batch: Option<&Batch>) {
+        // What stands in the way of a merge may do so again, in the same round.
+        let again = matches!(
+            command,
+            Command::Observed(
+                Observed::Merge { outcome: MergeOutcome::Blocked(_), .. } | Observed::CheckoutChanged { .. }
+            )
+        );
+        // The first one may have been lost with the log's tail, or with an engine.
+        let lost = copy == Copied::Again && (again || self.report.crashes > 0 || self.unknown_happened());
+        if copy != Copied::First && batch.is_some() && !lost {
+            self.violate(format!("it changes something ({copy:?}): {command:?}"));
+        }
+    }
+
+    fn unknown_happened(&self) -> bool {
+        self.report.faults.contains_key(&super::Fault::UnknownAppend)
+            || self.report.faults.contains_key(&super::Fault::LostAnswer)
+    }
+
+    /// At every restart.
+    pub(super) fn check_replayed(&mut self, state: &State) {
+        if self.options.thorough {
+            let mut fresh = state.clone();
+            fresh.recount();
+            if fresh != *state {
+                self.violate("what is derived differs when it is made afresh from the log");
+            }
+        }
+    }
+
+    /// When nothing more happens.
+    pub(super) fn check_end(&mut self) {
+        let Some(engine) = &mut self.engine else { return self.violate("no engine at the end") };
+        let state = std::mem::take(&mut engine.state);
+        self.report.events = state.seq.0;
+        let landed = |convoy: &&convoy_core::convoy::Convoy| {
+            matches!(convoy.status, convoy_core::convoy::Status::Landed { .. })
+        };
+        self.report.landed = state.convoys.values().filter(landed).count() as u32;
+        if let Err(what) = self.at_the_end(&state) {
+            self.violate(what);
+        }
+    }
+
+    fn at_the_end(&mut self, state: &State) -> Result<(), String> {
+        if self.disk.replay() != *state {
+            return Err("replaying the log gives another state at the end".into());
+        }
+        if let Some(client) = self.clients.iter().position(|client| !client.is_answered()) {
+            return Err(format!("client {client} was never answered"));
+        }
+        self.check_views(state)?;
+        if self.t > self.faults.until() + LANDED_WITHIN {
+            return Err("it took too long after the last fault".into());
+        }
+        if let Some(p) = self.processes.iter().find(|p| p.alive && p.role != Role::Stranger) {
+            return Err(format!("stuck: process {} ({:?}) of {} is left", p.pid, p.role, p.dir));
+        }
+        let rest = plan(state, &self.policy, self.now());
+        if !rest.is_idle() {
+            return Err(format!("stuck: {rest:?}\n{}", dump(state)));
+        }
+        if let Some(entry) = state.index.startable.first() {
+            return Err(format!("stuck: {entry:?} is ready, and nothing happens\n{}", dump(state)));
+        }
+        let stranded = view::stranded(state, &self.policy, self.now());
+        for (_, id) in &state.index.open {
+            if !stranded.iter().any(|view| view.convoy_id == *id) {
+                return Err(format!("stuck: {id} is open, and is not stranded\n{}", dump(state)));
+            }
+        }
+        self.check_commits(state)
+    }
+
+    /// Every commit can be reached, and whoever goes on from it knows of it.
+    fn check_commits(&self, state: &State) -> Result<(), String> {
+        let kept = self.repo.reach(self.repo.refs.values().copied().chain([self.repo.base]));
+        if let Some(lost) = self.repo.made.iter().find(|commit| !kept.contains(commit)) {
+            return Err(format!("commit {lost} is lost"));
+        }
+        for dir in self.dirs.values().filter(|dir| dir.head != dir.base) {
+            let Some(session) = state.sessions.get(&dir.session) else { continue };
+            let worker = &state.workers[&session.content.worker];
+            let goes_on = worker.resume_from.as_deref().and_then(parse);
+            let known = self.repo.contains(self.repo.base, dir.head)
+                || goes_on.is_some_and(|tip| self.repo.contains(tip, dir.head))
+                || worker.lessons.iter().any(|l| l.session == dir.session && l.branch.is_some());
+            if !known {
+                return Err(format!("nobody goes on from what {} did", dir.session));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_said(report: &Report) -> bool {
+    matches!(report, Report::Done { .. } | Report::Blocked { .. })
+}
+
+fn dump(state: &State) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for (id, convoy) in &state.convoys {
+        let _ = writeln!(text, "  {id} {:?} tracks {:?}", convoy.status, convoy.content.tracked);
+    }
+    for (id, issue) in &state.issues {
+        let _ = writeln!(text, "  {id} {:?} needs {:?}", issue.status, issue.content.needs);
+    }
+    for (id, worker) in &state.workers {
+        let (what, intent) = (&worker.state, &worker.intent);
+        let _ = writeln!(text, "  {id} on {} {what:?} intent {intent:?}", worker.content.issue);
+    }
+    for (id, session) in state.sessions.iter().filter(|(id, _)| state.index.sessions.contains(*id)) {
+        let _ = writeln!(text, "  {id} stopping {} {:?}", session.stopping, session.state);
+    }
+    text
+}
+
+/// The dotted type of an event.
+fn type_of(event: &Event) -> &'static str {
+    match event {
+        Event::IssueCreated { .. } => "issue.created",
+        Event::IssueUpdated { .. } => "issue.updated",
+        Event::DependencyAdded { .. } => "issue.dependency_added",
+        Event::DependencyRemoved { .. } => "issue.dependency_removed",
+        Event::IssueClosed { .. } => "issue.closed",
+        Event::IssueReopened { .. } => "issue.reopened",
+        Event::IssueNeedsHuman { .. } => "issue.needs_human",
+        Event::ConvoyCreated { .. } => "convoy.created",
+        Event::ConvoyIssuesAdded { .. } => "convoy.issues_added",
+        Event::ConvoyStarted { .. } => "convoy.started",
+        Event::ConvoyLanded { .. } => "convoy.landed",
+        Event::ConvoyAbandoned { .. } => "convoy.abandoned",
+        Event::ConvoyReopened { .. } => "convoy.reopened",
+        Event::WorkerAssigned { .. } => "worker.assigned",
+        Event::WorkerWaiting { .. } => "worker.waiting",
+        Event::WorkerReady { .. } => "worker.ready",
+        Event::WorkerSubmitted { .. } => "worker.submitted",
+        Event::WorkerStopRequested { .. } => "worker.stop_requested",
+        Event::WorkerReleaseRequested { .. } => "worker.release_requested",
+        Event::WorkerStopped { .. } => "worker.stopped",
+        Event::WorkerReleased { .. } => "worker.released",
+        Event::WorkerFailed { .. } => "worker.failed",
+        Event::WorkerDone { .. } => "worker.done",
+        Event::WorkerLearned { .. } => "worker.learned",
+        Event::MergeMoved { .. } => "merge.moved",
+        Event::MergeBlocked { .. } => "merge.blocked",
+        Event::MergeUnblocked { .. } => "merge.unblocked",
+        Event::SessionWanted { .. } => "session.wanted",
+        Event::SessionPrepared { .. } => "session.prepared",
+        Event::SessionStarted { .. } => "session.started",
+        Event::SessionUsage { .. } => "session.usage",
+        Event::SessionCost { .. } => "session.cost",
+        Event::SessionSaid { .. } => "session.said",
+        Event::SessionStopRequested { .. } => "session.stop_requested",
+        Event::SessionEnded { .. } => "session.ended",
+        Event::SessionLost { .. } => "session.lost",
+        Event::SessionOver { .. } => "session.over",
+        Event::NoticeSent { .. } => "notice.sent",
+        Event::NoticeRead { .. } => "notice.read",
+    }
+}
