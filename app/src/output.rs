@@ -109,11 +109,10 @@ impl Output {
     /// Prints an error on stderr: what, why, and what to do.
     pub(crate) fn error(&self, error: &Error) {
         if self.json {
+            let (code, message) = (error.kind, error.message.as_str());
             let hint = (!error.hints.is_empty()).then(|| error.hints.join("; "));
-            let value = serde_json::json!({
-                "error": { "code": error.kind, "message": error.message, "hint": hint }
-            });
-            let mut text = value.to_string();
+            let report = Report { error: Reported { code, message, hint } };
+            let mut text = serde_json::to_string(&report).unwrap_or_default();
             escape_json(&mut text);
             return self.aside(&format!("{text}\n"));
         }
@@ -163,6 +162,19 @@ impl Output {
             _ => self.items(items, done),
         }
     }
+}
+
+/// An error as scripts read it.
+#[derive(Serialize)]
+struct Report<'a> {
+    error: Reported<'a>,
+}
+
+#[derive(Serialize)]
+struct Reported<'a> {
+    code: &'a str,
+    message: &'a str,
+    hint: Option<String>,
 }
 
 /// In JSON text whatever is hostile stands in strings, where it may be written as an escape.

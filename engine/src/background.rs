@@ -7,10 +7,10 @@ use std::time::Duration;
 use convoy_api::query::EngineView;
 use convoy_api::{Answer, Code, Control, Failure, Query, Service};
 
-use crate::door::remote;
-use crate::engine::{Engine, LOCK_WAIT, Mode, busy, view};
+use crate::door::{Reached, reach, remote};
+use crate::engine::{Engine, Mode, busy, view};
 use crate::housekeeping;
-use crate::lock::{Acquired, WorkspaceLock};
+use crate::os::process::Process;
 use crate::os::spawn::{self, Environment};
 use crate::server;
 use crate::tasks::{self, Kind};
@@ -20,10 +20,7 @@ use crate::workspace::Workspace;
 const READY: &[u8] = b"ready\n";
 /// The most that is read of what it says instead.
 const SAID_BYTES_MAX: u64 = 64 * 1024;
-/// How long one look at the lock takes, and how often a background engine looks: LOCK_WAIT together.
-const LOCK_TRY: Duration = Duration::from_millis(100);
-const LOCK_TRIES: u32 = 50;
-/// How long a foreground engine's caller waits for an engine that is just leaving.
+/// How long an engine may take to leave once it was told to.
 const LEAVE_WAIT: Duration = Duration::from_secs(30);
 
 /// An engine that is up.
@@ -110,12 +107,18 @@ fn is_of_session(name: &str) -> bool {
 /// When it does not.
 pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
     let Some(service) = remote(workspace) else { return Ok(false) };
-    service.control(Control::Down { stop_agents })?;
-    // It has left when its lock is free.
-    match WorkspaceLock::acquire(&workspace.state_dir(), LEAVE_WAIT) {
-        Ok(Acquired::Held(_)) => Ok(true),
-        Ok(Acquired::Busy { pid }) => Err(busy(pid)),
-        Err(error) => Err(Failure::new(Code::Unavailable, crate::explain(&error))),
+    let pid = ask(service.as_ref())?.pid;
+    let engine = Process::of(pid);
+    match service.control(Control::Down { stop_agents }) {
+        // It may be gone before its answer is: that it is gone is what was asked for.
+        Err(failure) if failure.code != Code::Unavailable => return Err(failure),
+        _ => {}
+    }
+    // It has left when its process has ended; another may have come by then.
+    match engine.map(|engine| engine.wait_end(LEAVE_WAIT)) {
+        Some(Ok(false)) => Err(busy(Some(pid)).hint("it goes on leaving; see 'convoy daemon logs'")),
+        Some(Err(error)) => Err(Failure::new(Code::Unavailable, error.to_string())),
+        Some(Ok(true)) | None => Ok(true),
     }
 }
 
@@ -136,8 +139,7 @@ pub fn status(workspace: &Workspace) -> Result<EngineView, Failure> {
 /// When it cannot start; that was said on stdout already.
 pub fn serve(workspace: &Workspace, env: &Environment) -> Result<(), Failure> {
     let _ = rustix::process::setsid();
-    let started =
-        open(workspace, env).and_then(|engine| server::serve(workspace, engine.handle()).map(|()| engine));
+    let started = foreign_or_own(workspace, env, true);
     let said = match &started {
         Ok(_) => READY.to_vec(),
         Err(failure) => serde_json::to_vec(failure).unwrap_or_default(),
@@ -152,22 +154,8 @@ pub fn serve(workspace: &Workspace, env: &Environment) -> Result<(), Failure> {
     let _ = tasks::start(Kind::Effect, move || housekeeping::tidy(&kept, &ours, &handle));
     crate::executor::note(&format!("engine {} serves {}", std::process::id(), workspace.root().display()));
     engine.join();
-    let _ = std::fs::remove_file(workspace.socket());
-    crate::executor::note("engine leaves");
+    crate::executor::note("engine has left");
     Ok(())
-}
-
-/// Opens the workspace for a background engine. While another only leaves, it is waited for; when another serves,
-/// there is nothing to wait for.
-fn open(workspace: &Workspace, env: &Environment) -> Result<Engine, Failure> {
-    let mode = Mode::Staying { background: true };
-    for _ in 0..LOCK_TRIES {
-        match Engine::open(workspace, env, mode, LOCK_TRY) {
-            Err(failure) if failure.code == Code::Conflict && remote(workspace).is_none() => {}
-            other => return other,
-        }
-    }
-    Engine::open(workspace, env, mode, LOCK_TRY)
 }
 
 /// An engine in this process that stays and serves the socket, for `convoy run`.
@@ -175,7 +163,16 @@ fn open(workspace: &Workspace, env: &Environment) -> Result<Engine, Failure> {
 /// # Errors
 /// When another has the workspace, or it cannot be opened.
 pub fn foreground(workspace: &Workspace, env: &Environment) -> Result<Engine, Failure> {
-    let engine = Engine::open(workspace, env, Mode::Staying { background: false }, LOCK_WAIT)?;
-    server::serve(workspace, engine.handle())?;
-    Ok(engine)
+    foreign_or_own(workspace, env, false)
+}
+
+/// An engine of this process that stays and serves; a failure if another one serves already.
+fn foreign_or_own(workspace: &Workspace, env: &Environment, background: bool) -> Result<Engine, Failure> {
+    match reach(workspace, env, Mode::Staying { background })? {
+        Reached::Remote(service) => Err(busy(ask(service.as_ref()).ok().map(|view| view.pid))),
+        Reached::Local(engine) => {
+            server::serve(workspace, engine.handle())?;
+            Ok(*engine)
+        }
+    }
 }

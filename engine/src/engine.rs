@@ -23,8 +23,6 @@ use crate::os::spawn::Environment;
 use crate::permits::Permits;
 use crate::workspace::Workspace;
 
-/// How long an engine waits for another command that has the workspace.
-pub const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// How many workdirs are made or looked at at once: more would only wait for the same disk.
 const GIT_PARALLEL_MAX: usize = 2;
 /// How many events are asked for at a time when a watcher catches up.
@@ -124,7 +122,8 @@ impl Engine {
             executor = Some(Executor::new(world, handle.clone()));
         }
         let view = view(workspace, mode);
-        let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit };
+        let socket = (mode != Mode::Command).then(|| workspace.socket());
+        let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, socket };
         let dispatcher = dispatcher::start(setup, inputs)?;
         Ok(Self { handle, dispatcher: Some(dispatcher), _lock: lock })
     }

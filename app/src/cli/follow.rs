@@ -127,7 +127,11 @@ impl Follow {
         see: &mut impl FnMut(&Envelope) -> Result<See, Error>,
     ) -> Result<Option<End<T>>, Error> {
         let way = open()?;
-        let end = self.through(&way, look, see)?;
+        let mut end = self.through(&way, look, see)?;
+        if end.is_none() && way.is_here() {
+            // Somebody had this process's own engine leave: that is no reason to bring up another.
+            end = Some(End::Interrupted);
+        }
         if end.is_some() {
             way.finish()?;
         }

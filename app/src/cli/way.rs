@@ -44,11 +44,15 @@ impl Way {
             Inner::There(door) => return door.finish().map(drop),
             Inner::Here(engine) => engine,
         };
-        let pending = matches!(engine.ask(Query::Engine)?, Answer::Engine(view) if !view.idle);
-        // Nobody is to take this process for the engine once it has given the workspace back.
-        let _ = std::fs::remove_file(self.workspace.socket());
+        // One that was told to leave answers no more, and is not to be followed by another.
+        let pending = matches!(engine.ask(Query::Engine), Ok(Answer::Engine(view)) if !view.idle);
         drop(engine);
         if pending { background::up(&self.workspace, &self.env).map(drop) } else { Ok(()) }
+    }
+
+    /// Whether the engine is in this process.
+    pub(super) fn is_here(&self) -> bool {
+        matches!(self.inner, Inner::Here(_))
     }
 
     fn service(&self) -> &dyn Service {

@@ -53,6 +53,7 @@ fn closing_early_abandons_and_adding_opens_again() {
         "status hq-",
         "issue dep add hq- bd-abc --type tracks",
         "add hq- bd-abc",
+        "issue dep add bd-abc gt-xyz --type tracks",
         "list",
     ];
     insta::assert_snapshot!(both_ways(&[&THREE[..], &lines].concat()));

@@ -56,7 +56,9 @@ fn sling_says_what_it_would_do_and_does_it() {
     assert_eq!(env.convoy(["list", "--all", "--json"]).ok().stdout, "[]\n");
     env.convoy(["sling", "gt-1", "nowhere/"]).exits(2);
     env.convoy(["sling", "gt-1", "gt-2", "gastown"]).ok();
-    env.convoy(["run"]).ok();
+    let run = env.convoy(["run"]).ok();
+    // What began before is named by its issue as well.
+    assert!(!run.stdout.contains("  w-") && !run.stdout.contains("  s-"), "{}", run.stdout);
     let done = env.convoy(["sling", "gt-1"]).exits(1);
     assert!(done.stderr.contains("gt-1 is closed"), "{}", done.stderr);
 }

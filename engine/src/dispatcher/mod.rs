@@ -74,6 +74,8 @@ pub(crate) struct Setup {
     pub(crate) executor: Option<Executor>,
     /// Leave after so long with nothing to do.
     pub(crate) idle_exit: Option<std::time::Duration>,
+    /// What is removed before it leaves, so that nobody calls who would not be heard.
+    pub(crate) socket: Option<std::path::PathBuf>,
 }
 
 /// The dispatcher's own memory.
@@ -84,6 +86,7 @@ pub(crate) struct Dispatcher {
     view: EngineView,
     executor: Option<Executor>,
     idle_exit: Option<std::time::Duration>,
+    socket: Option<std::path::PathBuf>,
     inputs: Receiver<Input>,
     /// Who sees what is committed, by a number of their own.
     watchers: BTreeMap<u64, SyncSender<Envelope>>,
@@ -159,7 +162,7 @@ pub(crate) fn queue() -> (Handle, Receiver<Input>) {
 /// # Errors
 /// When the system has no thread for it.
 pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread::JoinHandle<()>, Failure> {
-    let Setup { log, folded: (state, unsaved), policy, view, executor, idle_exit } = setup;
+    let Setup { log, folded: (state, unsaved), policy, view, executor, idle_exit, socket } = setup;
     let dispatcher = Dispatcher {
         log,
         state,
@@ -167,6 +170,7 @@ pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread
         view,
         executor,
         idle_exit,
+        socket,
         inputs,
         watchers: BTreeMap::new(),
         watches: 0,
@@ -244,6 +248,9 @@ impl Dispatcher {
     }
 
     fn close(mut self) {
+        if let Some(socket) = &self.socket {
+            let _ = std::fs::remove_file(socket);
+        }
         self.save_snapshot(commit::SNAPSHOT_AT_CLOSE);
         let Self { leaving, log, executor, .. } = self;
         drop(executor);

@@ -1,15 +1,13 @@
 //! `convoy issue dep`.
 
 use clap::{Args, Subcommand};
+use convoy_api::Code;
 use convoy_core::command::Request;
 use convoy_core::issue::DependencyType;
 
 use crate::cli::context::Context;
-use crate::cli::values;
+use crate::cli::{ask, values};
 use crate::error::Error;
-
-/// How the ids of convoys begin.
-const CONVOY_PREFIX: &str = "hq-cv-";
 
 /// Make issues depend on each other
 #[derive(Debug, Subcommand)]
@@ -43,18 +41,30 @@ pub(in crate::cli) struct Remove {
 }
 
 impl Dep {
-    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
-        let (request, done) = match self {
-            // What other trackers call this: a convoy is an issue that tracks others.
-            Self::Add(Add { id, needs, kind: values::Link::Tracks }) if id.starts_with(CONVOY_PREFIX) => {
-                (Request::ConvoyAdd { convoy: id, issues: vec![needs] }, "Added")
-            }
+    pub(in crate::cli) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let request = match self {
+            Self::Add(Add { id, needs, kind: values::Link::Tracks }) => return track(ctx, id, needs),
             Self::Add(Add { id, needs, kind }) => {
-                (Request::DependencyAdd { id, needs, kind: DependencyType::from(kind) }, "Updated")
+                Request::DependencyAdd { id, needs, kind: DependencyType::from(kind) }
             }
-            Self::Remove(Remove { id, needs }) => (Request::DependencyRemove { id, needs }, "Updated"),
+            Self::Remove(Remove { id, needs }) => Request::DependencyRemove { id, needs },
         };
         let outcome = ctx.act(request, false)?;
-        ctx.out.item(&outcome.items, done)
+        ctx.out.item(&outcome.items, "Updated")
     }
+}
+
+/// What other trackers call so: a convoy is an issue that tracks others.
+fn track(ctx: &mut Context, id: String, needs: String) -> Result<u8, Error> {
+    let is_convoy = ctx.with(|service| match ask::issue(service, &id) {
+        Err(failure) if failure.code == Code::NotFound => Ok(ask::convoy(service, &id).is_ok()),
+        _ => Ok(false),
+    })?;
+    let request = if is_convoy {
+        Request::ConvoyAdd { convoy: id, issues: vec![needs] }
+    } else {
+        Request::DependencyAdd { id, needs, kind: DependencyType::Tracks }
+    };
+    let outcome = ctx.act(request, false)?;
+    ctx.out.item(&outcome.items, if is_convoy { "Added" } else { "Updated" })
 }
