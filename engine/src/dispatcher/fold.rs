@@ -5,10 +5,18 @@ use convoy_core::event::Batch;
 use convoy_core::id::Seq;
 use convoy_core::state::State;
 
-use crate::log::{EventLog, READ_RECORDS_MAX, ReadError, Snapshot, Tail};
+use crate::log::{EventLog, Hash, READ_RECORDS_MAX, ReadError, Snapshot, Tail};
 
-/// The form of the snapshot's body. To be raised with every change of what the state holds.
-pub(super) const SNAPSHOT_FORMAT: u32 = 1;
+/// What tells this program from every other build of it. The snapshot's compact form has no names in it: another
+/// build, whose state may hold other things, would read nonsense out of it, so it takes none but its own.
+fn format() -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    let build = std::env::current_exe().and_then(std::fs::metadata).map(|file| {
+        format!("{} {} {} {}", env!("CARGO_PKG_VERSION"), file.len(), file.mtime(), file.mtime_nsec())
+    });
+    let hash = Hash::of(build.unwrap_or_default().as_bytes()).0;
+    u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]])
+}
 
 /// Why the state could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +70,7 @@ pub(crate) fn fold(log: &mut dyn EventLog) -> Result<(State, u64), Error> {
 /// The state of the snapshot, if there is one that is whole, of this form and of this log.
 fn from_snapshot(log: &dyn EventLog) -> Option<State> {
     let snapshot = log.snapshot_get().ok()??;
-    if snapshot.format != SNAPSHOT_FORMAT {
+    if snapshot.format != format() {
         return None;
     }
     let mut state: State = postcard::from_bytes(&snapshot.body).ok()?;
@@ -76,10 +84,5 @@ fn from_snapshot(log: &dyn EventLog) -> Option<State> {
 /// The state as a snapshot at the log's tail.
 pub(super) fn to_snapshot(state: &State, tail: Tail) -> Option<Snapshot> {
     let body = postcard::to_stdvec(state).ok()?;
-    (state.seq == tail.seq).then_some(Snapshot {
-        seq: tail.seq,
-        hash: tail.hash,
-        format: SNAPSHOT_FORMAT,
-        body,
-    })
+    (state.seq == tail.seq).then_some(Snapshot { seq: tail.seq, hash: tail.hash, format: format(), body })
 }
