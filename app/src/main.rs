@@ -1,11 +1,12 @@
-//! The binary.
+//! The binary: hands the arguments and the environment down, and the exit status up.
 
-use std::process::ExitCode;
+mod cli;
+mod demo;
+mod error;
+mod output;
+mod text;
 
-fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
-    match (arguments.next(), arguments.next()) {
-        (Some(verb), Some(dir)) if verb == "supervise" => convoy_engine::supervisor::run(dir.as_ref()),
-        _ => ExitCode::from(2),
-    }
+fn main() -> std::process::ExitCode {
+    let env = convoy_engine::os::spawn::Environment::new(std::env::vars_os());
+    cli::main(std::env::args_os().collect(), env)
 }

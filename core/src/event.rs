@@ -155,6 +155,51 @@ pub enum Counted {
 }
 
 impl Event {
+    /// Its dotted type.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::IssueCreated { .. } => "issue.created",
+            Self::IssueUpdated { .. } => "issue.updated",
+            Self::DependencyAdded { .. } => "issue.dependency_added",
+            Self::DependencyRemoved { .. } => "issue.dependency_removed",
+            Self::IssueClosed { .. } => "issue.closed",
+            Self::IssueReopened { .. } => "issue.reopened",
+            Self::IssueNeedsHuman { .. } => "issue.needs_human",
+            Self::ConvoyCreated { .. } => "convoy.created",
+            Self::ConvoyIssuesAdded { .. } => "convoy.issues_added",
+            Self::ConvoyStarted { .. } => "convoy.started",
+            Self::ConvoyLanded { .. } => "convoy.landed",
+            Self::ConvoyAbandoned { .. } => "convoy.abandoned",
+            Self::ConvoyReopened { .. } => "convoy.reopened",
+            Self::WorkerAssigned { .. } => "worker.assigned",
+            Self::WorkerWaiting { .. } => "worker.waiting",
+            Self::WorkerReady { .. } => "worker.ready",
+            Self::WorkerSubmitted { .. } => "worker.submitted",
+            Self::WorkerStopRequested { .. } => "worker.stop_requested",
+            Self::WorkerReleaseRequested { .. } => "worker.release_requested",
+            Self::WorkerStopped { .. } => "worker.stopped",
+            Self::WorkerReleased { .. } => "worker.released",
+            Self::WorkerFailed { .. } => "worker.failed",
+            Self::WorkerDone { .. } => "worker.done",
+            Self::WorkerLearned { .. } => "worker.learned",
+            Self::MergeMoved { .. } => "merge.moved",
+            Self::MergeBlocked { .. } => "merge.blocked",
+            Self::MergeUnblocked { .. } => "merge.unblocked",
+            Self::SessionWanted { .. } => "session.wanted",
+            Self::SessionPrepared { .. } => "session.prepared",
+            Self::SessionStarted { .. } => "session.started",
+            Self::SessionUsage { .. } => "session.usage",
+            Self::SessionCost { .. } => "session.cost",
+            Self::SessionSaid { .. } => "session.said",
+            Self::SessionStopRequested { .. } => "session.stop_requested",
+            Self::SessionEnded { .. } => "session.ended",
+            Self::SessionLost { .. } => "session.lost",
+            Self::SessionOver { .. } => "session.over",
+            Self::NoticeSent { .. } => "notice.sent",
+            Self::NoticeRead { .. } => "notice.read",
+        }
+    }
+
     /// What it is about, as text.
     pub fn subject(&self) -> &str {
         match self {

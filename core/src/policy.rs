@@ -55,6 +55,8 @@ pub struct Policy {
     pub home: RigName,
     /// The agents that are known.
     pub agents: Vec<AgentName>,
+    /// Those of them that are confined to what they may touch. The others are shown as unsandboxed.
+    pub sandboxed: Vec<AgentName>,
     /// The agent that works when none is named.
     pub agent: AgentName,
     /// The model when neither flag nor label names one.

@@ -72,6 +72,7 @@ pub struct TrackedView {
     pub blocked: bool,
     pub worker: Option<String>,
     pub worker_age_s: Option<i64>,
+    pub sandboxed: Option<bool>,
 }
 
 /// How the workers of a convoy do.
@@ -140,6 +141,7 @@ pub struct WorkerView {
     pub state: String,
     pub why: Option<String>,
     pub agent: String,
+    pub sandboxed: bool,
     pub model: Option<String>,
     pub model_rationale: String,
     pub attempt: u32,
@@ -293,7 +295,7 @@ pub fn full_name(worker: &Worker) -> String {
 }
 
 /// The view of a convoy.
-pub fn convoy(state: &State, convoy: &Convoy, now: Time) -> ConvoyView {
+pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> ConvoyView {
     let content = &convoy.content;
     let tracked: Vec<TrackedView> = content
         .tracked
@@ -310,6 +312,7 @@ pub fn convoy(state: &State, convoy: &Convoy, now: Time) -> ConvoyView {
                 blocked: !issue.is_closed() && state.open_blockers(issue).next().is_some(),
                 worker: worker.map(full_name),
                 worker_age_s: worker.map(|worker| now.since(worker.assigned_at).as_secs()),
+                sandboxed: worker.map(|worker| policy.sandboxed.contains(&worker.content.agent)),
             }
         })
         .collect();
@@ -405,6 +408,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
         state: worker.state.name().to_owned(),
         why,
         agent: worker.content.agent.to_string(),
+        sandboxed: policy.sandboxed.contains(&worker.content.agent),
         model: worker.content.model.clone(),
         model_rationale: worker.content.model_rationale.clone(),
         attempt: worker.sessions.len() as u32,

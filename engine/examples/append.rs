@@ -30,20 +30,28 @@ fn timed(times: &mut Vec<Duration>, work: impl FnOnce() -> Result<(), Failure>) 
     Ok(())
 }
 
+/// All bytes that this process has written, from `/proc/self/io`; 0 where there is no such thing.
+fn written() -> Result<u64, Failure> {
+    let text = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("wchar: "));
+    Ok(line.map_or(Ok(0), str::parse)?)
+}
+
+#[expect(clippy::print_stdout, reason = "a program that measures")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
 fn percentile(times: &mut [Duration], percent: usize) -> f64 {
     times.sort_unstable();
     times.get(times.len() * percent / 100).map_or(0.0, |time| time.as_secs_f64() * 1e6)
 }
 
-#[expect(clippy::print_stdout, reason = "a program that measures")]
 fn report(name: &str, times: &mut [Duration], floor: &mut [Duration]) {
     let (p50, p99) = (percentile(times, 50), percentile(times, 99));
     let (floor50, floor99) = (percentile(floor, 50), percentile(floor, 99));
-    println!(
-        "{name:<28} p50 {p50:>8.1} us ({:.2}x)   p99 {p99:>8.1} us ({:.2}x)",
-        p50 / floor50,
-        p99 / floor99
-    );
+    let (ratio50, ratio99) = (p50 / floor50, p99 / floor99);
+    say(&format!("{name:<28} p50 {p50:>8.1} us ({ratio50:.2}x)   p99 {p99:>8.1} us ({ratio99:.2}x)"));
 }
 
 fn main() -> Result<(), Failure> {
@@ -85,6 +93,13 @@ fn main() -> Result<(), Failure> {
             grouped.maintain()?;
         }
     }
+    let before = written()?;
+    for _ in 0..ROUNDS {
+        log.append(log.tail().seq, std::slice::from_ref(&record))?;
+        log.maintain()?;
+    }
+    let bytes = (written()? - before) / (ROUNDS * BODY_BYTES) as u64;
+    say(&format!("bytes written per byte appended, one event at a time: {bytes}"));
     report("write + fdatasync 256 B", &mut floor.clone(), &mut floor);
     report("append 256 B", &mut append, &mut floor);
     report("write + fdatasync 16x256 B", &mut group_floor.clone(), &mut group_floor);

@@ -4,13 +4,36 @@
 //! of contact with the outside. See `ARCHITECTURE.md`.
 
 pub mod agent;
+pub mod background;
 pub mod clock;
 pub mod config;
+mod crash;
+mod dispatcher;
+pub mod doctor;
+pub mod door;
+pub mod engine;
 pub mod entropy;
+mod executor;
+mod gates;
 pub mod git;
+pub mod housekeeping;
 pub mod lock;
 pub mod log;
 pub mod os;
+pub mod output;
+mod permits;
+mod server;
 pub mod supervisor;
 pub mod tasks;
 pub mod workspace;
+
+/// An error with everything that it rests on, on one line.
+pub fn explain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(next) = source {
+        text = format!("{text}: {next}");
+        source = next.source();
+    }
+    text
+}

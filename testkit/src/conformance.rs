@@ -24,12 +24,15 @@ impl<L: EventLog, F: FnMut() -> L> Backend for F {
     }
 }
 
+/// A case and its name.
+type Case<B> = (&'static str, fn(&mut B));
+
 /// Runs every case, each on a place of its own.
 ///
 /// # Panics
 /// When the log breaks its contract; the case is named on stderr.
 pub fn all<B: Backend>(mut fresh: impl FnMut() -> B) {
-    let cases: [(&str, fn(&mut B)); 12] = [
+    let cases: [Case<B>; 12] = [
         ("an empty log", empty),
         ("order and content", order),
         ("paging", paging),

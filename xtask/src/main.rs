@@ -1,2 +1,21 @@
-//! Chores.
-fn main() {}
+//! The project's own chores. `cargo xtask` without a word lists them.
+
+mod agents;
+mod bench;
+mod chore;
+mod test;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["test"] => test::run(),
+        ["tidy"] => tidy::run(),
+        ["agents"] => agents::run(),
+        ["bench", ref rest @ ..] => bench::run(rest),
+        _ => chore::usage("cargo xtask test|tidy|agents|bench"),
+    }
+}

@@ -38,6 +38,7 @@ impl Door {
             rigs: BTreeMap::from([(name("home"), rig("hq", None)), (name("tools"), rig("gt", Some(1)))]),
             home: name("home"),
             agents: vec![agent("claude"), agent("codex")],
+            sandboxed: Vec::new(),
             agent: agent("claude"),
             model: None,
             complexity: BTreeMap::from([("trivial".to_owned(), "haiku".to_owned())]),

@@ -117,7 +117,7 @@ fn shown(door: &Door, names: &Names, what: &str) -> Vec<String> {
         let v = view::issue(state, issue);
         vec![format!("  {} {} blocked_by {:?} worker {:?}", v.id, v.status, v.blocked_by, v.worker)]
     } else if let Some(convoy) = state.convoys.get(id.as_str()) {
-        let v = view::convoy(state, convoy, now);
+        let v = view::convoy(state, &door.policy, convoy, now);
         vec![format!(
             "  {} {} {}/{} in progress {} failed {} epoch {} by {:?}",
             v.id, v.status, v.completed, v.total, v.in_progress, v.failed, v.landing_epoch, v.landed_by

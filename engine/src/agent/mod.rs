@@ -5,9 +5,11 @@
 //!
 //! How a process is hosted is the supervisor's business, not an agent's.
 
+mod check;
 mod claude;
 mod preset;
 mod translate;
 
-pub use preset::{Check, Error, Preset, Presets, Reports, Says};
+pub use check::Check;
+pub use preset::{Error, Preset, Presets, Reports, Says};
 pub use translate::{LINE_BYTES_MAX, Output, Translation, Translator, translator};

@@ -100,7 +100,10 @@ pub(super) fn user_file(env: &Environment) -> Option<PathBuf> {
 }
 
 /// A TOML value out of its text.
-pub(super) fn parse(text: &str) -> Result<toml::Value, Failure> {
+///
+/// # Errors
+/// When it is not one.
+pub fn parse(text: &str) -> Result<toml::Value, Failure> {
     let table: toml::Table = format!("value = {text}")
         .parse()
         .map_err(|error: toml::de::Error| invalid(error.message().to_owned()))?;

@@ -5,5 +5,5 @@ mod layers;
 mod typed;
 
 pub use keys::{KEYS, Key};
-pub use layers::{Entry, Origin, Sources};
+pub use layers::{Entry, Origin, Sources, parse as value};
 pub use typed::{Config, Gate, Rig};

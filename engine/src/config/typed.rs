@@ -65,7 +65,7 @@ impl Config {
             )));
         }
         // Every typed value is read once, so that a mistake is found before anything is done.
-        config.policy(Vec::new())?;
+        config.policy(Vec::new(), Vec::new())?;
         config.gates()?;
         for key in [
             "limits.wall_time",
@@ -204,7 +204,7 @@ impl Config {
             .ok_or_else(|| self.wrong(&key("prefix"), "a prefix for its issues"))?;
         check_prefix(prefix)?;
         Ok(Rig {
-            path: workspace.root().join(path),
+            path: workspace.root().join(path).components().collect(),
             prefix: prefix.to_owned(),
             default_branch: self.text(&key("default_branch"))?.map(str::to_owned),
             max_parallel: self.number(&key("max_parallel"), 1)?,
@@ -236,11 +236,11 @@ impl Config {
         Ok(gates)
     }
 
-    /// The rules for the core, with the agents that are known.
+    /// The rules for the core, with the agents that are known and those of them that are confined.
     ///
     /// # Errors
     /// When a value is not accepted.
-    pub fn policy(&self, agents: Vec<AgentName>) -> Result<Policy, Failure> {
+    pub fn policy(&self, agents: Vec<AgentName>, sandboxed: Vec<AgentName>) -> Result<Policy, Failure> {
         let merge = match self.text("defaults.merge")? {
             Some("direct") => MergeStrategy::Direct,
             Some("local") => MergeStrategy::Local,
@@ -267,6 +267,7 @@ impl Config {
             rigs: rigs.collect(),
             home: self.home_rig().0.clone(),
             agents,
+            sandboxed,
             agent,
             model: self.text("defaults.model")?.map(str::to_owned),
             complexity,

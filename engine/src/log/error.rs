@@ -44,17 +44,18 @@ pub enum AppendError {
 /// Where a log is not what was once written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{}{} is damaged after event {after}: {why} (run `convoy doctor`)",
+    "{}{} is damaged{}: {why} (run `convoy doctor`)",
     .file.display(),
-    .offset.map(|offset| format!(" (offset {offset})")).unwrap_or_default()
+    .offset.map(|offset| format!(" (offset {offset})")).unwrap_or_default(),
+    .after.map(|after| format!(" after event {after}")).unwrap_or_default()
 )]
 pub struct Damage {
     /// The file.
     pub file: PathBuf,
     /// The byte at which the bad page of the file starts, when that is known.
     pub offset: Option<u64>,
-    /// The last event before the damage; 0 if not even the first can be had.
-    pub after: Seq,
+    /// The last event before the damage, 0 if not even the first can be had; none if that is not known.
+    pub after: Option<Seq>,
     /// What is wrong.
     pub why: String,
 }

@@ -96,7 +96,7 @@ impl EventLog for MemoryLog {
             tail = chain::check(tail, record).map_err(|why| Damage {
                 file: PathBuf::from("(memory)"),
                 offset: None,
-                after: tail.seq,
+                after: Some(tail.seq),
                 why,
             })?;
             bytes += record.body.len();

@@ -4,3 +4,4 @@ pub mod process;
 pub mod program;
 pub mod socket;
 pub mod spawn;
+pub mod watch;

@@ -36,6 +36,7 @@ struct Stat {
     state: u8,
     parent: u32,
     terminal: i32,
+    threads: u32,
     start_ticks: u64,
 }
 
@@ -50,12 +51,14 @@ impl Stat {
             state: *fields.first()?.as_bytes().first()?,
             parent: fields.get(1)?.parse().ok()?,
             terminal: fields.get(4)?.parse().ok()?,
+            threads: fields.get(17)?.parse().ok()?,
             start_ticks: fields.get(19)?.parse().ok()?,
         })
     }
-    /// A zombie has ended: it runs no instruction and only waits to be counted.
+    /// A zombie has ended: it runs no instruction and only waits to be counted. One whose first thread has ended
+    /// looks the same, but its other threads run on.
     fn ended(&self) -> bool {
-        matches!(self.state, b'Z' | b'X' | b'x')
+        matches!(self.state, b'Z' | b'X' | b'x') && self.threads <= 1
     }
 }
 

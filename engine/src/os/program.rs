@@ -36,15 +36,13 @@ pub fn runnable(file: &Path) -> bool {
     };
     // A program may be executable without being readable; the system will tell.
     let Some(theirs) = header(file) else { return true };
-    if theirs.starts_with(b"#!") || foreign_handlers() {
-        return true;
-    }
-    // Bytes 4 and 5 are word size and byte order, 18 and 19 the machine.
-    theirs.starts_with(b"\x7fELF")
-        && header(Path::new("/proc/self/exe")).is_none_or(|ours| {
-            ours.get(5) == theirs.get(5)
-                && (ours.get(18..20) == theirs.get(18..20) || theirs.get(4) != ours.get(4))
-        })
+    // Bytes 4 and 5 are word size and byte order, 18 and 19 the machine. One of another word size may still run.
+    let native = || {
+        let Some(ours) = header(Path::new("/proc/self/exe")) else { return true };
+        let same = |range: std::ops::Range<usize>| ours.get(range.clone()) == theirs.get(range);
+        theirs.starts_with(b"\x7fELF") && same(5..6) && (same(18..20) || !same(4..5))
+    };
+    theirs.starts_with(b"#!") || native() || foreign_handlers()
 }
 
 fn foreign_handlers() -> bool {

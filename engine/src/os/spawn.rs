@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 /// The environment of this process, read once by `main` and handed down.
@@ -48,7 +49,8 @@ impl Environment {
 #[expect(clippy::disallowed_methods, reason = "the owner of process creation")]
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
-    command.env_clear().stdin(Stdio::null());
+    // A group of its own: a person's Ctrl-C is meant for convoy, not for the git that it runs.
+    command.env_clear().stdin(Stdio::null()).process_group(0);
     command
 }
 
@@ -74,4 +76,29 @@ pub fn die_with_parent(command: &mut Command) {
     unsafe {
         command.pre_exec(ask);
     }
+}
+
+/// Closes every descriptor but the standard three: whatever the caller of this program's caller left open.
+///
+/// A supervisor outlives those who started it, and would keep their pipes and locks open for as long.
+///
+/// # Errors
+/// When `/proc` is not readable.
+#[expect(unsafe_code, reason = "a descriptor that was inherited has no owner that could close it")]
+pub(crate) fn close_inherited() -> std::io::Result<()> {
+    use std::os::fd::FromRawFd;
+    // The listing's own descriptor is among the numbers, and gone before they are used.
+    let inherited: Vec<i32> = std::fs::read_dir("/proc/self/fd")?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|number| *number > 2)
+        .collect();
+    for number in inherited {
+        // SAFETY: this runs first in a process that has opened nothing yet, so no value owns one of these numbers.
+        // A number that was closed meanwhile (the listing's) names nothing, which is found before it is owned.
+        if std::fs::symlink_metadata(format!("/proc/self/fd/{number}")).is_ok() {
+            drop(unsafe { std::os::fd::OwnedFd::from_raw_fd(number) });
+        }
+    }
+    Ok(())
 }

@@ -104,7 +104,7 @@ impl Client {
         line.push(b'\n');
         self.reader.get_mut().write_all(&line)?;
         match next(&mut self.reader)? {
-            Some(Reply::Ok { n }) => Ok(n),
+            Some(Reply::Ok { n, .. }) => Ok(n),
             Some(Reply::Error { code, message }) => Err(Error::Refused { code, message }),
             Some(Reply::Observation(_) | Reply::Exit(_)) => Err(Error::Unexpected),
             None => Err(Error::Connection(io::ErrorKind::UnexpectedEof.into())),

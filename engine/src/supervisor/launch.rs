@@ -80,7 +80,7 @@ pub fn launch(program: &Path, dir: &SessionDir, env: &Environment) -> Result<Lau
     let again = log.try_clone().map_err(io_error("open supervisor.log"))?;
     let child = spawn::command(program)
         .arg("supervise")
-        .arg(dir.path())
+        .arg(std::path::absolute(dir.path()).map_err(io_error("tell the session directory"))?)
         .envs(env.iter())
         .current_dir("/")
         .stdin(Stdio::from(OwnedFd::from(theirs)))

@@ -27,4 +27,5 @@ pub mod start;
 mod tests;
 mod tree;
 
-pub use run::run;
+pub use run::{STATUS_CLAIMED, STATUS_FAILED, STATUS_SPEC, run};
+pub use tree::MARK;

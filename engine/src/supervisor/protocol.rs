@@ -78,6 +78,9 @@ pub enum Reply {
         /// The number of the observation that it became.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         n: Option<u64>,
+        /// The version of this protocol, in the answer to a subscription.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
     },
     /// The request was not carried out.
     Error {

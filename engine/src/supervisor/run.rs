@@ -16,6 +16,7 @@ use super::spec::Spec;
 use super::start;
 use super::tree::log;
 use crate::clock;
+use crate::os::spawn;
 
 /// Exit status when the run record existed already: nothing was started.
 pub const STATUS_CLAIMED: u8 = 3;
@@ -39,7 +40,7 @@ enum Error {
 
 /// Supervises the session in `dir`; returns when its agent's whole tree is dead and `exit.json` says so.
 ///
-/// This is the whole of `convoy supervise DIR`. It makes its process a session leader and a sub-reaper and takes
+/// This is the whole of `convoy supervise DIR`, and the first thing that its process does. It makes its process a session leader and a sub-reaper and takes
 /// over its signals and its standard input, so it is nothing to call inside another program.
 pub fn run(dir: &Path) -> ExitCode {
     let result =
@@ -58,8 +59,9 @@ pub fn run(dir: &Path) -> ExitCode {
 }
 
 fn supervise(dir: &SessionDir) -> Result<(), Error> {
+    spawn::close_inherited()?;
     // It fails only for one who leads a process group already, and then the terminal is of no concern.
-    drop(rustix::process::setsid());
+    let _ = rustix::process::setsid();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(std::io::Error::from)?;
     let first = take_stdin()?;
     let signals = Signals::register()?;

@@ -18,7 +18,7 @@ use super::files::{SessionDir, Started};
 use super::limits::{Meter, Stop};
 use super::observations::Writer;
 use super::output::OutputLog;
-use super::protocol::{Code, REPORTS_MAX, Reply, Request};
+use super::protocol::{Code, REPORTS_MAX, Reply, Request, VERSION};
 use super::run::Signals;
 use super::spec::{Spec, StopSignal};
 use super::start::Agent;
@@ -35,6 +35,8 @@ const READ_BYTES: usize = 64 * 1024;
 const DRAIN_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How many observations an agent's output may become: more is noise, and its sums come with the result.
 const TRANSLATED_MAX: u64 = 100_000;
+/// The least output that is kept, so that a small limit does not mean a file for every byte.
+const OUTPUT_BYTES_MIN: u64 = 16 * 1024;
 /// How long clients are served after the end; whoever is slower reads the files.
 const PART: Span = Span::from_millis(1_000);
 /// How soon, at first, to look again for processes that are to be killed; it doubles up to the second figure.
@@ -89,7 +91,7 @@ impl<'a> Server<'a> {
             listener,
             clients: first.map(Connection::new).transpose()?.into_iter().collect(),
             observations: Writer::create(&dir.observations(), spec.epoch)?,
-            output: OutputLog::create(dir.output(), spec.limits.output_bytes)?,
+            output: OutputLog::create(dir.output(), spec.limits.output_bytes.max(OUTPUT_BYTES_MIN))?,
             meter: Meter::new(spec, Instant::now()),
             stop: None,
             translated: 0,
@@ -387,7 +389,7 @@ impl<'a> Server<'a> {
                 Line::Refused(code, message) => Reply::Error { code, message },
                 Line::Request(Request::Subscribe { after }) => {
                     self.clients.get_mut(index).into_iter().for_each(|client| client.subscribe(after));
-                    Reply::Ok { n: None }
+                    Reply::Ok { n: None, version: Some(VERSION) }
                 }
                 Line::Request(request) => self.carry_out(request),
             };
@@ -398,7 +400,7 @@ impl<'a> Server<'a> {
     fn carry_out(&mut self, request: Request) -> Reply {
         let refuse = |code, message: &str| Reply::Error { code, message: message.to_owned() };
         match request {
-            Request::Subscribe { .. } => Reply::Ok { n: None },
+            Request::Subscribe { .. } => Reply::Ok { n: None, version: None },
             Request::Stop { epoch } if epoch != self.spec.epoch => {
                 refuse(Code::Stale, &format!("this is attempt {}", self.spec.epoch))
             }
@@ -407,7 +409,7 @@ impl<'a> Server<'a> {
             }
             Request::Stop { .. } => {
                 self.begin_stop(StopWhy::Ordered);
-                Reply::Ok { n: None }
+                Reply::Ok { n: None, version: None }
             }
             Request::Report(_) if self.own_reports >= REPORTS_MAX => {
                 refuse(Code::Limit, &format!("an agent makes at most {REPORTS_MAX} reports"))
@@ -418,7 +420,7 @@ impl<'a> Server<'a> {
                 let kept =
                     self.observations.append(own.into()).and_then(|n| self.observations.sync().map(|()| n));
                 match kept {
-                    Ok(n) => Reply::Ok { n: Some(n) },
+                    Ok(n) => Reply::Ok { n: Some(n), version: None },
                     Err(error) => {
                         self.storage_failed(&error.to_string());
                         refuse(Code::Storage, &error.to_string())

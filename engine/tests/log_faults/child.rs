@@ -31,15 +31,8 @@ pub(crate) enum Verb {
     HoldLock,
 }
 
-const VERBS: [Verb; 7] = [
-    Verb::Append,
-    Verb::Script,
-    Verb::Open,
-    Verb::Fill,
-    Verb::FillLimited,
-    Verb::ReadOnly,
-    Verb::HoldLock,
-];
+const VERBS: [Verb; 7] =
+    [Verb::Append, Verb::Script, Verb::Open, Verb::Fill, Verb::FillLimited, Verb::ReadOnly, Verb::HoldLock];
 
 /// A child at work.
 pub(crate) struct Running {
@@ -192,6 +185,7 @@ fn open_again(dir: &Path) -> SqliteLog {
     }
 }
 
+#[expect(clippy::zombie_processes, reason = "it must outlive this process")]
 fn hold_lock(dir: &Path) {
     let Acquired::Held(_lock) = WorkspaceLock::acquire(dir, Duration::ZERO).unwrap() else {
         panic!("the lock is not free")

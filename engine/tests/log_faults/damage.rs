@@ -11,7 +11,7 @@ use convoy_testkit::conformance::read_all;
 
 use super::{check_whole, copy, fill};
 
-const PAGE: u64 = 4096;
+const PAGE: u64 = 2048;
 
 /// All that the log in `dir` gives away before it complains, and whether it did.
 fn salvage(dir: &Path) -> (Vec<Stored>, bool) {
@@ -34,7 +34,7 @@ fn salvage(dir: &Path) -> (Vec<Stored>, bool) {
             Ok(page) if page.is_empty() => return (found, complained),
             Ok(page) => found.extend(page),
             Err(ReadError::Damaged(damage)) => {
-                assert_eq!(damage.after, after, "{damage}");
+                assert!(damage.after.is_none_or(|at| at == after), "{damage}");
                 return (found, true);
             }
             Err(_) => return (found, true),
@@ -116,7 +116,7 @@ fn garbage_in_the_write_ahead_file_is_seen() {
 /// A log that is all in its main file.
 fn folded(dir: &Path) -> Vec<Stored> {
     let mut log = SqliteLog::open(dir).unwrap();
-    fill(&mut log, 40);
+    fill(&mut log, 14);
     let written = read_all(&log);
     drop(log);
     fs::remove_file(dir.join("log.ack")).unwrap();

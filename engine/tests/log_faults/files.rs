@@ -98,7 +98,7 @@ fn a_reader_sees_everything_and_changes_nothing() {
         assert_eq!(reader.verify(&mut |_| ()).unwrap().tail, tail);
         assert_eq!(reader.tail().unwrap(), tail);
         drop(reader);
-        assert_eq!(listing(dir.path()), before, "with a write-ahead file: {wal}");
+        assert!(listing(dir.path()) == before, "with a write-ahead file: {wal}");
     }
     check_whole(dir.path());
 }

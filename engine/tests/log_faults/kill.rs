@@ -1,17 +1,22 @@
 //! A writer is killed at many moments; what it acknowledged is always there.
 
-use super::child::{Running, Verb, acknowledged};
 use super::check_whole;
+use super::child::{Running, Verb, acknowledged};
 use convoy_engine::clock::Instant;
 use std::time::Duration;
 
 const KILLS: u64 = 60;
+/// A log this old is left for a new one, as every check reads all of it.
+const KILLS_PER_LOG: u64 = 6;
 
 #[test]
 fn acknowledged_records_survive_a_kill() {
-    let dir = tempfile::tempdir().unwrap();
     let mut random = fastrand::Rng::with_seed(11);
-    for _ in 0..KILLS {
+    let mut dir = tempfile::tempdir().unwrap();
+    for kill in 0..KILLS {
+        if kill % KILLS_PER_LOG == 0 {
+            dir = tempfile::tempdir().unwrap();
+        }
         let mut writer = Running::start(Verb::Append, dir.path(), &[]).unwrap();
         let mut said = Vec::new();
         for _ in 0..random.usize(0..80) {

@@ -143,7 +143,11 @@ fn a_read_only_folder_is_refused_and_can_be_read() {
     fs::remove_file(folded.join("log.ack")).unwrap();
     drop(SqliteLog::open(&folded).unwrap());
     fs::remove_file(folded.join("log.db-wal")).unwrap();
-    match in_namespace(Verb::ReadOnly, dir.path(), "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\"") {
+    match in_namespace(
+        Verb::ReadOnly,
+        dir.path(),
+        "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\"",
+    ) {
         Some(said) => assert_eq!(said, ["begun", "whole"]),
         None => skip("no mount namespaces"),
     }

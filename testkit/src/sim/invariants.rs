@@ -271,7 +271,7 @@ impl Sim {
         let now = self.now();
         let stranded = view::stranded(state, &self.policy, now);
         for (id, convoy) in &state.convoys {
-            let shown = view::convoy(state, convoy, now);
+            let shown = view::convoy(state, &self.policy, convoy, now);
             let open: Vec<&Issue> = convoy.content.tracked.iter().map(|id| &state.issues[id]).collect();
             let open: Vec<&Issue> = open.into_iter().filter(|issue| !issue.is_closed()).collect();
             if shown.completed + open.len() != shown.total {

@@ -276,6 +276,7 @@ fn policy(rng: &mut fastrand::Rng) -> Policy {
         rigs: BTreeMap::from([(name("home"), rig("hq", None)), (name("tools"), rig("gt", Some(1)))]),
         home: name("home"),
         agents: vec![agent.clone()],
+        sandboxed: Vec::new(),
         agent,
         model: None,
         complexity: BTreeMap::new(),

@@ -1,3 +1,11 @@
+//! The translator against recorded streams.
+//!
+//! The fixtures are what Claude Code 2.1.197 printed with `-p --output-format stream-json --verbose
+//! --include-partial-messages --model claude-sonnet-4-5` against a scripted model on this machine; only paths were
+//! replaced, and the long lists of the first line shortened. `max_budget` adds `--max-budget-usd 0.008`, `denied`
+//! asks for permission where nobody answers, `sub_agent` starts one that starts others, `overloaded` gets a 529,
+//! and `sigint` and `sigterm` were sent that signal while a shell command ran.
+
 use super::*;
 use crate::agent::{LINE_BYTES_MAX, Output, Translation};
 
@@ -207,4 +215,15 @@ fn plain_output_reports_nothing() {
     let mut translation = Translation::new(Output::Plain);
     assert!(translation.read(COMMIT.as_bytes()).is_empty());
     assert!(translation.end().is_empty());
+}
+
+#[test]
+fn while_messages_come_in_parts_whole_ones_never_count() {
+    // Their beginnings are lost, so that only the sums of the result are left.
+    let cut: String = COMMIT
+        .lines()
+        .filter(|line| !line.contains("message_start"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(usage(&translate(&cut)), (1, tokens(1650, 175, 29_500, 870)));
 }

@@ -68,8 +68,8 @@ fn probe(dir: &Path) -> io::Result<()> {
     result
 }
 
-/// A read that failed after event `after`.
-pub(super) fn read(error: rusqlite::Error, file: &Path, after: Seq) -> ReadError {
+/// A read that failed after event `after`, if that is known.
+pub(super) fn read(error: rusqlite::Error, file: &Path, after: Option<Seq>) -> ReadError {
     if is_damage(&error) {
         Damage { file: file.to_owned(), offset: None, after, why: error.to_string() }.into()
     } else {
@@ -86,7 +86,7 @@ pub(super) fn open(error: rusqlite::Error, file: &Path) -> OpenError {
         ffi::SQLITE_READONLY | ffi::SQLITE_PERM => OpenError::ReadOnly { file },
         ffi::SQLITE_FULL => OpenError::Full { file },
         _ if matches!(extended, ffi::SQLITE_IOERR_FSYNC) => OpenError::Io { file, source: Box::new(error) },
-        _ if is_damage(&error) => Damage { file, offset: None, after: Seq(0), why: error.to_string() }.into(),
+        _ if is_damage(&error) => Damage { file, offset: None, after: None, why: error.to_string() }.into(),
         _ => OpenError::Io { file, source: Box::new(error) },
     }
 }

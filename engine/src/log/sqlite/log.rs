@@ -50,7 +50,12 @@ impl SqliteLog {
         if !open::exists(dir)? {
             open::create(dir)?;
         }
+        let has_wal = open::has_wal(dir)?;
         let rows = open::writer(dir)?;
+        if !has_wal {
+            // SQLite makes the write-ahead file now; it ignores it when this fails.
+            open::sync_folder(dir)?;
+        }
         let file = rows.file.clone();
         let tail = rows.tail().map_err(|error| fail::opened(error, &file))?;
         let acknowledged =

@@ -2,10 +2,10 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use convoy_core::id::Seq;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
@@ -15,8 +15,8 @@ use super::{APPLICATION_ID, FORMAT, LIBRARY_MIN, WRITER, fail, witness};
 
 /// Page cache of the connection. Appends touch the last pages only, and a scan gains nothing from more.
 const CACHE_KIB: i64 = 1024;
-/// What disks and the page cache write at once.
-const PAGE_BYTES: i64 = 4096;
+/// Half of what SQLite takes by itself: an append writes at least one page, and most records are small.
+const PAGE_BYTES: i64 = 2048;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
@@ -61,10 +61,10 @@ pub(super) fn exists(dir: &Path) -> Result<bool, OpenError> {
     let acknowledged = size(&witness::path(dir))?.is_some();
     match size(&file)? {
         None if acknowledged || size(&wal(dir))?.is_some_and(|bytes| bytes > 0) => {
-            Err(damage(&file, Seq(0), "it is missing, and what belongs to it is still there").into())
+            Err(damage(&file, None, "it is missing, and what belongs to it is still there").into())
         }
         None => Ok(false),
-        Some(0) if acknowledged => Err(damage(&file, Seq(0), "it is empty").into()),
+        Some(0) if acknowledged => Err(damage(&file, None, "it is empty").into()),
         Some(0) => Err(OpenError::Foreign { file, why: "it is empty".to_owned() }),
         Some(_) => Ok(true),
     }
@@ -74,7 +74,7 @@ pub(super) fn exists(dir: &Path) -> Result<bool, OpenError> {
 pub(super) fn create(dir: &Path) -> Result<(), OpenError> {
     let (file, fresh) = (path(dir), dir.join("log.db.new"));
     let failed = |error: io::Error| fail::io(error, &file);
-    for left in [fresh.clone(), dir.join("log.db.new-wal"), dir.join("log.db.new-journal")] {
+    for left in [fresh.clone(), dir.join("log.db.new-wal")] {
         match fs::remove_file(left) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
@@ -84,18 +84,34 @@ pub(super) fn create(dir: &Path) -> Result<(), OpenError> {
     let sql = |error| fail::open(error, &file);
     let conn = Connection::open_with_flags(&fresh, flags()).map_err(sql)?;
     conn.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(sql)?;
+    // A file that is not whole is never used: nothing to roll back, and one sync at the end.
+    conn.pragma_update(None, "journal_mode", "MEMORY").map_err(sql)?;
+    conn.pragma_update(None, "synchronous", "OFF").map_err(sql)?;
     conn.pragma_update(None, "page_size", PAGE_BYTES).map_err(sql)?;
-    conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
-    conn.pragma_update(None, "user_version", FORMAT).map_err(sql)?;
     conn.execute_batch(&format!(
-        "BEGIN; {SCHEMA} INSERT INTO meta (key, value) VALUES ('writer', '{WRITER}'); COMMIT;"
+        "BEGIN;
+        PRAGMA application_id = {APPLICATION_ID};
+        PRAGMA user_version = {FORMAT};
+        {SCHEMA}
+        INSERT INTO meta (key, value) VALUES ('writer', '{WRITER}');
+        COMMIT;"
     ))
     .map_err(sql)?;
-    conn.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
+    write_ahead(&conn, &file)?;
     conn.close().map_err(|(_, error)| sql(error))?;
     empty.sync_all().map_err(failed)?;
     rename_new(&fresh, &file).map_err(failed)?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
+    sync_folder(dir)
+}
+
+/// Makes the names of the files in `dir` durable.
+pub(super) fn sync_folder(dir: &Path) -> Result<(), OpenError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| fail::io(error, &path(dir)))
+}
+
+/// Whether there is a write-ahead file, even an empty one.
+pub(super) fn has_wal(dir: &Path) -> Result<bool, OpenError> {
+    Ok(size(&wal(dir))?.is_some())
 }
 
 /// Renames, but never over an existing file where the system can promise that.
@@ -111,6 +127,18 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
+/// Turns the write-ahead file on, which SQLite does not do without being checked upon.
+fn write_ahead(conn: &Connection, file: &Path) -> Result<(), OpenError> {
+    let mode: String = conn
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(|error| fail::open(error, file))?;
+    if mode.eq_ignore_ascii_case("wal") {
+        return Ok(());
+    }
+    let why = format!("the journal mode stays {mode}");
+    Err(OpenError::Io { file: file.to_owned(), source: why.into() })
+}
+
 fn flags() -> OpenFlags {
     // Threads do not share a connection, and file names are never URIs.
     OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -124,13 +152,9 @@ pub(super) fn writer(dir: &Path) -> Result<Rows, OpenError> {
     if conn.is_readonly("main").map_err(sql)? {
         return Err(OpenError::ReadOnly { file });
     }
-    set_up(&conn).map_err(sql)?;
+    set_up(&conn).map_err(|error| unrecognised(error, dir))?;
     let rows = recognise(conn, dir)?;
-    let mode: String =
-        rows.conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(sql)?;
-    if !mode.eq_ignore_ascii_case("wal") {
-        return Err(OpenError::Foreign { file, why: format!("its journal mode is {mode}") });
-    }
+    write_ahead(&rows.conn, &file)?;
     Ok(rows)
 }
 
@@ -139,10 +163,29 @@ pub(super) fn reader(dir: &Path) -> Result<Rows, OpenError> {
     let file = path(dir);
     let sql = |error| fail::open(error, &file);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // A file system without locks: SQLite's need a file that can be written, and the workspace's lock is held.
-    let conn = Connection::open_with_flags_and_vfs(&file, flags, "unix-none").map_err(sql)?;
-    set_up(&conn).map_err(sql)?;
+    let conn = if size(&wal(dir))?.is_some_and(|bytes| bytes > 0) {
+        // Without SQLite's locks, which need a file that can be written; the workspace's lock is held.
+        Connection::open_with_flags_and_vfs(&file, flags, "unix-none").map_err(sql)?
+    } else {
+        // Or SQLite would make an empty write-ahead file.
+        Connection::open_with_flags(immutable(&file), flags | OpenFlags::SQLITE_OPEN_URI).map_err(sql)?
+    };
+    set_up(&conn).map_err(|error| unrecognised(error, dir))?;
     recognise(conn, dir)
+}
+
+/// The URI under which SQLite takes the file as one that nobody changes.
+fn immutable(file: &Path) -> String {
+    let mut uri = String::from("file:");
+    for byte in file.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    uri + "?immutable=1"
 }
 
 fn set_up(conn: &Connection) -> rusqlite::Result<()> {
@@ -167,22 +210,11 @@ fn set_up(conn: &Connection) -> rusqlite::Result<()> {
 fn recognise(conn: Connection, dir: &Path) -> Result<Rows, OpenError> {
     let file = path(dir);
     let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let application = match pragma("application_id") {
-        Ok(id) => id,
-        Err(error) => {
-            return Err(match fail::open(error, &file) {
-                // Without its first page a log looks like any other file; the witness knows better.
-                OpenError::Damaged(damage) if size(&witness::path(dir))?.is_none() => {
-                    OpenError::Foreign { file, why: damage.why }
-                }
-                other => other,
-            });
-        }
-    };
+    let application = pragma("application_id").map_err(|error| unrecognised(error, dir))?;
     let format = pragma("user_version").map_err(|error| fail::open(error, &file))?;
     if application != APPLICATION_ID || format < 1 {
         if size(&witness::path(dir))?.is_some() {
-            return Err(damage(&file, Seq(0), "its first page is not a log's").into());
+            return Err(damage(&file, None, "its first page is not a log's").into());
         }
         return Err(OpenError::Foreign {
             why: format!("it has application id {application:#x} and format {format}"),
@@ -197,6 +229,17 @@ fn recognise(conn: Connection, dir: &Path) -> Result<Rows, OpenError> {
         .query_row("SELECT value FROM meta WHERE key = 'id'", [], |row| row.get(0))
         .map_err(|error| fail::open(error, &file))?;
     Ok(Rows::new(conn, file, &id))
+}
+
+/// A file whose first page cannot be used looks like any other file; the witness knows better.
+fn unrecognised(error: rusqlite::Error, dir: &Path) -> OpenError {
+    let file = path(dir);
+    match fail::open(error, &file) {
+        OpenError::Damaged(damage) if matches!(size(&witness::path(dir)), Ok(None)) => {
+            OpenError::Foreign { file, why: damage.why }
+        }
+        other => other,
+    }
 }
 
 /// The form of `meta` is the same in all formats.

@@ -117,7 +117,7 @@ fn located(rows: &Rows, error: ReadError) -> ReadError {
 
 /// SQLite's first complaint about its pages, with the offset of the page when it names one.
 fn page_complaint(rows: &Rows) -> Result<Option<(String, Option<u64>)>, ReadError> {
-    let failed = |error| fail::read(error, &rows.file, Seq(0));
+    let failed = |error| fail::read(error, &rows.file, None);
     let page_bytes: u32 =
         rows.conn.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(failed)?;
     let mut complaint = None;

@@ -44,7 +44,7 @@ impl Rows {
             .and_then(|mut statement| {
                 statement.query_row(params![number(seq.0)], |row| stored(row, Vec::new())).optional()
             })
-            .map_err(|error| fail::read(error, &self.file, Seq(0)))?;
+            .map_err(|error| fail::read(error, &self.file, None))?;
         Ok(found.map_or(self.genesis, |record| record.tail()))
     }
 
@@ -62,7 +62,7 @@ impl Rows {
             .and_then(|mut statement| {
                 statement.query_row(params![OPEN_CHECK_RECORDS - 1], |row| row.get(0)).optional()
             })
-            .map_err(|error| fail::read(error, &self.file, Seq(0)))?;
+            .map_err(|error| fail::read(error, &self.file, None))?;
         let mut tail = match near {
             Some(first) => self.stored_tail_at(Seq(unsigned(first).saturating_sub(1)))?,
             None => self.genesis,
@@ -87,7 +87,7 @@ impl Rows {
                     .query_row(params![number(after.0.saturating_add(1))], |row| stored(row, Vec::new()))
                     .optional()
             })
-            .map_err(|error| fail::read(error, &self.file, Seq(0)))?;
+            .map_err(|error| fail::read(error, &self.file, None))?;
         let tail = match at {
             None => self.genesis,
             // The end of the log; or a gap, which shows when the next record is checked.
@@ -102,7 +102,7 @@ impl Rows {
         let mut tail = tail;
         let mut found = Vec::new();
         let limit = i64::try_from(limit.min(READ_RECORDS_MAX)).unwrap_or(i64::MAX);
-        let failed = |error, after| fail::read(error, &self.file, after);
+        let failed = |error, after| fail::read(error, &self.file, Some(after));
         let mut statement = self.conn.prepare_cached(PAGE).map_err(|error| failed(error, tail.seq))?;
         let mut rows = statement
             .query(params![number(tail.seq.0.saturating_add(1)), limit])
@@ -139,14 +139,14 @@ impl Rows {
     }
 
     /// Damage in this file.
-    pub(super) fn damage(&self, after: Seq, why: impl Into<String>) -> Damage {
+    pub(super) fn damage(&self, after: impl Into<Option<Seq>>, why: impl Into<String>) -> Damage {
         damage(&self.file, after, why)
     }
 }
 
 /// Damage in `file`.
-pub(super) fn damage(file: &Path, after: Seq, why: impl Into<String>) -> Damage {
-    Damage { file: file.to_owned(), offset: None, after, why: why.into() }
+pub(super) fn damage(file: &Path, after: impl Into<Option<Seq>>, why: impl Into<String>) -> Damage {
+    Damage { file: file.to_owned(), offset: None, after: after.into(), why: why.into() }
 }
 
 fn stored(row: &Row<'_>, body: Vec<u8>) -> rusqlite::Result<Stored> {

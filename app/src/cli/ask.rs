@@ -1,0 +1,118 @@
+//! Questions with answers of the right kind.
+
+use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, WhyView};
+use convoy_api::{Answer, Code, Failure, Query, Service};
+use convoy_core::event::Envelope;
+use convoy_core::id::Seq;
+use convoy_core::view::{ConvoyView, IssueView, NoticeView, StrandedView, WorkerView};
+
+fn other() -> Failure {
+    Failure::new(Code::Unavailable, "the engine gave an answer to another question")
+        .hint("it may be of another version: 'convoy down', then 'convoy up'")
+}
+
+/// Issues that fit, and how many there are without the limit.
+pub(super) fn issues(service: &dyn Service, filter: IssueFilter) -> Result<(Vec<IssueView>, usize), Failure> {
+    match service.ask(Query::Issues(filter))? {
+        Answer::Issues { issues, total } => Ok((issues, total)),
+        _ => Err(other()),
+    }
+}
+
+/// These issues.
+pub(super) fn issues_by_id(service: &dyn Service, ids: Vec<String>) -> Result<Vec<IssueView>, Failure> {
+    match service.ask(Query::Issue { ids })? {
+        Answer::Issues { issues, .. } => Ok(issues),
+        _ => Err(other()),
+    }
+}
+
+/// One issue.
+pub(super) fn issue(service: &dyn Service, id: &str) -> Result<IssueView, Failure> {
+    issues_by_id(service, vec![id.to_owned()])?.pop().ok_or_else(other)
+}
+
+/// Convoys that fit.
+pub(super) fn convoys(service: &dyn Service, filter: ConvoyFilter) -> Result<Vec<ConvoyView>, Failure> {
+    match service.ask(Query::Convoys(filter))? {
+        Answer::Convoys { convoys } => Ok(convoys),
+        _ => Err(other()),
+    }
+}
+
+/// One convoy, and the event up to which that is true.
+pub(super) fn convoy(service: &dyn Service, id: &str) -> Result<(ConvoyView, Seq), Failure> {
+    match service.ask(Query::Convoy { id: id.to_owned() })? {
+        Answer::Convoy { convoy, seq } => Ok((*convoy, seq)),
+        _ => Err(other()),
+    }
+}
+
+/// Workers.
+pub(super) fn workers(service: &dyn Service, all: bool) -> Result<Vec<WorkerView>, Failure> {
+    match service.ask(Query::Workers { all })? {
+        Answer::Workers { workers } => Ok(workers),
+        _ => Err(other()),
+    }
+}
+
+/// One worker.
+pub(super) fn worker(service: &dyn Service, id: &str) -> Result<WorkerView, Failure> {
+    match service.ask(Query::Worker { id: id.to_owned() })? {
+        Answer::Worker { worker } => Ok(*worker),
+        _ => Err(other()),
+    }
+}
+
+/// Why something is as it is.
+pub(super) fn why(service: &dyn Service, id: &str) -> Result<WhyView, Failure> {
+    match service.ask(Query::Why { id: id.to_owned() })? {
+        Answer::Why(why) => Ok(why),
+        _ => Err(other()),
+    }
+}
+
+/// Convoys in which nothing moves.
+pub(super) fn stranded(service: &dyn Service) -> Result<Vec<StrandedView>, Failure> {
+    match service.ask(Query::Stranded)? {
+        Answer::Stranded { stranded } => Ok(stranded),
+        _ => Err(other()),
+    }
+}
+
+/// A mailbox.
+pub(super) fn mail(service: &dyn Service, address: String) -> Result<Vec<NoticeView>, Failure> {
+    match service.ask(Query::Mail { address })? {
+        Answer::Mail { notices } => Ok(notices),
+        _ => Err(other()),
+    }
+}
+
+/// One notice.
+pub(super) fn notice(service: &dyn Service, id: &str) -> Result<NoticeView, Failure> {
+    match service.ask(Query::Notice { id: id.to_owned() })? {
+        Answer::Notice { notice } => Ok(*notice),
+        _ => Err(other()),
+    }
+}
+
+/// Events after a place, and the event up to which that is all.
+pub(super) fn events(
+    service: &dyn Service,
+    after: Seq,
+    limit: usize,
+    kind: Option<String>,
+) -> Result<(Vec<Envelope>, Seq), Failure> {
+    match service.ask(Query::Events { after, limit, kind })? {
+        Answer::Events { events, seq } => Ok((events, seq)),
+        _ => Err(other()),
+    }
+}
+
+/// The engine itself.
+pub(super) fn engine(service: &dyn Service) -> Result<EngineView, Failure> {
+    match service.ask(Query::Engine)? {
+        Answer::Engine(engine) => Ok(engine),
+        _ => Err(other()),
+    }
+}

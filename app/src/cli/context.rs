@@ -1,0 +1,199 @@
+//! What every command shares: global flags, the environment, who asks, the way to an engine.
+
+use std::path::{Path, PathBuf};
+
+use anstream::ColorChoice;
+use clap::{Args, ValueEnum};
+use convoy_api::{Code, Failure, Order, Outcome, Service};
+use convoy_core::address::Address;
+use convoy_core::command::Request;
+use convoy_engine::config::{Config, Sources};
+use convoy_engine::door;
+use convoy_engine::os::spawn::Environment;
+use convoy_engine::workspace::Workspace;
+
+use super::ask;
+use super::way::Way;
+use crate::error::{Error, PARTIAL};
+use crate::output::Output;
+
+/// How many landings one close says.
+const LANDED_MAX: usize = 100;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// Work in the workspace of this folder
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    dir: Option<PathBuf>,
+    /// Print one JSON value, and errors as JSON on stderr
+    #[arg(long, global = true)]
+    json: bool,
+    /// Who asks: an address
+    #[arg(long = "as", value_name = "ADDR", global = true)]
+    actor: Option<String>,
+    /// Make a repeated command the same command
+    #[arg(long, value_name = "KEY", global = true)]
+    key: Option<String>,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_default_value = true)]
+    color: Color,
+    /// Print only ids and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Print more about what is done
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+/// What a command runs in.
+pub(super) struct Context {
+    /// The environment of the process.
+    pub(super) env: Environment,
+    /// Where it prints.
+    pub(super) out: Output,
+    dir: Option<PathBuf>,
+    actor: Option<String>,
+    key: Option<String>,
+    late: Option<Error>,
+}
+
+impl Context {
+    /// For these flags in this environment.
+    pub(super) fn new(global: Global, env: Environment) -> Self {
+        let color = match global.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        let out = Output::new(global.json, global.quiet, global.verbose, color);
+        Self { env, out, dir: global.dir, actor: global.actor, key: global.key, late: None }
+    }
+
+    /// The folder that the command is about.
+    pub(super) fn dir(&self) -> &Path {
+        self.dir.as_deref().unwrap_or(Path::new("."))
+    }
+
+    /// The workspace that the folder is in.
+    pub(super) fn workspace(&self) -> Result<Workspace, Error> {
+        Ok(Workspace::find(self.dir())?)
+    }
+
+    /// Who asks: the flag, else the variable, else the worker of this session, else the person.
+    pub(super) fn actor(&self) -> Result<String, Error> {
+        let given = self.actor.as_deref().or_else(|| self.env.text("CONVOY_ACTOR"));
+        let inside = || self.env.text("CONVOY_SESSION").and_then(|_| self.env.text("CONVOY_WORKER"));
+        let Some(text) = given.or_else(inside) else { return Ok(Address::overseer().as_str().to_owned()) };
+        let address = Address::new(text).map_err(|error| Error::usage(format!("--as: {error}")))?;
+        Ok(address.as_str().to_owned())
+    }
+
+    /// An agent speaks to its supervisor and to nobody else, unless the workspace lets it.
+    pub(super) fn check_outside_of_sessions(&self) -> Result<(), Error> {
+        let Some(session) = self.env.text("CONVOY_SESSION") else { return Ok(()) };
+        if self.agents_may_command() {
+            return Ok(());
+        }
+        Err(Error::refused(format!("this command is not for agents, and this is inside session {session}"))
+            .hint("an agent's own commands are: convoy done, convoy blocked, convoy note")
+            .hint("a person may allow the others: session.allow_commands = true in .convoy/config.toml"))
+    }
+
+    fn agents_may_command(&self) -> bool {
+        let Ok(workspace) = self.workspace() else { return false };
+        let config = Config::load(&workspace, &self.env, &Sources::default());
+        config.and_then(|config| config.flag("session.allow_commands")).unwrap_or(false)
+    }
+
+    /// A request with its circumstances.
+    pub(super) fn order(&self, request: Request) -> Result<Order, Error> {
+        Ok(Order { request, actor: self.actor()?, key: self.key.clone(), dry_run: false })
+    }
+
+    /// Calls the engine: the running one, else one of this command's own.
+    pub(super) fn with<T>(
+        &mut self,
+        call: impl FnOnce(&dyn Service) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
+        let workspace = self.workspace()?;
+        let door = door::open(&workspace, &self.env)?;
+        if self.out.verbose {
+            let engine = if door.is_remote() { "the running engine" } else { "an engine of its own" };
+            self.out.aside(&format!("workspace {}, through {engine}\n", workspace.root().display()));
+        }
+        let result = call(&door);
+        // What was ordered is done and is printed first; that nobody carries on is told after it.
+        self.late = door.finish().err().map(Error::from);
+        Ok(result?)
+    }
+
+    /// Has something done.
+    pub(super) fn act(&mut self, request: Request, dry_run: bool) -> Result<Outcome, Error> {
+        let order = Order { dry_run, ..self.order(request)? };
+        self.with(|service| service.order(order))
+    }
+
+    /// Has issues closed, and says which convoys land by it. Both are one step of the engine's.
+    pub(super) fn act_and_land(&mut self, request: Request) -> Result<(Outcome, Vec<String>), Error> {
+        let order = self.order(request)?;
+        self.with(|service| {
+            let before = ask::engine(service)?.seq;
+            let outcome = service.order(order)?;
+            let kind = Some("convoy.landed".to_owned());
+            // What cannot be read now is said by the notices as well.
+            let landed = ask::events(service, before, LANDED_MAX, kind).unwrap_or_default().0;
+            Ok((outcome, landed.into_iter().map(|event| event.subject).collect()))
+        })
+    }
+
+    /// Has something done, and asks what it is like after that.
+    pub(super) fn act_and_ask<T>(
+        &mut self,
+        request: Request,
+        ask: impl FnOnce(&dyn Service, &str) -> Result<T, Failure>,
+    ) -> Result<(Outcome, T), Error> {
+        let order = self.order(request)?;
+        self.with(|service| {
+            let outcome = service.order(order)?;
+            let id = outcome.items.first().map(|item| item.id.as_str()).unwrap_or_default();
+            let view = ask(service, id).map_err(|failure| Failure {
+                code: Code::Unknown,
+                message: format!("{id} is recorded, but cannot be shown: {}", failure.message),
+                hint: failure.hint,
+            })?;
+            Ok((outcome, view))
+        })
+    }
+
+    /// A way to an engine that stays: the background engine, which is brought up if it is not.
+    pub(super) fn staying(&self) -> Result<Way, Error> {
+        Ok(Way::to_background(&self.workspace()?, &self.env)?)
+    }
+
+    /// Reports what went wrong; the status that the process ends with.
+    pub(super) fn end(mut self, result: Result<u8, Error>) -> u8 {
+        let late = self.late.take();
+        let (error, status) = match (result, late) {
+            (Ok(0), Some(late)) => (Some(late), PARTIAL),
+            (Ok(status), late) => (late, status),
+            (Err(error), _) => {
+                let status = error.status;
+                (Some(error), status)
+            }
+        };
+        if let Some(error) = error {
+            self.out.error(&error);
+        }
+        status
+    }
+}

@@ -1,0 +1,97 @@
+//! `convoy create`.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use convoy_core::command::Request;
+use convoy_core::view::ConvoyView;
+
+use super::context::Context;
+use super::{ask, values};
+use crate::error::{DONE, Error};
+use crate::output::{BOLD, paint};
+use crate::text;
+
+/// Bundle issues into a convoy
+///
+/// A convoy lands when all of its issues are closed, and its owner is told. One that nobody started only tracks.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  convoy create 'Deploy v2.0' gt-abc gt-def\n  \
+    convoy create 'Deploy v2.0' gt-abc --notify mayor/ --notify --human\n  \
+    convoy create 'Deploy v2.0' gt-abc gt-def --run --max-parallel 2")]
+pub(super) struct Create {
+    /// What people call it
+    name: String,
+    /// Issues that it tracks
+    #[arg(value_name = "ISSUE", required = true)]
+    issues: Vec<String>,
+    /// Who is told when it lands; you if not given
+    #[arg(long, value_name = "ADDR")]
+    owner: Option<String>,
+    /// Who else is told; may be repeated, '--human' is the person
+    #[arg(long, value_name = "ADDR", allow_hyphen_values = true, value_parser = values::subscriber)]
+    notify: Vec<String>,
+    /// How branches land
+    #[arg(long)]
+    merge: Option<values::Merge>,
+    /// Branch that they land in
+    #[arg(long, value_name = "BRANCH")]
+    base: Option<String>,
+    /// How many agents may work on it at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_parallel: Option<u32>,
+    /// Have it worked on at once, in the background
+    #[arg(long)]
+    run: bool,
+}
+
+impl Create {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let request = Request::ConvoyCreate {
+            name: self.name,
+            issues: self.issues,
+            owner: self.owner,
+            notify: self.notify,
+            merge: self.merge.map(Into::into),
+            base: self.base,
+            max_parallel: self.max_parallel,
+            start: self.run,
+        };
+        let (outcome, (convoy, _)) = ctx.act_and_ask(request, ask::convoy)?;
+        let changed = outcome.items.iter().any(|item| item.changed);
+        ctx.out.json(&convoy)?;
+        ctx.out.say(&made(&convoy, changed))?;
+        if ctx.out.quiet && !ctx.out.json {
+            ctx.out.raw(&format!("{}\n", convoy.id))?;
+        }
+        Ok(DONE)
+    }
+}
+
+fn made(convoy: &ConvoyView, changed: bool) -> String {
+    let id = &convoy.id;
+    let verb = if changed { "Created convoy" } else { "Already made under this key:" };
+    let mut said = format!("🚚 {verb} {id}: {}\n\n", paint(BOLD, text::line(&convoy.title)));
+    let tracked: Vec<&str> = convoy.tracked.iter().map(|issue| issue.id.as_str()).collect();
+    let _ = writeln!(said, "  Tracking:  {}", text::count(tracked.len(), "issue"));
+    for issue in &convoy.tracked {
+        let _ = writeln!(said, "    {}: {}", issue.id, text::title(&issue.title));
+    }
+    let _ = writeln!(said, "  Owner:     {}", text::line(&convoy.owner));
+    if !convoy.notify.is_empty() {
+        let _ = writeln!(said, "  Notify:    {}", text::line(&convoy.notify.join(", ")));
+    }
+    let next = match (convoy.status.as_str(), convoy.started_at) {
+        ("landed", _) => {
+            format!("It landed at once: all of its issues are closed.\n\nNext: convoy status {id}")
+        }
+        (_, Some(_)) => format!(
+            "Agents work on it in the background.\n\nNext: convoy run {id}    (follow it)\n      convoy wait {id}   (wait until it lands)"
+        ),
+        (_, None) => format!(
+            "It only tracks until it is started.\n\nNext: convoy run {id}    (have it worked on)\n      convoy status {id}"
+        ),
+    };
+    let _ = writeln!(said, "\n{next}");
+    said
+}

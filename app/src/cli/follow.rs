@@ -1,0 +1,226 @@
+//! Following: look at what there is, and look again whenever something happens, without asking over and over.
+//!
+//! One thread passes on the engine's events, another one signals; whoever follows reads one queue. When the engine
+//! goes, for a newer one perhaps, the way to it is opened anew and events are read on from the last one seen.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::time::Duration;
+
+use convoy_api::{Code, Service, Watch};
+use convoy_core::event::Envelope;
+use convoy_core::id::Seq;
+use convoy_core::time::Span;
+use convoy_engine::background;
+use convoy_engine::clock::Instant;
+use convoy_engine::lock::WorkspaceLock;
+use convoy_engine::tasks::{self, Kind};
+use convoy_engine::workspace::Workspace;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::way::Way;
+use crate::error::{Error, INTERRUPTED};
+
+/// Events that may wait to be seen; the engine's own queue holds the others.
+const QUEUE_MAX: usize = 256;
+/// How often in a row the engine may go away without a word before that is an error.
+const RECONNECTS_MAX: u32 = 10;
+
+/// How long an engine that leaves is waited for before the way to it is tried again.
+const LEAVE_WAIT: Duration = Duration::from_secs(1);
+
+/// What is there now.
+pub(super) struct Look<T> {
+    /// What ends the following, if it is reached.
+    pub(super) end: Option<T>,
+    /// An event up to which everything was looked at.
+    pub(super) seq: Seq,
+}
+
+/// What an event calls for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum See {
+    /// Nothing.
+    Nothing,
+    /// Another look.
+    Look,
+    /// An end: nobody is there any more who would see it.
+    Stop,
+}
+
+/// How following ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum End<T> {
+    /// What was looked for.
+    Reached(T),
+    /// The time is over.
+    TimeOut,
+    /// A person has had enough.
+    Interrupted,
+    /// Nobody sees it any more.
+    Unseen,
+}
+
+enum Input {
+    Event(Box<Envelope>),
+    Gone,
+    Interrupt,
+}
+
+/// One following.
+pub(super) struct Follow {
+    workspace: Workspace,
+    inbox: Receiver<Input>,
+    post: SyncSender<Input>,
+    deadline: Option<Instant>,
+    seen: Option<Seq>,
+}
+
+impl Follow {
+    /// Follows what happens in a workspace, for at most this long.
+    pub(super) fn new(workspace: Workspace, timeout: Option<Span>) -> Self {
+        let (post, inbox) = sync_channel(QUEUE_MAX);
+        Self { workspace, inbox, post, deadline: timeout.map(|span| Instant::now().plus(span)), seen: None }
+    }
+
+    /// Takes a person's Ctrl-C as the wish to end the following, not the process. The second one ends it.
+    pub(super) fn interruptible(self) -> Result<Self, Error> {
+        let failed = |error: std::io::Error| Error::refused(format!("cannot wait for signals: {error}"));
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+        let post = self.post.clone();
+        let wait = move || {
+            for (n, _) in signals.forever().enumerate() {
+                if n > 0 || post.send(Input::Interrupt).is_err() {
+                    std::process::exit(INTERRUPTED.into());
+                }
+            }
+        };
+        tasks::start(Kind::Watch, wait).map_err(failed)?;
+        Ok(self)
+    }
+
+    /// Looks until what is looked for is there.
+    pub(super) fn until<T>(
+        &mut self,
+        mut open: impl FnMut() -> Result<Way, Error>,
+        mut look: impl FnMut(&dyn Service) -> Result<Look<T>, Error>,
+        mut see: impl FnMut(&Envelope) -> Result<See, Error>,
+    ) -> Result<End<T>, Error> {
+        let mut misses = 0;
+        loop {
+            let before = self.seen;
+            match self.once(&mut open, &mut look, &mut see) {
+                Ok(Some(end)) => return Ok(end),
+                Err(error) if error.kind != Code::Unavailable.name() || misses >= RECONNECTS_MAX => {
+                    return Err(error);
+                }
+                Ok(None) | Err(_) => {}
+            }
+            misses = if self.seen == before { misses + 1 } else { 0 };
+            self.await_leaving();
+        }
+    }
+
+    fn once<T>(
+        &mut self,
+        open: &mut impl FnMut() -> Result<Way, Error>,
+        look: &mut impl FnMut(&dyn Service) -> Result<Look<T>, Error>,
+        see: &mut impl FnMut(&Envelope) -> Result<See, Error>,
+    ) -> Result<Option<End<T>>, Error> {
+        let way = open()?;
+        let mut end = self.through(&way, look, see)?;
+        if end.is_none() && way.is_here() {
+            // Somebody had this process's own engine leave: that is no reason to bring up another.
+            end = Some(End::Interrupted);
+        }
+        if end.is_some() {
+            way.finish()?;
+        }
+        Ok(end)
+    }
+
+    /// An engine that is leaving has left when its lock is free, and only then can the next one come.
+    fn await_leaving(&self) {
+        if !background::status(&self.workspace).is_ok_and(|engine| engine.running) {
+            let _ = WorkspaceLock::acquire(&self.workspace.state_dir(), LEAVE_WAIT);
+        }
+    }
+
+    /// The same, until this engine goes.
+    fn through<T>(
+        &mut self,
+        service: &dyn Service,
+        look: &mut impl FnMut(&dyn Service) -> Result<Look<T>, Error>,
+        see: &mut impl FnMut(&Envelope) -> Result<See, Error>,
+    ) -> Result<Option<End<T>>, Error> {
+        let Look { end, seq } = look(service)?;
+        if let Some(end) = end {
+            return Ok(Some(End::Reached(end)));
+        }
+        let after = *self.seen.get_or_insert(seq);
+        self.subscribe(service.watch(after)?)?;
+        let mut due = false;
+        loop {
+            let input = if due { self.try_next() } else { self.next() };
+            match input {
+                Next::Input(Input::Event(event)) => {
+                    self.seen = Some(event.seq);
+                    match see(&event)? {
+                        See::Nothing => {}
+                        See::Look => due = true,
+                        See::Stop => return Ok(Some(End::Unseen)),
+                    }
+                }
+                Next::Input(Input::Interrupt) => return Ok(Some(End::Interrupted)),
+                Next::Input(Input::Gone) => return Ok(None),
+                Next::TimeOut => return Ok(Some(End::TimeOut)),
+                Next::Nothing => {
+                    due = false;
+                    if let Some(end) = look(service)?.end {
+                        return Ok(Some(End::Reached(end)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn subscribe(&self, watch: Watch) -> Result<(), Error> {
+        let post = self.post.clone();
+        let pass_on = move || {
+            for event in watch {
+                let Ok(event) = event else { break };
+                if post.send(Input::Event(Box::new(event))).is_err() {
+                    return;
+                }
+            }
+            // Nobody to tell when the one who follows has ended.
+            let _ = post.send(Input::Gone);
+        };
+        let started = tasks::start(Kind::Watch, pass_on);
+        started.map(drop).map_err(|error| Error::refused(format!("cannot follow events: {error}")))
+    }
+
+    fn next(&self) -> Next {
+        let Some(deadline) = self.deadline else {
+            return self.inbox.recv().map_or(Next::Input(Input::Gone), Next::Input);
+        };
+        match self.inbox.recv_timeout(deadline.left()) {
+            Ok(input) => Next::Input(input),
+            Err(RecvTimeoutError::Timeout) => Next::TimeOut,
+            Err(RecvTimeoutError::Disconnected) => Next::Input(Input::Gone),
+        }
+    }
+
+    fn try_next(&self) -> Next {
+        match self.inbox.try_recv() {
+            Ok(input) => Next::Input(input),
+            Err(TryRecvError::Empty) => Next::Nothing,
+            Err(TryRecvError::Disconnected) => Next::Input(Input::Gone),
+        }
+    }
+}
+
+enum Next {
+    Input(Input),
+    Nothing,
+    TimeOut,
+}

@@ -1,0 +1,55 @@
+//! `convoy logs`.
+
+use clap::Args;
+use convoy_engine::output;
+
+use super::ask;
+use super::context::Context;
+use crate::error::{DONE, Error};
+use crate::text;
+
+/// Show what an agent printed
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  convoy logs gt-abc\n  convoy logs gt-abc -f\n  convoy logs s-3kd92mzx --raw"
+)]
+pub(super) struct Logs {
+    /// The worker, issue or session
+    of: String,
+    /// Go on with what it prints, until it ends
+    #[arg(short, long)]
+    follow: bool,
+    /// As it was printed, not made readable
+    #[arg(long)]
+    raw: bool,
+}
+
+impl Logs {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let workspace = ctx.workspace()?;
+        let worker = ctx.with(|service| ask::worker(service, &self.of))?;
+        // A session that is named is meant; otherwise the latest.
+        let named = worker.sessions.iter().find(|session| session.id.as_str().starts_with(&self.of));
+        let session =
+            named.or(worker.sessions.last()).map(|session| session.id.clone()).ok_or_else(|| {
+                Error::refused(format!("{} has had no session yet", worker.id))
+                    .hint(format!("convoy why {}", worker.issue_id))
+            })?;
+        let out = &mut ctx.out;
+        let mut failed = None;
+        output::lines(&workspace, &session, self.raw, self.follow, &mut |line| {
+            let printed =
+                if out.json { out.json_line(line) } else { out.raw(&format!("{}\n", text::block(line))) };
+            match printed {
+                Ok(()) if !out.is_closed() => Ok(()),
+                Ok(()) => Err(std::io::ErrorKind::BrokenPipe.into()),
+                Err(error) => {
+                    failed = Some(error);
+                    Err(std::io::ErrorKind::Other.into())
+                }
+            }
+        })
+        .or_else(|failure| if out.is_closed() { Ok(()) } else { Err(failure) })?;
+        failed.map_or(Ok(DONE), Err)
+    }
+}

@@ -1,0 +1,192 @@
+//! The command line: each command is a short translation into calls of the one `Service`.
+//!
+//! This file only wires: one file for each noun or verb holds its arguments, whose doc comments are the help text.
+
+mod add;
+mod agent;
+mod ask;
+mod check;
+mod close;
+mod completions;
+mod config;
+mod context;
+mod create;
+mod daemon;
+mod demo;
+mod doctor;
+mod down;
+mod events;
+mod follow;
+mod init;
+mod issue;
+mod list;
+mod logs;
+mod mail;
+mod own;
+mod progress;
+mod run;
+mod schema;
+mod sling;
+mod status;
+mod stranded;
+mod supervise;
+mod up;
+mod usage;
+mod values;
+mod wait;
+mod way;
+mod why;
+mod work;
+mod workdir;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use convoy_engine::os::spawn::Environment;
+
+use crate::error::Error;
+use context::{Context, Global};
+
+/// Drives batches of coding-agent work to completion.
+///
+/// A convoy is a set of issues that lands as one. Convoy sets agents to its issues, each in a clone of its own,
+/// merges what passes, and closes the convoy the moment its last issue is closed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "convoy",
+    version,
+    max_term_width = 100,
+    after_help = "Begin:\n  convoy init                              make this repository a workspace\n  \
+        convoy issue create 'Fix the login'      make an issue\n  \
+        convoy sling <issue>                     set an agent to it\n  \
+        convoy create 'Release 2' <issue>…       bundle issues\n  \
+        convoy run <convoy>                      work until it lands\n\n\
+        Exit status: 0 done or nothing to do, 1 refused or failed, 2 usage, 3 no such thing, 4 conflict,\n\
+        5 outcome unknown or partial, 124 time ran out, 130 interrupted."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Init),
+    #[command(subcommand)]
+    Issue(issue::Issue),
+    Create(create::Create),
+    Add(add::Add),
+    List(list::List),
+    #[command(visible_alias = "show")]
+    Status(status::Status),
+    Check(check::Check),
+    Close(close::Close),
+    Wait(wait::Wait),
+    Why(why::Why),
+    Stranded(stranded::Stranded),
+    Sling(sling::Sling),
+    #[command(subcommand)]
+    Work(work::Work),
+    Run(run::Run),
+    Up(up::Up),
+    Down(down::Down),
+    #[command(subcommand)]
+    Daemon(daemon::Daemon),
+    Done(own::Done),
+    Blocked(own::Blocked),
+    Note(own::Note),
+    #[command(subcommand)]
+    Mail(mail::Mail),
+    Events(events::Events),
+    Logs(logs::Logs),
+    #[command(subcommand)]
+    Agent(agent::Agent),
+    #[command(subcommand)]
+    Workdir(workdir::Workdir),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Doctor(doctor::Doctor),
+    Demo(demo::Demo),
+    #[command(hide = true)]
+    DemoAgent(demo::DemoAgent),
+    #[command(hide = true)]
+    DemoCheck(demo::DemoCheck),
+    Schema(schema::Shapes),
+    Completions(completions::Completions),
+}
+
+/// What the process is to be.
+#[derive(Debug, Subcommand)]
+enum Role {
+    #[command(flatten)]
+    Command(Box<Command>),
+    #[command(hide = true)]
+    Supervise(supervise::Supervise),
+}
+
+impl Command {
+    /// Whether it may be used inside a session, where an agent's own commands go to its supervisor.
+    fn works_inside_sessions(&self) -> bool {
+        let own = matches!(self, Self::Done(_) | Self::Blocked(_) | Self::Note(_));
+        own || matches!(
+            self,
+            Self::Completions(_) | Self::Schema(_) | Self::DemoAgent(_) | Self::DemoCheck(_)
+        )
+    }
+
+    fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        match self {
+            Self::Init(command) => command.run(ctx),
+            Self::Issue(command) => command.run(ctx),
+            Self::Create(command) => command.run(ctx),
+            Self::Add(command) => command.run(ctx),
+            Self::List(command) => command.run(ctx),
+            Self::Status(command) => command.run(ctx),
+            Self::Check(command) => command.run(ctx),
+            Self::Close(command) => command.run(ctx),
+            Self::Wait(command) => command.run(ctx),
+            Self::Why(command) => command.run(ctx),
+            Self::Stranded(command) => command.run(ctx),
+            Self::Sling(command) => command.run(ctx),
+            Self::Work(command) => command.run(ctx),
+            Self::Run(command) => command.run(ctx),
+            Self::Up(command) => command.run(ctx),
+            Self::Down(command) => command.run(ctx),
+            Self::Daemon(command) => command.run(ctx),
+            Self::Done(command) => command.run(ctx),
+            Self::Blocked(command) => command.run(ctx),
+            Self::Note(command) => command.run(ctx),
+            Self::Mail(command) => command.run(ctx),
+            Self::Events(command) => command.run(ctx),
+            Self::Logs(command) => command.run(ctx),
+            Self::Agent(command) => command.run(ctx),
+            Self::Workdir(command) => command.run(ctx),
+            Self::Config(command) => command.run(ctx),
+            Self::Doctor(command) => command.run(ctx),
+            Self::Demo(command) => command.run(ctx),
+            Self::DemoAgent(command) => command.run(ctx),
+            Self::DemoCheck(command) => command.run(ctx),
+            Self::Schema(command) => command.run(ctx),
+            Self::Completions(command) => command.run(ctx),
+        }
+    }
+}
+
+/// Runs the command that the arguments name; the status that the process ends with.
+pub(crate) fn main(args: Vec<OsString>, env: Environment) -> ExitCode {
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(usage::report(&error, &args)),
+    };
+    let command = match cli.role {
+        Role::Command(command) => command,
+        Role::Supervise(supervise) => return supervise.run(),
+    };
+    let mut ctx = Context::new(cli.global, env);
+    let allowed = if command.works_inside_sessions() { Ok(()) } else { ctx.check_outside_of_sessions() };
+    let result = allowed.and_then(|()| command.run(&mut ctx));
+    ExitCode::from(ctx.end(result))
+}

@@ -1,0 +1,89 @@
+//! An agent's own commands, inside its session: they go to its supervisor, and work while no engine runs.
+
+use std::path::Path;
+
+use clap::Args;
+use convoy_engine::supervisor::client::{Client, Error as ClientError};
+use convoy_engine::supervisor::protocol::OwnReport;
+
+use super::context::Context;
+use crate::error::{DONE, Error, PARTIAL};
+
+/// Say that your issue is done (for agents)
+///
+/// Commit your work before. Whether it is done is then judged by what is there.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  convoy done\n  convoy done --no-change --note 'it was fixed already'")]
+pub(super) struct Done {
+    /// Nothing had to be changed
+    #[arg(long)]
+    no_change: bool,
+    /// What is to be said about it
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+/// Say that you cannot go on without a person (for agents)
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  convoy blocked 'the staging password is needed'")]
+pub(super) struct Blocked {
+    /// Why
+    #[arg(required = true)]
+    reason: Vec<String>,
+}
+
+/// Have something remembered for whoever goes on (for agents)
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  convoy note 'the tests need a running database'")]
+pub(super) struct Note {
+    /// What
+    #[arg(required = true)]
+    text: Vec<String>,
+}
+
+impl Done {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let Self { no_change, note } = self;
+        report(ctx, OwnReport::Done { no_change, note }, "Noted: done. End your turn now.")
+    }
+}
+
+impl Blocked {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let reason = self.reason.join(" ");
+        report(
+            ctx,
+            OwnReport::Blocked { reason },
+            "Noted: blocked. Commit what you have, and end your turn now.",
+        )
+    }
+}
+
+impl Note {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        report(ctx, OwnReport::Note { text: self.text.join(" ") }, "Noted.")
+    }
+}
+
+fn report(ctx: &mut Context, report: OwnReport, said: &str) -> Result<u8, Error> {
+    let Some(socket) = ctx.env.get("CONVOY_SOCKET").filter(|socket| !socket.is_empty()) else {
+        return Err(Error::refused("this command is for agents, inside a session: CONVOY_SOCKET is not set")
+            .hint("a person closes an issue with: convoy issue close <id>"));
+    };
+    let client = Client::connect_socket(Path::new(socket)).map_err(|error| {
+        Error::refused(format!("the supervisor of this session cannot be reached: {error}"))
+            .hint("is the session over? then nothing that is said in it is heard")
+    });
+    let n = client?.report(report).map_err(|error| match error {
+        ClientError::Refused { message, .. } => Error::refused(format!("the supervisor refused: {message}")),
+        ClientError::Connection(_) | ClientError::Unexpected => Error {
+            kind: "unknown",
+            message: format!("it may or may not be noted: {error}"),
+            hints: vec!["say it again: what is said twice is taken once".into()],
+            status: PARTIAL,
+        },
+    })?;
+    ctx.out.json(&serde_json::json!({ "ok": true, "n": n }))?;
+    ctx.out.say(&format!("{said}\n"))?;
+    Ok(DONE)
+}

@@ -1,0 +1,181 @@
+//! What happens, as one line for people; and which of it belongs to a convoy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use convoy_core::event::{Envelope, Event};
+use convoy_core::id::{IssueId, SessionId, WorkerId};
+use convoy_core::session::Said;
+use convoy_core::view::{ConvoyView, WorkerView};
+
+use crate::text;
+
+/// The longest reason in a progress line, in characters.
+const WHY_CHARS: usize = 200;
+
+/// What is followed: one convoy with its issues, workers and sessions, or everything.
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    convoy: Option<String>,
+    issues: BTreeSet<IssueId>,
+    workers: BTreeMap<WorkerId, IssueId>,
+    sessions: BTreeMap<SessionId, WorkerId>,
+}
+
+impl Scope {
+    /// This convoy, or everything, with the workers that are known.
+    pub(super) fn new(convoy: Option<&ConvoyView>, workers: &[WorkerView]) -> Self {
+        let mut scope = Self { convoy: convoy.map(|convoy| convoy.id.to_string()), ..Self::default() };
+        scope.issues.extend(convoy.iter().flat_map(|convoy| &convoy.tracked).map(|issue| issue.id.clone()));
+        for worker in workers {
+            scope.workers.insert(worker.id.clone(), worker.issue_id.clone());
+            let sessions = worker.sessions.iter().map(|session| (session.id.clone(), worker.id.clone()));
+            scope.sessions.extend(sessions);
+        }
+        scope
+    }
+
+    /// The line of an event, if it has one and belongs to what is followed.
+    pub(super) fn line(&mut self, event: &Envelope) -> Option<String> {
+        self.learn(&event.event);
+        let issue = self.issue_of(event);
+        let ours = match (&self.convoy, &issue) {
+            (None, _) => true,
+            (Some(_), Some(issue)) => self.issues.contains(issue),
+            (Some(convoy), None) => event.subject == *convoy,
+        };
+        let what = if ours { sentence(&event.event)? } else { return None };
+        let subject = issue.map_or_else(|| event.subject.clone(), |issue| issue.to_string());
+        Some(format!("{}  {}  {what}\n", text::clock(event.at), text::line(&subject)))
+    }
+
+    fn learn(&mut self, event: &Event) {
+        match event {
+            Event::WorkerAssigned { worker } => {
+                self.workers.insert(worker.id.clone(), worker.issue.clone());
+            }
+            Event::SessionWanted { session } => {
+                self.sessions.insert(session.id.clone(), session.worker.clone());
+            }
+            Event::ConvoyIssuesAdded { convoy, issues }
+                if Some(convoy.as_str()) == self.convoy.as_deref() =>
+            {
+                self.issues.extend(issues.iter().cloned());
+            }
+            _ => {}
+        }
+    }
+
+    fn issue_of(&self, event: &Envelope) -> Option<IssueId> {
+        let subject = event.subject.as_str();
+        let worker = self.sessions.get(subject).map_or(subject, WorkerId::as_str);
+        match self.workers.get(worker) {
+            Some(issue) => Some(issue.clone()),
+            None if event.event.is_about_an_issue() => IssueId::new(subject).ok(),
+            None => None,
+        }
+    }
+}
+
+/// Which events are about issues themselves.
+trait AboutAnIssue {
+    fn is_about_an_issue(&self) -> bool;
+}
+
+impl AboutAnIssue for Event {
+    fn is_about_an_issue(&self) -> bool {
+        matches!(
+            self,
+            Self::IssueCreated { .. }
+                | Self::IssueUpdated { .. }
+                | Self::DependencyAdded { .. }
+                | Self::DependencyRemoved { .. }
+                | Self::IssueClosed { .. }
+                | Self::IssueReopened { .. }
+                | Self::IssueNeedsHuman { .. }
+        )
+    }
+}
+
+/// What happened, for people who follow work; nothing for what is of no interest to them.
+fn sentence(event: &Event) -> Option<String> {
+    let why = |why: &str| text::cut(why, WHY_CHARS);
+    let sentence = match event {
+        Event::IssueClosed { closed, .. } => format!("✓ closed ({:?})", closed.reason).to_lowercase(),
+        Event::IssueReopened { .. } => "open again".to_owned(),
+        Event::IssueNeedsHuman { why: reason, .. } => format!("! needs a human: {}", why(reason)),
+        Event::ConvoyCreated { convoy } => format!("made: {}", text::title(&convoy.title)),
+        Event::ConvoyIssuesAdded { issues, .. } => format!("{} added", text::count(issues.len(), "issue")),
+        Event::ConvoyStarted { .. } => "started".to_owned(),
+        Event::ConvoyLanded { observer, .. } => format!("✓ landed, noticed by {}", observer.name()),
+        Event::ConvoyAbandoned { reason, open, .. } => {
+            let reason = reason.as_deref().map(|reason| format!(": {}", why(reason))).unwrap_or_default();
+            format!("✗ abandoned with {}{reason}", text::count(open.len(), "open issue"))
+        }
+        Event::ConvoyReopened { .. } => "open again".to_owned(),
+        Event::WorkerAssigned { worker } => {
+            let model = worker.model.as_deref().map(|model| format!(", model {}", why(model)));
+            format!("assigned to {} (agent {}{})", worker.id, worker.agent, model.unwrap_or_default())
+        }
+        Event::WorkerWaiting { until, why: reason, .. } => {
+            format!("tries again at {} after: {}", text::clock(*until), why(reason))
+        }
+        Event::WorkerSubmitted { submission, .. } => {
+            let diff = &submission.diff;
+            let files = text::count(diff.files as usize, "file");
+            format!("◐ submitted: {files} +{} -{}", diff.insertions, diff.deletions)
+        }
+        Event::WorkerStopped { by, .. } => format!("stopped by {}", why(by)),
+        Event::WorkerReleased { why: reason, .. } => format!("taken from its worker: {}", why(reason)),
+        Event::WorkerFailed { why: reason, .. } => format!("✗ failed: {}", why(reason)),
+        Event::WorkerLearned { lesson, .. } => format!("attempt came to nothing: {}", why(&lesson.what)),
+        Event::MergeMoved { .. } => "the base branch moved; it is merged anew".to_owned(),
+        Event::MergeBlocked { block, .. } => format!(
+            "! the checkout is in the way of the merge ({}): {}",
+            why(&block.why),
+            why(&block.files.join(", "))
+        ),
+        Event::MergeUnblocked { .. } => "the checkout is out of the way of the merge".to_owned(),
+        Event::SessionStarted { session, .. } => format!("▶ agent started ({session})"),
+        Event::SessionStopRequested { .. } => "agent is being stopped".to_owned(),
+        Event::SessionSaid { said, .. } => match said {
+            Said::Done { note, .. } => {
+                let note = note.as_deref().map(|note| format!(": {}", why(note)));
+                format!("agent says that it is done{}", note.unwrap_or_default())
+            }
+            Said::Blocked { reason } => format!("agent says that it is blocked: {}", why(reason)),
+            Said::Note { text } => format!("agent notes: {}", why(text)),
+        },
+        Event::SessionLost { why: reason, .. } => format!("agent was lost: {}", why(reason)),
+        Event::IssueCreated { .. }
+        | Event::IssueUpdated { .. }
+        | Event::DependencyAdded { .. }
+        | Event::DependencyRemoved { .. }
+        | Event::WorkerReady { .. }
+        | Event::WorkerStopRequested { .. }
+        | Event::WorkerReleaseRequested { .. }
+        | Event::WorkerDone { .. }
+        | Event::SessionWanted { .. }
+        | Event::SessionPrepared { .. }
+        | Event::SessionUsage { .. }
+        | Event::SessionCost { .. }
+        | Event::SessionEnded { .. }
+        | Event::SessionOver { .. }
+        | Event::NoticeSent { .. }
+        | Event::NoticeRead { .. } => return None,
+    };
+    Some(sentence)
+}
+
+/// Whether it can change what a convoy, or all of them, have come to; usage and mail cannot.
+pub(super) fn moves(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::SessionUsage { .. }
+            | Event::SessionCost { .. }
+            | Event::SessionPrepared { .. }
+            | Event::SessionStarted { .. }
+            | Event::SessionSaid { .. }
+            | Event::NoticeSent { .. }
+            | Event::NoticeRead { .. }
+    )
+}

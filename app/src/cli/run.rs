@@ -1,0 +1,141 @@
+//! `convoy run`: have work done, and follow it.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use convoy_api::query::ConvoyFilter;
+use convoy_api::{Failure, Order, Service};
+use convoy_core::command::Request;
+use convoy_core::id::{ConvoyId, Seq};
+use convoy_core::view::{ConvoyView, StrandedView};
+
+use super::context::Context;
+use super::follow::{End, Follow, Look, See};
+use super::progress::{self, Scope};
+use super::way::Way;
+use super::{ask, status};
+use crate::error::{DONE, Error, INTERRUPTED};
+use crate::text;
+
+/// Have a convoy worked on, and follow it until it lands
+///
+/// Without a convoy: everything that is started. Ends when it has landed, or when nothing can move any more.
+/// Ctrl-C ends the following; agents go on.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  convoy run hq-cv-abc12\n  convoy run")]
+pub(super) struct Run {
+    /// The convoy, or a unique prefix of its id
+    convoy: Option<String>,
+}
+
+/// Where things stand when nothing more is to be followed.
+struct Standing {
+    convoys: Vec<ConvoyView>,
+    stuck: Vec<StrandedView>,
+}
+
+impl Run {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let workspace = ctx.workspace()?;
+        let env = ctx.env.clone();
+        let open = || Ok(Way::to_any(&workspace, &env)?);
+        let mut start = match self.convoy.clone() {
+            Some(convoy) => Some(ctx.order(Request::ConvoyStart { convoy })?),
+            None => None,
+        };
+        let mut begun = None;
+        let scope = std::cell::RefCell::new(Scope::default());
+        let look = |service: &dyn Service| -> Result<Look<Standing>, Error> {
+            let seq = match begun {
+                Some(seq) => seq,
+                None => *begun.insert(self.begin(service, start.take(), &mut scope.borrow_mut())?),
+            };
+            Ok(Look { end: self.standing(service)?, seq })
+        };
+        let out = &mut ctx.out;
+        let see = |event: &convoy_core::event::Envelope| {
+            if let Some(line) = scope.borrow_mut().line(event) {
+                out.say(&line)?;
+            }
+            Ok(if progress::moves(&event.event) { See::Look } else { See::Nothing })
+        };
+        let end = Follow::new(workspace.clone(), None).interruptible()?.until(open, look, see)?;
+        match end {
+            End::Reached(standing) => report(ctx, self.convoy.is_some(), &standing),
+            End::Interrupted | End::TimeOut | End::Unseen => detached(ctx, self.convoy.as_deref()),
+        }
+    }
+
+    /// Starts the convoy. What happened before is not followed.
+    fn begin(&self, service: &dyn Service, start: Option<Order>, scope: &mut Scope) -> Result<Seq, Failure> {
+        let seq = ask::engine(service)?.seq;
+        let convoy =
+            self.convoy.as_deref().map(|id| ask::convoy(service, id)).transpose()?.map(|found| found.0);
+        *scope = Scope::new(convoy.as_ref(), &ask::workers(service, false)?);
+        if let (Some(order), Some(None)) = (start, convoy.map(|convoy| convoy.closed_at)) {
+            service.order(order)?;
+        }
+        Ok(seq)
+    }
+
+    /// Where things stand, if nothing more is to be followed.
+    fn standing(&self, service: &dyn Service) -> Result<Option<Standing>, Failure> {
+        let stuck: Vec<StrandedView> = ask::stranded(service)?.into_iter().filter(is_stuck).collect();
+        let is_stuck = |id: &ConvoyId| stuck.iter().any(|convoy| convoy.convoy_id == *id);
+        if let Some(id) = &self.convoy {
+            let (convoy, _) = ask::convoy(service, id)?;
+            let over = convoy.closed_at.is_some() || is_stuck(&convoy.id);
+            let stuck = stuck.iter().filter(|stuck| stuck.convoy_id == convoy.id).cloned().collect();
+            return Ok(over.then(|| Standing { convoys: vec![convoy], stuck }));
+        }
+        let engine = ask::engine(service)?;
+        if engine.live_sessions > 0 || !engine.open_convoys.iter().all(is_stuck) {
+            return Ok(None);
+        }
+        let mut convoys = ask::convoys(service, ConvoyFilter::default())?;
+        convoys.retain(|convoy| engine.open_convoys.contains(&convoy.id));
+        let stuck =
+            stuck.iter().filter(|stuck| engine.open_convoys.contains(&stuck.convoy_id)).cloned().collect();
+        Ok(Some(Standing { convoys, stuck }))
+    }
+}
+
+/// Whether only a person can help. What is ready, or waits for room, moves by itself.
+fn is_stuck(convoy: &StrandedView) -> bool {
+    !matches!(convoy.category.as_str(), "ready but unassigned" | "waiting for capacity")
+}
+
+fn report(ctx: &mut Context, one: bool, standing: &Standing) -> Result<u8, Error> {
+    match standing.convoys.as_slice() {
+        [convoy] if one => ctx.out.json(convoy)?,
+        convoys => ctx.out.json(convoys)?,
+    }
+    let mut said = String::new();
+    for convoy in &standing.convoys {
+        let _ = write!(said, "\n{}", status::details(convoy));
+    }
+    if standing.convoys.is_empty() {
+        said.push_str("Nothing more is under way.\n\nNext: convoy run <convoy>    (start one)\n");
+    }
+    for stuck in &standing.stuck {
+        let (detail, command) = (text::line(&stuck.detail), text::line(&stuck.command));
+        let _ = writeln!(said, "\nNothing can move in {}: {detail}\n  try: {command}", stuck.convoy_id);
+    }
+    ctx.out.say(&said)?;
+    let failed = standing.convoys.iter().any(|convoy| convoy.status != "landed");
+    Ok(if failed || !standing.stuck.is_empty() { 1 } else { DONE })
+}
+
+fn detached(ctx: &mut Context, convoy: Option<&str>) -> Result<u8, Error> {
+    let again = convoy.map(|id| format!(" {}", text::line(id))).unwrap_or_default();
+    if ctx.out.json {
+        let error =
+            Error::refused("interrupted; agents go on").hint(format!("follow them: convoy run{again}"));
+        return Err(Error { kind: "interrupted", status: INTERRUPTED, ..error });
+    }
+    ctx.out.say(&format!(
+        "\nDetached. Agents go on under their supervisors.\n\nNext: convoy run{again}    (follow again)\n      \
+         convoy work stop <issue>    (stop one)\n      convoy down --stop-agents    (stop all)\n"
+    ))?;
+    Ok(INTERRUPTED)
+}

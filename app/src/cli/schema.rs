@@ -1,0 +1,241 @@
+//! `convoy schema`: the published shapes, as JSON Schema.
+//!
+//! Most are derived from the views that are printed. Those of `api`, which does not know schemas, stand here once
+//! more; a test compares their keys with what is printed.
+
+use clap::{Args, ValueEnum};
+use convoy_core::id::{ConvoyId, Epoch, Seq};
+use convoy_core::time::Time;
+use convoy_core::view;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+
+use super::context::Context;
+use crate::error::{DONE, Error};
+
+/// Print the JSON Schema of what --json prints
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  convoy schema\n  convoy schema convoy")]
+pub(super) struct Shapes {
+    /// Which; without it, their names
+    name: Option<Name>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Name {
+    Issue,
+    Convoy,
+    Worker,
+    Session,
+    Event,
+    Stranded,
+    Notice,
+    Error,
+    Item,
+    Engine,
+    Why,
+}
+
+impl Shapes {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        if let Some(name) = self.name {
+            ctx.out.json = true;
+            ctx.out.json(&schema(name))?;
+            return Ok(DONE);
+        }
+        let names: Vec<String> = Name::value_variants()
+            .iter()
+            .filter_map(|name| Some(name.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        ctx.out.json(&names)?;
+        ctx.out.say(&format!("{}\n", names.join("\n")))?;
+        Ok(DONE)
+    }
+}
+
+fn schema(name: Name) -> Schema {
+    // As it is printed: every key is always there.
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    match name {
+        Name::Issue => generator.into_root_schema_for::<view::IssueView>(),
+        Name::Convoy => generator.into_root_schema_for::<view::ConvoyView>(),
+        Name::Worker => generator.into_root_schema_for::<view::WorkerView>(),
+        Name::Session => generator.into_root_schema_for::<view::SessionView>(),
+        Name::Event => generator.into_root_schema_for::<Event>(),
+        Name::Stranded => generator.into_root_schema_for::<view::StrandedView>(),
+        Name::Notice => generator.into_root_schema_for::<view::NoticeView>(),
+        Name::Error => generator.into_root_schema_for::<ErrorReport>(),
+        Name::Item => generator.into_root_schema_for::<Item>(),
+        Name::Engine => generator.into_root_schema_for::<Engine>(),
+        Name::Why => generator.into_root_schema_for::<WhyShape>(),
+    }
+}
+
+/// A fact, as `convoy events` prints it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is of use")]
+struct Event {
+    /// Its place in the one total order of the workspace.
+    seq: Seq,
+    /// When.
+    at: Time,
+    /// Dotted: convoy.landed, issue.closed.
+    r#type: String,
+    /// Who.
+    actor: String,
+    /// The id of what it is about.
+    subject: String,
+    /// The attempt that it belongs to.
+    epoch: Option<Epoch>,
+    /// What depends on the type.
+    data: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What is printed on stderr when a command fails.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is of use")]
+struct ErrorReport {
+    error: ErrorShape,
+}
+
+/// What went wrong.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is of use")]
+struct ErrorShape {
+    /// What kind.
+    code: String,
+    /// What and why.
+    message: String,
+    /// What to do.
+    hint: Option<String>,
+}
+
+/// What came of one of the things that a command was asked to change.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is of use")]
+struct Item {
+    /// Its id, or the reference as given if that leads nowhere.
+    id: String,
+    /// Whether it is as asked for now.
+    ok: bool,
+    /// Whether this command changed it.
+    changed: bool,
+    /// What a person should know about it.
+    note: Option<String>,
+    /// Why not.
+    error: Option<ErrorShape>,
+}
+
+/// The engine itself.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is of use")]
+struct Engine {
+    /// Whether there is a background engine.
+    running: bool,
+    pid: u32,
+    version: String,
+    socket: Option<String>,
+    http: Option<String>,
+    token_file: Option<String>,
+    started_at: Time,
+    host: String,
+    /// The last event of the log.
+    seq: Seq,
+    /// Agents at work.
+    live_sessions: usize,
+    /// Whether nothing is under way or due.
+    idle: bool,
+    /// Convoys that are open and started.
+    open_convoys: Vec<ConvoyId>,
+    /// Unread notices.
+    unread: usize,
+}
+
+/// Why something is not running, or has not landed.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is of use")]
+struct WhyShape {
+    id: String,
+    /// issue, convoy or worker.
+    kind: String,
+    status: String,
+    /// Every reason.
+    reasons: Vec<ReasonShape>,
+}
+
+/// One reason.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is of use")]
+struct ReasonShape {
+    /// For scripts.
+    code: String,
+    /// For people.
+    text: String,
+    /// What would change it.
+    command: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use convoy_api::query::{EngineView, ReasonView, WhyView};
+    use convoy_api::{Code, Failure, ItemView};
+    use convoy_core::address::Address;
+    use convoy_core::event::{Envelope, Event as Fact};
+    use serde_json::{Value, json};
+
+    /// Compares the keys of what is printed with those of its schema, all of which are required.
+    fn check(name: Name, printed: &Value) {
+        let schema = schema(name).to_value();
+        let keys = |value: &Value| {
+            let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+            keys.sort();
+            keys
+        };
+        let mut required: Vec<String> = serde_json::from_value(schema["required"].clone()).unwrap();
+        required.sort();
+        assert_eq!(keys(printed), keys(&schema["properties"]), "{name:?}");
+        assert_eq!(keys(printed), required, "{name:?}: every key is always there");
+    }
+
+    #[test]
+    fn shapes_that_stand_here_once_more_are_those_that_are_printed() {
+        let failure = Failure::new(Code::Refused, "no");
+        let item =
+            ItemView { id: "gt-1".into(), ok: true, changed: true, note: None, error: Some(failure.clone()) };
+        check(Name::Item, &json!(item));
+        check(Name::Error, &json!({ "error": failure }));
+        let reasons = vec![ReasonView { code: "ready".into(), text: "it is".into(), command: None }];
+        let why = WhyView { id: "gt-1".into(), kind: "issue".into(), status: "open".into(), reasons };
+        check(Name::Why, &json!(why));
+        let engine = EngineView {
+            running: true,
+            pid: 1,
+            version: "1".into(),
+            socket: None,
+            http: None,
+            token_file: None,
+            started_at: Time::default(),
+            host: "h".into(),
+            seq: Seq(1),
+            live_sessions: 0,
+            idle: true,
+            open_convoys: Vec::new(),
+            unread: 0,
+        };
+        check(Name::Engine, &json!(engine));
+        let event = Fact::ConvoyStarted { convoy: ConvoyId::new("hq-cv-1").unwrap() };
+        let subject = event.subject().to_owned();
+        let (actor, at) = (Address::overseer(), Time::default());
+        check(Name::Event, &json!(Envelope { seq: Seq(1), at, actor, subject, epoch: None, event }));
+    }
+
+    #[test]
+    fn every_schema_says_that_its_keys_are_always_there() {
+        for name in Name::value_variants() {
+            let schema = schema(*name).to_value();
+            let properties = schema["properties"].as_object().unwrap().len();
+            assert_eq!(schema["required"].as_array().map(Vec::len), Some(properties), "{name:?}");
+        }
+    }
+}

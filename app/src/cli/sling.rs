@@ -1,0 +1,118 @@
+//! `convoy sling`.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use convoy_api::ItemView;
+use convoy_core::command::Request;
+use convoy_core::event::Event;
+
+use super::context::Context;
+use crate::error::Error;
+use crate::text;
+
+/// Set agents to issues
+///
+/// An issue that is in no open convoy gets one, named after it. Agents work in the background.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  convoy sling gt-abc\n  convoy sling gt-abc gt-def --agent claude --model sonnet\n  \
+    convoy sling gt-abc gastown/      only if gt-abc belongs to rig gastown\n\n\
+    The last argument is a target when it has a '/' in it, or no '-'."
+)]
+pub(super) struct Sling {
+    /// Issues, and at last a target if there is one: a rig
+    #[arg(value_name = "ISSUE", required = true)]
+    issues: Vec<String>,
+    /// The agent
+    #[arg(long)]
+    agent: Option<String>,
+    /// The model
+    #[arg(long)]
+    model: Option<String>,
+    /// The branch that the work lands in
+    #[arg(long, value_name = "BRANCH")]
+    base: Option<String>,
+    /// Make no convoy
+    #[arg(long)]
+    no_convoy: bool,
+    /// Take an issue over from its worker
+    #[arg(long)]
+    force: bool,
+    /// Say what would happen, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Sling {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let (issues, target) = with_target(self.issues);
+        let Self { agent, model, base, no_convoy, force, dry_run, .. } = self;
+        let request = Request::Sling { issues, target, agent, model, base, no_convoy, force };
+        let mut outcome = ctx.act(request, dry_run)?;
+        // Ids that were made up for a dry run are nobody's.
+        outcome.items.iter_mut().filter(|item| dry_run && item.changed).for_each(|item| item.note = None);
+        let status = ctx.out.items(&outcome.items, if dry_run { "Would sling" } else { "Slung" })?;
+        ctx.out.say(&if dry_run { plan(&outcome.would) } else { next(&outcome.items) })?;
+        Ok(status)
+    }
+}
+
+/// Ids of issues have a dash and no slash; what stands last and has not that form is the target.
+fn with_target(mut words: Vec<String>) -> (Vec<String>, Option<String>) {
+    let is_target = |word: &String| word.contains('/') || !word.contains('-');
+    let target = if words.len() > 1 { words.pop_if(|word| is_target(word)) } else { None };
+    (words, target)
+}
+
+fn next(items: &[ItemView]) -> String {
+    match items.iter().find(|item| item.changed) {
+        Some(item) => {
+            let id = text::line(&item.id);
+            format!(
+                "\nNext: convoy work status {id}    (how it goes)\n      convoy run               (follow all work)\n"
+            )
+        }
+        None => String::new(),
+    }
+}
+
+fn plan(would: &[Event]) -> String {
+    let mut said = String::new();
+    for event in would {
+        let _ = match event {
+            Event::ConvoyCreated { convoy } => {
+                let issues = text::count(convoy.tracked.len(), "issue");
+                writeln!(said, "  would make a convoy: {} ({issues})", text::title(&convoy.title))
+            }
+            Event::WorkerAssigned { worker } => {
+                let model = worker.model.as_deref().unwrap_or("its own default");
+                let (agent, why) = (&worker.agent, text::line(&worker.model_rationale));
+                writeln!(
+                    said,
+                    "  would assign {}: agent {agent}, model {} ({why})",
+                    worker.issue,
+                    text::line(model)
+                )
+            }
+            Event::SessionWanted { .. } => writeln!(said, "  would start an agent at once"),
+            _ => Ok(()),
+        };
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_told_from_an_issue_by_its_form() {
+        let split = |words: &[&str]| with_target(words.iter().map(|word| (*word).to_owned()).collect());
+        assert_eq!(split(&["gt-a"]), (vec!["gt-a".into()], None));
+        assert_eq!(split(&["gt"]), (vec!["gt".into()], None));
+        assert_eq!(split(&["gt-a", "gt-b"]), (vec!["gt-a".into(), "gt-b".into()], None));
+        assert_eq!(split(&["gt-a", "gastown"]), (vec!["gt-a".into()], Some("gastown".into())));
+        assert_eq!(split(&["gt-a", "my-rig/"]), (vec!["gt-a".into()], Some("my-rig/".into())));
+    }
+}

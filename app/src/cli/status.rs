@@ -1,0 +1,190 @@
+//! `convoy status`, and how a convoy is shown.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use convoy_api::query::ConvoyFilter;
+use convoy_api::{Failure, Service};
+use convoy_core::event::Event;
+use convoy_core::id::Seq;
+use convoy_core::view::{ConvoyView, TrackedView};
+
+use super::ask;
+use super::context::Context;
+use super::follow::{End, Follow, Look, See};
+use crate::error::{DONE, Error};
+use crate::output::{BAD, BOLD, BUSY, FAINT, GOOD, paint};
+use crate::text;
+
+/// Clears a terminal and begins at its top.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// Show a convoy, or every active one
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  convoy status\n  convoy status hq-cv-abc12\n  convoy status hq-abc --watch"
+)]
+pub(super) struct Status {
+    /// The convoy, or a unique prefix of its id
+    convoy: Option<String>,
+    /// Show it again whenever something changes, until it is closed
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
+}
+
+impl Status {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let one = self.convoy.as_deref();
+        if self.watch {
+            return watch(ctx, one);
+        }
+        let convoys = ctx.with(|service| shown(service, one))?;
+        match (one, convoys.as_slice()) {
+            (Some(_), [convoy]) => ctx.out.json(convoy)?,
+            _ => ctx.out.json(&convoys)?,
+        }
+        ctx.out.say(&text_of(&convoys))?;
+        Ok(DONE)
+    }
+}
+
+fn shown(service: &dyn Service, one: Option<&str>) -> Result<Vec<ConvoyView>, Failure> {
+    match one {
+        Some(id) => Ok(vec![ask::convoy(service, id)?.0]),
+        None => ask::convoys(service, ConvoyFilter::default()),
+    }
+}
+
+fn watch(ctx: &mut Context, one: Option<&str>) -> Result<u8, Error> {
+    let mut out = ctx.out.clone();
+    let look = |service: &dyn Service| -> Result<Look<()>, Error> {
+        let seq: Seq = ask::engine(service)?.seq;
+        let convoys = shown(service, one)?;
+        out.raw(&format!("{CLEAR}{}", text_of(&convoys)))?;
+        let over = one.is_some() && convoys.iter().all(|convoy| convoy.closed_at.is_some());
+        Ok(Look { end: (over || out.is_closed()).then_some(()), seq })
+    };
+    let see = |event: &convoy_core::event::Envelope| match event.event {
+        Event::SessionUsage { .. } => Ok(See::Nothing),
+        _ => Ok(See::Look),
+    };
+    match Follow::new(ctx.workspace()?, None).until(|| ctx.staying(), look, see)? {
+        End::Reached(()) | End::TimeOut | End::Interrupted | End::Unseen => Ok(DONE),
+    }
+}
+
+fn text_of(convoys: &[ConvoyView]) -> String {
+    let blocks: Vec<String> = convoys.iter().map(details).collect();
+    if blocks.is_empty() {
+        return "No active convoys.\n\nNext: convoy create <name> <issue>…\n".to_owned();
+    }
+    blocks.join("\n")
+}
+
+/// The sign of a convoy's status.
+pub(super) fn convoy_glyph(status: &str) -> String {
+    match status {
+        "open" => paint(BUSY, "●"),
+        "landed" => paint(GOOD, "✓"),
+        "abandoned" => paint(BAD, "✗"),
+        "staged" => "→".to_owned(),
+        _ => "?".to_owned(),
+    }
+}
+
+/// The sign of an issue's status.
+pub(super) fn issue_glyph(status: &str) -> String {
+    match status {
+        "open" => "○".to_owned(),
+        "in_progress" => paint(BUSY, "▶"),
+        "submitted" => paint(BUSY, "◐"),
+        "needs_human" => paint(BAD, "!"),
+        "closed" => paint(GOOD, "✓"),
+        _ => "?".to_owned(),
+    }
+}
+
+/// A convoy with all that it tracks.
+pub(super) fn details(convoy: &ConvoyView) -> String {
+    let mut text = format!("🚚 {}: {}\n\n", convoy.id, paint(BOLD, text::line(&convoy.title)));
+    let _ = writeln!(text, "  Status:    {}", convoy_glyph(&convoy.status));
+    let _ = writeln!(text, "  Progress:  {}/{} completed", convoy.completed, convoy.total);
+    let _ = writeln!(text, "  Created:   {}", text::time(convoy.created_at));
+    text.push_str("\n  Tracked Issues:\n");
+    for issue in &convoy.tracked {
+        text.push_str(&tracked(issue));
+    }
+    if convoy.tracked.is_empty() {
+        let _ = writeln!(text, "    none; add some: convoy add {} <issue>", convoy.id);
+    }
+    text.push('\n');
+    for (name, value) in facts(convoy) {
+        let _ = writeln!(text, "  {:<9}  {value}", format!("{name}:"));
+    }
+    text
+}
+
+fn tracked(issue: &TrackedView) -> String {
+    let glyph = issue_glyph(&issue.status);
+    let kind = paint(FAINT, format_args!("[{}]", issue.issue_type.name()));
+    let mut text = format!("    {glyph} {}: {} {kind}", issue.id, text::title(&issue.title));
+    if let Some(worker) = &issue.worker {
+        let _ = write!(text, "  @{}", text::line(worker));
+        if let Some(age) = issue.worker_age_s {
+            let _ = write!(text, " ({})", text::age(age));
+        }
+    } else if issue.blocked {
+        text.push_str("  (blocked)");
+    }
+    text.push('\n');
+    text
+}
+
+fn facts(convoy: &ConvoyView) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("Owner", text::line(&convoy.owner).into_owned())];
+    if !convoy.notify.is_empty() {
+        facts.push(("Notify", text::line(&convoy.notify.join(", ")).into_owned()));
+    }
+    let merge = serde_json::to_value(convoy.merge).ok();
+    let merge = merge.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
+    let base = convoy.base_branch.as_deref().map(|base| format!(" into {}", text::line(base)));
+    facts.push(("Merge", format!("{merge}{}", base.unwrap_or_default())));
+    if convoy.tracked.iter().any(|issue| issue.sandboxed == Some(false)) {
+        facts.push(("Sandbox", "none: its agents run unsandboxed, with your rights".to_owned()));
+    }
+    if let Some(max) = convoy.max_parallel {
+        facts.push(("Parallel", format!("at most {max}")));
+    }
+    if let Some(due) = convoy.due_at {
+        facts.push(("Due", format!("{}{}", text::time(due), if convoy.overdue { " (overdue)" } else { "" })));
+    }
+    if let Some(budget) = &convoy.budget {
+        facts.push(("Budget", text::money(budget)));
+    }
+    if convoy.spent.micros != 0 {
+        facts.push(("Spent", text::money(&convoy.spent)));
+    }
+    match (convoy.started_at, convoy.closed_at) {
+        (None, None) => {
+            facts.push(("Started", format!("no, it only tracks; start it: convoy run {}", convoy.id)));
+        }
+        (Some(at), _) => facts.push(("Started", text::time(at))),
+        (None, Some(_)) => {}
+    }
+    if let Some(at) = convoy.closed_at {
+        facts.push(("Closed", format!("{} ({})", text::time(at), closing(convoy))));
+    }
+    if !convoy.health.healthy && convoy.closed_at.is_none() {
+        let stuck = text::count(convoy.health.failed, "issue");
+        facts.push(("Attention", format!("{stuck} waiting for a person; see: convoy why {}", convoy.id)));
+    }
+    facts
+}
+
+fn closing(convoy: &ConvoyView) -> String {
+    let status = text::line(&convoy.status);
+    let why = convoy.close_reason.as_deref().map(|why| format!(": {}", text::line(why)));
+    let by = convoy.landed_by.as_deref().map(|by| format!(", noticed by {by}"));
+    let after = convoy.duration_s.map(|s| format!(" after {}", text::age(s)));
+    format!("{status}{}{}{}", after.unwrap_or_default(), by.unwrap_or_default(), why.unwrap_or_default())
+}

@@ -1,0 +1,119 @@
+//! Values of arguments: each is checked here, at the edge, with the accepted form in its message.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use convoy_core::convoy::MergeStrategy;
+use convoy_core::issue::{CloseReason, DependencyType, IssueType, TEXT_BYTES_MAX};
+use convoy_core::time::Span;
+
+use crate::error::Error;
+
+/// `10s`, `5m`, `1h30m`.
+pub(super) fn duration(text: &str) -> Result<Span, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok().filter(|duration| !duration.is_negative());
+    let millis = parsed.and_then(|duration| i64::try_from(duration.as_millis()).ok());
+    millis.map(Span::from_millis).ok_or_else(|| "expected a duration such as 10s, 5m or 1h30m".to_owned())
+}
+
+/// An address of `--notify`. Of what begins with a dash only `--human` is one.
+pub(super) fn subscriber(text: &str) -> Result<String, String> {
+    convoy_core::address::Address::new(text)
+        .map(|address| address.to_string())
+        .map_err(|error| error.to_string())
+}
+
+/// The names of values, and the values.
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident -> $target:ident { $($(#[$variant_doc:meta])* $variant:ident),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+        pub(super) enum $name { $($(#[$variant_doc])* $variant),* }
+        impl From<$name> for $target {
+            fn from(value: $name) -> Self {
+                match value { $($name::$variant => Self::$variant),* }
+            }
+        }
+    };
+}
+
+named! {
+    /// `--type` of an issue.
+    Type -> IssueType { Task, Bug, Feature, Chore, Epic, Step }
+}
+named! {
+    /// `--reason` of a closed issue.
+    Reason -> CloseReason { Completed, Merged, Dropped, Duplicate }
+}
+named! {
+    /// `--type` of a dependency.
+    Link -> DependencyType { Blocks, Tracks, Related, ParentChild }
+}
+named! {
+    /// `--merge`.
+    Merge -> MergeStrategy { Direct, Local }
+}
+
+/// A text that may be long: given, or read from a file or from stdin.
+#[derive(Debug, clap::Args)]
+pub(super) struct Body {
+    /// The whole story
+    #[arg(long, value_name = "TEXT", conflicts_with = "body_file")]
+    body: Option<String>,
+    /// Read it from a file; '-' is stdin
+    #[arg(long, value_name = "FILE")]
+    body_file: Option<PathBuf>,
+}
+
+impl Body {
+    /// The text, if one was given.
+    pub(super) fn read(self) -> Result<Option<String>, Error> {
+        match (self.body, self.body_file) {
+            (Some(text), _) => Ok(Some(text)),
+            (None, Some(path)) => read_text(&path).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, Error> {
+    let stdin = path == Path::new("-");
+    let name = if stdin { "stdin".to_owned() } else { path.display().to_string() };
+    let failed = |error: std::io::Error| Error::usage(format!("--body-file: cannot read {name}: {error}"));
+    let reader: Box<dyn Read> =
+        if stdin { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(path).map_err(failed)?) };
+    let mut bytes = Vec::new();
+    reader.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() > TEXT_BYTES_MAX {
+        let message = format!("--body-file: {name} is too long: expected at most {TEXT_BYTES_MAX} bytes");
+        return Err(Error::usage(message));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        Error::usage(format!("--body-file: {name} is not UTF-8 text: {}", error.utf8_error()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, seconds) in [("10s", 10), ("5m", 300), ("1h30m", 5400), ("0s", 0), ("1d", 86_400)] {
+            assert_eq!(duration(text).map(Span::as_secs).ok(), (text != "1d").then_some(seconds), "{text}");
+        }
+        for bad in ["", "5", "-5m", "m", "1 fortnight", "99999999999999999999s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn of_dashes_only_human_is_a_subscriber() {
+        assert!(subscriber("--human").is_ok());
+        assert!(subscriber("mayor/").is_ok());
+        for bad in ["-h", "--json", "--", "", "a b"] {
+            assert!(subscriber(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! A way to an engine that stays: the one that runs, or one in this process.
+
+use convoy_api::{Answer, Control, Failure, Order, Outcome, Query, Service, Watch};
+use convoy_core::id::Seq;
+use convoy_engine::background;
+use convoy_engine::door::{self, Door};
+use convoy_engine::engine::Engine;
+use convoy_engine::os::spawn::Environment;
+use convoy_engine::workspace::Workspace;
+
+/// The way.
+pub(super) struct Way {
+    workspace: Workspace,
+    env: Environment,
+    inner: Inner,
+}
+
+enum Inner {
+    There(Door),
+    Here(Box<Engine>),
+}
+
+impl Way {
+    /// To the background engine, which is brought up if it is not.
+    pub(super) fn to_background(workspace: &Workspace, env: &Environment) -> Result<Self, Failure> {
+        background::up(workspace, env)?;
+        let inner = Inner::There(door::open(workspace, env)?);
+        Ok(Self { workspace: workspace.clone(), env: env.clone(), inner })
+    }
+
+    /// To the engine that runs, else to one in this process.
+    pub(super) fn to_any(workspace: &Workspace, env: &Environment) -> Result<Self, Failure> {
+        let inner = if background::status(workspace)?.running {
+            Inner::There(door::open(workspace, env)?)
+        } else {
+            Inner::Here(Box::new(background::foreground(workspace, env)?))
+        };
+        Ok(Self { workspace: workspace.clone(), env: env.clone(), inner })
+    }
+
+    /// Leaves it. What an engine in this process has not ended, a background engine takes over.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        let engine = match self.inner {
+            Inner::There(door) => return door.finish().map(drop),
+            Inner::Here(engine) => engine,
+        };
+        // One that was told to leave answers no more, and is not to be followed by another.
+        let pending = matches!(engine.ask(Query::Engine), Ok(Answer::Engine(view)) if !view.idle);
+        drop(engine);
+        if pending { background::up(&self.workspace, &self.env).map(drop) } else { Ok(()) }
+    }
+
+    /// Whether the engine is in this process.
+    pub(super) fn is_here(&self) -> bool {
+        matches!(self.inner, Inner::Here(_))
+    }
+
+    fn service(&self) -> &dyn Service {
+        match &self.inner {
+            Inner::There(door) => door,
+            Inner::Here(engine) => engine.as_ref(),
+        }
+    }
+}
+
+impl Service for Way {
+    fn order(&self, order: Order) -> Result<Outcome, Failure> {
+        self.service().order(order)
+    }
+    fn ask(&self, query: Query) -> Result<Answer, Failure> {
+        self.service().ask(query)
+    }
+    fn watch(&self, after: Seq) -> Result<Watch, Failure> {
+        self.service().watch(after)
+    }
+    fn control(&self, control: Control) -> Result<(), Failure> {
+        self.service().control(control)
+    }
+}

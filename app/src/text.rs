@@ -1,0 +1,152 @@
+//! Text of people and agents, made fit to print: nothing in it can move a cursor, set a colour, hide or reorder.
+//!
+//! Also the forms in which times, ages and money are shown to people.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use convoy_core::issue::MoneyView;
+use convoy_core::time::{Span, Time};
+
+/// The longest title in a list, in characters. `show` prints it whole, and so does `--json`.
+pub(crate) const TITLE_CHARS: usize = 120;
+
+/// Whether a terminal, or a reader, would be misled by this character: controls, bidi marks and overrides, line
+/// separators, invisible operators, tags.
+pub(crate) fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn escape(into: &mut String, c: char) {
+    let _ = match c {
+        '\n' => write!(into, "\\n"),
+        '\r' => write!(into, "\\r"),
+        '\t' => write!(into, "\\t"),
+        c if u32::from(c) < 0x80 => write!(into, "\\x{:02x}", u32::from(c)),
+        c => write!(into, "\\u{{{:x}}}", u32::from(c)),
+    };
+}
+
+fn escaped(text: &str, hostile: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if hostile(c) { escape(&mut safe, c) } else { safe.push(c) }
+    }
+    Cow::Owned(safe)
+}
+
+/// The text on one line, with whatever is hostile shown.
+pub(crate) fn line(text: &str) -> Cow<'_, str> {
+    escaped(text, is_hostile)
+}
+
+/// The text with its line breaks and tabs, and whatever else is hostile shown.
+pub(crate) fn block(text: &str) -> String {
+    escaped(&text.replace("\r\n", "\n"), |c| is_hostile(c) && c != '\n' && c != '\t').into_owned()
+}
+
+/// Each line of the text, safe and indented.
+pub(crate) fn indented(text: &str, by: &str) -> String {
+    block(text).trim_end().lines().map(|line| format!("{by}{line}\n")).collect()
+}
+
+/// The text on one line, safe, and cut to `chars_max` characters.
+pub(crate) fn cut(text: &str, chars_max: usize) -> String {
+    let safe = line(text);
+    match safe.char_indices().nth(chars_max) {
+        None => safe.into_owned(),
+        Some(_) => safe.chars().take(chars_max.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+/// A title in a list.
+pub(crate) fn title(text: &str) -> String {
+    cut(text, TITLE_CHARS)
+}
+
+/// A point in time in the local zone: `2025-12-30T10:15:00-08:00`.
+pub(crate) fn time(at: Time) -> String {
+    let zoned = at.timestamp().to_zoned(jiff::tz::TimeZone::system());
+    zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+/// The time of day in the local zone, for progress lines.
+pub(crate) fn clock(at: Time) -> String {
+    at.timestamp().to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
+}
+
+/// An age in seconds as people read it: `5m`, `2h 15m`.
+pub(crate) fn age(seconds: i64) -> String {
+    Span::from_secs(seconds).to_string()
+}
+
+/// Money as people read it: `$1.23`.
+pub(crate) fn money(amount: &MoneyView) -> String {
+    format!("${}", amount.usd)
+}
+
+/// `1 issue`, `2 issues`.
+pub(crate) fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+/// Rows with their columns aligned; the last column is not padded.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::from(" ");
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, " {cell:<width$} ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_terminal_would_execute_is_shown() {
+        for (text, shown) in [
+            ("plain – naïve 🚚 日本", "plain – naïve 🚚 日本"),
+            ("\u{1b}[31mred", "\\x1b[31mred"),
+            ("a\nb\r\tc", "a\\nb\\r\\tc"),
+            ("\u{9b}2J", "\\u{9b}2J"),
+            ("a\u{202e}b\u{2066}", "a\\u{202e}b\\u{2066}"),
+            ("\u{7f}\u{0}", "\\x7f\\x00"),
+            ("tag\u{e0041}", "tag\\u{e0041}"),
+        ] {
+            assert_eq!(line(text), shown);
+            assert!(!line(text).contains(is_hostile));
+        }
+        assert_eq!(block("a\r\nb\tc\u{1b}"), "a\nb\tc\\x1b");
+        assert_eq!(indented("a\n\nb\n\n", "  "), "  a\n  \n  b\n");
+    }
+
+    #[test]
+    fn a_cut_says_so_and_never_grows() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        assert_eq!(cut(&"é".repeat(600), 120).chars().count(), 120);
+        assert_eq!(cut("\u{1b}\u{1b}\u{1b}", 6), "\\x1b\\…");
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let row = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
+        assert_eq!(table(&[row("a", "1"), row("ccc", "2")]), "  a    1\n  ccc  2\n");
+    }
+}

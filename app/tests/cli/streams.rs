@@ -1,0 +1,94 @@
+//! Streams that end, and readers that go away.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::workspace;
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let env = workspace();
+    for n in 1..=40 {
+        env.convoy(["issue", "create", &"long title ".repeat(40), "--id", &format!("gt-{n}"), "-q"]).ok();
+    }
+    for line in ["issue list", "issue list --json", "events", "events --json", "--help", "completions bash"] {
+        let mut command = env.command(env!("CARGO_BIN_EXE_convoy"), &env.dir());
+        command.args(crate::words(line)).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""), "{line}");
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let env = workspace();
+    for line in ["list", "list --json", "--help"] {
+        let mut command = env.command(env!("CARGO_BIN_EXE_convoy"), &env.dir());
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        command.args(crate::words(line)).stdout(full).stderr(Stdio::piped());
+        let output = command.spawn().unwrap().wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(5), "{line}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write the output"), "{line}");
+    }
+}
+
+#[test]
+fn a_wait_runs_out_of_time_or_sees_the_landing() {
+    let env = workspace();
+    env.convoy(["issue", "create", "t", "--id", "gt-1"]).ok();
+    let id = env.convoy(["create", "c", "gt-1", "-q"]).ok().stdout.trim().to_owned();
+    env.convoy(["wait", &id, "--timeout", "100ms"]).exits(124);
+    let waiting = env.start(["wait", &id, "--timeout", "1m"]);
+    env.convoy(["issue", "close", "gt-1"]).ok();
+    let run = waiting.wait(LONG).ok();
+    assert!(run.stdout.contains("landed"), "{}", run.stdout);
+}
+
+#[test]
+fn a_wait_outlives_the_engine_and_any_is_enough() {
+    let env = workspace();
+    for n in ["gt-1", "gt-2"] {
+        env.convoy(["issue", "create", "t", "--id", n]).ok();
+    }
+    let make = |issue| env.convoy(["create", "c", issue, "-q"]).ok().stdout.trim().to_owned();
+    let (one, two) = (make("gt-1"), make("gt-2"));
+    let any = env.start(["wait", &one, &two, "--any"]);
+    let all = env.start(["wait", &one, &two]);
+    env.convoy(["down"]).ok();
+    env.convoy(["issue", "close", "gt-2"]).ok();
+    any.wait(LONG).ok();
+    env.convoy(["down"]).ok();
+    env.convoy(["close", &one]).ok();
+    all.wait(LONG).exits(1);
+}
+
+#[test]
+fn events_are_followed_over_a_restart_of_the_engine() {
+    let env = workspace();
+    env.convoy(["issue", "create", "t", "--id", "gt-1"]).ok();
+    let following = env.start(["events", "-f", "--json", "--type", "issue."]);
+    assert!(following.printed("gt-1", LONG));
+    env.convoy(["issue", "create", "t", "--id", "gt-2"]).ok();
+    assert!(following.printed("gt-2", LONG));
+    env.convoy(["down"]).ok();
+    env.convoy(["issue", "create", "t", "--id", "gt-3"]).ok();
+    assert!(following.printed("gt-3", LONG));
+    let seen = following.stdout();
+    assert_eq!(seen.lines().count(), 3, "each once: {seen}");
+}
+
+#[test]
+fn status_is_watched_until_the_convoy_is_closed() {
+    let env = workspace();
+    env.convoy(["issue", "create", "t", "--id", "gt-1"]).ok();
+    let id = env.convoy(["create", "c", "gt-1", "-q"]).ok().stdout.trim().to_owned();
+    let watching = env.start(["status", &id, "--watch"]);
+    assert!(watching.printed("0/1 completed", LONG));
+    env.convoy(["issue", "close", "gt-1"]).ok();
+    assert!(watching.wait(LONG).ok().stdout.contains("1/1 completed"));
+}

@@ -1,0 +1,179 @@
+//! The background engine: up, down, what it is at, and the process itself.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::time::Duration;
+
+use convoy_api::query::EngineView;
+use convoy_api::{Answer, Code, Control, Failure, Query, Service};
+
+use crate::door::{Reached, reach, remote};
+use crate::engine::{Engine, Mode, busy, view};
+use crate::housekeeping;
+use crate::os::process::Process;
+use crate::os::socket;
+use crate::os::spawn::{self, Environment};
+use crate::tasks::{self, Kind};
+use crate::workspace::Workspace;
+
+/// What a new background engine says on its stdout when it serves.
+const READY: &[u8] = b"ready\n";
+/// The most that is read of what it says instead.
+const SAID_BYTES_MAX: u64 = 64 * 1024;
+/// How long an engine may take to leave once it was told to.
+const LEAVE_WAIT: Duration = Duration::from_secs(30);
+
+/// An engine that is up.
+#[derive(Clone, Debug)]
+pub struct Up {
+    /// Which.
+    pub view: EngineView,
+    /// It was up before.
+    pub already: bool,
+}
+
+fn ask(service: &dyn Service) -> Result<EngineView, Failure> {
+    match service.ask(Query::Engine)? {
+        Answer::Engine(view) => Ok(view),
+        _ => Err(Failure::new(Code::Unavailable, "the engine gave an answer to another question")),
+    }
+}
+
+/// Brings the background engine up, if it is not. When this returns it serves.
+///
+/// # Errors
+/// What kept it from starting, in its own words.
+pub fn up(workspace: &Workspace, env: &Environment) -> Result<Up, Failure> {
+    use std::os::unix::process::CommandExt;
+    if let Some(service) = remote(workspace) {
+        return Ok(Up { view: ask(service.as_ref())?, already: true });
+    }
+    workspace.prepare_state()?;
+    let failed =
+        |error: std::io::Error| Failure::new(Code::Unavailable, format!("cannot start the engine: {error}"));
+    let log =
+        std::fs::OpenOptions::new().create(true).append(true).open(workspace.engine_log()).map_err(failed)?;
+    let program = std::env::current_exe().map_err(failed)?;
+    let mut child = spawn::command(program)
+        .args(["-C"])
+        .arg(workspace.root())
+        .args(["daemon", "serve"])
+        .envs(env.filtered(|name| !is_of_session(name)).iter())
+        .current_dir("/")
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .process_group(0)
+        .spawn()
+        .map_err(failed)?;
+    let mut said = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        // It closes its stdout when it serves or has failed: no polling, no time limit of ours.
+        let _ = stdout.take(SAID_BYTES_MAX).read_to_end(&mut said);
+    }
+    match remote(workspace) {
+        Some(service) if said.ends_with(READY) || !said.is_empty() => {
+            Ok(Up { view: ask(service.as_ref())?, already: !said.ends_with(READY) })
+        }
+        _ => {
+            let _ = child.wait();
+            Err(serde_json::from_slice(&said).unwrap_or_else(|_| {
+                Failure::new(Code::Unavailable, "the engine did not start")
+                    .hint("see what it said: convoy daemon logs")
+            }))
+        }
+    }
+}
+
+/// What must not be handed from one agent's session to an engine.
+fn is_of_session(name: &str) -> bool {
+    const OF_SESSION: [&str; 10] = [
+        "CONVOY_SESSION",
+        "CONVOY_WORKER",
+        "CONVOY_ISSUE",
+        "CONVOY_CONVOY",
+        "CONVOY_EPOCH",
+        "CONVOY_ATTEMPT",
+        "CONVOY_SOCKET",
+        "CONVOY_SIGNAL_FILE",
+        "CONVOY_BRIEF_FILE",
+        "CONVOY_ACTOR",
+    ];
+    OF_SESSION.contains(&name)
+}
+
+/// Has the engine leave; whether there was one. Agents go on under their supervisors unless they are to stop.
+///
+/// # Errors
+/// When it does not.
+pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
+    let Some(service) = remote(workspace) else { return Ok(false) };
+    // Not asked for: an engine of another version understands nothing but to make way.
+    let pid = socket::connect(&workspace.socket()).ok().and_then(|stream| socket::peer(&stream));
+    let engine = pid.and_then(Process::of);
+    match service.control(Control::Down { stop_agents }) {
+        // It may be gone before its answer is: that it is gone is what was asked for.
+        Err(failure) if failure.code != Code::Unavailable => return Err(failure),
+        _ => {}
+    }
+    // It has left when its process has ended; another may have come by then.
+    match engine.map(|engine| engine.wait_end(LEAVE_WAIT)) {
+        Some(Ok(false)) => Err(busy(pid).hint("it goes on leaving; see 'convoy daemon logs'")),
+        Some(Err(error)) => Err(Failure::new(Code::Unavailable, error.to_string())),
+        Some(Ok(true)) | None => Ok(true),
+    }
+}
+
+/// What the engine is at; `running` says whether there is one.
+///
+/// # Errors
+/// When one runs and does not answer.
+pub fn status(workspace: &Workspace) -> Result<EngineView, Failure> {
+    match remote(workspace) {
+        Some(service) => ask(service.as_ref()),
+        None => Ok(EngineView { pid: 0, ..view(workspace, Mode::Command) }),
+    }
+}
+
+/// The background engine's process. Says on stdout that it serves, or why not, and closes it.
+///
+/// # Errors
+/// When it cannot start; that was said on stdout already.
+pub fn serve(workspace: &Workspace, env: &Environment) -> Result<(), Failure> {
+    let _ = rustix::process::setsid();
+    let started = foreign_or_own(workspace, env, true);
+    let said = match &started {
+        Ok(_) => READY.to_vec(),
+        Err(failure) => serde_json::to_vec(failure).unwrap_or_default(),
+    };
+    let _ = rustix::io::write(rustix::stdio::stdout(), &said);
+    // Whoever waits for it reads to the end: from here on stdout is nowhere.
+    if let Ok(null) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(&null);
+    }
+    let engine = started?;
+    let (kept, ours, handle) = (workspace.clone(), env.clone(), engine.handle());
+    let _ = tasks::start(Kind::Effect, move || housekeeping::tidy(&kept, &ours, &handle));
+    crate::executor::note(&format!("engine {} serves {}", std::process::id(), workspace.root().display()));
+    engine.join();
+    crate::executor::note("engine has left");
+    Ok(())
+}
+
+/// An engine in this process that stays and serves the socket, for `convoy run`.
+///
+/// # Errors
+/// When another has the workspace, or it cannot be opened.
+pub fn foreground(workspace: &Workspace, env: &Environment) -> Result<Engine, Failure> {
+    foreign_or_own(workspace, env, false)
+}
+
+/// An engine of this process that stays and serves; a failure if another one serves already.
+fn foreign_or_own(workspace: &Workspace, env: &Environment, background: bool) -> Result<Engine, Failure> {
+    match reach(workspace, env, Mode::Staying { background })? {
+        Reached::Remote(service) => Err(busy(ask(service.as_ref()).ok().map(|view| view.pid))),
+        Reached::Local(mut engine) => {
+            engine.serve(workspace)?;
+            Ok(*engine)
+        }
+    }
+}

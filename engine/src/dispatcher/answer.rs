@@ -1,0 +1,244 @@
+//! Answers to questions, from the committed state.
+
+use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyView};
+use convoy_api::{Answer, Code, Failure, Query};
+use convoy_core::convoy::Convoy;
+use convoy_core::decide::{resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker};
+use convoy_core::event::{Batch, Envelope};
+use convoy_core::id::Seq;
+use convoy_core::issue::Issue;
+use convoy_core::refusal::Refusal;
+use convoy_core::view;
+use convoy_core::why::{self, Reason};
+use convoy_core::worker::{Worker, WorkerState};
+
+use super::Dispatcher;
+use crate::clock;
+
+/// How many records are read at a time for events.
+const EVENT_RECORDS: usize = 1000;
+/// The most events in one answer.
+const EVENTS_MAX: usize = 10_000;
+
+impl Dispatcher {
+    pub(super) fn answer(&self, query: &Query) -> Result<Answer, Failure> {
+        let (state, now) = (&self.state, clock::now());
+        Ok(match query {
+            Query::Issues(filter) => self.issues(filter)?,
+            Query::Issue { ids } => {
+                let found = ids.iter().map(|id| resolve_issue(state, id)).collect::<Result<Vec<_>, _>>()?;
+                let issues: Vec<_> = found.iter().map(|id| view::issue(state, &state.issues[id])).collect();
+                let total = issues.len();
+                Answer::Issues { issues, total }
+            }
+            Query::Convoys(filter) => Answer::Convoys { convoys: self.convoys(filter)? },
+            Query::Convoy { id } => {
+                let convoy =
+                    view::convoy(state, &self.policy, &state.convoys[&resolve_convoy(state, id)?], now);
+                Answer::Convoy { convoy: Box::new(convoy), seq: state.seq }
+            }
+            Query::Workers { all } => {
+                let wanted = |worker: &&Worker| {
+                    *all || worker.state.is_active()
+                        || matches!(worker.state, WorkerState::Failed { .. } | WorkerState::Stopped { .. })
+                };
+                let mut workers: Vec<&Worker> = state.workers.values().filter(wanted).collect();
+                workers.sort_by_key(|worker| worker.assigned_at);
+                let view = |worker| view::worker(state, &self.policy, worker, now);
+                Answer::Workers { workers: workers.into_iter().map(view).collect() }
+            }
+            Query::Worker { id } => {
+                let worker = view::worker(state, &self.policy, self.worker(id)?, now);
+                Answer::Worker { worker: Box::new(worker) }
+            }
+            Query::Why { id } => Answer::Why(self.why(id)?),
+            Query::Stranded => Answer::Stranded { stranded: view::stranded(state, &self.policy, now) },
+            Query::Mail { address } => {
+                let mut notices: Vec<_> =
+                    state.notices.values().filter(|n| n.content.to.as_str() == address).collect();
+                notices.sort_by_key(|notice| (notice.created_at, notice.content.id.clone()));
+                Answer::Mail { notices: notices.into_iter().map(view::notice).collect() }
+            }
+            Query::Notice { id } => {
+                let notice = view::notice(&state.notices[&resolve_notice(state, id)?]);
+                Answer::Notice { notice: Box::new(notice) }
+            }
+            Query::Events { after, limit, kind } => self.events(*after, *limit, kind.as_deref())?,
+            Query::Sessions { all } => {
+                let sessions =
+                    state.sessions.values().filter(|s| *all || state.index.sessions.contains(&s.content.id));
+                let mut sessions: Vec<_> = sessions.map(|session| view::session(state, session)).collect();
+                sessions.sort_by_key(|session| session.epoch);
+                Answer::Sessions { sessions }
+            }
+            Query::Engine => Answer::Engine(self.engine()),
+        })
+    }
+
+    fn engine(&self) -> EngineView {
+        let state = &self.state;
+        let open = state.index.open.iter().filter(|(_, id)| state.convoys[id].started_at.is_some());
+        EngineView {
+            seq: state.seq,
+            live_sessions: state
+                .index
+                .sessions
+                .iter()
+                .filter(|id| state.sessions.get(*id).is_some_and(convoy_core::session::Session::is_live))
+                .count(),
+            idle: self.plan.is_idle() && state.index.startable.is_empty(),
+            open_convoys: open.map(|(_, id)| id.clone()).collect(),
+            unread: state.index.unread,
+            ..self.view.clone()
+        }
+    }
+
+    fn issues(&self, filter: &IssueFilter) -> Result<Answer, Failure> {
+        let state = &self.state;
+        let tracked = filter.label.as_deref().and_then(|label| label.strip_prefix("convoy:"));
+        let convoy = filter.convoy.as_deref().or(tracked).map(|id| resolve_convoy(state, id)).transpose()?;
+        let label = filter.label.as_deref().filter(|_| tracked.is_none());
+        if let Some(status) = &filter.status {
+            known(
+                "status",
+                status,
+                &["open", "in_progress", "submitted", "needs_human", "closed", "unknown"],
+            )?;
+        }
+        let fits = |issue: &&Issue| {
+            let status = issue.status.name();
+            filter
+                .status
+                .as_deref()
+                .map_or(filter.all || convoy.is_some() || !issue.is_closed(), |s| s == status)
+                && label.is_none_or(|label| issue.content.labels.contains(label))
+                && filter.rig.as_deref().is_none_or(|rig| issue.content.rig.as_str() == rig)
+                && filter.issue_type.is_none_or(|kind| issue.content.issue_type == kind)
+                && convoy.as_ref().is_none_or(|convoy| issue.convoys.contains(convoy))
+                && (!filter.ready || state.is_ready(issue))
+        };
+        let mut issues: Vec<&Issue> = match &convoy {
+            // A convoy knows its issues; the workspace may have many more.
+            Some(id) => {
+                state.convoys[id].content.tracked.iter().filter_map(|id| state.issues.get(id)).collect()
+            }
+            None => state.issues.values().collect(),
+        };
+        issues.retain(fits);
+        issues.sort_by_key(|issue| (issue.content.priority, issue.number));
+        let total = issues.len();
+        issues.truncate(filter.limit.unwrap_or(usize::MAX));
+        Ok(Answer::Issues {
+            issues: issues.into_iter().map(|issue| view::issue(state, issue)).collect(),
+            total,
+        })
+    }
+
+    fn convoys(&self, filter: &ConvoyFilter) -> Result<Vec<view::ConvoyView>, Failure> {
+        let (state, now) = (&self.state, clock::now());
+        let fits = |convoy: &&Convoy| match filter.status.as_deref() {
+            Some("closed") => !convoy.is_open(),
+            Some(status) => convoy.status.name() == status,
+            None => filter.all || convoy.is_open(),
+        };
+        if let Some(status) = &filter.status {
+            known("status", status, &["open", "closed", "landed", "abandoned"])?;
+        }
+        let mut convoys: Vec<&Convoy> = if filter.status.is_none() && !filter.all {
+            state.index.open.iter().filter_map(|(_, id)| state.convoys.get(id)).collect()
+        } else {
+            state.convoys.values().filter(fits).collect()
+        };
+        convoys.sort_by_key(|convoy| convoy.number);
+        Ok(convoys.into_iter().map(|convoy| view::convoy(state, &self.policy, convoy, now)).collect())
+    }
+
+    /// The worker that is meant: by its id, its session or its issue.
+    fn worker(&self, text: &str) -> Result<&Worker, Failure> {
+        let state = &self.state;
+        if let Ok(id) = resolve_worker(state, text) {
+            return Ok(&state.workers[&id]);
+        }
+        if let Ok(id) = resolve_session(state, text)
+            && let Some(worker) = state.workers.get(&state.sessions[&id].content.worker)
+        {
+            return Ok(worker);
+        }
+        let id = resolve_issue(state, text)
+            .map_err(|_| Refusal::NoSuch { kind: "worker, session or issue", ids: vec![text.to_owned()] })?;
+        let worker = state.issues[&id].worker.as_ref().and_then(|id| state.workers.get(id));
+        worker.ok_or_else(|| {
+            Failure::new(Code::NotFound, format!("no worker was ever assigned to {id}"))
+                .hint(format!("assign one: convoy sling {id}"))
+        })
+    }
+
+    fn why(&self, text: &str) -> Result<WhyView, Failure> {
+        let (state, policy, now) = (&self.state, &self.policy, clock::now());
+        let (id, kind, status, reasons) = if let Ok(id) = resolve_issue(state, text) {
+            let issue = &state.issues[&id];
+            (id.to_string(), "issue", issue.status.name(), why::issue(state, policy, issue, now))
+        } else if let Ok(id) = resolve_convoy(state, text) {
+            let convoy = &state.convoys[&id];
+            (id.to_string(), "convoy", convoy.status.name(), why::convoy(state, policy, convoy, now))
+        } else if let Ok(id) = resolve_worker(state, text) {
+            let worker = &state.workers[&id];
+            (id.to_string(), "worker", worker.state.name(), why::worker(state, policy, worker, now))
+        } else {
+            let kind = "issue, convoy or worker";
+            return Err(Refusal::NoSuch { kind, ids: vec![text.to_owned()] }.into());
+        };
+        let view = |reason: Reason| ReasonView {
+            code: reason.code.to_owned(),
+            text: reason.text,
+            command: reason.command,
+        };
+        Ok(WhyView {
+            id,
+            kind: kind.to_owned(),
+            status: status.to_owned(),
+            reasons: reasons.into_iter().map(view).collect(),
+        })
+    }
+
+    fn events(&self, after: Seq, limit: usize, kind: Option<&str>) -> Result<Answer, Failure> {
+        let limit = limit.min(EVENTS_MAX);
+        let mut events: Vec<Envelope> = Vec::new();
+        let mut at = after;
+        while events.len() < limit {
+            let records = self
+                .log
+                .read(at, EVENT_RECORDS)
+                .map_err(|error| Failure::new(Code::Corrupt, error.to_string()).hint("see: convoy doctor"))?;
+            if records.is_empty() {
+                break;
+            }
+            for record in records {
+                let (first, last) = (record.first, record.last());
+                let batch: Batch = serde_json::from_slice(&record.body)
+                    .map_err(|error| Failure::new(Code::Corrupt, error.to_string()))?;
+                let fits = |envelope: &Envelope| {
+                    envelope.seq > after && kind.is_none_or(|kind| envelope.event.name().starts_with(kind))
+                };
+                events.extend(batch.envelopes(first).filter(fits));
+                at = last;
+                if events.len() >= limit {
+                    break;
+                }
+            }
+        }
+        if events.len() > limit {
+            events.truncate(limit);
+            at = events.last().map_or(at, |event| event.seq);
+        }
+        Ok(Answer::Events { events, seq: at })
+    }
+}
+
+fn known(field: &'static str, value: &str, names: &[&str]) -> Result<(), Failure> {
+    if names.contains(&value) {
+        return Ok(());
+    }
+    let problem = format!("{value:?} is not known; known are: {}", names.join(", "));
+    Err(Refusal::Invalid { field, problem }.into())
+}

@@ -1,0 +1,165 @@
+//! One turn: decide what is waiting, propose what is due, commit, and let the world know.
+
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
+
+use convoy_api::{Code, Control, Failure, ItemView, Order, Outcome};
+use convoy_core::address::Address;
+use convoy_core::command::Observed;
+use convoy_core::decide::{Command, Context, Entropy, Item, decide, step};
+use convoy_core::event::{Batch, Event};
+
+use super::{Dispatcher, Input, Leaving, Replies, Subscription, WATCH_MAX};
+use crate::{clock, crash, entropy};
+
+/// How long to wait before what a full disk refused is tried again.
+pub(super) const STALLED_PAUSE: Duration = Duration::from_secs(1);
+/// How often in one turn the plan may propose something new; the next turn goes on.
+const ROUNDS_MAX: usize = 64;
+
+/// Who acts when nobody asked.
+fn engine() -> Address {
+    Address::new("convoy").expect("a constant that is a valid address")
+}
+
+/// What a turn has decided and not yet committed.
+#[derive(Default)]
+pub(super) struct Turn {
+    pub(super) batches: Vec<Batch>,
+    pub(super) replies: Replies,
+    pub(super) observed: Vec<Observed>,
+    subscribers: Vec<SyncSender<Subscription>>,
+    questions: Vec<(convoy_api::Query, SyncSender<Result<convoy_api::Answer, Failure>>)>,
+}
+
+impl Dispatcher {
+    pub(super) fn turn(&mut self, inputs: Vec<Input>) {
+        let mut turn = Turn::default();
+        for observed in std::mem::take(&mut self.stalled) {
+            self.observe(observed, &mut turn);
+        }
+        for input in inputs {
+            match input {
+                Input::Order(order, reply) => self.take_order(order, reply, &mut turn),
+                Input::Observed(observed) => self.observe(observed, &mut turn),
+                Input::Ask(query, reply) => turn.questions.push((query, reply)),
+                Input::Subscribe(reply) => turn.subscribers.push(reply),
+                Input::Unsubscribe(number) => {
+                    self.watchers.remove(&number);
+                }
+                Input::Control(Control::Down { stop_agents }, reply) => {
+                    self.leave(stop_agents, reply, &mut turn);
+                }
+            }
+        }
+        self.propose(&mut turn);
+        let Turn { batches, replies, observed, subscribers, questions } = turn;
+        if self.commit(batches, replies, observed) {
+            crash::point("effects:before");
+            self.start_effects();
+        }
+        for reply in subscribers {
+            let (sender, events) = sync_channel(WATCH_MAX);
+            self.watches += 1;
+            let subscription = Subscription { number: self.watches, after: self.state.seq, events };
+            if reply.send(subscription).is_ok() {
+                self.watchers.insert(self.watches, sender);
+            }
+        }
+        for (query, reply) in questions {
+            let _ = reply.send(self.answer(&query));
+        }
+    }
+
+    fn take_order(&mut self, order: Order, reply: SyncSender<Result<Outcome, Failure>>, turn: &mut Turn) {
+        let actor = match Address::new(&order.actor) {
+            Ok(actor) => actor,
+            Err(error) => {
+                let _ = reply.send(Err(Failure::new(Code::Invalid, format!("actor: {error}"))));
+                return;
+            }
+        };
+        let command = Command::Request(order.request);
+        let mut ctx = Context {
+            now: clock::now(),
+            actor,
+            policy: &self.policy,
+            entropy: Entropy::new(entropy::seed()),
+            key: order.key,
+        };
+        let view = |items: Vec<Item>| items.into_iter().map(ItemView::from).collect();
+        let outcome = if order.dry_run {
+            decide(&self.state, &command, &mut ctx).map(|d| Outcome {
+                items: view(d.items),
+                seq: self.state.seq,
+                would: d.events,
+            })
+        } else {
+            step(&mut self.state, &command, &mut ctx).map(|(batch, items)| {
+                turn.batches.extend(batch);
+                Outcome { items: view(items), seq: self.state.seq, would: Vec::new() }
+            })
+        };
+        // Even a refusal waits for the commit: it may rest on what is decided in the same turn.
+        turn.replies.push((reply, outcome.map_err(Failure::from)));
+    }
+
+    fn observe(&mut self, observed: Observed, turn: &mut Turn) {
+        let mut ctx = Context {
+            now: clock::now(),
+            actor: engine(),
+            policy: &self.policy,
+            entropy: Entropy::new(entropy::seed()),
+            key: None,
+        };
+        let command = Command::Observed(observed);
+        if let Ok((Some(batch), _)) = step(&mut self.state, &command, &mut ctx) {
+            turn.batches.push(batch);
+            if let Command::Observed(observed) = command {
+                turn.observed.push(observed);
+            }
+        }
+    }
+
+    /// Lets the plan propose what is due, until it has nothing new, in the same commit as what led to it.
+    fn propose(&mut self, turn: &mut Turn) {
+        for _ in 0..ROUNDS_MAX {
+            self.replan();
+            if self.executor.is_none() {
+                return;
+            }
+            let before = turn.batches.len();
+            for proposal in std::mem::take(&mut self.plan.proposals) {
+                self.observe(proposal, turn);
+            }
+            if turn.batches.len() == before {
+                return;
+            }
+        }
+    }
+
+    fn leave(&mut self, stop_agents: bool, reply: SyncSender<Result<(), Failure>>, turn: &mut Turn) {
+        let leaving = self.leaving.get_or_insert_with(Leaving::default);
+        leaving.waiting.push(reply);
+        leaving.stop_agents |= stop_agents;
+        if stop_agents {
+            let live: Vec<Event> = self
+                .state
+                .index
+                .sessions
+                .iter()
+                .filter_map(|id| self.state.sessions.get(id))
+                .filter(|session| session.is_live() && !session.stopping)
+                .map(|session| Event::SessionStopRequested {
+                    session: session.content.id.clone(),
+                    epoch: session.content.epoch,
+                })
+                .collect();
+            if !live.is_empty() {
+                let batch = Batch { at: clock::now(), actor: engine(), key: None, events: live };
+                self.state.apply_batch(&batch);
+                turn.batches.push(batch);
+            }
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! An engine: the lock, the log, the dispatcher, and the executor if it is to start anything.
+
+use std::sync::Mutex;
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use convoy_api::query::EngineView;
+use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query, Service, Watch};
+use convoy_core::event::Envelope;
+use convoy_core::id::{AgentName, Seq};
+
+use crate::agent::{Preset, Presets};
+use crate::clock;
+use crate::config::{Config, Sources};
+use crate::dispatcher::{self, Handle, Setup, Subscription, fold};
+use crate::executor::{Executor, World, sweep};
+use crate::git::Git;
+use crate::git::workdir::Root;
+use crate::lock::{Acquired, WorkspaceLock};
+use crate::log::OpenError;
+use crate::log::sqlite::SqliteLog;
+use crate::os::spawn::Environment;
+use crate::permits::Permits;
+use crate::server::{self, Serving};
+use crate::workspace::Workspace;
+
+/// How many workdirs are made or looked at at once: more would only wait for the same disk.
+const GIT_PARALLEL_MAX: usize = 2;
+/// How many events are asked for at a time when a watcher catches up.
+const CATCH_UP: usize = 1000;
+
+/// What an engine is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// One command: decides and records, starts nothing.
+    Command,
+    /// Stays: starts agents, merges, serves its socket.
+    Staying {
+        /// It is a background engine.
+        background: bool,
+    },
+}
+
+/// A running engine. Dropping it leaves the workspace, with agents going on under their supervisors.
+pub struct Engine {
+    handle: Handle,
+    dispatcher: Option<JoinHandle<()>>,
+    serving: Option<Serving>,
+    // After the dispatcher: the lock is given back only when nobody writes any more.
+    _lock: WorkspaceLock,
+}
+
+/// The workspace is held by another engine.
+pub(crate) fn busy(pid: Option<u32>) -> Failure {
+    let who = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    Failure::new(Code::Conflict, format!("another convoy has this workspace{who}"))
+        .hint("wait for it to end, or see 'convoy daemon status'")
+}
+
+fn open_log(workspace: &Workspace) -> Result<SqliteLog, Failure> {
+    SqliteLog::open(&workspace.state_dir()).map_err(|error| {
+        let code = match &error {
+            OpenError::Damaged(_) | OpenError::Foreign { .. } => Code::Corrupt,
+            OpenError::Full { .. } => Code::DiskFull,
+            _ => Code::Unavailable,
+        };
+        Failure::new(code, crate::explain(&error)).hint("see what is wrong: convoy doctor")
+    })
+}
+
+/// The presets that are known, with what the configuration makes of them.
+///
+/// # Errors
+/// When a table of the configuration does not fit.
+pub fn presets(config: &Config) -> Result<Presets, Failure> {
+    let mut agents = toml::Table::new();
+    for name in config.names("agents") {
+        agents.insert(name.clone(), toml::Value::Table(config.table(&format!("agents.{name}"))));
+    }
+    Presets::built_in()
+        .and_then(|presets| presets.with(&agents))
+        .map_err(|error| Failure::new(Code::Invalid, crate::explain(&error)))
+}
+
+impl Engine {
+    /// Opens the workspace, waiting for its lock no longer than `wait`.
+    ///
+    /// # Errors
+    /// When another has it, the configuration is wrong, or the log cannot be trusted; nothing is changed then.
+    pub fn open(
+        workspace: &Workspace,
+        env: &Environment,
+        mode: Mode,
+        wait: Duration,
+    ) -> Result<Self, Failure> {
+        workspace.prepare_state()?;
+        let config = Config::load(workspace, env, &Sources::default())?;
+        let presets = presets(&config)?;
+        let lock = match WorkspaceLock::acquire(&workspace.state_dir(), wait) {
+            Ok(Acquired::Held(lock)) => lock,
+            Ok(Acquired::Busy { pid }) => return Err(busy(pid)),
+            Err(error) => return Err(Failure::new(Code::Unavailable, crate::explain(&error))),
+        };
+        let mut log = open_log(workspace)?;
+        let names = |presets: &mut dyn Iterator<Item = &Preset>| {
+            presets.filter_map(|preset| AgentName::new(&preset.name).ok()).collect()
+        };
+        let sandboxed = names(&mut presets.iter().filter(|preset| preset.sandboxed()));
+        let policy = config.policy(names(&mut presets.iter()), sandboxed)?;
+        presets.get(policy.agent.as_str()).map_err(|error| {
+            Failure::new(Code::Invalid, format!("defaults.agent: {}", crate::explain(&error)))
+        })?;
+        let (handle, inputs) = dispatcher::queue();
+        let folded = fold(&mut log).map_err(|error| error.failure())?;
+        let mut executor = None;
+        let mut idle_exit = None;
+        if let Mode::Staying { background } = mode {
+            idle_exit = config
+                .idle_exit()?
+                .filter(|_| background)
+                .map(|span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0)));
+            let world = world(workspace, config, presets, env)?;
+            sweep(workspace, &folded.0, &world);
+            executor = Some(Executor::new(world, handle.clone()));
+        }
+        let view = view(workspace, mode);
+        let socket = (mode != Mode::Command).then(|| workspace.socket());
+        let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, socket };
+        let dispatcher = dispatcher::start(setup, inputs)?;
+        Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, _lock: lock })
+    }
+
+    /// Has others reach it by the workspace's socket.
+    pub(crate) fn serve(&mut self, workspace: &Workspace) -> Result<(), Failure> {
+        self.serving = Some(server::serve(workspace, self.handle())?);
+        Ok(())
+    }
+
+    /// Blocks until the engine has left.
+    pub fn join(mut self) {
+        self.wait();
+    }
+
+    fn wait(&mut self) {
+        if let Some(dispatcher) = self.dispatcher.take() {
+            let _ = dispatcher.join();
+        }
+        if let Some(serving) = self.serving.take() {
+            serving.end();
+        }
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if self.dispatcher.is_some() {
+            let _ = self.handle.control(Control::Down { stop_agents: false });
+            self.wait();
+        }
+    }
+}
+
+fn world(
+    workspace: &Workspace,
+    config: Config,
+    presets: Presets,
+    env: &Environment,
+) -> Result<World, Failure> {
+    let wrong = |error: &dyn std::error::Error| Failure::new(Code::Unavailable, crate::explain(error));
+    let git = Git::new(env).map_err(|error| wrong(&error).hint("install git 2.38 or later"))?;
+    let workdirs = Root::open(&workdirs_root(workspace, &config, env)?).map_err(|error| wrong(&error))?;
+    let program = std::env::current_exe().map_err(|error| wrong(&error))?;
+    let disk_reserve = config.bytes("limits.disk_reserve")?;
+    Ok(World {
+        workspace: workspace.clone(),
+        presets,
+        env: env.clone(),
+        git,
+        workdirs,
+        program,
+        disk_reserve,
+        git_permits: Permits::new(GIT_PARALLEL_MAX),
+        tried_at_once: Mutex::default(),
+        config,
+    })
+}
+
+/// Where workdirs are made: outside of the repository, so that its build tools see no nested copies.
+///
+/// # Errors
+/// When neither the configuration nor the environment says where.
+pub fn workdirs_root(
+    workspace: &Workspace,
+    config: &Config,
+    env: &Environment,
+) -> Result<std::path::PathBuf, Failure> {
+    let key = workspace.key()?;
+    if let Some(root) = config.text("workdirs.root")? {
+        return Ok(workspace.root().join(root).join(key));
+    }
+    let data = match (env.text("XDG_DATA_HOME"), env.text("HOME")) {
+        (Some(dir), _) => std::path::PathBuf::from(dir),
+        (None, Some(home)) => std::path::Path::new(home).join(".local/share"),
+        (None, None) => {
+            return Err(Failure::new(Code::Invalid, "there is no place for workdirs: HOME is not set")
+                .hint("set it, or workdirs.root in the configuration"));
+        }
+    };
+    Ok(data.join("convoy").join("workdirs").join(key))
+}
+
+pub(crate) fn view(workspace: &Workspace, mode: Mode) -> EngineView {
+    EngineView {
+        running: mode != Mode::Command,
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        socket: (mode != Mode::Command).then(|| workspace.socket().display().to_string()),
+        http: None,
+        token_file: None,
+        started_at: clock::now(),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        seq: Seq(0),
+        live_sessions: 0,
+        idle: true,
+        open_convoys: Vec::new(),
+        unread: 0,
+    }
+}
+
+impl Service for Handle {
+    fn order(&self, order: Order) -> Result<Outcome, Failure> {
+        Handle::order(self, order)
+    }
+    fn ask(&self, query: Query) -> Result<Answer, Failure> {
+        Handle::ask(self, query)
+    }
+    fn watch(&self, after: Seq) -> Result<Watch, Failure> {
+        let subscription = self.subscribe()?;
+        Ok(watch(self, after, subscription))
+    }
+    fn control(&self, control: Control) -> Result<(), Failure> {
+        Handle::control(self, control)
+    }
+}
+
+impl Service for Engine {
+    fn order(&self, order: Order) -> Result<Outcome, Failure> {
+        self.handle.order(order)
+    }
+    fn ask(&self, query: Query) -> Result<Answer, Failure> {
+        self.handle.ask(query)
+    }
+    fn watch(&self, after: Seq) -> Result<Watch, Failure> {
+        Service::watch(&self.handle, after)
+    }
+    fn control(&self, control: Control) -> Result<(), Failure> {
+        self.handle.control(control)
+    }
+}
+
+/// Past events first, then those to come, without a gap: the subscription begins before the past is read.
+pub(crate) fn watch(handle: &Handle, after: Seq, live: Subscription) -> Watch {
+    let past = Past { handle: handle.clone(), at: after, until: live.after, page: Vec::new().into_iter() };
+    Box::new(past.chain(Live(live.events)))
+}
+
+struct Live(Receiver<Envelope>);
+
+impl Iterator for Live {
+    type Item = Result<Envelope, Failure>;
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.recv().ok().map(Ok)
+    }
+}
+
+struct Past {
+    handle: Handle,
+    at: Seq,
+    until: Seq,
+    page: std::vec::IntoIter<Envelope>,
+}
+
+impl Iterator for Past {
+    type Item = Result<Envelope, Failure>;
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(event) = self.page.next() {
+                // What came after the subscription comes again through it.
+                return (event.seq <= self.until).then_some(Ok(event));
+            }
+            if self.at >= self.until {
+                return None;
+            }
+            match self.handle.ask(Query::Events { after: self.at, limit: CATCH_UP, kind: None }) {
+                Ok(Answer::Events { events, seq }) if !events.is_empty() => {
+                    self.at = seq;
+                    self.page = events.into_iter();
+                }
+                Ok(_) => return None,
+                Err(failure) => {
+                    self.at = self.until;
+                    return Some(Err(failure));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Seeing that a session's supervisor runs, once, and following it to its end.
+
+use std::collections::BTreeMap;
+
+use convoy_core::command::Observed;
+use convoy_core::report::{Exit, ExitKind, Observation, Report};
+
+use super::job::Supervise;
+use super::{World, note, prompt};
+use crate::dispatcher::Handle;
+use crate::explain;
+use crate::os::spawn::Environment;
+use crate::output;
+use crate::supervisor::client::{Client, Message};
+use crate::supervisor::files::{RunBy, SessionDir};
+use crate::supervisor::launch::{Probe, fence, launch, probe, reap_leftovers};
+use crate::supervisor::spec::{Limits, Spec, VERSION};
+use crate::{clock, crash};
+
+/// How often a supervisor is launched that does not even write its run record.
+const LAUNCHES_MAX: u32 = 3;
+
+pub(super) fn run(world: &World, handle: &Handle, job: &Supervise) {
+    let dir = SessionDir::new(world.workspace.sessions_dir().join(job.session.as_str()));
+    let mut follower = Follower { handle, job, seen: job.observed };
+    match follower.follow(world, &dir) {
+        Ok(end) => handle.observed(end),
+        Err(error) => handle.observed(follower.give_up(&dir, &error)),
+    }
+}
+
+struct Follower<'a> {
+    handle: &'a Handle,
+    job: &'a Supervise,
+    /// The number of the last observation that was passed on.
+    seen: u64,
+}
+
+impl Follower<'_> {
+    fn follow(&mut self, world: &World, dir: &SessionDir) -> Result<Observed, String> {
+        let (session, epoch) = (self.job.session.clone(), self.job.epoch);
+        let text = |error: &dyn std::error::Error| explain(error);
+        let mut launches = 0;
+        loop {
+            match probe(dir).map_err(|error| text(&error))? {
+                Probe::Ended(exit) => {
+                    self.catch_up(dir)?;
+                    return Ok(Observed::Ended { session, epoch, exit });
+                }
+                Probe::Live(client) => self.listen(client),
+                Probe::Dead(record) => {
+                    self.catch_up(dir)?;
+                    let path = std::path::Path::new(&self.job.workdir.path);
+                    let killed = reap_leftovers(&session, path).map_err(|error| text(&error))?;
+                    let why = match record.by {
+                        RunBy::Fence => "it was fenced before it started".to_owned(),
+                        RunBy::Supervisor => {
+                            format!("its supervisor vanished; {killed} of its processes were killed")
+                        }
+                    };
+                    return Ok(Observed::Lost { session, epoch, why });
+                }
+                Probe::NeverStarted if launches >= LAUNCHES_MAX => {
+                    return Err(format!("its supervisor was launched {launches} times and never began"));
+                }
+                Probe::NeverStarted => {
+                    launches += 1;
+                    if let Err(detail) = write_spec(world, self.job, dir) {
+                        return self.cannot_start(dir, detail);
+                    }
+                    crash::point("launch:before");
+                    let mut launched =
+                        launch(&world.program, dir, &Environment::default()).map_err(|error| text(&error))?;
+                    crash::point("launch:after");
+                    self.listen(launched.client);
+                    // It has ended or lost the race for the record to another; its files say which.
+                    let _ = launched.child.wait();
+                }
+            }
+        }
+    }
+
+    /// Passes on what a live supervisor says, until it ends or is gone.
+    fn listen(&mut self, client: Client) {
+        let Ok(messages) = client.subscribe(self.seen) else { return };
+        for message in messages {
+            match message {
+                Ok(Message::Observation(observation)) => self.pass_on(observation),
+                Ok(Message::Exit(_)) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Passes on what is in the file and was not heard.
+    fn catch_up(&mut self, dir: &SessionDir) -> Result<(), String> {
+        for observation in dir.observations_after(self.seen).map_err(|error| explain(&error))? {
+            self.pass_on(observation);
+        }
+        Ok(())
+    }
+
+    fn pass_on(&mut self, observation: Observation) {
+        self.seen = self.seen.max(observation.n);
+        let matters = match &observation.report {
+            Report::Started { .. }
+            | Report::Usage { .. }
+            | Report::Result(_)
+            | Report::Done { .. }
+            | Report::Blocked { .. }
+            | Report::Note { .. } => true,
+            // For whoever watches; the core decides nothing by them.
+            Report::Conversation { .. }
+            | Report::Tool { .. }
+            | Report::Retrying { .. }
+            | Report::Stopping { .. }
+            | Report::Unknown => false,
+        };
+        if matters {
+            let (session, epoch) = (self.job.session.clone(), self.job.epoch);
+            self.handle.observed(Observed::Report { session, epoch, observation });
+        }
+    }
+
+    /// Nothing was started and nothing will be: what is wrong is not going to mend itself.
+    fn cannot_start(&self, dir: &SessionDir, detail: String) -> Result<Observed, String> {
+        let (session, epoch) = (self.job.session.clone(), self.job.epoch);
+        let _ = fence(dir).map_err(|error| explain(&error))?;
+        let exit = Exit {
+            epoch,
+            code: None,
+            signal: None,
+            kind: ExitKind::StartFailed,
+            detail: Some(detail),
+            leaked: 0,
+            result: None,
+            last_n: self.seen,
+            started_at: None,
+            ended_at: clock::now(),
+            dropped_bytes: 0,
+            elapsed_ms: 0,
+        };
+        Ok(Observed::Ended { session, epoch, exit })
+    }
+
+    /// Something is wrong with the session's own files or processes. Only what is proven dead is called lost.
+    fn give_up(&self, dir: &SessionDir, error: &str) -> Observed {
+        let (session, epoch) = (self.job.session.clone(), self.job.epoch);
+        note(&format!("session {session}: {error}"));
+        let _ = fence(dir);
+        let path = std::path::Path::new(&self.job.workdir.path);
+        while let Err(still) = reap_leftovers(&session, path) {
+            // Each try takes up to half a minute by itself; the slot stays taken until nothing lives.
+            note(&format!("session {session}: cannot be ended: {}", explain(&still)));
+        }
+        Observed::Lost { session, epoch, why: error.to_owned() }
+    }
+}
+
+fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), String> {
+    if dir.spec().is_ok() {
+        return Ok(());
+    }
+    // Half made by an engine that died: no supervisor is launched before the specification is whole.
+    if dir.path().exists() {
+        std::fs::remove_dir_all(dir.path()).map_err(|error| explain(&error))?;
+    }
+    let preset = world.presets.get(job.agent.as_str()).map_err(|error| explain(&error))?;
+    let argv = preset.argv(job.model.as_deref(), &dir.prompt());
+    if argv.is_empty() {
+        return Err(format!("agent {} has no command; set agents.{}.command", job.agent, job.agent));
+    }
+    let millis = |key: &str| {
+        let span = world.config.span(key).map_err(|failure| failure.message)?;
+        Ok::<_, String>(u64::try_from(span.as_millis()).ok().filter(|ms| *ms > 0))
+    };
+    let spec = Spec {
+        version: VERSION,
+        session: job.session.clone(),
+        epoch: job.epoch,
+        worker: job.worker.clone(),
+        issue: job.issue.clone(),
+        convoy: job.convoy.clone(),
+        argv,
+        workdir: job.workdir.path.clone().into(),
+        env: environment(world, job, preset.environment(&world.env), dir),
+        prompt: preset.prompt,
+        translator: preset.output,
+        limits: Limits {
+            wall_ms: millis("limits.wall_time")?,
+            silence_ms: millis("limits.silence")?,
+            spend_micros: None,
+            output_bytes: world.config.bytes("limits.output").map_err(|failure| failure.message)?,
+        },
+        stop: preset.stop.clone(),
+        prices: BTreeMap::new(),
+    };
+    let earlier = |session: &_| output::tail(&world.workspace, session);
+    dir.create(&spec, &prompt::prompt(job, earlier)).map_err(|error| explain(&error))
+}
+
+/// What the agent sees: what its preset lets pass, who it is, and how to reach its supervisor.
+fn environment(
+    world: &World,
+    job: &Supervise,
+    mut env: BTreeMap<String, String>,
+    dir: &SessionDir,
+) -> BTreeMap<String, String> {
+    let mut set = |name: &str, value: &str| {
+        env.insert(name.to_owned(), value.to_owned());
+    };
+    set("CONVOY_SESSION", job.session.as_str());
+    set("CONVOY_WORKER", job.worker.as_str());
+    set("CONVOY_ISSUE", job.issue.as_str());
+    set("CONVOY_CONVOY", job.convoy.as_ref().map_or("", convoy_core::id::ConvoyId::as_str));
+    set("CONVOY_EPOCH", &job.epoch.to_string());
+    set("CONVOY_ATTEMPT", &job.number.to_string());
+    set("CONVOY_BRIEF_FILE", &dir.prompt().to_string_lossy());
+    set("CONVOY_BIN", &world.program.to_string_lossy());
+    // Commits carry the attempt, and git never climbs out of the workdir.
+    set("GIT_AUTHOR_NAME", &format!("Convoy worker {}", job.worker));
+    set("GIT_AUTHOR_EMAIL", &format!("{}@convoy.invalid", job.session));
+    set("GIT_COMMITTER_NAME", &format!("Convoy worker {}", job.worker));
+    set("GIT_COMMITTER_EMAIL", &format!("{}@convoy.invalid", job.session));
+    set("GIT_CEILING_DIRECTORIES", &world.workdirs.path().to_string_lossy());
+    // `convoy` is found by the agent even if it is not installed.
+    if let Some(bin) = world.program.parent().and_then(std::path::Path::to_str) {
+        let path = env.get("PATH").map(|path| format!("{path}:{bin}")).unwrap_or_else(|| bin.to_owned());
+        env.insert("PATH".to_owned(), path);
+    }
+    env
+}

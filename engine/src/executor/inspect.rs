@@ -1,0 +1,65 @@
+//! Looking at what a dead session left, and saving it in the repository.
+
+use convoy_core::command::Observed;
+use convoy_core::issue::DiffStat;
+use convoy_core::session::Findings;
+
+use super::job::Inspect;
+use super::prepare::identity;
+use super::{World, note};
+use crate::explain;
+use crate::git::workdir::Workdir;
+use crate::git::{self, Branch, Error, Evidence, Key, Leftovers, Message, Oid, Repo};
+
+/// How often it is tried when git fails for reasons of its own.
+const TRIES_MAX: u32 = 3;
+
+pub(super) fn run(world: &World, job: &Inspect) -> Observed {
+    let (session, epoch) = (job.session.clone(), job.epoch);
+    let mut why = String::new();
+    for _ in 0..TRIES_MAX {
+        match world.git_permits.with(|| collect(world, job)) {
+            Ok(evidence) => {
+                let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+                let diff = DiffStat {
+                    commits: count(evidence.commits),
+                    files: count(evidence.stat.files),
+                    insertions: count(evidence.stat.insertions),
+                    deletions: count(evidence.stat.deletions),
+                };
+                let leftovers = evidence.leftovers == Leftovers::Committed;
+                let findings = match evidence.kept_at {
+                    Some(kept_at) if !evidence.descends => {
+                        let branch = kept_at.strip_prefix("refs/heads/").map(str::to_owned);
+                        Findings::Rewritten { kept_at: branch.unwrap_or(kept_at) }
+                    }
+                    _ => Findings::Work { tip: evidence.tip.to_string(), diff, leftovers },
+                };
+                return Observed::Found { session, epoch, findings };
+            }
+            Err(error) => {
+                why = explain(&error);
+                if error.is_workdir_gone() {
+                    break;
+                }
+                note(&format!("session {session}: {why}"));
+            }
+        }
+    }
+    Observed::Found { session, epoch, findings: Findings::Gone { why } }
+}
+
+fn collect(world: &World, job: &Inspect) -> Result<Evidence, Error> {
+    let repo = Repo::open(&world.git, &job.repository)?;
+    let workdir = Workdir::at(
+        &world.workdirs,
+        Key::new(job.session.as_str())?,
+        Some(Branch::new(job.workdir.branch.clone())?),
+        Oid::new(&job.workdir.base)?,
+    );
+    let who = identity(job.worker.as_str(), job.session.as_str())?;
+    let message = Message::new(&format!("{}: {}", job.issue, job.title))
+        .trailer("Convoy-Session", job.session.as_str())?
+        .trailer("Convoy-Leftovers", "yes")?;
+    git::collect(&repo, &world.workdirs, &workdir, &who, &message)
+}

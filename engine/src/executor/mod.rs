@@ -1,0 +1,111 @@
+//! The executor: carries effects out, each in a thread of its own, and reports what it saw.
+//!
+//! It decides nothing. Every effect looks at the world first, so that doing it again after a crash is safe, and
+//! ends in an observation that names its epoch.
+
+mod checkout;
+mod follow;
+mod inspect;
+mod job;
+mod merge;
+mod prepare;
+mod prompt;
+mod stop;
+mod sweep;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use convoy_core::effect::Effect;
+use convoy_core::id::SessionId;
+use convoy_core::state::State;
+
+use crate::agent::Presets;
+use crate::config::Config;
+use crate::dispatcher::Handle;
+use crate::git::Git;
+use crate::git::workdir::Root;
+use crate::os::spawn::Environment;
+use crate::permits::Permits;
+use crate::tasks::{self, Kind};
+use crate::workspace::Workspace;
+
+pub(crate) use sweep::sweep;
+
+/// Everything that effects need of the world.
+pub(crate) struct World {
+    pub(crate) workspace: Workspace,
+    pub(crate) config: Config,
+    pub(crate) presets: Presets,
+    pub(crate) env: Environment,
+    pub(crate) git: Git,
+    pub(crate) workdirs: Root,
+    /// This program, which is also the supervisor.
+    pub(crate) program: PathBuf,
+    /// Bytes that must be free before something is started.
+    pub(crate) disk_reserve: u64,
+    /// Limits how much git works at once.
+    pub(crate) git_permits: Permits,
+    /// Sessions whose held up merge was tried once more by this engine although nothing was seen to change.
+    pub(crate) tried_at_once: Mutex<BTreeSet<SessionId>>,
+}
+
+impl World {
+    fn may_try_at_once(&self, session: &SessionId) -> bool {
+        self.tried_at_once.lock().unwrap_or_else(PoisonError::into_inner).insert(session.clone())
+    }
+}
+
+/// See the module.
+pub(crate) struct Executor {
+    world: Arc<World>,
+    handle: Handle,
+}
+
+impl Executor {
+    pub(crate) fn new(world: World, handle: Handle) -> Self {
+        Self { world: Arc::new(world), handle }
+    }
+
+    /// Whether there is room on the disk for what another agent will write.
+    pub(crate) fn has_room(&self) -> bool {
+        let free = |path: &std::path::Path| {
+            rustix::fs::statvfs(path).map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+        };
+        free(&self.world.workspace.state_dir()) >= self.world.disk_reserve
+            && free(self.world.workdirs.path()) >= self.world.disk_reserve
+    }
+
+    /// Starts an effect; whether there was a thread for it. The details are read from the state now, and the effect
+    /// itself sees only the world.
+    pub(crate) fn start(&self, effect: &Effect, state: &State) -> bool {
+        let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
+        let kind = match effect {
+            Effect::Supervise { .. } => Kind::Session,
+            Effect::WatchCheckout { .. } => Kind::Watch,
+            Effect::Prepare { .. } | Effect::Stop { .. } | Effect::Inspect { .. } | Effect::Merge { .. } => {
+                Kind::Effect
+            }
+        };
+        let Some(job) = job::job(effect, state, &world.config) else { return true };
+        let started = tasks::start(kind, move || match job {
+            job::Job::Prepare(job) => handle.observed(prepare::run(&world, &job)),
+            job::Job::Supervise(job) => follow::run(&world, &handle, &job),
+            job::Job::Stop(job) => stop::run(&world, &handle, &job),
+            job::Job::Inspect(job) => handle.observed(inspect::run(&world, &job)),
+            job::Job::Merge(job) => handle.observed(merge::run(&world, &job)),
+            job::Job::WatchCheckout(job) => handle.observed(checkout::run(&world, &job)),
+        });
+        if let Err(error) = &started {
+            note(&format!("cannot start a thread for {effect:?}: {error}"));
+        }
+        started.is_ok()
+    }
+}
+
+/// A remark in the engine's own log.
+#[expect(clippy::print_stderr, reason = "the engine's stderr is its log")]
+pub(crate) fn note(text: &str) {
+    eprintln!("{} {text}", crate::clock::now());
+}

@@ -1,0 +1,136 @@
+//! Making the workdir of a session.
+
+use convoy_core::command::Observed;
+use convoy_core::session::Workdir;
+
+use super::World;
+use super::job::{Place, Prepare};
+use crate::explain;
+use crate::git::workdir::{self, Base, Request};
+use crate::git::{self, Advance, Branch, Error, Identity, Key, Merge, Message, Oid, Repo};
+
+/// What went wrong, and whether trying again could help.
+struct Problem {
+    error: String,
+    permanent: bool,
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let permanent =
+            matches!(error, Error::Unsupported { .. } | Error::NotARepository { .. } | Error::BadName { .. });
+        Self { error: explain(&error), permanent }
+    }
+}
+
+pub(super) fn run(world: &World, job: &Prepare) -> Observed {
+    let (session, epoch) = (job.session.clone(), job.epoch);
+    match world.git_permits.with(|| prepare(world, job)) {
+        Ok(workdir) => Observed::Prepared { session, epoch, workdir },
+        Err(Problem { error, permanent }) => Observed::PrepareFailed { session, epoch, error, permanent },
+    }
+}
+
+fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
+    let repo = Repo::open(&world.git, &job.place.repository)?;
+    let base_branch = base_branch(&repo, &job.place)?;
+    let mut base = match repo.resolve(&base_branch)? {
+        Some(oid) => Base::Commit(oid),
+        // A repository without a commit has no branch yet; any other lacks the one that was asked for.
+        None if job.place.base_branch.is_some() && repo.resolve(&repo.default_branch()?)?.is_some() => {
+            let error = format!("there is no branch {:?} in the repository", base_branch.as_str());
+            return Err(Problem { error, permanent: true });
+        }
+        None => Base::Unborn,
+    };
+    if let Base::Commit(oid) = &base {
+        repo.refuse_unsupported(oid)?;
+    }
+    let mut continue_from = None;
+    if let Some((tip, from)) = &job.resume {
+        continue_from = Some(Oid::new(tip)?);
+        if let Some(from) = from {
+            base = Base::Commit(Oid::new(from)?);
+        }
+    } else if let Some(joined) = join(&repo, job, &base)? {
+        base = Base::Commit(joined);
+    }
+    let branch = branch_name(job);
+    let request = Request {
+        key: Key::new(job.session.as_str())?,
+        base,
+        base_branch: Some(base_branch),
+        branch: Some(Branch::new(branch.clone())?),
+        continue_from,
+        identity: identity(job.worker.as_str(), job.session.as_str())?,
+    };
+    let made = workdir::create(&repo, &world.workdirs, &request)?;
+    let path = made.path.to_str().ok_or_else(|| Problem {
+        error: format!("the folder for workdirs is not UTF-8: {}", made.path.display()),
+        permanent: true,
+    })?;
+    Ok(Workdir { path: path.to_owned(), branch, base: made.base.to_string() })
+}
+
+/// `convoy/<convoy>/<issue>-<session>`: never used twice.
+fn branch_name(job: &Prepare) -> String {
+    let convoy = job.convoy.as_ref().map_or("none", convoy_core::id::ConvoyId::as_str);
+    let unique = job.session.as_str().trim_start_matches("s-");
+    format!("convoy/{convoy}/{}-{unique}", job.issue)
+}
+
+/// The branch that the work lands in.
+pub(super) fn base_branch(repo: &Repo, place: &Place) -> git::Result<Branch> {
+    match &place.base_branch {
+        Some(name) => Branch::new(name.clone()),
+        None => repo.default_branch(),
+    }
+}
+
+/// Who a worker commits as. The address differs for each attempt, so that equal edits in the same second do not
+/// share a commit id.
+pub(super) fn identity(worker: &str, session: &str) -> git::Result<Identity> {
+    Identity::new(format!("Convoy worker {worker}"), format!("{session}@convoy.invalid"))
+}
+
+/// The commit that has everything which the issue depends on, where that was left on branches (`local`).
+fn join(repo: &Repo, job: &Prepare, base: &Base) -> Result<Option<Oid>, Problem> {
+    let Base::Commit(base) = base else { return Ok(None) };
+    let mut missing = Vec::new();
+    for tip in &job.predecessors {
+        let tip = Oid::new(tip)?;
+        if !repo.is_ancestor(&tip, base)? {
+            missing.push(tip);
+        }
+    }
+    let Some(first) = missing.first().cloned() else { return Ok(None) };
+    if missing.len() == 1 {
+        return Ok(Some(first));
+    }
+    let branch = Branch::new(format!("convoy/join/{}", job.session))?;
+    let mut at = first;
+    match git::advance(repo, &branch, None, &at)? {
+        Advance::Advanced | Advance::AlreadyMerged => {}
+        Advance::Moved { now: Some(now) } => at = now,
+        Advance::Moved { now: None } | Advance::Blocked { .. } => {
+            return Err(Problem { error: "the join of its predecessors is locked".into(), permanent: false });
+        }
+    }
+    let who = identity(job.worker.as_str(), job.session.as_str())?;
+    for tip in &missing[1..] {
+        let message = Message::new(&format!("Join what {} depends on", job.issue));
+        match git::prepare(repo, &branch, tip, &who, &message)? {
+            Merge::AlreadyMerged { .. } => {}
+            Merge::Prepared { commit, .. } => {
+                let _ = git::advance(repo, &branch, Some(&at), &commit)?;
+                at = commit;
+            }
+            Merge::Conflict { files, .. } => {
+                let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+                let error = format!("the branches that it depends on conflict in {}", files.join(", "));
+                return Err(Problem { error, permanent: true });
+            }
+        }
+    }
+    Ok(Some(at))
+}

@@ -1,0 +1,58 @@
+//! The prompt of an attempt: the issue, what earlier attempts came to, and how to signal.
+
+use std::fmt::Write as _;
+
+use convoy_core::id::SessionId;
+
+use super::job::Supervise;
+
+/// How many of the latest attempts are told of.
+const LESSONS_MAX: usize = 3;
+
+/// The whole prompt. Everything that came from people or agents stands as they wrote it: it is data to the
+/// agent's model and never a command line.
+///
+/// `output` gives the end of what an earlier session printed.
+pub(super) fn prompt(job: &Supervise, output: impl Fn(&SessionId) -> String) -> String {
+    let mut text = format!("# {}: {}\n\n", job.issue, job.title);
+    if !job.body.trim().is_empty() {
+        let _ = writeln!(text, "{}\n", job.body.trim_end());
+    }
+    if !job.acceptance.is_empty() {
+        text.push_str("## It is done when\n\n");
+        for line in &job.acceptance {
+            let _ = writeln!(text, "- {line}");
+        }
+        text.push('\n');
+    }
+    if !job.lessons.is_empty() {
+        text.push_str("## Earlier attempts\n\n");
+        let skipped = job.lessons.len().saturating_sub(LESSONS_MAX);
+        for (number, lesson) in job.lessons.iter().enumerate().skip(skipped) {
+            let _ = writeln!(text, "{}. {}", number + 1, lesson.what);
+            if let Some(branch) = &lesson.branch {
+                let _ = writeln!(text, "   Its work is on branch `{branch}` of the repository.");
+            }
+            for shown in [lesson.detail.clone(), output(&lesson.session)] {
+                if !shown.trim().is_empty() {
+                    let _ = writeln!(text, "\n```\n{}\n```", shown.trim_end());
+                }
+            }
+        }
+        if job.resumed {
+            text.push_str("\nThe working directory already holds that work; go on from it.\n");
+        }
+        text.push('\n');
+    }
+    let _ = write!(
+        text,
+        "## How to work\n\n\
+         - You are in a clone of the repository of your own, on branch `{}`. Work only here.\n\
+         - Commit what you do on this branch. It is merged for you; do not push.\n\
+         - When the issue is done, end. If nothing had to be changed, run `convoy done --no-change`.\n\
+         - If you cannot go on without a person, run `convoy blocked \"why\"` and end.\n\
+         - What the next attempt should know, say with `convoy note \"text\"`.\n",
+        job.workdir.branch
+    );
+    text
+}

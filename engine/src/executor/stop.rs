@@ -1,0 +1,38 @@
+//! Ending a session: an order to its supervisor, or the proof that it will never begin.
+
+use convoy_core::command::Observed;
+
+use super::World;
+use super::job::Stop;
+use super::note;
+use crate::dispatcher::Handle;
+use crate::explain;
+use crate::supervisor::files::SessionDir;
+use crate::supervisor::launch::{Fenced, Probe, fence, probe};
+
+/// How often the order is given to a supervisor that does not take it.
+const TRIES_MAX: u32 = 5;
+
+pub(super) fn run(world: &World, handle: &Handle, job: &Stop) {
+    let dir = SessionDir::new(world.workspace.sessions_dir().join(job.session.as_str()));
+    for _ in 0..TRIES_MAX {
+        match probe(&dir) {
+            // Whoever follows the session reports its end.
+            Ok(Probe::Ended(_) | Probe::Dead(_)) => return,
+            Ok(Probe::Live(mut client)) => match client.stop(job.epoch) {
+                Ok(()) => return,
+                Err(error) => note(&format!("session {}: stop: {}", job.session, explain(&error))),
+            },
+            Ok(Probe::NeverStarted) => match fence(&dir) {
+                Ok(Fenced::Fenced) => {
+                    let why = "it was stopped before it started".to_owned();
+                    handle.observed(Observed::Lost { session: job.session.clone(), epoch: job.epoch, why });
+                    return;
+                }
+                Ok(Fenced::AlreadyStarted) => {}
+                Err(error) => note(&format!("session {}: fence: {}", job.session, explain(&error))),
+            },
+            Err(error) => note(&format!("session {}: stop: {}", job.session, explain(&error))),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Session directories that the log does not know: the log's tail was lost, or an engine died between making
+//! one and being told. Before anything is planned, nothing of them may run.
+
+use std::path::Path;
+
+use convoy_core::id::SessionId;
+use convoy_core::session::SessionState;
+use convoy_core::state::State;
+
+use super::merge::GATE_PREFIX;
+use super::{World, note};
+use crate::explain;
+use crate::git::workdir::{self, Workdir};
+use crate::git::{self, Kept, Leftover, Repo};
+use crate::supervisor::files::SessionDir;
+use crate::supervisor::launch::{Fenced, Probe, fence, probe, reap_leftovers};
+use crate::workspace::Workspace;
+
+/// Ends whatever runs for unknown sessions, and what is left of gates of an earlier engine.
+pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
+    for id in folders(&workspace.sessions_dir()) {
+        let known = state.sessions.get(&id).is_some_and(|session| match session.state {
+            // One that still wants its workdir was never launched by anybody who is in the log.
+            SessionState::Wanted => false,
+            SessionState::Starting { .. }
+            | SessionState::Running { .. }
+            | SessionState::Ended { .. }
+            | SessionState::Over { .. } => true,
+        });
+        if !known {
+            end(&workspace.sessions_dir(), &id);
+        }
+    }
+    for id in folders(&workspace.gates_dir()) {
+        end(&workspace.gates_dir(), &id);
+    }
+    if let Err(error) = clear_gates(world) {
+        note(&format!("workdirs of gates: {}", explain(&error)));
+    }
+}
+
+/// Removes workdirs in which gates ran: nothing that runs is in them now, and nothing in them is anybody's work.
+fn clear_gates(world: &World) -> git::Result<()> {
+    let (_, rig) = world.config.home_rig();
+    for key in world.workdirs.keys()? {
+        if key.as_str().starts_with(GATE_PREFIX) {
+            let repo = Repo::open(&world.git, &rig.path)?;
+            let commit = git::list(&repo, &world.workdirs)?.into_iter().find_map(|left| match left {
+                Leftover::Reference { key: of, kept: Kept::Base, commit } if of == key => Some(commit),
+                _ => None,
+            });
+            if let Some(commit) = commit {
+                let workdir = Workdir::at(&world.workdirs, key, None, commit);
+                workdir::remove(&repo, &world.workdirs, &workdir)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn folders(dir: &Path) -> Vec<SessionId> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(|entry| SessionId::new(entry.file_name().to_str()?).ok()).collect()
+}
+
+fn end(parent: &Path, id: &SessionId) {
+    let dir = SessionDir::new(parent.join(id.as_str()));
+    let epoch = dir.spec().map(|spec| spec.epoch);
+    loop {
+        match probe(&dir) {
+            Ok(Probe::Ended(_)) => return,
+            Ok(Probe::Live(mut client)) => {
+                note(&format!("session {id} is not in the log; it is stopped, its work is kept"));
+                let Ok(epoch) = epoch else { return };
+                let _ = client.stop(epoch);
+                match client.subscribe(u64::MAX) {
+                    Ok(messages) => messages.for_each(drop),
+                    Err(error) => note(&format!("session {id}: {}", explain(&error))),
+                }
+            }
+            Ok(Probe::Dead(_)) => {
+                let workdir = dir.spec().map(|spec| spec.workdir).unwrap_or_else(|_| dir.path().to_owned());
+                if let Err(error) = reap_leftovers(id, &workdir) {
+                    note(&format!("session {id}: {}", explain(&error)));
+                }
+                return;
+            }
+            Ok(Probe::NeverStarted) => match fence(&dir) {
+                Ok(Fenced::Fenced) => return,
+                Ok(Fenced::AlreadyStarted) => {}
+                Err(error) => return note(&format!("session {id}: {}", explain(&error))),
+            },
+            Err(error) => return note(&format!("session {id}: {}", explain(&error))),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests with the real git, in temporary folders, with nothing of this machine's configuration.
+
+mod checkout;
+mod collecting;
+mod fixture;
+mod merging;
+mod names;
+mod poison;
+mod workdirs;

@@ -1,0 +1,125 @@
+//! Reading what an agent printed: as it is, or made readable.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+
+use convoy_api::{Code, Failure};
+use convoy_core::id::SessionId;
+use serde_json::Value;
+
+use crate::agent::Output;
+use crate::os::watch::Watcher;
+use crate::supervisor::files::SessionDir;
+use crate::workspace::Workspace;
+
+/// How many lines of an earlier attempt's output become part of the next prompt.
+const TAIL_LINES: usize = 20;
+/// The longest text of one item that is shown.
+const SHOWN_CHARS_MAX: usize = 2000;
+
+/// Hands every line of a session's output to `show`, and with `follow` the lines to come until the session has
+/// ended. `raw` gives the lines as the agent printed them.
+///
+/// # Errors
+/// When there is no output of that session, or `show` fails.
+pub fn lines(
+    workspace: &Workspace,
+    session: &SessionId,
+    raw: bool,
+    follow: bool,
+    show: &mut dyn FnMut(&str) -> std::io::Result<()>,
+) -> Result<(), Failure> {
+    let dir = SessionDir::new(workspace.sessions_dir().join(session.as_str()));
+    let wrong =
+        |error: std::io::Error| Failure::new(Code::Unavailable, format!("output of {session}: {error}"));
+    let translator = dir.spec().map(|spec| spec.translator).unwrap_or(Output::Plain);
+    let file = match File::open(dir.output()) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Failure::new(Code::NotFound, format!("there is no output of {session}"))
+                .hint("its agent has not started yet, or the output was kept no longer"));
+        }
+        Err(error) => return Err(wrong(error)),
+    };
+    let watcher = Watcher::new([dir.path()]).map_err(wrong)?;
+    let mut reader = BufReader::new(file);
+    let mut line = Vec::new();
+    loop {
+        // Whether it has ended is asked before the file is read to its end, or its last lines could be missed.
+        let ended = dir.exit().is_ok_and(|exit| exit.is_some());
+        while reader.read_until(b'\n', &mut line).map_err(wrong)? > 0 {
+            if line.last() != Some(&b'\n') && !ended && follow {
+                break;
+            }
+            let text = String::from_utf8_lossy(&line);
+            let text = text.trim_end_matches(['\n', '\r']);
+            let shown = if raw { Some(text.to_owned()) } else { readable(translator, text) };
+            if let Some(shown) = shown {
+                show(&shown).map_err(wrong)?;
+            }
+            line.clear();
+        }
+        if ended || !follow {
+            return Ok(());
+        }
+        watcher.wait().map_err(wrong)?;
+    }
+}
+
+/// The end of what a session printed, made readable; nothing if it is kept no longer.
+pub(crate) fn tail(workspace: &Workspace, session: &SessionId) -> String {
+    let mut last = std::collections::VecDeque::new();
+    let _ = lines(workspace, session, false, false, &mut |line| {
+        if last.len() == TAIL_LINES {
+            last.pop_front();
+        }
+        last.push_back(cut(line));
+        Ok(())
+    });
+    Vec::from(last).join("\n")
+}
+
+/// One line of output as people read it; nothing if it is only for programs.
+fn readable(output: Output, line: &str) -> Option<String> {
+    match output {
+        Output::Plain => Some(line.to_owned()),
+        Output::Claude => match serde_json::from_str::<Value>(line) {
+            Ok(value) => claude(&value),
+            // What is no JSON was meant for people, or is a mistake worth seeing.
+            Err(_) => Some(line.to_owned()),
+        },
+    }
+}
+
+fn claude(value: &Value) -> Option<String> {
+    let content = || value.pointer("/message/content").and_then(Value::as_array).into_iter().flatten();
+    let text = |value: &Value| cut(value.as_str().unwrap_or_default());
+    let parts: Vec<String> = match value["type"].as_str()? {
+        "assistant" => content()
+            .filter_map(|block| match block["type"].as_str()? {
+                "text" => Some(text(&block["text"])),
+                "tool_use" => {
+                    Some(format!("> {} {}", text(&block["name"]), cut(&block["input"].to_string())))
+                }
+                _ => None,
+            })
+            .collect(),
+        "user" => content()
+            .filter(|block| block["type"] == "tool_result" && block["is_error"] == true)
+            .map(|block| format!("! {}", cut(&block["content"].to_string())))
+            .collect(),
+        "result" => vec![format!("= {}: {}", text(&value["subtype"]), text(&value["result"]))],
+        "system" if value["subtype"] == "api_retry" => {
+            vec![format!("~ the model's service failed ({}); it tries again", value["error_status"])]
+        }
+        _ => Vec::new(),
+    };
+    (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,1 @@
+//! `cargo xtask faults`: to be written.
