@@ -366,6 +366,11 @@ impl Background {
         wait::for_text(&self.stdout, text, timeout)
     }
 
+    /// Waits until what it has printed fulfils a condition. False when the time is over first.
+    pub fn until(&self, timeout: Duration, holds: impl Fn(&str) -> bool) -> bool {
+        wait::until(&self.stdout, timeout, || holds(&self.stdout()))
+    }
+
     /// Sends a signal to this process alone.
     ///
     /// # Panics

@@ -1,6 +1,7 @@
 //! The project's own chores. `cargo xtask` without a word lists them.
 
 mod agents;
+mod bench;
 mod chore;
 mod test;
 mod tidy;
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
         ["agents"] => agents::run(),
-        _ => chore::usage("cargo xtask test|tidy|agents"),
+        ["bench", ref rest @ ..] => bench::run(rest),
+        _ => chore::usage("cargo xtask test|tidy|agents|bench"),
     }
 }
