@@ -22,11 +22,10 @@ const LAUNCHES_MAX: u32 = 3;
 
 pub(super) fn run(world: &World, handle: &Handle, job: &Supervise) {
     let dir = SessionDir::new(world.workspace.sessions_dir().join(job.session.as_str()));
-    let mut follower = Follower { handle, job, seen: job.observed };
-    match follower.follow(world, &dir) {
-        Ok(end) => handle.observed(end),
-        Err(error) => handle.observed(follower.give_up(&dir, &error)),
-    }
+    let mut follower = Follower { handle, job, seen: job.observed, launched: None };
+    let end = follower.follow(world, &dir).unwrap_or_else(|error| follower.give_up(&dir, &error));
+    handle.observed(end);
+    follower.reap();
 }
 
 struct Follower<'a> {
@@ -34,6 +33,8 @@ struct Follower<'a> {
     job: &'a Supervise,
     /// The number of the last observation that was passed on.
     seen: u64,
+    /// The supervisor's process, if it was launched here and was not waited for yet.
+    launched: Option<std::process::Child>,
 }
 
 impl Follower<'_> {
@@ -47,7 +48,9 @@ impl Follower<'_> {
                     self.catch_up(dir)?;
                     return Ok(Observed::Ended { session, epoch, exit });
                 }
-                Probe::Live(client) => self.listen(client),
+                Probe::Live(client) => {
+                    self.listen(client);
+                }
                 Probe::Dead(record) => {
                     self.catch_up(dir)?;
                     let path = std::path::Path::new(&self.job.workdir.path);
@@ -69,26 +72,38 @@ impl Follower<'_> {
                         return self.cannot_start(dir, detail);
                     }
                     crash::point("launch:before");
-                    let mut launched =
+                    let launched =
                         launch(&world.program, dir, &Environment::default()).map_err(|error| text(&error))?;
                     crash::point("launch:after");
-                    self.listen(launched.client);
-                    // It has ended or lost the race for the record to another; its files say which.
-                    let _ = launched.child.wait();
+                    self.launched = Some(launched.child);
+                    // One that told its exit has it on the disk, and needs not be waited for.
+                    if !self.listen(launched.client) {
+                        // It has ended or lost the race for the record to another; its files say which.
+                        self.reap();
+                    }
                 }
             }
         }
     }
 
-    /// Passes on what a live supervisor says, until it ends or is gone.
-    fn listen(&mut self, client: Client) {
-        let Ok(messages) = client.subscribe(self.seen) else { return };
+    /// Waits for a supervisor that was launched here, or it would stay a zombie.
+    fn reap(&mut self) {
+        if let Some(mut child) = self.launched.take() {
+            let _ = child.wait();
+        }
+    }
+
+    /// Passes on what a live supervisor says, until it ends or is gone; whether it told its exit.
+    fn listen(&mut self, client: Client) -> bool {
+        let Ok(messages) = client.subscribe(self.seen) else { return false };
         for message in messages {
             match message {
                 Ok(Message::Observation(observation)) => self.pass_on(observation),
-                Ok(Message::Exit(_)) | Err(_) => return,
+                Ok(Message::Exit(_)) => return true,
+                Err(_) => return false,
             }
         }
+        false
     }
 
     /// Passes on what is in the file and was not heard.

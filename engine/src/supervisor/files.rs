@@ -153,7 +153,7 @@ impl SessionDir {
         self.path.join("supervisor.log")
     }
 
-    /// Makes the directory (0700) with its specification and prompt (0600), durably named in its parent.
+    /// Makes the directory (0700) with its specification and prompt (0600). It is durable when it is claimed.
     ///
     /// # Errors
     /// When it exists already, or the system refuses.
@@ -164,9 +164,7 @@ impl SessionDir {
         }
         DirBuilder::new().mode(0o700).create(&self.path).map_err(io("make"))?;
         self.write_new("prompt.txt", prompt.as_bytes())?;
-        self.write_new("spec.json", &self.json("spec.json", spec)?)?;
-        // The run record can only outlast a power failure if the directory that holds it does.
-        self.path.parent().map_or(Ok(()), sync_dir).map_err(io("sync the parent of"))
+        self.write_new("spec.json", &self.json("spec.json", spec)?)
     }
 
     /// The specification.
@@ -259,7 +257,11 @@ impl SessionDir {
         };
         std::fs::remove_file(self.path.join(&temporary)).map_err(io("remove the temporary form of"))?;
         match linked {
-            Ok(()) => sync_dir(&self.path).map_err(io("sync the directory of")).map(|()| true),
+            // The record can only outlast a power failure if the directory that holds it does.
+            Ok(()) => sync_dir(&self.path)
+                .and_then(|()| self.path.parent().map_or(Ok(()), sync_dir))
+                .map_err(io("sync the directory of"))
+                .map(|()| true),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
             Err(source) => Err(Error::Io { action: "create", path, source }),
         }
