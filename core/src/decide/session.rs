@@ -4,7 +4,7 @@
 //! another attempt changes nothing.
 
 use super::Context;
-use super::work::{give_up, setback};
+use super::work::{give_up, learned, setback};
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, SessionId};
 use crate::issue::{CloseReason, Closed, DiffStat, Evidence};
@@ -152,16 +152,10 @@ pub(super) fn found(
         Outcome::NoChange => events.extend(close_unchanged(state, session, worker, ctx)),
         Outcome::Stopped => {
             let lesson = lesson("it was stopped");
-            let id = worker.content.id.clone();
-            events.push(Event::WorkerLearned {
-                worker: id.clone(),
-                lesson,
-                count: Counted::Nothing,
-                resume_from,
-            });
+            events.push(learned(worker, lesson, Counted::Nothing, resume_from));
             events.push(match &worker.intent {
                 Some(intent) => fulfil(worker, intent),
-                None => Event::WorkerReady { worker: id },
+                None => Event::WorkerReady { worker: worker.content.id.clone() },
             });
         }
         Outcome::Failed { why } => {
@@ -172,9 +166,7 @@ pub(super) fn found(
         }
         Outcome::Infrastructure { why } | Outcome::Blocked { why } => {
             let lesson = lesson(&why);
-            let worker_id = worker.content.id.clone();
-            let count = Counted::Nothing;
-            events.push(Event::WorkerLearned { worker: worker_id, lesson, count, resume_from });
+            events.push(learned(worker, lesson, Counted::Nothing, resume_from));
             events.extend(give_up(state, worker, &why, ctx));
         }
     }

@@ -254,7 +254,11 @@ impl Sim {
         let dir = &self.dirs[&key];
         let commits = self.repo.ahead(dir.base, dir.head);
         let diff = DiffStat { commits, files: commits, insertions: commits, deletions: 0 };
-        let findings = Findings::Work { tip: oid(dir.head), diff, leftovers: false };
+        let findings = if self.repo.contains(dir.head, dir.base) {
+            Findings::Work { tip: oid(dir.head), diff, leftovers: false }
+        } else {
+            Findings::Rewritten { kept_at: dir.workdir().branch }
+        };
         let effect = Effect::Inspect { session: session.clone(), epoch };
         self.answer(Some(effect), Observed::Found { session: session.clone(), epoch, findings });
     }
