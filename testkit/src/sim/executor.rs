@@ -301,6 +301,9 @@ impl Sim {
             let failed = MergeOutcome::GateFailed { gates, output: "boom".into() };
             return self.merged(worker, epoch, round, failed);
         }
+        if self.fault(Fault::BaseMoves, 200) {
+            self.repo.move_base();
+        }
         let swap = Task::Swap { worker, epoch, round, tip, expected: base };
         let instance = self.instance;
         self.soon(1, 400, Happening::Part(instance, swap));
