@@ -12,7 +12,6 @@ use crate::engine::{Engine, Mode, busy, view};
 use crate::housekeeping;
 use crate::os::process::Process;
 use crate::os::spawn::{self, Environment};
-use crate::server;
 use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
 
@@ -110,8 +109,12 @@ pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
     let pid = ask(service.as_ref())?.pid;
     let engine = Process::of(pid);
     match service.control(Control::Down { stop_agents }) {
-        // It may be gone before its answer is: that it is gone is what was asked for.
+        // It was killed before it answered: that it is gone is what was asked for, and more is not known.
         Err(failure) if failure.code != Code::Unavailable => return Err(failure),
+        Err(_) if stop_agents => {
+            return Err(Failure::new(Code::Unknown, "the engine ended before its agents had")
+                .hint("bring it up and try again: convoy up, then convoy down --stop-agents"));
+        }
         _ => {}
     }
     // It has left when its process has ended; another may have come by then.
@@ -170,8 +173,8 @@ pub fn foreground(workspace: &Workspace, env: &Environment) -> Result<Engine, Fa
 fn foreign_or_own(workspace: &Workspace, env: &Environment, background: bool) -> Result<Engine, Failure> {
     match reach(workspace, env, Mode::Staying { background })? {
         Reached::Remote(service) => Err(busy(ask(service.as_ref()).ok().map(|view| view.pid))),
-        Reached::Local(engine) => {
-            server::serve(workspace, engine.handle())?;
+        Reached::Local(mut engine) => {
+            engine.serve(workspace)?;
             Ok(*engine)
         }
     }

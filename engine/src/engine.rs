@@ -21,6 +21,7 @@ use crate::log::OpenError;
 use crate::log::sqlite::SqliteLog;
 use crate::os::spawn::Environment;
 use crate::permits::Permits;
+use crate::server::{self, Connections};
 use crate::workspace::Workspace;
 
 /// How many workdirs are made or looked at at once: more would only wait for the same disk.
@@ -44,8 +45,8 @@ pub enum Mode {
 pub struct Engine {
     handle: Handle,
     dispatcher: Option<JoinHandle<()>>,
-    // After the dispatcher: the lock is given back only when nobody writes any more.
-    _lock: WorkspaceLock,
+    connections: Option<Connections>,
+    lock: Option<WorkspaceLock>,
 }
 
 /// The workspace is held by another engine.
@@ -125,13 +126,29 @@ impl Engine {
         let socket = (mode != Mode::Command).then(|| workspace.socket());
         let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, socket };
         let dispatcher = dispatcher::start(setup, inputs)?;
-        Ok(Self { handle, dispatcher: Some(dispatcher), _lock: lock })
+        Ok(Self { handle, dispatcher: Some(dispatcher), connections: None, lock: Some(lock) })
     }
 
     /// Blocks until the engine has left.
     pub fn join(mut self) {
+        self.end();
+    }
+
+    /// Serves the workspace's socket as long as it is there.
+    pub(crate) fn serve(&mut self, workspace: &Workspace) -> Result<(), Failure> {
+        self.connections = Some(server::serve(workspace, self.handle.clone())?);
+        Ok(())
+    }
+
+    fn end(&mut self) {
         if let Some(dispatcher) = self.dispatcher.take() {
             let _ = dispatcher.join();
+        }
+        // The lock is given back only when nobody writes any more, and the process ends only when nobody waits for
+        // an answer any more: one that is lost would read as if nobody knew what became of the command.
+        self.lock = None;
+        if let Some(connections) = self.connections.take() {
+            connections.drain();
         }
     }
 
@@ -142,9 +159,9 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if let Some(dispatcher) = self.dispatcher.take() {
+        if self.dispatcher.is_some() {
             let _ = self.handle.control(Control::Down { stop_agents: false });
-            let _ = dispatcher.join();
+            self.end();
         }
     }
 }

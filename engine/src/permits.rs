@@ -1,6 +1,7 @@
 //! Permits: a limit on how much of something goes on at once.
 
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A number of permits.
 pub(crate) struct Permits {
@@ -27,9 +28,15 @@ impl Permits {
         }
         *free -= 1;
     }
+    /// Waits until so many permits are free, or the time is over.
+    pub(crate) fn wait_free(&self, count: usize, limit: Duration) {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_timeout_while(free, limit, |free| *free < count));
+    }
     /// Gives a permit back.
     pub(crate) fn give_back(&self) {
         *self.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.changed.notify_one();
+        // All of them: one may wait for a permit, another for how many there are.
+        self.changed.notify_all();
     }
 }

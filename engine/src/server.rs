@@ -21,8 +21,23 @@ const CONNECTIONS_MAX: usize = 512;
 /// How long a caller may take to send its call, or to take an event.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// How long an engine that leaves waits for callers to take their answers.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The connections of a socket that is served.
+pub(crate) struct Connections(Arc<Permits>);
+
+impl Connections {
+    /// Waits until everybody who was answered has the answer. The dispatcher must have ended, so that there are no
+    /// new answers and no watch goes on.
+    pub(crate) fn drain(&self) {
+        // One permit is with the listener, which waits for the next caller.
+        self.0.wait_free(CONNECTIONS_MAX - 1, FAREWELL);
+    }
+}
+
 /// Opens the socket and serves it until the process ends.
-pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<(), Failure> {
+pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<Connections, Failure> {
     let path = workspace.socket();
     let wrong = |error: std::io::Error| {
         Failure::new(Code::Unavailable, format!("cannot listen on {}: {error}", path.display()))
@@ -33,17 +48,18 @@ pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<(), Failure
         _ => {}
     }
     let listener = socket::bind(&path).map_err(wrong)?;
-    tasks::start(Kind::Listener, move || accept(&listener, &handle)).map_err(wrong)?;
-    Ok(())
+    let permits = Arc::new(Permits::new(CONNECTIONS_MAX));
+    let ours = Arc::clone(&permits);
+    tasks::start(Kind::Listener, move || accept(&listener, &handle, &ours)).map_err(wrong)?;
+    Ok(Connections(permits))
 }
 
-fn accept(listener: &UnixListener, handle: &Handle) {
-    let permits = Arc::new(Permits::new(CONNECTIONS_MAX));
+fn accept(listener: &UnixListener, handle: &Handle, permits: &Arc<Permits>) {
     loop {
         // Callers beyond the limit wait in the socket's own queue.
         permits.take();
         let served = listener.accept().and_then(|(stream, _)| {
-            let (handle, permits) = (handle.clone(), Arc::clone(&permits));
+            let (handle, permits) = (handle.clone(), Arc::clone(permits));
             tasks::start(Kind::Connection, move || {
                 if socket::same_user(&stream) {
                     connection(stream, &handle);
