@@ -116,6 +116,11 @@ impl TestEnv {
         repo
     }
 
+    /// The repository `repo`, which was made before.
+    pub fn repo_at(&self) -> Repo<'_> {
+        Repo { env: self, path: self.dir() }
+    }
+
     /// A command in this environment, in `dir`, with no stdin.
     #[expect(
         clippy::disallowed_methods,

@@ -161,7 +161,7 @@ fn killed_at_each_append_again_and_again() {
 fn killed_between_commit_and_effects() {
     let scenario = Scenario::new();
     let expected = scenario.calm();
-    assert!(scenario.storm("effects:before@2", &expected) > 5);
+    assert!(scenario.storm("effects:before@1", &expected) > 10);
     scenario.once("effects:before@1", Some("effects:before@3"), &expected);
 }
 
@@ -259,6 +259,27 @@ fn an_engine_that_is_restarted_leaves_agents_alone() {
         assert_eq!(worker["sessions"].as_array().unwrap().len(), 1, "{worker}");
         oracle::check(&room, &["gt-1", &convoy]);
     }
+}
+
+#[test]
+fn down_says_that_agents_are_stopped_only_when_they_are() {
+    let room = Room::new(&Script::always([Step::Ignore(vec!["INT".into(), "TERM".into()]), Step::Hang]), "");
+    room.issues(&["gt-1"]);
+    room.launch(&["gt-1"]);
+    let agent = pid_of(&room.env.wait_witness("waiting", 1)[0]);
+    let down = room.start(["down", "--stop-agents"]);
+    room.wait_events("session.stop_requested", 1);
+    room.kill_engine();
+    let run = down.wait(PATIENCE).exits(5);
+    assert!(run.stderr.contains("ended before its agents had"), "{}", run.shown());
+    assert!(lives(agent));
+    room.convoy(["up"]).ok();
+    room.convoy(["down", "--stop-agents"]).ok();
+    assert!(!lives(agent));
+    // Work goes on with the next engine, unless it is stopped.
+    room.convoy(["work", "stop", "gt-1"]).ok();
+    room.wait_events("worker.stopped", 1);
+    oracle::check(&room, &["gt-1"]);
 }
 
 /// What is committed is lost, as when a disk is restored: the session that it knew of runs on.

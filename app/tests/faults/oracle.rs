@@ -64,9 +64,8 @@ fn once_each(room: &Room, events: &[Value]) -> Option<String> {
     }
     let merged = closed.iter().filter(|e| e["data"]["closed"]["reason"] == "merged");
     let merged: BTreeSet<&str> = merged.filter_map(|e| e["subject"].as_str()).collect();
-    let log = room.env.command("git", &room.env.dir());
-    let mut log = log;
-    log.args(["log", "--format=%(trailers:key=Convoy-Issue,valueonly,separator=%x2C)", "main"]);
+    let mut log = room.env.command("git", &room.env.dir());
+    log.args(["log", "--format=%(trailers:key=Convoy-Issue,valueonly,separator=%x2C)", "--branches"]);
     let landed = room.env.run(log).ok().stdout;
     let mut landed: Vec<&str> = landed.split_whitespace().collect();
     landed.sort_unstable();
