@@ -2,6 +2,7 @@
 
 mod agents;
 mod chore;
+mod faults;
 mod test;
 mod tidy;
 mod tools;
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
         ["agents"] => agents::run(),
-        _ => chore::usage("cargo xtask test|tidy|agents"),
+        ["faults", ref words @ ..] => faults::run(words),
+        _ => chore::usage("cargo xtask test|tidy|agents|faults [TEST…]"),
     }
 }

@@ -20,7 +20,10 @@ fn at_first(steps: impl IntoIterator<Item = Step>) -> Script {
 
 #[test]
 fn an_agent_that_is_killed_is_tried_again() {
-    let room = Room::new(&at_first([write("half.txt", "half\n"), Step::Commit("Half".into()), tell_commit(), Step::Hang]), "");
+    let room = Room::new(
+        &at_first([write("half.txt", "half\n"), Step::Commit("Half".into()), tell_commit(), Step::Hang]),
+        "",
+    );
     room.issues(&["gt-1"]);
     let convoy = room.launch(&["gt-1"]);
     kill(pid_of(&room.env.wait_witness("waiting", 1)[0]));
@@ -117,7 +120,8 @@ fn an_agent_that_ignores_signals_is_stopped_in_bounded_time() {
 
 #[test]
 fn an_agent_that_never_exits_is_ended_by_the_limit_that_it_reaches() {
-    for (limit, why) in [("wall_time", "it ran longer than it may"), ("silence", "it showed no sign of life")] {
+    for (limit, why) in [("wall_time", "it ran longer than it may"), ("silence", "it showed no sign of life")]
+    {
         let config = format!("{ONE_ATTEMPT}[limits]\n{limit} = \"700ms\"\n");
         let room = Room::new(&Script::always([Step::Hang]), &config);
         room.issues(&["gt-1"]);
@@ -149,7 +153,10 @@ fn a_flood_of_output_is_bounded() {
     let quiet = then_work([Step::WaitFor(room.at("began"))]);
     let case = |issue: &str, steps| Case { issue: Some(issue.to_owned()), steps, ..Case::default() };
     let flood = then_work([write(&room.at("began"), "")].into_iter().chain(flood));
-    room.init(&Script::default().or(case("gt-1", flood)).or(case("gt-2", quiet)), "[limits]\noutput = 1048576\n");
+    room.init(
+        &Script::default().or(case("gt-1", flood)).or(case("gt-2", quiet)),
+        "[limits]\noutput = 1048576\n",
+    );
     room.issues(&["gt-1", "gt-2"]);
     room.convoy(["up"]).ok();
     let engine = room.engine_pid();
@@ -164,7 +171,8 @@ fn a_flood_of_output_is_bounded() {
     room.env.wait_witness("waiting", 2);
     assert!(room.env.witness().iter().any(|entry| waits(&entry)));
     for session in room.sessions() {
-        let size: u64 = files_below(&session).iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+        let size: u64 =
+            files_below(&session).iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
         assert!(size < MB + MB / 4, "{} bytes in {}", size, session.display());
     }
     let grown = memory(engine, "VmHWM").saturating_sub(before);

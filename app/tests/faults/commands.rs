@@ -110,7 +110,8 @@ fn a_lost_reply_is_never_a_success() {
 fn of_fifty_engines_one_stays() {
     let room = Room::new(&Script::works(), "");
     let all: Vec<Background> = (0..50).map(|_| room.start(["up", "--json"])).collect();
-    let pids: BTreeSet<String> = all.into_iter().map(|up| up.wait(PATIENCE).ok().json()["pid"].to_string()).collect();
+    let pids: BTreeSet<String> =
+        all.into_iter().map(|up| up.wait(PATIENCE).ok().json()["pid"].to_string()).collect();
     assert_eq!(pids, BTreeSet::from([room.engine_pid().to_string()]));
     let engines = room.env.processes().into_iter().filter(|process| process.command.contains("daemon serve"));
     assert_eq!(engines.count(), 1);
@@ -122,7 +123,8 @@ fn of_fifty_engines_one_stays() {
 /// Runs commands, so many at once.
 fn at_once(room: &Room, commands: Vec<Vec<String>>, width: usize) -> Vec<convoy_testkit::env::Run> {
     let mut commands = commands.into_iter();
-    let mut running: std::collections::VecDeque<Background> = commands.by_ref().take(width).map(|args| room.start(args)).collect();
+    let mut running: std::collections::VecDeque<Background> =
+        commands.by_ref().take(width).map(|args| room.start(args)).collect();
     let mut done = Vec::new();
     while let Some(first) = running.pop_front() {
         done.push(first.wait(Duration::from_secs(100)));
@@ -137,9 +139,11 @@ fn creates(with_engine: bool) {
         room.convoy(["up"]).ok();
     }
     let many = count(100, 500);
-    let commands = (0..many).map(|n| ["issue", "create", &format!("Issue {n}"), "--json"].map(str::to_owned).into());
+    let commands =
+        (0..many).map(|n| ["issue", "create", &format!("Issue {n}"), "--json"].map(str::to_owned).into());
     let runs = at_once(&room, commands.collect(), 50);
-    let ids: BTreeSet<String> = runs.into_iter().map(|run| run.ok().json()["id"].as_str().unwrap().to_owned()).collect();
+    let ids: BTreeSet<String> =
+        runs.into_iter().map(|run| run.ok().json()["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.len(), many);
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     assert_eq!(room.events_of("issue.created").len(), many);
@@ -166,7 +170,17 @@ fn twenty_closes_at_once_land_a_convoy_once() {
         let ids: Vec<String> = (0..10).map(|n| format!("gt-{n}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         room.issues(&ids);
-        let create = ["create", "Together", "--notify", "mayor/", "--notify", "--human", "--owner", "gastown/nux", "-q"];
+        let create = [
+            "create",
+            "Together",
+            "--notify",
+            "mayor/",
+            "--notify",
+            "--human",
+            "--owner",
+            "gastown/nux",
+            "-q",
+        ];
         let convoy = room.convoy(create.iter().chain(&ids)).ok().stdout.trim().to_owned();
         // Each issue twice.
         let close = |id: &&str| ["issue", "close", id, "--json"].map(str::to_owned).into();

@@ -37,7 +37,8 @@ impl Scenario {
                 write("shared.txt", mine),
             ])
         };
-        let fails = vec![write("first.txt", "kept\n"), Step::Commit("Half".to_owned()), tell_commit(), Step::Exit(3)];
+        let fails =
+            vec![write("first.txt", "kept\n"), Step::Commit("Half".to_owned()), tell_commit(), Step::Exit(3)];
         let untidy = then_work([]).into_iter().chain([write("left.txt", "uncommitted\n")]).collect();
         let script = Script::default()
             .or(case("gt-1", Some(1), clash("met-1", "met-2")))
@@ -47,9 +48,11 @@ impl Scenario {
             .or(Case { steps: work(), ..Case::default() });
         room.init(&script, LEAVES);
         room.issues(&["gt-1", "gt-2", "gt-3"]);
-        room.convoy(["issue", "create", "Issue gt-4", "--id", "gt-4", "--needs", "gt-1", "--needs", "gt-3"]).ok();
+        room.convoy(["issue", "create", "Issue gt-4", "--id", "gt-4", "--needs", "gt-1", "--needs", "gt-3"])
+            .ok();
         // The command dies when all of it is recorded, so nobody has begun yet.
-        let mut create = room.command(["create", "Storm", "gt-1", "gt-2", "gt-3", "gt-4", "--run", "--notify", "mayor/"]);
+        let mut create =
+            room.command(["create", "Storm", "gt-1", "gt-2", "gt-3", "gt-4", "--run", "--notify", "mayor/"]);
         create.env("CONVOY_CRASH", "append:after@1");
         room.env.run(create).exits(137);
         let scenario = Self { room };
@@ -86,8 +89,12 @@ impl Scenario {
             .map(|issue| json!([issue["id"], issue["status"], issue["close_reason"]]))
             .collect();
         let convoys = room.convoy(["list", "--all", "--json"]).ok().json();
-        let convoys: Vec<Value> =
-            convoys.as_array().unwrap().iter().map(|c| json!([c["status"], c["completed"], c["landing_epoch"]])).collect();
+        let convoys: Vec<Value> = convoys
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| json!([c["status"], c["completed"], c["landing_epoch"]]))
+            .collect();
         let mail = room.convoy(["mail", "inbox", "mayor/", "--json"]).ok().json();
         let mail: Vec<Value> = mail.as_array().unwrap().iter().map(|notice| notice["kind"].clone()).collect();
         let repo = room.env.command("git", &room.env.dir());

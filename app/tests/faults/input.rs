@@ -11,7 +11,8 @@ use crate::room::{Room, files_below, then_work};
 /// What no terminal may be sent: control characters but the end of a line and tabs, and what turns or hides text.
 fn is_hostile(c: char) -> bool {
     let turns = ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
-    let hides = ('\u{200b}'..='\u{200f}').contains(&c) || ('\u{e0000}'..='\u{e007f}').contains(&c) || c == '\u{feff}';
+    let hides =
+        "\u{200b}\u{200e}\u{200f}".contains(c) || ('\u{e0000}'..='\u{e007f}').contains(&c) || c == '\u{feff}';
     (c.is_control() && c != '\n' && c != '\t') || turns || hides
 }
 
@@ -34,7 +35,10 @@ fn no_escape_reaches_a_terminal_and_nothing_is_changed() {
     for (n, title) in TITLES.iter().enumerate() {
         let id = format!("gt-{n}");
         let body = format!("{title}\n{}", title.repeat(50));
-        let made = room.convoy(["issue", "create", title, "--id", &id, "--body", &body, "--label", "x", "--json"]).ok().json();
+        let made = room
+            .convoy(["issue", "create", title, "--id", &id, "--body", &body, "--label", "x", "--json"])
+            .ok()
+            .json();
         assert_eq!((&made["title"], &made["description"]), (&json!(title), &json!(body)));
         room.convoy(["create", title, &id, "--owner", "mayor/"]).ok();
         room.convoy(["issue", "close", &id, "--note", title]).ok();
@@ -140,7 +144,9 @@ fn texts_have_limits() {
             room.convoy(["up"]).ok();
         }
         let path = file("whole", whole.as_bytes());
-        let made = room.convoy(["issue", "create", &"é".repeat(512), "--id", id, "--body-file", &path, "--json"]).ok();
+        let made = room
+            .convoy(["issue", "create", &"é".repeat(512), "--id", id, "--body-file", &path, "--json"])
+            .ok();
         assert_eq!(made.json()["description"], whole);
         assert!(!made.stdout.contains(is_hostile));
         assert_eq!(room.issue(id)["description"], whole);
@@ -153,17 +159,55 @@ fn names_are_no_paths() {
     let room = Room::new(&Script::works(), "");
     room.issues(&["gt-1"]);
     let long = format!("gt-{}", "x".repeat(300));
-    let ids = ["../../etc/x", "gt-../x", "gt-a/b", "gt-..", "gt-.", ".git", "-rf", "CON", "gt-", "gt", &long, "gt-a\\b", "gt-a:b", "gt-a b", "gt-é", "gt-%2e%2e"];
+    let ids = [
+        "../../etc/x",
+        "gt-../x",
+        "gt-a/b",
+        "gt-..",
+        "gt-.",
+        ".git",
+        "-rf",
+        "CON",
+        "gt-",
+        "gt",
+        &long,
+        "gt-a\\b",
+        "gt-a:b",
+        "gt-a b",
+        "gt-é",
+        "gt-%2e%2e",
+    ];
     for id in ids {
         room.convoy(["issue", "create", "t", &format!("--id={id}")]).exits(2);
     }
     for reference in ["../../etc/passwd", ".git", "gt-1/../gt-1", &long] {
-        for verb in [&["issue", "show"][..], &["status"], &["logs"], &["work", "status"], &["sling"], &["why"]] {
+        for verb in
+            [&["issue", "show"][..], &["status"], &["logs"], &["work", "status"], &["sling"], &["why"]]
+        {
             let run = room.convoy(verb.iter().chain(&["--", reference]));
             assert!([2, 3].contains(&run.status), "{}", run.shown());
         }
     }
-    for base in ["../x", "a..b", "-f", "--upload-pack=touch pwned", "@{u}", "HEAD:x", "a b", "x.lock", "/x", "x/", "a//b", "\u{1b}", "refs/../x", "@"] {
+    for base in [
+        "../x",
+        "a..b",
+        "-f",
+        "--upload-pack=touch pwned",
+        "@{u}",
+        "HEAD:x",
+        "a b",
+        "x.lock",
+        "/x",
+        "x/",
+        "a//b",
+        "\u{1b}",
+        "refs/../x",
+        "@",
+        "x.",
+        ".x",
+        "x/.y",
+        "x.lock/y",
+    ] {
         room.convoy(["create", "c", "gt-1", &format!("--base={base}")]).exits(2);
     }
     for actor in ["../x y", "a\nb", &"x".repeat(400)] {
@@ -177,7 +221,7 @@ fn names_are_no_paths() {
         let run = room.env.convoy_in(other.path(), ["init", &format!("{flag}={name}")]).exits(2);
         assert!(!other.path().join(".convoy").exists(), "{}", run.shown());
     }
-    room.convoy(["sling", "gt-1", "--agent", "../../bin/sh"]).exits(3);
+    room.convoy(["sling", "gt-1", "--agent", "../../bin/sh"]).exits(2);
     assert_eq!(room.convoy(["list", "--all", "--json"]).ok().json(), json!([]));
     assert_eq!(room.convoy(["issue", "list", "--all", "--json"]).ok().json().as_array().unwrap().len(), 1);
     oracle::check(&room, &["gt-1"]);
@@ -197,12 +241,15 @@ const SHELL: &[&str] = &[
 #[test]
 fn nothing_in_a_title_runs_in_a_whole_convoy() {
     let room = Room::new(&Script::always(then_work([])), "");
-    let mut args: Vec<String> = ["create", SHELL[0], "--run", "-q", "--notify", "mayor/"].map(str::to_owned).into();
+    let mut args: Vec<String> =
+        ["create", SHELL[0], "--run", "-q", "--notify", "mayor/"].map(str::to_owned).into();
     for (n, text) in SHELL.iter().enumerate() {
         let id = format!("gt-{n}");
-        let mut create = vec!["issue", "create", "--id", &id, "--body", text, "--acceptance", text];
+        let (body, acceptance) = (format!("--body={text}"), format!("--acceptance={text}"));
+        let mut create = vec!["issue", "create", "--id", &id, &body, &acceptance];
         let label = text.replace(|c: char| !c.is_ascii_graphic(), "-");
-        let labels = room.convoy(["issue", "create", "probe", "--id", &format!("gt-probe{n}"), "--label", &label]);
+        let labels =
+            room.convoy(["issue", "create", "probe", "--id", &format!("gt-probe{n}"), "--label", &label]);
         assert!([0, 2].contains(&labels.status), "{}", labels.shown());
         create.extend(["--", text]);
         room.convoy(create).ok();
@@ -222,7 +269,8 @@ fn nothing_in_a_title_runs_in_a_whole_convoy() {
     } else {
         other.exits(2);
     }
-    let pwned: Vec<_> = files_below(room.env.root()).into_iter().filter(|file| file.ends_with("pwned")).collect();
+    let pwned: Vec<_> =
+        files_below(room.env.root()).into_iter().filter(|file| file.ends_with("pwned")).collect();
     assert_eq!(pwned, Vec::<std::path::PathBuf>::new());
     let issues: Value = room.convoy(["issue", "list", "--all", "--json"]).ok().json();
     for (n, text) in SHELL.iter().enumerate() {

@@ -41,7 +41,19 @@ fn a_base_that_always_moves_is_given_up() {
     let repo = room.env.repo_at();
     let tree = room.env.dir().display().to_string();
     let moves = "A commit of somebody else";
-    let words = ["git", "-C", &tree, "-c", "user.name=x", "-c", "user.email=x@y.z", "commit", "-q", "--allow-empty", "-m"];
+    let words = [
+        "git",
+        "-C",
+        &tree,
+        "-c",
+        "user.name=x",
+        "-c",
+        "user.email=x@y.z",
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+    ];
     let commit = Step::Run(words.into_iter().chain([moves]).map(str::to_owned).collect());
     room.init(&Script::always(then_work([])), &gate(&[commit]));
     room.issues(&["gt-1"]);

@@ -86,7 +86,9 @@ impl Room {
     }
     /// Waits until a convoy has landed.
     pub(crate) fn land(&self, convoy: &str) {
-        self.convoy(["wait", convoy, "--timeout", "90s"]).ok();
+        let run = self.convoy(["wait", convoy, "--timeout", "60s"]);
+        let log = || fs::read_to_string(self.state().join("engine.log")).unwrap_or_default();
+        assert_eq!(run.status, 0, "{}\n{:#?}\n{}", run.shown(), self.brief(), log());
     }
 
     /// Where the state is, seen from here.
@@ -94,7 +96,9 @@ impl Room {
         let state = self.env.dir().join(".convoy/state");
         match self.inside {
             None => state,
-            Some(pid) => Path::new("/proc").join(pid.to_string()).join("root").join(state.strip_prefix("/").unwrap()),
+            Some(pid) => {
+                Path::new("/proc").join(pid.to_string()).join("root").join(state.strip_prefix("/").unwrap())
+            }
         }
     }
     /// A file in the room, outside of the repository.

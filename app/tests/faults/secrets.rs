@@ -26,7 +26,8 @@ fn a_key_is_where_the_agent_needs_it_and_nowhere_else() {
     let script = Script::always(then_work([Step::Print("at work".into()), Step::WaitFor(room.at("go"))]));
     room.init(&script, "");
     // The program is the fake agent, called as claude is.
-    let claude = agent_toml("asclaude", &room.env.fake_agent(&script), "plain", &[]).replace("[agents.asclaude]", "[agents.asclaude]\nlike = \"claude\"");
+    let claude = agent_toml("asclaude", &room.env.fake_agent(&script), "plain", &[])
+        .replace("[agents.asclaude]", "[agents.asclaude]\nlike = \"claude\"");
     let config = room.env.dir().join(".convoy/config.toml");
     fs::write(&config, format!("{}\n{claude}", fs::read_to_string(&config).unwrap())).unwrap();
     room.issues(&["gt-1", "gt-2"]);
@@ -60,7 +61,13 @@ fn a_key_is_where_the_agent_needs_it_and_nowhere_else() {
         let mut objects = room.env.command("git", &room.env.dir());
         objects.args(["cat-file", "--batch-all-objects", "--batch"]);
         assert!(!holds(room.env.run(objects).ok().stdout.as_bytes()), "{when}: in git");
-        for args in [&["events", "--json"][..], &["status", "--json"], &["daemon", "logs"], &["doctor", "--json"], &["logs", "gt-1"]] {
+        for args in [
+            &["events", "--json"][..],
+            &["status", "--json"],
+            &["daemon", "logs"],
+            &["doctor", "--json"],
+            &["logs", "gt-1"],
+        ] {
             let run = room.convoy(args);
             assert!(!holds((run.stdout + &run.stderr).as_bytes()), "{when}: {args:?}");
         }
