@@ -50,6 +50,11 @@ impl<C: Fn() -> std::io::Result<UnixStream>> Client<C> {
             Ok(Some(Reply::Error(failure))) => Err(failure),
             Ok(Some(reply)) => Ok(reply),
             Ok(None) => Err(lost("no reply".into())),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Err(if orders {
+                lost(error.to_string())
+            } else {
+                Failure { message: format!("the engine answered, but {error}"), ..unexpected() }
+            }),
             Err(error) => Err(lost(error.to_string())),
         }
     }
@@ -60,7 +65,10 @@ fn read(reader: &mut BufReader<UnixStream>) -> std::io::Result<Option<Reply>> {
     if reader.read_until(b'\n', &mut line)? == 0 {
         return Ok(None);
     }
-    serde_json::from_slice(&line).map(Some).map_err(std::io::Error::other)
+    let strange =
+        |error| format!("this command does not understand it; it may be of another version ({error})");
+    let invalid = |error| std::io::Error::new(std::io::ErrorKind::InvalidData, strange(error));
+    serde_json::from_slice(&line).map(Some).map_err(invalid)
 }
 
 fn unexpected() -> Failure {

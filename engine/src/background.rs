@@ -11,6 +11,7 @@ use crate::door::{Reached, reach, remote};
 use crate::engine::{Engine, Mode, busy, view};
 use crate::housekeeping;
 use crate::os::process::Process;
+use crate::os::socket;
 use crate::os::spawn::{self, Environment};
 use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
@@ -44,12 +45,12 @@ fn ask(service: &dyn Service) -> Result<EngineView, Failure> {
 ///
 /// Of an engine that was killed a process can be left for a moment that it had just forked; until that has become
 /// another program it keeps the socket open, and nobody answers.
-fn serving(workspace: &Workspace) -> Result<Option<(Box<dyn Service>, EngineView)>, Failure> {
+fn serving(workspace: &Workspace) -> Result<Option<EngineView>, Failure> {
     let mut gone = None;
     for _ in 0..GHOSTS_MAX {
         let Some(service) = remote(workspace) else { return Ok(None) };
         match ask(service.as_ref()) {
-            Ok(view) => return Ok(Some((service, view))),
+            Ok(view) => return Ok(Some(view)),
             Err(failure) if failure.code == Code::Unavailable => gone = Some(failure),
             Err(failure) => return Err(failure),
         }
@@ -63,7 +64,7 @@ fn serving(workspace: &Workspace) -> Result<Option<(Box<dyn Service>, EngineView
 /// What kept it from starting, in its own words.
 pub fn up(workspace: &Workspace, env: &Environment) -> Result<Up, Failure> {
     use std::os::unix::process::CommandExt;
-    if let Some((_, view)) = serving(workspace)? {
+    if let Some(view) = serving(workspace)? {
         return Ok(Up { view, already: true });
     }
     workspace.prepare_state()?;
@@ -89,7 +90,7 @@ pub fn up(workspace: &Workspace, env: &Environment) -> Result<Up, Failure> {
         let _ = stdout.take(SAID_BYTES_MAX).read_to_end(&mut said);
     }
     match serving(workspace)? {
-        Some((_, view)) if !said.is_empty() => Ok(Up { view, already: !said.ends_with(READY) }),
+        Some(view) if !said.is_empty() => Ok(Up { view, already: !said.ends_with(READY) }),
         _ => {
             let _ = child.wait();
             Err(serde_json::from_slice(&said).unwrap_or_else(|_| {
@@ -122,8 +123,10 @@ fn is_of_session(name: &str) -> bool {
 /// # Errors
 /// When it does not.
 pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
-    let Some((service, EngineView { pid, .. })) = serving(workspace)? else { return Ok(false) };
-    let engine = Process::of(pid);
+    let Some(service) = remote(workspace) else { return Ok(false) };
+    // Not asked for: an engine of another version understands nothing but to make way.
+    let pid = socket::connect(&workspace.socket()).ok().and_then(|stream| socket::peer(&stream));
+    let engine = pid.and_then(Process::of);
     match service.control(Control::Down { stop_agents }) {
         // It was killed before it answered: that it is gone is what was asked for, and more is not known.
         Err(failure) if failure.code != Code::Unavailable => return Err(failure),
@@ -135,7 +138,7 @@ pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
     }
     // It has left when its process has ended; another may have come by then.
     match engine.map(|engine| engine.wait_end(LEAVE_WAIT)) {
-        Some(Ok(false)) => Err(busy(Some(pid)).hint("it goes on leaving; see 'convoy daemon logs'")),
+        Some(Ok(false)) => Err(busy(pid).hint("it goes on leaving; see 'convoy daemon logs'")),
         Some(Err(error)) => Err(Failure::new(Code::Unavailable, error.to_string())),
         Some(Ok(true)) | None => Ok(true),
     }
@@ -147,7 +150,7 @@ pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
 /// When one runs and does not answer.
 pub fn status(workspace: &Workspace) -> Result<EngineView, Failure> {
     match serving(workspace)? {
-        Some((_, view)) => Ok(view),
+        Some(view) => Ok(view),
         None => Ok(EngineView { pid: 0, ..view(workspace, Mode::Command) }),
     }
 }

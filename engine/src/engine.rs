@@ -1,5 +1,6 @@
 //! An engine: the lock, the log, the dispatcher, and the executor if it is to start anything.
 
+use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::log::OpenError;
 use crate::log::sqlite::SqliteLog;
 use crate::os::spawn::Environment;
 use crate::permits::Permits;
-use crate::server::{self, Connections};
+use crate::server::{self, Serving};
 use crate::workspace::Workspace;
 
 /// How many workdirs are made or looked at at once: more would only wait for the same disk.
@@ -45,8 +46,9 @@ pub enum Mode {
 pub struct Engine {
     handle: Handle,
     dispatcher: Option<JoinHandle<()>>,
-    connections: Option<Connections>,
-    lock: Option<WorkspaceLock>,
+    serving: Option<Serving>,
+    // After the dispatcher: the lock is given back only when nobody writes any more.
+    _lock: WorkspaceLock,
 }
 
 /// The workspace is held by another engine.
@@ -126,29 +128,26 @@ impl Engine {
         let socket = (mode != Mode::Command).then(|| workspace.socket());
         let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, socket };
         let dispatcher = dispatcher::start(setup, inputs)?;
-        Ok(Self { handle, dispatcher: Some(dispatcher), connections: None, lock: Some(lock) })
+        Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, _lock: lock })
+    }
+
+    /// Has others reach it by the workspace's socket.
+    pub(crate) fn serve(&mut self, workspace: &Workspace) -> Result<(), Failure> {
+        self.serving = Some(server::serve(workspace, self.handle())?);
+        Ok(())
     }
 
     /// Blocks until the engine has left.
     pub fn join(mut self) {
-        self.end();
+        self.wait();
     }
 
-    /// Serves the workspace's socket as long as it is there.
-    pub(crate) fn serve(&mut self, workspace: &Workspace) -> Result<(), Failure> {
-        self.connections = Some(server::serve(workspace, self.handle.clone())?);
-        Ok(())
-    }
-
-    fn end(&mut self) {
+    fn wait(&mut self) {
         if let Some(dispatcher) = self.dispatcher.take() {
             let _ = dispatcher.join();
         }
-        // The lock is given back only when nobody writes any more, and the process ends only when nobody waits for
-        // an answer any more: one that is lost would read as if nobody knew what became of the command.
-        self.lock = None;
-        if let Some(connections) = self.connections.take() {
-            connections.drain();
+        if let Some(serving) = self.serving.take() {
+            serving.end();
         }
     }
 
@@ -161,7 +160,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         if self.dispatcher.is_some() {
             let _ = self.handle.control(Control::Down { stop_agents: false });
-            self.end();
+            self.wait();
         }
     }
 }
@@ -186,6 +185,7 @@ fn world(
         program,
         disk_reserve,
         git_permits: Permits::new(GIT_PARALLEL_MAX),
+        tried_at_once: Mutex::default(),
         config,
     })
 }

@@ -28,15 +28,14 @@ impl Permits {
         }
         *free -= 1;
     }
-    /// Waits until so many permits are free, or the time is over.
-    pub(crate) fn wait_free(&self, count: usize, limit: Duration) {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.changed.wait_timeout_while(free, limit, |free| *free < count));
-    }
     /// Gives a permit back.
     pub(crate) fn give_back(&self) {
         *self.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        // All of them: one may wait for a permit, another for how many there are.
         self.changed.notify_all();
+    }
+    /// Waits until so many are free, but no longer than `limit`.
+    pub(crate) fn wait_free(&self, count: usize, limit: Duration) {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = self.changed.wait_timeout_while(free, limit, |free| *free < count);
     }
 }

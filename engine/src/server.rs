@@ -21,23 +21,25 @@ const CONNECTIONS_MAX: usize = 512;
 /// How long a caller may take to send its call, or to take an event.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// How long an engine that leaves waits for callers to take their answers.
-const FAREWELL: std::time::Duration = std::time::Duration::from_secs(1);
+/// How long an engine that leaves waits for its last replies to be on their way.
+const LAST_REPLIES_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// The connections of a socket that is served.
-pub(crate) struct Connections(Arc<Permits>);
+/// A socket that is served.
+pub(crate) struct Serving {
+    permits: Arc<Permits>,
+}
 
-impl Connections {
-    /// Waits until everybody who was answered has the answer. The dispatcher must have ended, so that there are no
-    /// new answers and no watch goes on.
-    pub(crate) fn drain(&self) {
-        // One permit is with the listener, which waits for the next caller.
-        self.0.wait_free(CONNECTIONS_MAX - 1, FAREWELL);
+impl Serving {
+    /// Waits until whoever was answered has the answer. To be called when the dispatcher has ended: an order that it
+    /// committed last would otherwise look to its caller as if nobody knew what became of it.
+    pub(crate) fn end(self) {
+        // One permit is always with whoever waits for the next caller.
+        self.permits.wait_free(CONNECTIONS_MAX - 1, LAST_REPLIES_MAX);
     }
 }
 
 /// Opens the socket and serves it until the process ends.
-pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<Connections, Failure> {
+pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<Serving, Failure> {
     let path = workspace.socket();
     let wrong = |error: std::io::Error| {
         Failure::new(Code::Unavailable, format!("cannot listen on {}: {error}", path.display()))
@@ -51,7 +53,7 @@ pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<Connections
     let permits = Arc::new(Permits::new(CONNECTIONS_MAX));
     let ours = Arc::clone(&permits);
     tasks::start(Kind::Listener, move || accept(&listener, &handle, &ours)).map_err(wrong)?;
-    Ok(Connections(permits))
+    Ok(Serving { permits })
 }
 
 fn accept(listener: &UnixListener, handle: &Handle, permits: &Arc<Permits>) {
@@ -114,17 +116,25 @@ fn serve_watch(stream: &mut UnixStream, handle: &Handle, after: Seq) -> Result<(
     Ok(())
 }
 
+/// What every call of every version has.
+#[derive(serde::Deserialize)]
+struct Version {
+    protocol: u32,
+}
+
 fn read(stream: &UnixStream) -> Result<CallBody, Failure> {
     let bad = |text: String| Failure::new(Code::Invalid, format!("not a call: {text}"));
     let mut line = Vec::new();
     let mut reader = BufReader::new(stream).take(LINE_BYTES_MAX as u64);
     reader.read_until(b'\n', &mut line).map_err(|error| bad(error.to_string()))?;
-    let call: Call = serde_json::from_slice(&line).map_err(|error| bad(error.to_string()))?;
-    if call.protocol == PROTOCOL {
-        return Ok(call.body);
+    // The version comes first: what another version calls may be nothing that we know.
+    let Version { protocol } = serde_json::from_slice(&line).map_err(|error| bad(error.to_string()))?;
+    let call: Result<Call, _> = serde_json::from_slice(&line);
+    if protocol == PROTOCOL {
+        return call.map(|call| call.body).map_err(|error| bad(error.to_string()));
     }
     // Being asked to make way is understood from any version.
-    if let CallBody::Control(control @ Control::Down { .. }) = call.body {
+    if let Ok(Call { body: CallBody::Control(control @ Control::Down { .. }), .. }) = call {
         return Ok(CallBody::Control(control));
     }
     Err(Failure::new(Code::Unavailable, "the engine is of another version than this command")

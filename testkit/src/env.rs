@@ -102,6 +102,11 @@ impl TestEnv {
         self.repo_named("repo")
     }
 
+    /// A repository that is there already.
+    pub fn repo_at(&self, path: &Path) -> Repo<'_> {
+        Repo { env: self, path: path.to_owned() }
+    }
+
     /// Makes another repository, beside `repo`.
     ///
     /// # Panics
@@ -114,11 +119,6 @@ impl TestEnv {
         repo.write("src/lib.txt", "one\ntwo\nthree\n");
         repo.commit("Begin");
         repo
-    }
-
-    /// The repository `repo`, which was made before.
-    pub fn repo_at(&self) -> Repo<'_> {
-        Repo { env: self, path: self.dir() }
     }
 
     /// A command in this environment, in `dir`, with no stdin.

@@ -1,6 +1,7 @@
 //! The project's own chores. `cargo xtask` without a word lists them.
 
 mod agents;
+mod bench;
 mod chore;
 mod faults;
 mod test;
@@ -15,7 +16,8 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
         ["agents"] => agents::run(),
+        ["bench", ref rest @ ..] => bench::run(rest),
         ["faults", ref words @ ..] => faults::run(words),
-        _ => chore::usage("cargo xtask test|tidy|agents|faults [TEST…]"),
+        _ => chore::usage("cargo xtask test|tidy|agents|bench|faults [TEST…]"),
     }
 }

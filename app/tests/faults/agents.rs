@@ -51,7 +51,7 @@ fn a_supervisor_that_is_killed_is_lost_and_leaves_nothing_running() {
     let worker = room.worker("gt-1");
     assert_eq!((&worker["failures"], &worker["lost"]), (&json!(0), &json!(1)), "{worker}");
     assert_eq!(worker["sessions"][0]["state"], "lost", "{worker}");
-    let kept = room.env.repo_at().git(["show", "main:half.txt"]);
+    let kept = room.repo().git(["show", "main:half.txt"]);
     assert_eq!(kept, "uncommitted");
     oracle::check(&room, &["gt-1", &convoy]);
 }
@@ -70,7 +70,7 @@ fn supervisor_and_engine_are_killed_together() {
     assert!(gone(agent, PATIENCE), "the agent outlives its supervisor");
     room.land(&convoy);
     assert_eq!(room.worker("gt-1")["lost"], 1);
-    assert_eq!(room.env.repo_at().git(["show", "main:half.txt"]), "uncommitted");
+    assert_eq!(room.repo().git(["show", "main:half.txt"]), "uncommitted");
     oracle::check(&room, &["gt-1", &convoy]);
 }
 
@@ -203,7 +203,7 @@ fn a_workdir_that_goes_away_fails_the_attempt_and_touches_no_other_repository() 
         let after = (home.git(["rev-parse", "HEAD"]), home.git(["status", "--porcelain", "--", "src"]));
         assert_eq!(before, after);
         assert_eq!(home.git(["diff", "--cached", "--name-only"]), "");
-        assert_eq!(room.env.repo_at().subjects("main"), ["Begin"]);
+        assert_eq!(room.repo().subjects("main"), ["Begin"]);
         oracle::check(&room, &["gt-1"]);
     }
 }

@@ -256,7 +256,7 @@ fn nothing_in_a_title_runs_in_a_whole_convoy() {
         args.push(id);
     }
     // A branch may have such a name, as git sees it.
-    let repo = room.env.repo_at();
+    let repo = room.repo();
     let base = "x;touch-pwned$(touch${IFS}pwned)`touch${IFS}pwned`";
     repo.git(["branch", base]);
     let convoy = room.convoy(args).ok().stdout.trim().to_owned();

@@ -20,7 +20,7 @@ fn a_base_that_moves_while_gates_run_is_merged_anew() {
     room.issues(&["gt-1"]);
     let convoy = room.launch(&["gt-1"]);
     room.env.wait_for("began");
-    let repo = room.env.repo_at();
+    let repo = room.repo();
     repo.write("theirs.txt", "theirs\n");
     let theirs = repo.commit("Theirs");
     room.release("go");
@@ -38,7 +38,7 @@ fn a_base_that_moves_while_gates_run_is_merged_anew() {
 #[test]
 fn a_base_that_always_moves_is_given_up() {
     let room = Room::bare();
-    let repo = room.env.repo_at();
+    let repo = room.repo();
     let tree = room.env.dir().display().to_string();
     let moves = "A commit of somebody else";
     let words = [

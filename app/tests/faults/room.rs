@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use convoy_testkit::env::{Background, Run, TestEnv, agent_toml};
+use convoy_testkit::env::{Background, Repo, Run, TestEnv, agent_toml};
 use convoy_testkit::fake_agent::{Script, Step};
 use convoy_testkit::wait;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
@@ -50,6 +50,11 @@ impl Room {
         let text = fs::read_to_string(&path).unwrap();
         let text = format!("{text}\n[defaults]\nagent = \"fake\"\n\n{agent}\n{usual}\n{config}\n");
         fs::write(path, text).unwrap();
+    }
+
+    /// Its repository.
+    pub(crate) fn repo(&self) -> Repo<'_> {
+        self.env.repo_at(&self.env.dir())
     }
 
     /// A command that is about the workspace.

@@ -3,7 +3,8 @@
 //! `fake-agent [--script FILE | --do JSON] [--witness FILE] [--stamp FILE] [--no-stdin]`
 //!
 //! The script is a `fake_agent::Script`, `--do` a list of steps. `$FAKE_SCRIPT` and `$FAKE_WITNESS` serve where
-//! no argument is given. `--stamp` appends the monotonic clock at the first instruction, in nanoseconds.
+//! no argument is given. `--stamp` appends the monotonic clock at the first and the last instruction, in
+//! nanoseconds, as one line when the agent ends by itself.
 //! Any other argument is kept in the witness and otherwise ignored, as an agent ignores a prompt it is given.
 
 use std::fs::{self, File};
@@ -29,8 +30,8 @@ const NO_CASE: i32 = 91;
 const COMMAND_FAILED: i32 = 90;
 
 fn main() {
-    let began = clock_gettime(ClockId::Monotonic);
-    let mut agent = Agent::default();
+    let began = monotonic();
+    let mut agent = Agent { began, ..Agent::default() };
     let args: Vec<String> = std::env::args().skip(1).collect();
     let mut rest = args.iter();
     let (mut script, mut reads_stdin) = (None, true);
@@ -39,10 +40,7 @@ fn main() {
             "--script" => script = rest.next().and_then(|file| fs::read_to_string(file).ok()),
             "--do" => script = rest.next().map(|steps| format!(r#"{{"cases":[{{"steps":{steps}}}]}}"#)),
             "--witness" => agent.witness = rest.next().map(PathBuf::from),
-            "--stamp" => {
-                let nanos = i128::from(began.tv_sec) * 1_000_000_000 + i128::from(began.tv_nsec);
-                append(Path::new(rest.next().map_or("/dev/null", String::as_str)), &format!("{nanos}\n"));
-            }
+            "--stamp" => agent.stamp = rest.next().map(PathBuf::from),
             "--no-stdin" => reads_stdin = false,
             "--orphan" => agent.orphan(rest.next().map_or("[]", String::as_str)),
             _ => {}
@@ -84,6 +82,11 @@ fn expand(text: &str) -> String {
     format!("{}{}", var(&rest[..end]).unwrap_or_default(), &rest[end..])
 }
 
+fn monotonic() -> i128 {
+    let now = clock_gettime(ClockId::Monotonic);
+    i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)
+}
+
 fn append(path: &Path, text: &str) {
     let file = File::options().append(true).create(true).open(path);
     drop(file.and_then(|mut file| file.write_all(text.as_bytes())));
@@ -97,6 +100,8 @@ fn print(bytes: &[u8]) {
 #[derive(Default)]
 struct Agent {
     witness: Option<PathBuf>,
+    stamp: Option<PathBuf>,
+    began: i128,
     prompt: String,
 }
 
@@ -114,6 +119,9 @@ impl Agent {
         self.saw("end", json!({ "status": status, "why": why }));
         if !why.is_empty() {
             drop(writeln!(std::io::stderr(), "fake-agent: {why}"));
+        }
+        if let Some(stamp) = &self.stamp {
+            append(stamp, &format!("{} {}\n", self.began, monotonic()));
         }
         std::process::exit(status)
     }

@@ -1,0 +1,127 @@
+//! From an agent's last instruction to the next agent's first, one agent at a time.
+//!
+//! Between the two lie the proof that the first one's processes are dead, its end and the next one's beginning
+//! on the disk, and a new supervisor. Making the workdir is not counted: it is git's work, and grows with the
+//! repository.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use convoy_core::event::{Envelope, Event};
+use convoy_core::time::Time;
+use convoy_testkit::env::{TestEnv, agent_toml};
+use convoy_testkit::fake_agent;
+
+use super::floor::{Commits, run};
+use super::measure::{Result, Wanted};
+use super::report::{Figure, Goal, Pair, Samples};
+use super::room::{Room, convoy, create, order, order_one};
+
+/// Agents in a row.
+const TASKS: usize = 60;
+const STEPS: &str = r#"[{"convoy":["done","--no-change"]}]"#;
+
+pub(super) fn measure(wanted: &Wanted) -> Result<Vec<Figure>> {
+    let (mut rounds, mut whole) = (Vec::new(), Vec::new());
+    for _ in 0..wanted.rounds {
+        let room = Room::with(|env| config(env, 1))?;
+        room.up()?;
+        let half = floor(&room)?;
+        let chain = chain(&room, TASKS)?;
+        let anchor = half.and(floor(&room)?);
+        rounds.push(Pair { of: chain.gaps, anchor: anchor.clone() });
+        whole.push(Pair { of: chain.whole, anchor });
+    }
+    Ok(vec![
+        Figure::ratio("start gap", &rounds, 50, "exit, 2 commits, spawn", Goal::AtMost(2.5)),
+        Figure::ratio("start gap, its workdir included", &whole, 50, "exit, 2 commits, spawn", Goal::None),
+    ])
+}
+
+/// The configuration of a room whose agents only write down when they ran.
+pub(super) fn config(env: &TestEnv, parallel: u32) -> String {
+    let words = [agent(env), vec!["--do".to_owned(), STEPS.to_owned()]].concat();
+    let table = agent_toml("stamp", &words, "plain", &[]);
+    format!("[defaults]\nagent = \"stamp\"\nmax_parallel = {parallel}\n{table}")
+}
+
+fn stamps(env: &TestEnv) -> PathBuf {
+    env.root().join("stamps")
+}
+
+fn agent(env: &TestEnv) -> Vec<String> {
+    let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    vec![path(fake_agent::path()), "--stamp".to_owned(), path(&stamps(env))]
+}
+
+/// What a chain took between its agents.
+pub(super) struct Chain {
+    /// Without making the workdirs.
+    pub(super) gaps: Samples,
+    /// With.
+    whole: Samples,
+}
+
+/// Has one convoy of so many small tasks worked on, to its end.
+pub(super) fn chain(room: &Room, tasks: usize) -> Result<Chain> {
+    let client = room.client();
+    let issues: Vec<String> =
+        (0..tasks).map(|n| order_one(&client, create(&format!("Task {n}")))).collect::<Result<_>>()?;
+    order(&client, convoy("Chain", issues, true))?;
+    let events = room.wait(tasks, |event| matches!(event, Event::WorkerDone { .. }))?;
+    let whole = between(room.env())?;
+    let mut chain = Chain { gaps: Samples::default(), whole: Samples::default() };
+    // The first session has none before it.
+    for (gap, prepared) in whole.iter().zip(preparations(&events).iter().skip(1)) {
+        chain.whole.add(*gap);
+        chain.gaps.add(gap.saturating_sub(*prepared));
+    }
+    Ok(chain)
+}
+
+/// How long each workdir took, by the log, in the order in which the sessions were wanted.
+fn preparations(events: &[Envelope]) -> Vec<Duration> {
+    let prepared = |id| -> Option<Time> {
+        events.iter().find_map(|e| match &e.event {
+            Event::SessionPrepared { session, .. } if session == id => Some(e.at),
+            _ => None,
+        })
+    };
+    let millis = |from: Time, to: Time| Duration::from_millis(to.since(from).as_millis().unsigned_abs());
+    let wanted = events.iter().filter_map(|e| match &e.event {
+        Event::SessionWanted { session } => Some((e.at, prepared(&session.id)?)),
+        _ => None,
+    });
+    wanted.map(|(from, to)| millis(from, to)).collect()
+}
+
+/// The time between each two agents that have run one after the other.
+fn between(env: &TestEnv) -> Result<Vec<Duration>> {
+    let text = std::fs::read_to_string(stamps(env))?;
+    std::fs::remove_file(stamps(env))?;
+    let mut runs = Vec::new();
+    for line in text.lines() {
+        let (first, last) = line.split_once(' ').ok_or("a stamp has two numbers")?;
+        runs.push((first.parse::<u64>()?, last.parse::<u64>()?));
+    }
+    runs.sort_unstable();
+    Ok(runs.windows(2).map(|two| Duration::from_nanos(two[1].0.saturating_sub(two[0].1))).collect())
+}
+
+/// The same agent, started again and again by a loop that commits its end and the next one's beginning.
+fn floor(room: &Room) -> Result<Samples> {
+    let env = room.env();
+    let dir = tempfile::tempdir_in(env.root())?;
+    let mut commits = Commits::new(dir.path())?;
+    for _ in 0..TASKS / 2 {
+        let words = agent(env);
+        let mut command = env.command(&words[0], env.root());
+        command.args(&words[1..]).args(["--do", "[]", "--no-stdin"]);
+        run(command)?;
+        commits.commit()?;
+        commits.commit()?;
+    }
+    let mut samples = Samples::default();
+    between(env)?.into_iter().for_each(|gap| samples.add(gap));
+    Ok(samples)
+}
