@@ -188,6 +188,32 @@ fn killed_around_a_launch_and_a_merge() {
     }
 }
 
+/// Engines that die around a launch may leave several supervisors for one session: one of them starts the agent.
+#[test]
+fn of_several_supervisors_one_starts_the_agent() {
+    let scenario = Scenario::new();
+    let expected = scenario.calm();
+    let room = &scenario.room;
+    for _ in 0..count(2, 20) {
+        scenario.reset();
+        assert!(room.life(Some("launch:before@1")));
+        let sessions: Vec<_> =
+            room.sessions().into_iter().filter(|dir| dir.join("spec.json").exists()).collect();
+        assert!(!sessions.is_empty());
+        let supervisors: Vec<_> = sessions
+            .iter()
+            .flat_map(|dir| [dir; 4])
+            .map(|dir| room.start(["supervise".as_ref(), dir.as_os_str()]))
+            .collect();
+        room.life(None);
+        let all = supervisors.len();
+        let ran = supervisors.into_iter().map(|supervisor| supervisor.wait(PATIENCE).status);
+        let refused = ran.filter(|status| *status == 3).count();
+        assert!(refused >= all - sessions.len(), "{refused} of {all} were refused");
+        scenario.check("several supervisors", &expected);
+    }
+}
+
 /// One kill in each run, at each point.
 fn each(point: &str) {
     let scenario = Scenario::new();
