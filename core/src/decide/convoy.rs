@@ -83,8 +83,8 @@ pub(super) fn check_branch(base: Option<&str>) -> Result<(), Refusal> {
             || name == "@"
             || name.contains("..")
             || name.contains("@{")
-            || name.ends_with('/')
-            || name.ends_with(".lock")
+            || name.ends_with('.')
+            || name.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock"))
             || name.chars().any(|c| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c))
     };
     match base {
