@@ -2,23 +2,32 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, PoisonError};
 
 use convoy_core::id::Seq;
 
 use crate::wire::{Call, CallBody, PROTOCOL, Reply};
 use crate::{Answer, Code, Control, Failure, Order, Outcome, Query, Service, Watch};
 
-/// A running engine, reached over its socket. Each call has a connection of its own: they cost microseconds,
-/// and a call that hangs holds nobody else up.
+/// How many connections are kept for later calls: as many as threads that call at once in one program.
+const KEPT_MAX: usize = 16;
+
+/// A running engine, reached over its socket. Each call has a connection to itself, so that one that hangs holds
+/// nobody else up; once it is answered, a later call takes the same connection.
 #[derive(Debug)]
 pub struct Client<C> {
     connect: C,
+    kept: Mutex<Vec<BufReader<UnixStream>>>,
 }
 
 impl<C: Fn() -> std::io::Result<UnixStream>> Client<C> {
     /// A client that connects by `connect`.
     pub fn new(connect: C) -> Self {
-        Self { connect }
+        Self { connect, kept: Mutex::new(Vec::new()) }
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Vec<BufReader<UnixStream>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn call(&self, body: CallBody) -> Result<BufReader<UnixStream>, Failure> {
@@ -26,10 +35,17 @@ impl<C: Fn() -> std::io::Result<UnixStream>> Client<C> {
             Failure::new(Code::Unavailable, format!("the engine cannot be reached: {error}"))
                 .hint("see 'convoy daemon status'")
         };
-        let mut stream = (self.connect)().map_err(|error| gone(&error))?;
         let mut line = serde_json::to_vec(&Call { protocol: PROTOCOL, body })
             .map_err(|error| Failure::new(Code::Invalid, error.to_string()))?;
         line.push(b'\n');
+        // One that cannot be written to belonged to an engine that left, which got no whole line.
+        loop {
+            let Some(mut kept) = self.kept().pop() else { break };
+            if kept.get_mut().write_all(&line).is_ok() {
+                return Ok(kept);
+            }
+        }
+        let mut stream = (self.connect)().map_err(|error| gone(&error))?;
         stream.write_all(&line).map_err(|error| gone(&error))?;
         Ok(BufReader::new(stream))
     }
@@ -46,17 +62,22 @@ impl<C: Fn() -> std::io::Result<UnixStream>> Client<C> {
                 Failure::new(Code::Unavailable, format!("the engine went away: {detail}"))
             }
         };
-        match read(&mut reader) {
-            Ok(Some(Reply::Error(failure))) => Err(failure),
-            Ok(Some(reply)) => Ok(reply),
-            Ok(None) => Err(lost("no reply".into())),
-            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Err(if orders {
-                lost(error.to_string())
-            } else {
-                Failure { message: format!("the engine answered, but {error}"), ..unexpected() }
-            }),
-            Err(error) => Err(lost(error.to_string())),
+        let reply = match read(&mut reader) {
+            Ok(Some(reply)) => reply,
+            Ok(None) => return Err(lost("no reply".into())),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData && !orders => {
+                return Err(Failure { message: format!("the engine answered, but {error}"), ..unexpected() });
+            }
+            Err(error) => return Err(lost(error.to_string())),
+        };
+        if let Reply::Error(failure) = reply {
+            return Err(failure);
         }
+        let mut kept = self.kept();
+        if kept.len() < KEPT_MAX {
+            kept.push(reader);
+        }
+        Ok(reply)
     }
 }
 
