@@ -1,4 +1,4 @@
-//! The engine's Unix socket: each connection is one call, served in a thread of its own.
+//! The engine's Unix socket: each connection is served in a thread of its own, one call after the other.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -18,6 +18,8 @@ use crate::workspace::Workspace;
 
 /// How many connections are served at once; more wait for their turn.
 const CONNECTIONS_MAX: usize = 512;
+/// How long nobody is let in after somebody could not be served.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 /// How long a caller may take to send its call, or to take an event.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -72,24 +74,37 @@ fn accept(listener: &UnixListener, handle: &Handle, permits: &Arc<Permits>) {
         if let Err(error) = served {
             permits.give_back();
             note(&format!("a caller could not be served: {error}"));
+            // Out of descriptors or threads: it is no use to ask again at once.
+            std::thread::park_timeout(PAUSE);
         }
     }
 }
 
 fn connection(mut stream: UnixStream, handle: &Handle) {
+    let Ok(mut reader) = stream.try_clone().map(BufReader::new) else { return };
     let _ = stream.set_read_timeout(Some(PATIENCE));
     let _ = stream.set_write_timeout(Some(PATIENCE));
-    let reply = match read(&stream) {
-        Ok(CallBody::Order(order)) => handle.order(order).map(Reply::Outcome),
-        Ok(CallBody::Ask(query)) => handle.ask(query).map(Reply::Answer),
-        Ok(CallBody::Control(control)) => handle.control(control).map(|()| Reply::Done),
-        Ok(CallBody::Watch { after }) => match serve_watch(&mut stream, handle, after) {
-            Ok(()) => return,
+    loop {
+        let reply = match read(&mut reader) {
+            Ok(CallBody::Order(order)) => handle.order(order).map(Reply::Outcome),
+            Ok(CallBody::Ask(query)) => handle.ask(query).map(Reply::Answer),
+            Ok(CallBody::Control(control)) => handle.control(control).map(|()| Reply::Done),
+            Ok(CallBody::Watch { after }) => match serve_watch(&mut stream, handle, after) {
+                Ok(()) => return,
+                Err(failure) => Err(failure),
+            },
             Err(failure) => Err(failure),
-        },
-        Err(failure) => Err(failure),
-    };
-    let _ = send(&mut stream, &reply.unwrap_or_else(Reply::Error));
+        };
+        let failed = reply.is_err();
+        let sent = send(&mut stream, &reply.unwrap_or_else(Reply::Error));
+        // A caller may call again whenever it likes. This side never closes a connection that was answered well, so
+        // that no call can cross with its end.
+        let _ = stream.set_read_timeout(None);
+        if failed || sent.is_err() || !matches!(reader.fill_buf(), Ok([_, ..])) {
+            return;
+        }
+        let _ = stream.set_read_timeout(Some(PATIENCE));
+    }
 }
 
 /// Sends events until the engine leaves or the caller goes away, which it may do while nothing happens.
@@ -122,11 +137,13 @@ struct Version {
     protocol: u32,
 }
 
-fn read(stream: &UnixStream) -> Result<CallBody, Failure> {
+fn read(reader: &mut BufReader<UnixStream>) -> Result<CallBody, Failure> {
     let bad = |text: String| Failure::new(Code::Invalid, format!("not a call: {text}"));
     let mut line = Vec::new();
-    let mut reader = BufReader::new(stream).take(LINE_BYTES_MAX as u64);
-    reader.read_until(b'\n', &mut line).map_err(|error| bad(error.to_string()))?;
+    reader
+        .take(LINE_BYTES_MAX as u64)
+        .read_until(b'\n', &mut line)
+        .map_err(|error| bad(error.to_string()))?;
     // The version comes first: what another version calls may be nothing that we know.
     let Version { protocol } = serde_json::from_slice(&line).map_err(|error| bad(error.to_string()))?;
     let call: Result<Call, _> = serde_json::from_slice(&line);

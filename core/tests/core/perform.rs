@@ -239,7 +239,10 @@ fn verdict(words: &Words<'_>) -> Vec<String> {
         "lost" => script.push("lost s1".into()),
         how => script.push(format!("ended s1 {how} {more} n=1")),
     }
-    let gone = ["gone", "rewritten"].into_iter().find(|word| words.has(word)).unwrap_or_default();
+    let gone = ["gone", "rewritten", "unsaved", "unfit"]
+        .into_iter()
+        .find(|word| words.has(word))
+        .unwrap_or_default();
     script.push(format!("found s1 {gone} {more}"));
     for line in script {
         all = perform(&mut door, &mut names, &line);
@@ -319,7 +322,11 @@ fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
             let findings = match third {
                 "gone" => Findings::Gone { why: "no such folder".into() },
                 "rewritten" => Findings::Rewritten { kept_at: "refs/convoy/salvage/s".into() },
-                _ => Findings::Work { tip, diff, leftovers: false },
+                "unsaved" => Findings::Unsaved { why: "disk full".into() },
+                _ => {
+                    let unfit = words.has("unfit").then(|| "it left a conflict unresolved".to_owned());
+                    Findings::Work { tip, diff, leftovers: false, unfit }
+                }
             };
             Observed::Found { session, epoch, findings }
         }

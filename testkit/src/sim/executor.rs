@@ -255,7 +255,7 @@ impl Sim {
         let commits = self.repo.ahead(dir.base, dir.head);
         let diff = DiffStat { commits, files: commits, insertions: commits, deletions: 0 };
         let findings = if self.repo.contains(dir.head, dir.base) {
-            Findings::Work { tip: oid(dir.head), diff, leftovers: false }
+            Findings::Work { tip: oid(dir.head), diff, leftovers: false, unfit: None }
         } else {
             Findings::Rewritten { kept_at: dir.workdir().branch }
         };
