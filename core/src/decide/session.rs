@@ -154,7 +154,12 @@ pub(super) fn found(
         Outcome::Submitted => events.push(submit(session, worker, workdir, tip, diff, ctx)),
         Outcome::NoChange => events.extend(close_unchanged(state, session, worker, ctx)),
         Outcome::Stopped => {
-            let lesson = lesson("it was stopped");
+            let lesson = match findings {
+                Findings::Unsaved { why } => lesson(&format!("it was stopped; {}", unsaved(why))),
+                Findings::Work { .. } | Findings::Rewritten { .. } | Findings::Gone { .. } => {
+                    lesson("it was stopped")
+                }
+            };
             events.push(learned(worker, lesson, Counted::Nothing, resume_from));
             events.push(match &worker.intent {
                 Some(intent) => fulfil(worker, intent),
@@ -244,9 +249,17 @@ pub(super) fn notes(session: &Session) -> String {
     session.notes.join("\n")
 }
 
+fn unsaved(why: &str) -> String {
+    format!("its work could not be saved, and is still in its workdir: {why}")
+}
+
 /// What an attempt came to. An exit status of zero is never enough.
 fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outcome {
     let failed = |why: String| Outcome::Failed { why };
+    // However it ended: another attempt would begin without the work, and nobody would know where it is.
+    if let Findings::Unsaved { why } = findings {
+        return Outcome::Infrastructure { why: unsaved(why) };
+    }
     let Some(exit) = exit else {
         return Outcome::Lost { why: "its supervisor vanished".into() };
     };
@@ -288,9 +301,7 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
     }
     match findings {
         Findings::Gone { why } => failed(format!("its workdir is gone: {why}")),
-        Findings::Unsaved { why } => Outcome::Infrastructure {
-            why: format!("its work could not be saved, and is still in its workdir: {why}"),
-        },
+        Findings::Unsaved { why } => Outcome::Infrastructure { why: unsaved(why) },
         Findings::Rewritten { .. } => {
             failed("it rewrote commits that were there before it, so that nothing can be merged".into())
         }
