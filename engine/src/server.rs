@@ -8,13 +8,13 @@ use convoy_api::wire::{Call, CallBody, LINE_BYTES_MAX, PROTOCOL, Reply};
 use convoy_api::{Code, Control, Failure};
 use convoy_core::id::Seq;
 
-use crate::dispatcher::Handle;
 use crate::engine::watch;
-use crate::executor::note;
+use crate::inbox::Handle;
 use crate::os::socket;
 use crate::permits::Permits;
 use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
+use crate::world::note;
 
 /// How many connections are served at once; more wait for their turn.
 const CONNECTIONS_MAX: usize = 512;
