@@ -63,13 +63,14 @@ impl<C: Fn() -> std::io::Result<UnixStream>> Client<C> {
             }
         };
         let reply = match read(&mut reader) {
+            Ok(Some(Reply::Error(failure))) => return Err(failure),
             Ok(Some(reply)) => reply,
             Ok(None) => return Err(lost("no reply".into())),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData && !orders => {
+                return Err(Failure { message: format!("the engine answered, but {error}"), ..unexpected() });
+            }
             Err(error) => return Err(lost(error.to_string())),
         };
-        if let Reply::Error(failure) = reply {
-            return Err(failure);
-        }
         let mut kept = self.kept();
         if kept.len() < KEPT_MAX {
             kept.push(reader);
@@ -83,7 +84,10 @@ fn read(reader: &mut BufReader<UnixStream>) -> std::io::Result<Option<Reply>> {
     if reader.read_until(b'\n', &mut line)? == 0 {
         return Ok(None);
     }
-    serde_json::from_slice(&line).map(Some).map_err(std::io::Error::other)
+    let strange =
+        |error| format!("this command does not understand it; it may be of another version ({error})");
+    let invalid = |error| std::io::Error::new(std::io::ErrorKind::InvalidData, strange(error));
+    serde_json::from_slice(&line).map(Some).map_err(invalid)
 }
 
 fn unexpected() -> Failure {

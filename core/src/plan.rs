@@ -65,13 +65,16 @@ fn plan_sessions(state: &State, plan: &mut Plan) {
 }
 
 fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
+    let mut begins = BTreeSet::new();
     // One merge at a time into each branch of a rig, the oldest first: parallel ones would only
     // invalidate each other's gates.
     let mut merges: BTreeMap<(&RigName, Option<&str>), (Time, Effect)> = BTreeMap::new();
     for (id, worker) in state.index.active.iter().filter_map(|id| state.workers.get_key_value(id)) {
         match &worker.state {
             WorkerState::Assigned if may_begin(state, policy, worker) => {
-                plan.proposals.push(Observed::Begin { worker: id.clone() });
+                let issue = state.issues.get(&worker.content.issue);
+                let urgency = issue.map(|issue| (issue.content.priority, issue.number));
+                begins.insert((urgency, id));
             }
             WorkerState::Waiting { until, .. } if pause_is_over(policy, *until, now) => {
                 plan.proposals.push(Observed::Due { worker: id.clone() });
@@ -106,6 +109,8 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
             | WorkerState::Stopped { .. } => {}
         }
     }
+    // Whoever has no session yet gets one by priority, then age, as issues get workers.
+    plan.proposals.extend(begins.into_iter().map(|(_, id)| Observed::Begin { worker: id.clone() }));
     plan.effects.extend(merges.into_values().map(|(_, effect)| effect));
 }
 

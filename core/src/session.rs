@@ -112,6 +112,11 @@ pub enum Findings {
         /// Edits that the agent had not committed were committed for it.
         leftovers: bool,
     },
+    /// What it left does not descend from where it began, so it is saved but nothing to go on from.
+    Rewritten {
+        /// The reference or branch in the repository that has it.
+        kept_at: String,
+    },
     /// The workdir is gone or is no longer a repository.
     Gone {
         /// What is wrong with it.

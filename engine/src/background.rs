@@ -11,8 +11,8 @@ use crate::door::{Reached, reach, remote};
 use crate::engine::{Engine, Mode, busy, view};
 use crate::housekeeping;
 use crate::os::process::Process;
+use crate::os::socket;
 use crate::os::spawn::{self, Environment};
-use crate::server;
 use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
 
@@ -20,6 +20,8 @@ use crate::workspace::Workspace;
 const READY: &[u8] = b"ready\n";
 /// The most that is read of what it says instead.
 const SAID_BYTES_MAX: u64 = 64 * 1024;
+/// How often somebody who listens and does not answer is asked again.
+const GHOSTS_MAX: usize = 5;
 /// How long an engine may take to leave once it was told to.
 const LEAVE_WAIT: Duration = Duration::from_secs(30);
 
@@ -39,14 +41,31 @@ fn ask(service: &dyn Service) -> Result<EngineView, Failure> {
     }
 }
 
+/// The engine that serves, if one does.
+///
+/// Of an engine that was killed a process can be left for a moment that it had just forked; until that has become
+/// another program it keeps the socket open, and nobody answers.
+fn serving(workspace: &Workspace) -> Result<Option<EngineView>, Failure> {
+    let mut gone = None;
+    for _ in 0..GHOSTS_MAX {
+        let Some(service) = remote(workspace) else { return Ok(None) };
+        match ask(service.as_ref()) {
+            Ok(view) => return Ok(Some(view)),
+            Err(failure) if failure.code == Code::Unavailable => gone = Some(failure),
+            Err(failure) => return Err(failure),
+        }
+    }
+    gone.map_or(Ok(None), Err)
+}
+
 /// Brings the background engine up, if it is not. When this returns it serves.
 ///
 /// # Errors
 /// What kept it from starting, in its own words.
 pub fn up(workspace: &Workspace, env: &Environment) -> Result<Up, Failure> {
     use std::os::unix::process::CommandExt;
-    if let Some(service) = remote(workspace) {
-        return Ok(Up { view: ask(service.as_ref())?, already: true });
+    if let Some(view) = serving(workspace)? {
+        return Ok(Up { view, already: true });
     }
     workspace.prepare_state()?;
     let failed =
@@ -70,10 +89,8 @@ pub fn up(workspace: &Workspace, env: &Environment) -> Result<Up, Failure> {
         // It closes its stdout when it serves or has failed: no polling, no time limit of ours.
         let _ = stdout.take(SAID_BYTES_MAX).read_to_end(&mut said);
     }
-    match remote(workspace) {
-        Some(service) if said.ends_with(READY) || !said.is_empty() => {
-            Ok(Up { view: ask(service.as_ref())?, already: !said.ends_with(READY) })
-        }
+    match serving(workspace)? {
+        Some(view) if !said.is_empty() => Ok(Up { view, already: !said.ends_with(READY) }),
         _ => {
             let _ = child.wait();
             Err(serde_json::from_slice(&said).unwrap_or_else(|_| {
@@ -107,16 +124,21 @@ fn is_of_session(name: &str) -> bool {
 /// When it does not.
 pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
     let Some(service) = remote(workspace) else { return Ok(false) };
-    let pid = ask(service.as_ref())?.pid;
-    let engine = Process::of(pid);
+    // Not asked for: an engine of another version understands nothing but to make way.
+    let pid = socket::connect(&workspace.socket()).ok().and_then(|stream| socket::peer(&stream));
+    let engine = pid.and_then(Process::of);
     match service.control(Control::Down { stop_agents }) {
-        // It may be gone before its answer is: that it is gone is what was asked for.
+        // It was killed before it answered: that it is gone is what was asked for, and more is not known.
         Err(failure) if failure.code != Code::Unavailable => return Err(failure),
+        Err(_) if stop_agents => {
+            return Err(Failure::new(Code::Unknown, "the engine ended before its agents had")
+                .hint("bring it up and try again: convoy up, then convoy down --stop-agents"));
+        }
         _ => {}
     }
     // It has left when its process has ended; another may have come by then.
     match engine.map(|engine| engine.wait_end(LEAVE_WAIT)) {
-        Some(Ok(false)) => Err(busy(Some(pid)).hint("it goes on leaving; see 'convoy daemon logs'")),
+        Some(Ok(false)) => Err(busy(pid).hint("it goes on leaving; see 'convoy daemon logs'")),
         Some(Err(error)) => Err(Failure::new(Code::Unavailable, error.to_string())),
         Some(Ok(true)) | None => Ok(true),
     }
@@ -127,8 +149,8 @@ pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
 /// # Errors
 /// When one runs and does not answer.
 pub fn status(workspace: &Workspace) -> Result<EngineView, Failure> {
-    match remote(workspace) {
-        Some(service) => ask(service.as_ref()),
+    match serving(workspace)? {
+        Some(view) => Ok(view),
         None => Ok(EngineView { pid: 0, ..view(workspace, Mode::Command) }),
     }
 }
@@ -168,11 +190,19 @@ pub fn foreground(workspace: &Workspace, env: &Environment) -> Result<Engine, Fa
 
 /// An engine of this process that stays and serves; a failure if another one serves already.
 fn foreign_or_own(workspace: &Workspace, env: &Environment, background: bool) -> Result<Engine, Failure> {
-    match reach(workspace, env, Mode::Staying { background })? {
-        Reached::Remote(service) => Err(busy(ask(service.as_ref()).ok().map(|view| view.pid))),
-        Reached::Local(engine) => {
-            server::serve(workspace, engine.handle())?;
-            Ok(*engine)
+    for _ in 0..GHOSTS_MAX {
+        match reach(workspace, env, Mode::Staying { background })? {
+            Reached::Remote(service) => match ask(service.as_ref()) {
+                Ok(view) => return Err(busy(Some(view.pid))),
+                // It has just ended.
+                Err(failure) if failure.code == Code::Unavailable => {}
+                Err(_) => return Err(busy(None)),
+            },
+            Reached::Local(mut engine) => {
+                engine.serve(workspace)?;
+                return Ok(*engine);
+            }
         }
     }
+    Err(busy(None))
 }

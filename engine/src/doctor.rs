@@ -111,7 +111,11 @@ impl Doctor<'_> {
                 let damaged = failure.code == Code::Corrupt;
                 self.failed("log", &failure);
                 if damaged {
-                    self.say("log", Health::Warning, "nothing was changed; every event before the damage can be read", Some("restore .convoy/state from a backup, or look at what is left with 'convoy events'"));
+                    let detail = "nothing was changed, and nothing is started from a log with a hole in it; \
+                                  branches, workdirs and outputs are not touched";
+                    let fix = "restore log.db, log.db-wal and log.ack in .convoy/state from a backup, all three of \
+                               the same moment; or move .convoy/state away and begin with an empty log";
+                    self.say("log", Health::Warning, detail, Some(fix));
                 }
                 return;
             }
@@ -135,9 +139,9 @@ impl Doctor<'_> {
             let default = preset.name == wanted;
             match preset.check(self.env) {
                 Check::Installed { path, version } => {
-                    let version = version.unwrap_or_else(|| "of unknown version".into());
+                    let version = version.map(|version| format!(" ({version})")).unwrap_or_default();
                     let sandbox = if preset.sandboxed() { "" } else { "; it runs unsandboxed" };
-                    let detail = format!("{}: {} ({version}){sandbox}", preset.name, path.display());
+                    let detail = format!("{}: {}{version}{sandbox}", preset.name, path.display());
                     self.say(
                         "agent",
                         if preset.sandboxed() { Health::Ok } else { Health::Warning },

@@ -1,5 +1,6 @@
 //! An engine: the lock, the log, the dispatcher, and the executor if it is to start anything.
 
+use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::log::OpenError;
 use crate::log::sqlite::SqliteLog;
 use crate::os::spawn::Environment;
 use crate::permits::Permits;
+use crate::server::{self, Serving};
 use crate::workspace::Workspace;
 
 /// How many workdirs are made or looked at at once: more would only wait for the same disk.
@@ -44,6 +46,7 @@ pub enum Mode {
 pub struct Engine {
     handle: Handle,
     dispatcher: Option<JoinHandle<()>>,
+    serving: Option<Serving>,
     // After the dispatcher: the lock is given back only when nobody writes any more.
     _lock: WorkspaceLock,
 }
@@ -125,13 +128,26 @@ impl Engine {
         let socket = (mode != Mode::Command).then(|| workspace.socket());
         let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, socket };
         let dispatcher = dispatcher::start(setup, inputs)?;
-        Ok(Self { handle, dispatcher: Some(dispatcher), _lock: lock })
+        Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, _lock: lock })
+    }
+
+    /// Has others reach it by the workspace's socket.
+    pub(crate) fn serve(&mut self, workspace: &Workspace) -> Result<(), Failure> {
+        self.serving = Some(server::serve(workspace, self.handle())?);
+        Ok(())
     }
 
     /// Blocks until the engine has left.
     pub fn join(mut self) {
+        self.wait();
+    }
+
+    fn wait(&mut self) {
         if let Some(dispatcher) = self.dispatcher.take() {
             let _ = dispatcher.join();
+        }
+        if let Some(serving) = self.serving.take() {
+            serving.end();
         }
     }
 
@@ -142,9 +158,9 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if let Some(dispatcher) = self.dispatcher.take() {
+        if self.dispatcher.is_some() {
             let _ = self.handle.control(Control::Down { stop_agents: false });
-            let _ = dispatcher.join();
+            self.wait();
         }
     }
 }
@@ -169,6 +185,7 @@ fn world(
         program,
         disk_reserve,
         git_permits: Permits::new(GIT_PARALLEL_MAX),
+        tried_at_once: Mutex::default(),
         config,
     })
 }

@@ -1,6 +1,7 @@
 //! Permits: a limit on how much of something goes on at once.
 
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A number of permits.
 pub(crate) struct Permits {
@@ -30,6 +31,11 @@ impl Permits {
     /// Gives a permit back.
     pub(crate) fn give_back(&self) {
         *self.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.changed.notify_one();
+        self.changed.notify_all();
+    }
+    /// Waits until so many are free, but no longer than `limit`.
+    pub(crate) fn wait_free(&self, count: usize, limit: Duration) {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = self.changed.wait_timeout_while(free, limit, |free| *free < count);
     }
 }

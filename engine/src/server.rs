@@ -21,8 +21,24 @@ const CONNECTIONS_MAX: usize = 512;
 /// How long a caller may take to send its call, or to take an event.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// How long an engine that leaves waits for its last replies to be on their way.
+const LAST_REPLIES_MAX: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// A socket that is served.
+pub(crate) struct Serving {
+    answering: Arc<Permits>,
+}
+
+impl Serving {
+    /// Waits until whoever was answered has the answer. To be called when the dispatcher has ended: an order that it
+    /// committed last would otherwise look to its caller as if nobody knew what became of it.
+    pub(crate) fn end(self) {
+        self.answering.wait_free(CONNECTIONS_MAX, LAST_REPLIES_MAX);
+    }
+}
+
 /// Opens the socket and serves it until the process ends.
-pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<(), Failure> {
+pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<Serving, Failure> {
     let path = workspace.socket();
     let wrong = |error: std::io::Error| {
         Failure::new(Code::Unavailable, format!("cannot listen on {}: {error}", path.display()))
@@ -33,20 +49,24 @@ pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<(), Failure
         _ => {}
     }
     let listener = socket::bind(&path).map_err(wrong)?;
-    tasks::start(Kind::Listener, move || accept(&listener, &handle)).map_err(wrong)?;
-    Ok(())
+    // As many as there can be connections, so that none ever waits for one; they only count.
+    let answering = Arc::new(Permits::new(CONNECTIONS_MAX));
+    let ours = Arc::clone(&answering);
+    tasks::start(Kind::Listener, move || accept(&listener, &handle, &ours)).map_err(wrong)?;
+    Ok(Serving { answering })
 }
 
-fn accept(listener: &UnixListener, handle: &Handle) {
+fn accept(listener: &UnixListener, handle: &Handle, answering: &Arc<Permits>) {
     let permits = Arc::new(Permits::new(CONNECTIONS_MAX));
     loop {
         // Callers beyond the limit wait in the socket's own queue.
         permits.take();
         let served = listener.accept().and_then(|(stream, _)| {
             let (handle, permits) = (handle.clone(), Arc::clone(&permits));
+            let answering = Arc::clone(answering);
             tasks::start(Kind::Connection, move || {
                 if socket::same_user(&stream) {
-                    connection(stream, &handle);
+                    connection(stream, &handle, &answering);
                 }
                 permits.give_back();
             })
@@ -58,31 +78,39 @@ fn accept(listener: &UnixListener, handle: &Handle) {
     }
 }
 
-fn connection(mut stream: UnixStream, handle: &Handle) {
+/// Serves a caller until it leaves, or until a call failed.
+fn connection(mut stream: UnixStream, handle: &Handle, answering: &Permits) {
     let Ok(mut reader) = stream.try_clone().map(BufReader::new) else { return };
-    let _ = stream.set_read_timeout(Some(PATIENCE));
     let _ = stream.set_write_timeout(Some(PATIENCE));
     loop {
-        let reply = match read(&mut reader) {
-            Ok(CallBody::Order(order)) => handle.order(order).map(Reply::Outcome),
-            Ok(CallBody::Ask(query)) => handle.ask(query).map(Reply::Answer),
-            Ok(CallBody::Control(control)) => handle.control(control).map(|()| Reply::Done),
-            Ok(CallBody::Watch { after }) => match serve_watch(&mut stream, handle, after) {
-                Ok(()) => return,
-                Err(failure) => Err(failure),
-            },
-            Err(failure) => Err(failure),
-        };
-        let failed = reply.is_err();
-        let sent = send(&mut stream, &reply.unwrap_or_else(Reply::Error));
-        // A caller may call again whenever it likes. This side never closes a connection that was answered well, so
-        // that no call can cross with its end.
-        let _ = stream.set_read_timeout(None);
-        if failed || sent.is_err() || !matches!(reader.fill_buf(), Ok([_, ..])) {
+        let _ = stream.set_read_timeout(Some(PATIENCE));
+        let call = read(&mut reader);
+        if !answering.with(|| answer(&mut stream, handle, call)) {
             return;
         }
-        let _ = stream.set_read_timeout(Some(PATIENCE));
+        // A caller may call again whenever it likes: this side never closes a connection that was answered well, so
+        // that no call can cross with its end.
+        let _ = stream.set_read_timeout(None);
+        if !matches!(reader.fill_buf(), Ok([_, ..])) {
+            return;
+        }
     }
+}
+
+/// Answers a call; whether another may follow.
+fn answer(stream: &mut UnixStream, handle: &Handle, call: Result<CallBody, Failure>) -> bool {
+    let reply = match call {
+        Ok(CallBody::Order(order)) => handle.order(order).map(Reply::Outcome),
+        Ok(CallBody::Ask(query)) => handle.ask(query).map(Reply::Answer),
+        Ok(CallBody::Control(control)) => handle.control(control).map(|()| Reply::Done),
+        Ok(CallBody::Watch { after }) => match serve_watch(stream, handle, after) {
+            Ok(()) => return false,
+            Err(failure) => Err(failure),
+        },
+        Err(failure) => Err(failure),
+    };
+    let fine = reply.is_ok();
+    send(stream, &reply.unwrap_or_else(Reply::Error)).is_ok() && fine
 }
 
 /// Sends events until the engine leaves or the caller goes away, which it may do while nothing happens.
@@ -109,6 +137,12 @@ fn serve_watch(stream: &mut UnixStream, handle: &Handle, after: Seq) -> Result<(
     Ok(())
 }
 
+/// What every call of every version has.
+#[derive(serde::Deserialize)]
+struct Version {
+    protocol: u32,
+}
+
 fn read(reader: &mut BufReader<UnixStream>) -> Result<CallBody, Failure> {
     let bad = |text: String| Failure::new(Code::Invalid, format!("not a call: {text}"));
     let mut line = Vec::new();
@@ -116,12 +150,14 @@ fn read(reader: &mut BufReader<UnixStream>) -> Result<CallBody, Failure> {
         .take(LINE_BYTES_MAX as u64)
         .read_until(b'\n', &mut line)
         .map_err(|error| bad(error.to_string()))?;
-    let call: Call = serde_json::from_slice(&line).map_err(|error| bad(error.to_string()))?;
-    if call.protocol == PROTOCOL {
-        return Ok(call.body);
+    // The version comes first: what another version calls may be nothing that we know.
+    let Version { protocol } = serde_json::from_slice(&line).map_err(|error| bad(error.to_string()))?;
+    let call: Result<Call, _> = serde_json::from_slice(&line);
+    if protocol == PROTOCOL {
+        return call.map(|call| call.body).map_err(|error| bad(error.to_string()));
     }
     // Being asked to make way is understood from any version.
-    if let CallBody::Control(control @ Control::Down { .. }) = call.body {
+    if let Ok(Call { body: CallBody::Control(control @ Control::Down { .. }), .. }) = call {
         return Ok(CallBody::Control(control));
     }
     Err(Failure::new(Code::Unavailable, "the engine is of another version than this command")

@@ -102,6 +102,11 @@ impl TestEnv {
         self.repo_named("repo")
     }
 
+    /// A repository that is there already.
+    pub fn repo_at(&self, path: &Path) -> Repo<'_> {
+        Repo { env: self, path: path.to_owned() }
+    }
+
     /// Makes another repository, beside `repo`.
     ///
     /// # Panics
@@ -359,6 +364,11 @@ impl Background {
     /// Waits until it has printed a text. False when the time is over first.
     pub fn printed(&self, text: &str, timeout: Duration) -> bool {
         wait::for_text(&self.stdout, text, timeout)
+    }
+
+    /// Waits until what it has printed fulfils a condition. False when the time is over first.
+    pub fn until(&self, timeout: Duration, holds: impl Fn(&str) -> bool) -> bool {
+        wait::until(&self.stdout, timeout, || holds(&self.stdout()))
     }
 
     /// Sends a signal to this process alone.

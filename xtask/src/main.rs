@@ -3,6 +3,7 @@
 mod agents;
 mod bench;
 mod chore;
+mod faults;
 mod test;
 mod tidy;
 mod tools;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["agents"] => agents::run(),
         ["bench", ref rest @ ..] => bench::run(rest),
-        _ => chore::usage("cargo xtask test|tidy|agents|bench"),
+        ["faults", ref words @ ..] => faults::run(words),
+        _ => chore::usage("cargo xtask test|tidy|agents|bench|faults [TEST…]"),
     }
 }

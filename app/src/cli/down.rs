@@ -20,19 +20,21 @@ pub(super) struct Down {
 impl Down {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let workspace = ctx.workspace()?;
-        let before = background::status(&workspace)?;
+        // One of another version does not say what it is at, and leaves all the same.
+        let before = background::status(&workspace);
         let was_running = background::down(&workspace, self.stop_agents)?;
-        let agents = if was_running { before.live_sessions } else { 0 };
+        let agents = if was_running { before.ok().map(|engine| engine.live_sessions) } else { Some(0) };
         ctx.out.json(&serde_json::json!({
             "was_running": was_running, "agents": agents, "agents_stopped": was_running && self.stop_agents,
         }))?;
         let said = match (was_running, agents, self.stop_agents) {
             (false, ..) => "The engine is not up; nothing changed.\n".to_owned(),
-            (true, 0, _) => "The engine is down. No agent was at work.\n".to_owned(),
-            (true, n, true) => {
+            (true, None, _) => "The engine is down.\n".to_owned(),
+            (true, Some(0), _) => "The engine is down. No agent was at work.\n".to_owned(),
+            (true, Some(n), true) => {
                 format!("The engine is down. {} stopped; the work is kept.\n", text::count(n, "agent"))
             }
-            (true, n, false) => format!(
+            (true, Some(n), false) => format!(
                 "The engine is down. {} at work, under supervisors of their own.\n\nNext: convoy up    (take up what they do)\n",
                 text::count(n, "agent")
             ),

@@ -63,7 +63,11 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
         agent: None,
         model: None,
     };
-    let mut decision = Decision::of(Event::ConvoyCreated { convoy }, Item::changed(&id));
+    let item = match convoy.tracked.iter().all(|issue| state.issues[issue].is_closed()) {
+        true => Item::changed(&id).noted("every issue is closed: it has landed"),
+        false => Item::changed(&id),
+    };
+    let mut decision = Decision::of(Event::ConvoyCreated { convoy }, item);
     if *start {
         decision.events.push(Event::ConvoyStarted { convoy: id });
     }
@@ -79,8 +83,8 @@ pub(super) fn check_branch(base: Option<&str>) -> Result<(), Refusal> {
             || name == "@"
             || name.contains("..")
             || name.contains("@{")
-            || name.ends_with('/')
-            || name.ends_with(".lock")
+            || name.ends_with('.')
+            || name.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock"))
             || name.chars().any(|c| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c))
     };
     match base {

@@ -1,6 +1,7 @@
 //! Merging: how a submitted branch fared, and the issue that closes by it.
 
 use super::Context;
+use super::session::notes;
 use super::work::{give_up, setback};
 use crate::convoy::MergeStrategy;
 use crate::event::{Counted, Event};
@@ -37,10 +38,12 @@ pub(super) fn outcome(
     if of_session != Some(epoch) {
         return Vec::new();
     }
+    let notes = state.sessions.get(&submission.session).map(notes).unwrap_or_default();
+    // The end is what is kept of a long detail.
     let lesson = |what: String, detail: String| Lesson {
         session: submission.session.clone(),
         what,
-        detail,
+        detail: if detail.is_empty() { notes } else { format!("{detail}\n{notes}").trim_end().to_owned() },
         branch: Some(submission.branch.clone()),
     };
     match outcome {

@@ -129,19 +129,24 @@ pub(super) fn found(
 ) -> Vec<Event> {
     let Some((session, worker)) = current(state, id, epoch) else { return Vec::new() };
     let SessionState::Ended { workdir, exit } = &session.state else { return Vec::new() };
-    let (outcome, detail) = match &worker.intent {
-        Some(_) => (Outcome::Stopped, String::new()),
+    let outcome = match &worker.intent {
+        Some(_) => Outcome::Stopped,
         None => verdict(session, exit.as_deref(), findings),
     };
     let (tip, diff) = match findings {
         Findings::Work { tip, diff, .. } if diff.commits > 0 => (Some(tip.clone()), *diff),
-        Findings::Work { .. } | Findings::Gone { .. } => (None, DiffStat::default()),
+        Findings::Work { .. } | Findings::Rewritten { .. } | Findings::Gone { .. } => {
+            (None, DiffStat::default())
+        }
     };
-    // What was done is never given up: the next attempt goes on from it.
+    // What was done is never given up: the next attempt goes on from it, or is told where it is.
     let resume_from = tip.clone().or_else(|| worker.resume_from.clone());
-    let branch = tip.as_ref().map(|_| workdir.branch.clone());
+    let branch = match findings {
+        Findings::Rewritten { kept_at } => Some(kept_at.clone()),
+        Findings::Work { .. } | Findings::Gone { .. } => tip.as_ref().map(|_| workdir.branch.clone()),
+    };
     let mut events = vec![over(session, outcome.clone())];
-    let lesson = |what: &str| lesson(session, what, &detail, branch.clone());
+    let lesson = |what: &str| lesson(session, what, &notes(session), branch.clone());
     match outcome {
         Outcome::Submitted => events.push(submit(session, worker, workdir, tip, diff, ctx)),
         Outcome::NoChange => events.extend(close_unchanged(state, session, worker, ctx)),
@@ -239,32 +244,34 @@ fn close_unchanged(state: &State, session: &Session, worker: &Worker, ctx: &Cont
     ]
 }
 
-/// What an attempt came to, and what shows it. An exit status of zero is never enough.
-fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> (Outcome, String) {
-    let plain = |outcome| (outcome, String::new());
-    let failed = |why: String| (Outcome::Failed { why }, session.notes.join("\n"));
+/// What the agent wanted remembered, for whoever goes on, however it ended.
+pub(super) fn notes(session: &Session) -> String {
+    session.notes.join("\n")
+}
+
+/// What an attempt came to. An exit status of zero is never enough.
+fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outcome {
+    let failed = |why: String| Outcome::Failed { why };
     let Some(exit) = exit else {
-        return plain(Outcome::Lost { why: "its supervisor vanished".into() });
+        return Outcome::Lost { why: "its supervisor vanished".into() };
     };
     match exit.kind {
         ExitKind::StartFailed => {
             let detail = exit.detail.clone().unwrap_or_default();
-            return plain(Outcome::Infrastructure {
-                why: format!("the agent could not be started: {detail}"),
-            });
+            return Outcome::Infrastructure { why: format!("the agent could not be started: {detail}") };
         }
-        ExitKind::Stopped(StopWhy::Ordered) => return plain(Outcome::Stopped),
+        ExitKind::Stopped(StopWhy::Ordered) => return Outcome::Stopped,
         ExitKind::Stopped(StopWhy::WallTime) => return failed("it ran longer than it may".into()),
         ExitKind::Stopped(StopWhy::Silence) => return failed("it showed no sign of life".into()),
         ExitKind::Stopped(StopWhy::Spend) => return failed("it spent more than it may".into()),
         ExitKind::Stopped(StopWhy::Storage) => {
             // Not the fault of the task: it is tried again when there is room, like any lost session.
-            return plain(Outcome::Lost { why: "what it reports could not be kept on disk".into() });
+            return Outcome::Lost { why: "what it reports could not be kept on disk".into() };
         }
         ExitKind::Exited => {}
     }
     if let Some(Said::Blocked { reason }) = &session.said {
-        return plain(Outcome::Blocked { why: reason.clone() });
+        return Outcome::Blocked { why: reason.clone() };
     }
     let result = exit.result.as_ref();
     match (exit.code, exit.signal) {
@@ -282,9 +289,12 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> (Outc
     }
     match findings {
         Findings::Gone { why } => failed(format!("its workdir is gone: {why}")),
-        Findings::Work { diff, .. } if diff.commits > 0 => plain(Outcome::Submitted),
+        Findings::Rewritten { .. } => {
+            failed("it rewrote commits that were there before it, so that nothing can be merged".into())
+        }
+        Findings::Work { diff, .. } if diff.commits > 0 => Outcome::Submitted,
         Findings::Work { .. } => match &session.said {
-            Some(Said::Done { no_change: true, .. }) => plain(Outcome::NoChange),
+            Some(Said::Done { no_change: true, .. }) => Outcome::NoChange,
             _ => {
                 let denied = result.map_or(0, |result| result.denied);
                 let why = if denied > 0 {

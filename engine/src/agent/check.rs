@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::preset::Preset;
+use super::translate::Output;
 use crate::os::spawn::Environment;
 use crate::os::{process, program, spawn};
 
@@ -29,19 +30,21 @@ pub enum Check {
     Installed {
         /// Where.
         path: PathBuf,
-        /// The first line that it says about its version; `None` if it says nothing in time.
+        /// The first line that it says about its version; `None` if it was not asked, or says nothing in time.
         version: Option<String>,
     },
 }
 
 impl Preset {
-    /// Looks for its program, and asks it for its version.
+    /// Looks for its program. One whose output Convoy understands is asked for its version; any other program is
+    /// not run, because what it would do with an argument that it does not know is its own affair.
     pub fn check(&self, ours: &Environment) -> Check {
         let Some(name) = self.command.first() else { return Check::NoCommand };
         let Some(path) = program::find(name, ours.get("PATH")) else {
             return Check::NotInstalled { program: name.clone() };
         };
-        let version = version(&path, &self.environment(ours));
+        let known = self.output != Output::Plain;
+        let version = if known { version(&path, &self.environment(ours)) } else { None };
         Check::Installed { path, version }
     }
 }
@@ -70,10 +73,10 @@ mod tests {
     use crate::agent::Presets;
 
     #[test]
-    fn a_program_is_found_and_asked() {
+    fn a_program_is_found_and_only_a_known_one_is_run() {
         let mut ours = Environment::default();
         ours.set("PATH", "/usr/bin:/bin");
-        let configured = "[a]\ncommand = [\"env\"]\n[b]\ncommand = [\"no-such-program\"]";
+        let configured = "[a]\ncommand = [\"env\"]\noutput = \"claude\"\n[b]\ncommand = [\"no-such-program\"]\n[c]\ncommand = [\"env\"]";
         let all = Presets::built_in().unwrap().with(&configured.parse().unwrap()).unwrap();
         assert!(
             matches!(all.get("a").unwrap().check(&ours), Check::Installed { version: Some(v), .. } if v.starts_with("env"))
@@ -82,6 +85,7 @@ mod tests {
             all.get("b").unwrap().check(&ours),
             Check::NotInstalled { program: "no-such-program".to_owned() }
         );
+        assert!(matches!(all.get("c").unwrap().check(&ours), Check::Installed { version: None, .. }));
         assert_eq!(all.get("plain").unwrap().check(&ours), Check::NoCommand);
     }
 }

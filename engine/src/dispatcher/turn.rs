@@ -54,8 +54,11 @@ impl Dispatcher {
         }
         self.propose(&mut turn);
         let Turn { batches, replies, observed, subscribers, questions } = turn;
+        let records = batches.len();
         if self.commit(batches, replies, observed) {
-            crash::point("effects:before");
+            if records > 0 {
+                crash::point("effects:before");
+            }
             self.start_effects();
         }
         for reply in subscribers {

@@ -28,7 +28,13 @@ pub(super) fn run(world: &World, job: &Inspect) -> Observed {
                     deletions: count(evidence.stat.deletions),
                 };
                 let leftovers = evidence.leftovers == Leftovers::Committed;
-                let findings = Findings::Work { tip: evidence.tip.to_string(), diff, leftovers };
+                let findings = match evidence.kept_at {
+                    Some(kept_at) if !evidence.descends => {
+                        let branch = kept_at.strip_prefix("refs/heads/").map(str::to_owned);
+                        Findings::Rewritten { kept_at: branch.unwrap_or(kept_at) }
+                    }
+                    _ => Findings::Work { tip: evidence.tip.to_string(), diff, leftovers },
+                };
                 return Observed::Found { session, epoch, findings };
             }
             Err(error) => {

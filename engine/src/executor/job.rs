@@ -91,7 +91,8 @@ pub(super) struct Merge {
 pub(super) struct WatchCheckout {
     pub(super) worker: WorkerId,
     pub(super) round: u32,
-    pub(super) repository: PathBuf,
+    pub(super) session: SessionId,
+    pub(super) place: Place,
     pub(super) files: Vec<String>,
 }
 
@@ -172,7 +173,8 @@ pub(super) fn job(effect: &Effect, state: &State, config: &Config) -> Option<Job
             Job::WatchCheckout(WatchCheckout {
                 worker: id.clone(),
                 round: *round,
-                repository: place(worker, config)?.repository,
+                session: submission.session.clone(),
+                place: place(worker, config)?,
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }

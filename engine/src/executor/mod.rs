@@ -13,10 +13,12 @@ mod prompt;
 mod stop;
 mod sweep;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use convoy_core::effect::Effect;
+use convoy_core::id::SessionId;
 use convoy_core::state::State;
 
 use crate::agent::Presets;
@@ -45,6 +47,14 @@ pub(crate) struct World {
     pub(crate) disk_reserve: u64,
     /// Limits how much git works at once.
     pub(crate) git_permits: Permits,
+    /// Sessions whose held up merge was tried once more by this engine although nothing was seen to change.
+    pub(crate) tried_at_once: Mutex<BTreeSet<SessionId>>,
+}
+
+impl World {
+    fn may_try_at_once(&self, session: &SessionId) -> bool {
+        self.tried_at_once.lock().unwrap_or_else(PoisonError::into_inner).insert(session.clone())
+    }
 }
 
 /// See the module.

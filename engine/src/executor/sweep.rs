@@ -11,7 +11,7 @@ use super::merge::GATE_PREFIX;
 use super::{World, note};
 use crate::explain;
 use crate::git::workdir::{self, Workdir};
-use crate::git::{self, Kept, Leftover, Repo};
+use crate::git::{self, Identity, Kept, Key, Leftover, Message, Oid, Repo, Salvage};
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{Fenced, Probe, fence, probe, reap_leftovers};
 use crate::workspace::Workspace;
@@ -29,6 +29,14 @@ pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
         });
         if !known {
             end(&workspace.sessions_dir(), &id);
+            // Nothing else will ever look at its workdir, or one is made again in its place.
+            match keep(world, &id) {
+                Ok(Salvage::Saved { reference, .. }) => {
+                    note(&format!("session {id} is not in the log; its work is kept in {reference}"));
+                }
+                Ok(Salvage::Nothing) => {}
+                Err(error) => note(&format!("work of session {id}: {}", explain(&error))),
+            }
         }
     }
     for id in folders(&workspace.gates_dir()) {
@@ -39,17 +47,33 @@ pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
     }
 }
 
+/// Brings what a dead session did into the repository.
+fn keep(world: &World, id: &SessionId) -> git::Result<Salvage> {
+    let (_, rig) = world.config.home_rig();
+    let repo = Repo::open(&world.git, &rig.path)?;
+    let key = Key::new(id.as_str())?;
+    let Some(base) = base_of(world, &repo, &key)? else { return Ok(Salvage::Nothing) };
+    let workdir = Workdir::at(&world.workdirs, key, None, base);
+    let who = Identity::new("Convoy", "convoy@convoy.invalid")?;
+    let message = Message::new(&format!("What session {id} did, which is not in the log"));
+    git::salvage(&repo, &world.workdirs, &workdir, &who, &message)
+}
+
+/// The commit that a workdir started from, which is pinned as long as the workdir is there.
+fn base_of(world: &World, repo: &Repo, key: &Key) -> git::Result<Option<Oid>> {
+    Ok(git::list(repo, &world.workdirs)?.into_iter().find_map(|left| match left {
+        Leftover::Reference { key: of, kept: Kept::Base, commit } if of == *key => Some(commit),
+        _ => None,
+    }))
+}
+
 /// Removes workdirs in which gates ran: nothing that runs is in them now, and nothing in them is anybody's work.
 fn clear_gates(world: &World) -> git::Result<()> {
     let (_, rig) = world.config.home_rig();
     for key in world.workdirs.keys()? {
         if key.as_str().starts_with(GATE_PREFIX) {
             let repo = Repo::open(&world.git, &rig.path)?;
-            let commit = git::list(&repo, &world.workdirs)?.into_iter().find_map(|left| match left {
-                Leftover::Reference { key: of, kept: Kept::Base, commit } if of == key => Some(commit),
-                _ => None,
-            });
-            if let Some(commit) = commit {
+            if let Some(commit) = base_of(world, &repo, &key)? {
                 let workdir = Workdir::at(&world.workdirs, key, None, commit);
                 workdir::remove(&repo, &world.workdirs, &workdir)?;
             }

@@ -1,5 +1,6 @@
 //! Moving a branch forward, once, without touching what a person has in its checkout.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -126,6 +127,40 @@ fn standing(repo: &Repo, branch: &Branch, from: Option<&Oid>, to: &Oid) -> Resul
     Ok(Some(Advance::Moved { now }))
 }
 
+/// What keeps a branch from moving, looked at again without moving it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Watched {
+    /// The folders in which it changes: of the checkouts of the branch, and of the files in the way.
+    pub folders: BTreeSet<PathBuf>,
+    /// Whether it is still there; nothing when only another try can tell.
+    pub in_the_way: Option<bool>,
+}
+
+/// Looks again at what kept `branch` from moving: these files, or whatever it was if there are none.
+///
+/// # Errors
+/// What running git gave.
+pub fn look_again(repo: &Repo, branch: &Branch, files: &[String]) -> Result<Watched> {
+    let mut folders = BTreeSet::from([repo.git_dir.clone()]);
+    let (mut busy, mut dirty) = (false, false);
+    for checkout in checkouts(repo)? {
+        let here = checkout.branch.as_deref() == Some(&branch.reference());
+        let occupied = checkout.busy_with(branch).is_some();
+        busy |= occupied;
+        if here || occupied {
+            let parents = files.iter().filter_map(|file| Some(checkout.path.join(file).parent()?.to_owned()));
+            folders.extend(parents.chain([checkout.git_dir.clone(), checkout.path.clone()]));
+        }
+        dirty |= here && !files.is_empty() && checkout.holds_changes(repo, files)?;
+    }
+    folders.retain(|folder| folder.is_dir());
+    // A name that is not shown as it is cannot be asked about.
+    let known =
+        !files.is_empty() && files.iter().all(|f| !f.contains('\\') && f.chars().count() < FILE_CHARS_MAX);
+    let in_the_way = (busy || dirty || known).then_some(busy || dirty);
+    Ok(Watched { folders, in_the_way })
+}
+
 /// Compare and swap; gives what git said if it refused.
 fn swap(repo: &Repo, branch: &Branch, from: Option<&Oid>, to: &Oid) -> Result<Option<Vec<u8>>> {
     let old = from.map_or_else(|| to.zero(), Oid::to_string);
@@ -213,6 +248,17 @@ impl Checkout {
         ]
         .into_iter()
         .find_map(|(busy, what)| busy.then_some(what))
+    }
+
+    /// Whether one of these files is a lock that is there, or differs from what is committed, or is not known.
+    fn holds_changes(&self, repo: &Repo, files: &[String]) -> Result<bool> {
+        if files.iter().any(|file| file.ends_with(".lock") && Path::new(file).is_absolute()) {
+            return Ok(files.iter().any(|file| Path::new(file).exists()));
+        }
+        let mut call = repo.git().call("status", &self.path);
+        call.git_dir(&self.git_dir).work_tree(&self.path).env("GIT_LITERAL_PATHSPECS", "1");
+        call.args(["--porcelain", "-z", "--untracked-files=all", "--ignored=matching", "--"]).args(files);
+        Ok(!call.output()?.stdout.is_empty())
     }
 
     /// Fast-forwards here; gives what git said if it refused.

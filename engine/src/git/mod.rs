@@ -24,7 +24,7 @@ mod shadow;
 mod unsupported;
 pub mod workdir;
 
-pub use advance::{Advance, Obstacle, advance};
+pub use advance::{Advance, Obstacle, Watched, advance, look_again};
 pub use error::{Error, Result, Unsupported};
 pub use evidence::{Evidence, Leftovers, collect};
 pub use leftovers::{Kept, Leftover, list};

@@ -44,7 +44,7 @@ pub enum AppendError {
 /// Where a log is not what was once written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{}{} is damaged{}: {why} (run `convoy doctor`)",
+    "{}{} is damaged{}: {why}",
     .file.display(),
     .offset.map(|offset| format!(" (offset {offset})")).unwrap_or_default(),
     .after.map(|after| format!(" after event {after}")).unwrap_or_default()

@@ -58,6 +58,14 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether there was no room on the disk.
+    pub(super) fn is_full(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Self::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
+}
+
 /// The content of `run.json`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RunRecord {

@@ -1,0 +1,307 @@
+//! One golden file per type of event, which must keep parsing for as long as there are logs with it.
+//!
+//! A new variant needs a sample here and gets its file from `UPDATE_GOLDEN=1`. A file that exists is never
+//! written again: a change of its form that cannot read it is a broken contract.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use convoy_core::address::Address;
+use convoy_core::convoy::{MergeStrategy, NewConvoy, Observer};
+use convoy_core::event::{Batch, Counted, Event, IssueChange, Key};
+use convoy_core::id::{Epoch, IssueId, SessionId, WorkerId};
+use convoy_core::issue::{
+    CloseReason, Closed, DependencyType, DiffStat, Evidence, GateResult, IssueType, NewIssue,
+};
+use convoy_core::money::Money;
+use convoy_core::notice::{NewNotice, NoticeKind};
+use convoy_core::report::{AgentResult, Exit, ExitKind, StopWhy, Tokens};
+use convoy_core::session::{NewSession, Outcome, Said, Workdir};
+use convoy_core::time::{Span, Time};
+use convoy_core::worker::{Lesson, MergeBlock, NewWorker, Submission};
+
+fn issue() -> IssueId {
+    IssueId::new("hq-abc").unwrap()
+}
+fn worker() -> WorkerId {
+    WorkerId::new("w-12345").unwrap()
+}
+fn session() -> SessionId {
+    SessionId::new("s-12345678").unwrap()
+}
+fn at() -> Time {
+    Time::from_millis(1_767_118_500_123)
+}
+fn to() -> Address {
+    Address::new("mayor/").unwrap()
+}
+fn oid() -> String {
+    "0123456789abcdef0123456789abcdef01234567".into()
+}
+
+fn of_issues() -> Vec<Event> {
+    let diff = DiffStat { commits: 2, files: 3, insertions: 40, deletions: 5 };
+    let gate = GateResult { name: "test".into(), passed: true, code: Some(0), duration: Span::from_secs(61) };
+    let evidence = Evidence {
+        branch: Some("convoy/x".into()),
+        commit: Some(oid()),
+        merge_commit: Some(oid()),
+        diff: Some(diff),
+        gates: vec![gate],
+        cost: Some(Money::from_micros(12_500).into()),
+        attempt: 2,
+        no_change: false,
+    };
+    let closed = Closed {
+        reason: CloseReason::Merged,
+        at: at(),
+        evidence: Some(Box::new(evidence)),
+        duplicate_of: Some(issue()),
+        note: Some("a note".into()),
+    };
+    let new = NewIssue {
+        id: issue(),
+        rig: "home".parse().unwrap(),
+        title: "Deploy \u{1f69a}".into(),
+        body: "line\nline".into(),
+        issue_type: IssueType::Bug,
+        priority: 1,
+        labels: BTreeSet::from(["model:opus".to_owned()]),
+        parent: Some(issue()),
+        needs: BTreeMap::from([(issue(), DependencyType::ParentChild)]),
+        acceptance: vec!["it works".into()],
+    };
+    let change = IssueChange {
+        title: Some("t".into()),
+        body: Some("b".into()),
+        priority: Some(0),
+        issue_type: Some(IssueType::Epic),
+        add_labels: vec!["a".into()],
+        remove_labels: vec!["r".into()],
+        acceptance: Some(vec!["x".into()]),
+    };
+    let kind = DependencyType::Blocks;
+    vec![
+        Event::IssueCreated { issue: new },
+        Event::IssueUpdated { issue: issue(), change },
+        Event::DependencyAdded { issue: issue(), needs: issue(), kind },
+        Event::DependencyRemoved { issue: issue(), needs: issue() },
+        Event::IssueClosed { issue: issue(), closed },
+        Event::IssueReopened { issue: issue() },
+        Event::IssueNeedsHuman { issue: issue(), why: "it failed".into() },
+    ]
+}
+
+fn of_convoys() -> Vec<Event> {
+    let convoy = || convoy_core::id::ConvoyId::new("hq-cv-abc12").unwrap();
+    let new = NewConvoy {
+        id: convoy(),
+        title: "Deploy".into(),
+        tracked: vec![issue()],
+        owner: to(),
+        notify: vec![Address::overseer()],
+        merge: MergeStrategy::Direct,
+        base: Some("main".into()),
+        max_parallel: Some(2),
+        agent: Some("claude".parse().unwrap()),
+        model: Some("opus".into()),
+    };
+    let notice = NewNotice {
+        id: "n-12345678".parse().unwrap(),
+        to: to(),
+        kind: NoticeKind::ConvoyLanded,
+        subject: "s".into(),
+        body: "b".into(),
+        convoy: Some(convoy()),
+        landing_epoch: Some(1),
+    };
+    let (reason, open) = (Some("enough".to_owned()), vec![issue()]);
+    vec![
+        Event::ConvoyCreated { convoy: new },
+        Event::ConvoyIssuesAdded { convoy: convoy(), issues: vec![issue()] },
+        Event::ConvoyStarted { convoy: convoy() },
+        Event::ConvoyLanded { convoy: convoy(), landing_epoch: 1, observer: Observer::Merger },
+        Event::ConvoyAbandoned { convoy: convoy(), landing_epoch: 2, reason, open },
+        Event::ConvoyReopened { convoy: convoy() },
+        Event::NoticeRead { notice: notice.id.clone() },
+        Event::NoticeSent { notice },
+    ]
+}
+
+fn of_workers() -> Vec<Event> {
+    let why = || "because".to_owned();
+    let block = MergeBlock { why: why(), files: vec!["a.rs".into()] };
+    let new = NewWorker {
+        id: worker(),
+        rig: "home".parse().unwrap(),
+        issue: issue(),
+        convoy: Some("hq-cv-abc12".parse().unwrap()),
+        agent: "claude".parse().unwrap(),
+        model: Some("opus".into()),
+        model_rationale: "asked for".into(),
+        base: Some("main".into()),
+        takes_over: Some(worker()),
+    };
+    let submission = Submission {
+        session: session(),
+        branch: "convoy/x".into(),
+        tip: oid(),
+        diff: DiffStat { commits: 1, files: 1, insertions: 1, deletions: 0 },
+        at: at(),
+        round: 1,
+        blocked: Some(block.clone()),
+    };
+    let lesson =
+        Lesson { session: session(), what: why(), detail: "output".into(), branch: Some("convoy/x".into()) };
+    vec![
+        Event::WorkerAssigned { worker: new },
+        Event::WorkerWaiting { worker: worker(), until: at(), why: why() },
+        Event::WorkerReady { worker: worker() },
+        Event::WorkerSubmitted { worker: worker(), submission },
+        Event::WorkerStopRequested { worker: worker(), by: "ann".into() },
+        Event::WorkerReleaseRequested { worker: worker(), why: why() },
+        Event::WorkerStopped { worker: worker(), by: "ann".into() },
+        Event::WorkerReleased { worker: worker(), why: why() },
+        Event::WorkerFailed { worker: worker(), why: why() },
+        Event::WorkerDone { worker: worker() },
+        Event::WorkerLearned { worker: worker(), lesson, count: Counted::Conflict, resume_from: Some(oid()) },
+        Event::MergeMoved { worker: worker(), round: 2, now: oid() },
+        Event::MergeBlocked { worker: worker(), block },
+        Event::MergeUnblocked { worker: worker(), round: 2 },
+    ]
+}
+
+fn of_sessions() -> Vec<Event> {
+    let (session, epoch, n) = (session(), Epoch(7), 3);
+    let id = || session.clone();
+    let tokens = Tokens { input: 1, output: 2, cache_read: 3, cache_write: 4 };
+    let exit = Exit {
+        epoch,
+        code: Some(1),
+        signal: Some(9),
+        kind: ExitKind::Stopped(StopWhy::Silence),
+        detail: Some("d".into()),
+        leaked: 1,
+        result: Some(AgentResult {
+            ok: false,
+            error: Some("e".into()),
+            cost: Some(Money::from_micros(5)),
+            tokens: Some(tokens),
+            denied: 2,
+        }),
+        last_n: 9,
+        dropped_bytes: 1,
+        elapsed_ms: 1500,
+        started_at: Some(at()),
+        ended_at: at(),
+    };
+    let workdir = Workdir { path: "/w".into(), branch: "convoy/x".into(), base: oid() };
+    let said = Said::Done { no_change: true, note: Some("nothing to do".into()) };
+    vec![
+        Event::SessionWanted { session: NewSession { id: id(), worker: worker(), epoch, number: 2 } },
+        Event::SessionPrepared { session: id(), epoch, workdir },
+        Event::SessionStarted { session: id(), epoch, n, pid: 42, at: at() },
+        Event::SessionUsage {
+            session: id(),
+            epoch,
+            n,
+            message_id: "m".into(),
+            model: Some("opus".into()),
+            tokens,
+        },
+        Event::SessionCost {
+            session: id(),
+            epoch,
+            n,
+            cost: Some(Money::from_micros(5)),
+            tokens: Some(tokens),
+        },
+        Event::SessionSaid { session: id(), epoch, n, said },
+        Event::SessionStopRequested { session: id(), epoch },
+        Event::SessionEnded { session: id(), epoch, exit },
+        Event::SessionLost { session: id(), epoch, why: "gone".into() },
+        Event::SessionOver { session: id(), epoch, outcome: Outcome::Failed { why: "it failed".into() } },
+    ]
+}
+
+fn samples() -> Vec<Event> {
+    [of_issues(), of_convoys(), of_workers(), of_sessions()].concat()
+}
+
+fn type_of(event: &Event) -> String {
+    serde_json::to_value(event).unwrap()["type"].as_str().unwrap().to_owned()
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+#[test]
+fn each_type_of_event_has_a_file_that_parses_back() {
+    #[expect(clippy::disallowed_methods, reason = "an update is asked for by environment")]
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    for event in samples() {
+        let path = folder().join(format!("{}.json", type_of(&event)));
+        let text = serde_json::to_string_pretty(&event).unwrap() + "\n";
+        if update && !path.exists() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let golden =
+            std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} is missing", path.display()));
+        let old: Event = serde_json::from_str(&golden).expect("an old event must keep parsing");
+        assert_eq!(old, event, "{} means something else now", path.display());
+        assert_eq!(golden, text, "{} is written differently now", path.display());
+    }
+}
+
+#[test]
+fn every_file_is_of_a_sample_and_every_variant_has_one() {
+    let types: BTreeSet<String> = samples().iter().map(type_of).collect();
+    let files: BTreeSet<String> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap().trim_end_matches(".json").to_owned())
+        .collect();
+    assert_eq!(types, files);
+    // The variants, as they stand in the source: a new one without a sample is noticed.
+    let source = include_str!("../../src/event.rs");
+    let declared: BTreeSet<String> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("#[serde(rename = \"")?.strip_suffix("\")]"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(declared, types);
+}
+
+#[test]
+fn events_from_before_a_field_keep_parsing() {
+    // Written by the version before `dropped_bytes`, `elapsed_ms`, and the agent and model of a convoy.
+    let mut exit: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder().join("session.ended.json")).unwrap()).unwrap();
+    for field in ["dropped_bytes", "elapsed_ms"] {
+        exit["data"]["exit"].as_object_mut().unwrap().remove(field).unwrap();
+    }
+    serde_json::from_value::<Event>(exit).expect("it parses without");
+    let mut convoy: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder().join("convoy.created.json")).unwrap())
+            .unwrap();
+    for field in ["agent", "model"] {
+        convoy["data"]["convoy"].as_object_mut().unwrap().remove(field).unwrap();
+    }
+    // Fields of a newer version are skipped.
+    convoy["data"]["convoy"]["hue"] = "blue".into();
+    serde_json::from_value::<Event>(convoy).expect("it parses without");
+}
+
+#[test]
+fn a_batch_and_its_envelopes_round_trip() {
+    let key = Some(Key { key: "k".into(), ids: vec!["hq-abc".into()] });
+    let batch = Batch { at: at(), actor: to(), key, events: samples() };
+    let text = serde_json::to_string(&batch).unwrap();
+    assert_eq!(serde_json::from_str::<Batch>(&text).unwrap(), batch);
+    for (n, envelope) in (5..).zip(batch.envelopes(convoy_core::id::Seq(5))) {
+        assert_eq!(envelope.seq.0, n);
+        let text = serde_json::to_string(&envelope).unwrap();
+        assert_eq!(serde_json::from_str::<convoy_core::event::Envelope>(&text).unwrap(), envelope);
+        assert_eq!(envelope.epoch.is_some(), text.contains("\"type\":\"session."), "{text}");
+    }
+}

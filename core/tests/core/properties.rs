@@ -1,0 +1,173 @@
+//! Properties over generated requests: whatever is asked, in whatever order.
+
+use std::collections::BTreeSet;
+
+use convoy_core::command::Request;
+use convoy_core::id::IssueId;
+use convoy_core::issue::{CloseReason, DependencyType};
+use convoy_core::state::State;
+use proptest::prelude::*;
+
+use crate::door::Door;
+
+const ISSUES: u8 = 6;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Close(u8),
+    Reopen(u8),
+    Need(u8, u8, bool),
+    Unneed(u8, u8),
+    Convoy(Vec<u8>, bool),
+    Add(u8, Vec<u8>),
+    CloseConvoy(u8),
+    Sling(Vec<u8>),
+    Stop(u8),
+    Retry(u8),
+    Release(u8),
+    Plan,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let issue = || 0..ISSUES;
+    let some = || prop::collection::vec(0..ISSUES, 1..4);
+    prop_oneof![
+        issue().prop_map(Step::Close),
+        issue().prop_map(Step::Reopen),
+        (issue(), issue(), any::<bool>()).prop_map(|(a, b, blocks)| Step::Need(a, b, blocks)),
+        (issue(), issue()).prop_map(|(a, b)| Step::Unneed(a, b)),
+        (some(), any::<bool>()).prop_map(|(issues, start)| Step::Convoy(issues, start)),
+        (any::<u8>(), some()).prop_map(|(convoy, issues)| Step::Add(convoy, issues)),
+        any::<u8>().prop_map(Step::CloseConvoy),
+        some().prop_map(Step::Sling),
+        issue().prop_map(Step::Stop),
+        issue().prop_map(Step::Retry),
+        issue().prop_map(Step::Release),
+        Just(Step::Plan),
+    ]
+}
+
+fn id(n: u8) -> String {
+    format!("hq-{n}")
+}
+
+fn ids(all: &[u8]) -> Vec<String> {
+    all.iter().map(|n| id(*n)).collect()
+}
+
+fn request(state: &State, step: &Step) -> Option<Request> {
+    let convoy = |n: u8| {
+        let count = state.convoys.len();
+        (count > 0).then(|| state.convoys.keys().nth(n as usize % count).unwrap().to_string())
+    };
+    Some(match step {
+        Step::Close(n) => Request::IssueClose {
+            ids: vec![id(*n)],
+            reason: CloseReason::Completed,
+            duplicate_of: None,
+            note: None,
+        },
+        Step::Reopen(n) => Request::IssueReopen { ids: vec![id(*n)] },
+        Step::Need(a, b, blocks) => {
+            let kind = if *blocks { DependencyType::Blocks } else { DependencyType::Related };
+            Request::DependencyAdd { id: id(*a), needs: id(*b), kind }
+        }
+        Step::Unneed(a, b) => Request::DependencyRemove { id: id(*a), needs: id(*b) },
+        Step::Convoy(issues, start) => Request::ConvoyCreate {
+            name: "C".into(),
+            issues: ids(issues),
+            owner: None,
+            notify: Vec::new(),
+            merge: None,
+            base: None,
+            max_parallel: None,
+            start: *start,
+        },
+        Step::Add(n, issues) => Request::ConvoyAdd { convoy: convoy(*n)?, issues: ids(issues) },
+        Step::CloseConvoy(n) => {
+            Request::ConvoyClose { convoy: convoy(*n)?, reason: None, notify: Vec::new() }
+        }
+        Step::Sling(issues) => Request::Sling {
+            issues: ids(issues),
+            target: None,
+            agent: None,
+            model: None,
+            base: None,
+            no_convoy: false,
+            force: false,
+        },
+        Step::Stop(n) => Request::WorkStop { issue: id(*n) },
+        Step::Retry(n) => Request::WorkRetry { issue: id(*n) },
+        Step::Release(n) => Request::WorkRelease { issue: id(*n) },
+        Step::Plan => return None,
+    })
+}
+
+/// Whether following what blocks what ever comes back.
+fn has_cycle(state: &State) -> bool {
+    fn visit<'a>(
+        state: &'a State,
+        id: &'a IssueId,
+        path: &mut BTreeSet<&'a IssueId>,
+        done: &mut BTreeSet<&'a IssueId>,
+    ) -> bool {
+        if done.contains(id) {
+            return false;
+        }
+        if !path.insert(id) {
+            return true;
+        }
+        let cycle = state.issues[id].blockers().any(|blocker| visit(state, blocker, path, done));
+        path.remove(id);
+        done.insert(id);
+        cycle
+    }
+    let mut done = BTreeSet::new();
+    state.issues.keys().any(|id| visit(state, id, &mut BTreeSet::new(), &mut done))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The door itself compares replay and index after every step.
+    #[test]
+    fn whatever_is_asked_keeps_the_promises(steps in prop::collection::vec(step(), 1..40)) {
+        let mut door = Door::new();
+        for n in 0..ISSUES {
+            let request = Request::IssueCreate {
+                id: Some(id(n)), rig: None, title: "T".into(), body: String::new(),
+                issue_type: convoy_core::issue::IssueType::Task, priority: 2, labels: Vec::new(),
+                parent: None, needs: Vec::new(), acceptance: Vec::new(),
+            };
+            door.ask(request, "ann", None).unwrap();
+        }
+        for step in &steps {
+            match request(&door.state, step) {
+                Some(request) => {
+                    let first = door.ask(request.clone(), "ann", None);
+                    // Close, reopen and their like are idempotent: again is no change.
+                    if first.is_ok() && matches!(step, Step::Close(_) | Step::Reopen(_) | Step::Stop(_) | Step::Unneed(..)) {
+                        let (events, _) = door.ask(request, "ann", None).unwrap();
+                        prop_assert!(events.is_empty(), "{step:?} again: {events:?}");
+                    }
+                }
+                None => drop(door.plan()),
+            }
+            prop_assert!(!has_cycle(&door.state));
+            for convoy in door.state.convoys.values() {
+                prop_assert!(!(convoy.is_open() && convoy.is_complete()), "{convoy:?} has not landed");
+            }
+            let (total, _, _) = door.state.live_sessions(&door.policy.home, None);
+            prop_assert!(total <= door.policy.max_parallel);
+        }
+    }
+
+    #[test]
+    fn ids_that_are_accepted_are_safe(text in "\\PC{0,20}") {
+        if let Ok(id) = IssueId::new(&text) {
+            let text = id.as_str();
+            prop_assert!(!text.contains(['/', '\\', ' ', '~', '^', ':', '?', '*', '[']) && !text.starts_with('-'));
+            prop_assert_eq!(serde_json::from_str::<IssueId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
+        }
+    }
+}

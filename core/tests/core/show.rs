@@ -1,0 +1,168 @@
+//! How events and answers are written in the scripts: short, with ids in the order in which they appear.
+
+use std::collections::BTreeMap;
+
+use convoy_core::decide::Item;
+use convoy_core::effect::Effect;
+use convoy_core::event::Event;
+use convoy_core::refusal::Refusal;
+
+/// Random ids by the names that the scripts have for them: `cv1`, `w1`, `s1`, `n1`.
+#[derive(Default)]
+pub(crate) struct Names {
+    names: BTreeMap<String, String>,
+    counts: BTreeMap<&'static str, usize>,
+}
+
+impl Names {
+    fn learn(&mut self, kind: &'static str, id: &str) {
+        if !self.names.contains_key(id) {
+            let count = self.counts.entry(kind).or_default();
+            *count += 1;
+            self.names.insert(id.to_owned(), format!("{kind}{count}"));
+        }
+    }
+    /// Learns the ids that an event makes.
+    pub(crate) fn meet(&mut self, event: &Event) {
+        match event {
+            Event::ConvoyCreated { convoy } => self.learn("cv", convoy.id.as_str()),
+            Event::WorkerAssigned { worker } => self.learn("w", worker.id.as_str()),
+            Event::SessionWanted { session } => self.learn("s", session.id.as_str()),
+            Event::NoticeSent { notice } => self.learn("n", notice.id.as_str()),
+            Event::IssueCreated { issue } if issue.title == "generated" => self.learn("i", issue.id.as_str()),
+            _ => {}
+        }
+    }
+    /// The id behind a name, or the text itself.
+    pub(crate) fn id(&self, name: &str) -> String {
+        let found = self.names.iter().find(|(_, n)| *n == name);
+        found.map_or_else(|| name.to_owned(), |(id, _)| id.clone())
+    }
+    /// A text with names for ids.
+    pub(crate) fn hide(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (id, name)| text.replace(id, name))
+    }
+}
+
+fn or_none<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+/// An event in a line.
+pub(crate) fn event(event: &Event) -> String {
+    let kind = serde_json::to_value(event).unwrap()["type"].as_str().unwrap().to_owned();
+    let more = match event {
+        Event::IssueCreated { issue } => {
+            format!("{} in {} p{} {:?}", issue.issue_type.name(), issue.rig, issue.priority, issue.needs)
+        }
+        Event::IssueUpdated { change, .. } => serde_json::to_string(change).unwrap(),
+        Event::DependencyAdded { needs, kind, .. } => format!("on {needs} {kind:?}"),
+        Event::DependencyRemoved { needs, .. } => format!("on {needs}"),
+        Event::IssueClosed { closed, .. } => {
+            let evidence = closed.evidence.as_deref();
+            let no_change = evidence.is_some_and(|e| e.no_change);
+            format!(
+                "{:?} attempt {} commit {} no_change {no_change} cost {} duplicate_of {} note {}",
+                closed.reason,
+                or_none(evidence.map(|e| e.attempt)),
+                or_none(evidence.and_then(|e| e.commit.clone())),
+                or_none(evidence.and_then(|e| e.cost.clone()).map(|cost| cost.usd)),
+                or_none(closed.duplicate_of.clone()),
+                or_none(closed.note.clone())
+            )
+        }
+        Event::IssueNeedsHuman { why, .. }
+        | Event::WorkerReleaseRequested { why, .. }
+        | Event::WorkerReleased { why, .. }
+        | Event::WorkerFailed { why, .. }
+        | Event::SessionLost { why, .. } => why.clone(),
+        Event::ConvoyCreated { convoy } => format!(
+            "{:?} tracks {:?} owner {} notify {:?} merge {:?} base {} max {}",
+            convoy.title,
+            convoy.tracked,
+            convoy.owner,
+            convoy.notify.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            convoy.merge,
+            or_none(convoy.base.clone()),
+            or_none(convoy.max_parallel)
+        ),
+        Event::ConvoyIssuesAdded { issues, .. } => format!("{issues:?}"),
+        Event::ConvoyLanded { landing_epoch, observer, .. } => {
+            format!("epoch {landing_epoch} by {}", observer.name())
+        }
+        Event::ConvoyAbandoned { landing_epoch, reason, open, .. } => {
+            format!("epoch {landing_epoch} reason {} open {open:?}", or_none(reason.clone()))
+        }
+        Event::WorkerAssigned { worker } => format!(
+            "{} on {} for {} agent {} model {} ({}) base {} after {}",
+            worker.rig,
+            worker.issue,
+            or_none(worker.convoy.clone()),
+            worker.agent,
+            or_none(worker.model.clone()),
+            worker.model_rationale,
+            or_none(worker.base.clone()),
+            or_none(worker.takes_over.clone())
+        ),
+        Event::WorkerWaiting { until, why, .. } => format!("until {until}: {why}"),
+        Event::WorkerSubmitted { submission, .. } => format!("{} {}", submission.branch, submission.tip),
+        Event::WorkerStopRequested { by, .. } | Event::WorkerStopped { by, .. } => format!("by {by}"),
+        Event::WorkerLearned { lesson, count, resume_from, .. } => format!(
+            "{count:?} {:?} {:?} branch {} resume {}",
+            lesson.what,
+            lesson.detail,
+            or_none(lesson.branch.clone()),
+            or_none(resume_from.clone())
+        ),
+        Event::MergeMoved { round, now, .. } => format!("round {round} now {now}"),
+        Event::MergeBlocked { block, .. } => format!("{} {:?}", block.why, block.files),
+        Event::MergeUnblocked { round, .. } => format!("round {round}"),
+        Event::SessionWanted { session } => {
+            format!("{} number {} epoch {}", session.worker, session.number, session.epoch)
+        }
+        Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
+        Event::SessionStarted { n, pid, .. } => format!("#{n} pid {pid}"),
+        Event::SessionUsage { n, message_id, tokens, .. } => {
+            format!("#{n} {message_id} output {}", tokens.output)
+        }
+        Event::SessionCost { n, cost, .. } => format!("#{n} {}", or_none(*cost)),
+        Event::SessionSaid { n, said, .. } => format!("#{n} {said:?}"),
+        Event::SessionEnded { exit, .. } => format!("{:?} {}", exit.kind, or_none(exit.code)),
+        Event::SessionOver { outcome, .. } => format!("{outcome:?}"),
+        Event::NoticeSent { notice } => format!("to {} {:?}: {}", notice.to, notice.kind, notice.subject),
+        Event::IssueReopened { .. }
+        | Event::ConvoyStarted { .. }
+        | Event::ConvoyReopened { .. }
+        | Event::WorkerReady { .. }
+        | Event::WorkerDone { .. }
+        | Event::SessionStopRequested { .. }
+        | Event::NoticeRead { .. } => String::new(),
+    };
+    format!("  {kind} {} {more}", event.subject()).trim_end().to_owned()
+}
+
+pub(crate) fn item(item: &Item) -> String {
+    let what = match (&item.error, item.changed) {
+        (Some(error), _) => return format!("  ! {}: {}", item.id, refusal(error)),
+        (None, true) => "changed",
+        (None, false) => "same",
+    };
+    let note = item.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+    format!("  = {} {what}{note}", item.id)
+}
+
+pub(crate) fn refusal(refusal: &Refusal) -> String {
+    let hint = refusal.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!("[{}] {refusal}{hint}", refusal.code())
+}
+
+pub(crate) fn effect(effect: &Effect) -> String {
+    match effect {
+        Effect::Prepare { session, epoch } => format!("  * prepare {session} epoch {epoch}"),
+        Effect::Supervise { session, epoch } => format!("  * supervise {session} epoch {epoch}"),
+        Effect::Stop { session, epoch } => format!("  * stop {session} epoch {epoch}"),
+        Effect::Inspect { session, epoch } => format!("  * inspect {session} epoch {epoch}"),
+        Effect::Merge { worker, epoch, round } => format!("  * merge {worker} epoch {epoch} round {round}"),
+        Effect::WatchCheckout { worker, round } => format!("  * watch {worker} round {round}"),
+    }
+}
