@@ -9,6 +9,10 @@ use convoy_core::id::Seq;
 use crate::wire::{Call, CallBody, PROTOCOL, Reply};
 use crate::{Answer, Code, Control, Failure, Order, Outcome, Query, Service, Watch};
 
+/// How long an answer may take. An engine answers in milliseconds; its disk may be slow.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
+/// How long an engine may take to leave when it stops its agents first.
+const CONTROL_PATIENCE: std::time::Duration = std::time::Duration::from_secs(300);
 /// How many connections are kept for later calls: as many as threads that call at once in one program.
 const KEPT_MAX: usize = 16;
 
@@ -52,7 +56,13 @@ impl<C: Fn() -> std::io::Result<UnixStream>> Client<C> {
 
     fn reply(&self, body: CallBody) -> Result<Reply, Failure> {
         let orders = matches!(body, CallBody::Order(_));
+        let patience = match &body {
+            CallBody::Ask(_) | CallBody::Order(_) | CallBody::Watch { .. } => Some(PATIENCE),
+            // Agents may have to be stopped first.
+            CallBody::Control(_) => Some(CONTROL_PATIENCE),
+        };
         let mut reader = self.call(body)?;
+        let _ = reader.get_ref().set_read_timeout(patience);
         // The call is sent: from here on an order may have been done although its reply was lost.
         let lost = |detail: String| {
             if orders {
@@ -63,14 +73,22 @@ impl<C: Fn() -> std::io::Result<UnixStream>> Client<C> {
             }
         };
         let reply = match read(&mut reader) {
-            Ok(Some(Reply::Error(failure))) => return Err(failure),
             Ok(Some(reply)) => reply,
             Ok(None) => return Err(lost("no reply".into())),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData && !orders => {
                 return Err(Failure { message: format!("the engine answered, but {error}"), ..unexpected() });
             }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                let limit = patience.map_or(0, |limit| limit.as_secs());
+                let code = if orders { Code::Unknown } else { Code::Timeout };
+                return Err(Failure::new(code, format!("the engine has not answered for {limit} s"))
+                    .hint("see what it is at: convoy daemon logs; if it hangs, end its process and go on: nothing is lost"));
+            }
             Err(error) => return Err(lost(error.to_string())),
         };
+        if let Reply::Error(failure) = reply {
+            return Err(failure);
+        }
         let mut kept = self.kept();
         if kept.len() < KEPT_MAX {
             kept.push(reader);
@@ -112,6 +130,7 @@ impl<C: Fn() -> std::io::Result<UnixStream>> Service for Client<C> {
 
     fn watch(&self, after: Seq) -> Result<Watch, Failure> {
         let mut reader = self.call(CallBody::Watch { after })?;
+        let _ = reader.get_ref().set_read_timeout(None);
         Ok(Box::new(std::iter::from_fn(move || match read(&mut reader) {
             Ok(Some(Reply::Event(event))) => Some(Ok(*event)),
             Ok(Some(Reply::Error(failure))) => Some(Err(failure)),

@@ -65,7 +65,7 @@ pub struct Index {
     /// Convoys that may have become complete in this batch; empty between batches.
     pub touched: BTreeSet<ConvoyId>,
     /// Keys by text.
-    pub keys: BTreeMap<String, Vec<String>>,
+    pub keys: BTreeMap<String, (u64, Vec<String>)>,
     /// Unread notices.
     pub unread: usize,
 }
@@ -84,7 +84,7 @@ impl State {
 
     /// Remembers an idempotency key, and forgets the oldest when there are too many.
     pub fn remember(&mut self, key: Key) {
-        self.index.keys.insert(key.key.clone(), key.ids.clone());
+        self.index.keys.insert(key.key.clone(), (key.print, key.ids.clone()));
         self.keys.push_back(key);
         if self.keys.len() > KEYS_MAX
             && let Some(old) = self.keys.pop_front()
@@ -192,7 +192,8 @@ impl State {
                 self.index.sessions.insert(id.clone());
             }
         }
-        self.index.keys = self.keys.iter().map(|key| (key.key.clone(), key.ids.clone())).collect();
+        self.index.keys =
+            self.keys.iter().map(|key| (key.key.clone(), (key.print, key.ids.clone()))).collect();
         self.index.unread = self.notices.values().filter(|notice| notice.read_at.is_none()).count();
     }
 

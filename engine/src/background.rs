@@ -63,15 +63,20 @@ fn serving(workspace: &Workspace) -> Result<Option<EngineView>, Failure> {
 /// # Errors
 /// What kept it from starting, in its own words.
 pub fn up(workspace: &Workspace, env: &Environment) -> Result<Up, Failure> {
-    use std::os::unix::process::CommandExt;
+    use std::os::unix::fs::OpenOptionsExt;
     if let Some(view) = serving(workspace)? {
         return Ok(Up { view, already: true });
     }
     workspace.prepare_state()?;
     let failed =
         |error: std::io::Error| Failure::new(Code::Unavailable, format!("cannot start the engine: {error}"));
-    let log =
-        std::fs::OpenOptions::new().create(true).append(true).open(workspace.engine_log()).map_err(failed)?;
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+        .open(workspace.engine_log())
+        .map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
     let mut child = spawn::command(program)
         .args(["-C"])
@@ -81,7 +86,6 @@ pub fn up(workspace: &Workspace, env: &Environment) -> Result<Up, Failure> {
         .current_dir("/")
         .stdout(Stdio::piped())
         .stderr(log)
-        .process_group(0)
         .spawn()
         .map_err(failed)?;
     let mut said = Vec::new();

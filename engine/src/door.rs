@@ -28,6 +28,8 @@ pub struct Door {
     workspace: Workspace,
     env: Environment,
     inner: RefCell<Inner>,
+    /// Something was ordered and is done.
+    ordered: Cell<bool>,
 }
 
 enum Inner {
@@ -83,7 +85,7 @@ fn command(workspace: &Workspace, env: &Environment) -> Result<Inner, Failure> {
 /// When no engine runs and the workspace cannot be opened: held by another, damaged, or wrongly configured.
 pub fn open(workspace: &Workspace, env: &Environment) -> Result<Door, Failure> {
     let inner = RefCell::new(command(workspace, env)?);
-    Ok(Door { workspace: workspace.clone(), env: env.clone(), inner })
+    Ok(Door { workspace: workspace.clone(), env: env.clone(), inner, ordered: Cell::new(false) })
 }
 
 impl Door {
@@ -92,14 +94,15 @@ impl Door {
         matches!(*self.inner.borrow(), Inner::Remote(_))
     }
 
-    /// Ends the command's part. Its own engine leaves; if work is pending or agents are at work, a background engine
-    /// takes over, and is said which.
+    /// Ends the command's part. Its own engine leaves; if something was ordered, and work is pending or agents are at
+    /// work, a background engine takes over, and is said which. Whoever only asks starts nothing.
     ///
     /// # Errors
     /// When a background engine is needed and does not come up.
     pub fn finish(self) -> Result<Option<EngineView>, Failure> {
         let Inner::Local(engine) = self.inner.into_inner() else { return Ok(None) };
-        let pending = matches!(engine.ask(Query::Engine)?, Answer::Engine(view) if !view.idle);
+        let ordered = self.ordered.get();
+        let pending = ordered && matches!(engine.ask(Query::Engine)?, Answer::Engine(view) if !view.idle);
         drop(engine);
         if pending { background::up(&self.workspace, &self.env).map(|up| Some(up.view)) } else { Ok(None) }
     }
@@ -122,7 +125,9 @@ impl Door {
 
 impl Service for Door {
     fn order(&self, order: Order) -> Result<Outcome, Failure> {
-        self.call(|service| service.order(order.clone()))
+        let outcome = self.call(|service| service.order(order.clone()))?;
+        self.ordered.set(self.ordered.get() || !order.dry_run);
+        Ok(outcome)
     }
     fn ask(&self, query: Query) -> Result<Answer, Failure> {
         self.call(|service| service.ask(query.clone()))

@@ -184,6 +184,7 @@ fn world(
         workdirs,
         program,
         disk_reserve,
+        merges: Mutex::default(),
         git_permits: Permits::new(GIT_PARALLEL_MAX),
         tried_at_once: Mutex::default(),
         config,

@@ -18,6 +18,8 @@ use crate::workspace::Workspace;
 
 /// How many connections are served at once; more wait for their turn.
 const CONNECTIONS_MAX: usize = 512;
+/// How long nobody is let in after somebody could not be served.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 /// How long a caller may take to send its call, or to take an event.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -74,6 +76,8 @@ fn accept(listener: &UnixListener, handle: &Handle, answering: &Arc<Permits>) {
         if let Err(error) = served {
             permits.give_back();
             note(&format!("a caller could not be served: {error}"));
+            // Out of descriptors or threads: it is no use to ask again at once.
+            std::thread::park_timeout(PAUSE);
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::notice::{NewNotice, NoticeKind};
 use crate::refusal::Refusal;
 use crate::state::State;
 
+/// How many issues a notice lists: each recipient has a copy of it, and one batch has a limit.
+const LISTED_MAX: usize = 100;
 /// The most subscribers of a convoy.
 const NOTIFY_MAX: usize = 100;
 /// The longest branch name, in bytes.
@@ -239,11 +241,15 @@ pub(super) fn land(state: &State, convoy: &Convoy, observer: Observer, ctx: &mut
 fn landing_body(state: &State, convoy: &Convoy, subject: &str, reason: &str, ctx: &Context<'_>) -> String {
     use std::fmt::Write as _;
     let mut body = format!("🚚 {subject}\n{reason}\nIssues ({}):\n", convoy.content.tracked.len());
-    for id in &convoy.content.tracked {
+    for id in convoy.content.tracked.iter().take(LISTED_MAX) {
         if let Some(issue) = state.issues.get(id) {
             let glyph = if issue.is_closed() { '✓' } else { '○' };
             let _ = writeln!(body, "  {glyph} {id}: {}", issue.content.title);
         }
+    }
+    let more = convoy.content.tracked.len().saturating_sub(LISTED_MAX);
+    if more > 0 {
+        let _ = writeln!(body, "  … and {more} more");
     }
     let since = convoy.started_at.unwrap_or(convoy.created_at);
     let _ = write!(body, "\nDuration: {}", ctx.now.since(since));

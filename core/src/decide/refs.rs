@@ -87,6 +87,25 @@ pub fn resolve_notice(state: &State, text: &str) -> Result<NoticeId, Refusal> {
     resolve("notice", &state.notices, text)
 }
 
+/// Each issue that is meant, once, in the order given; what leads nowhere becomes an item of its own. A single
+/// reference that leads nowhere is refused.
+pub(super) fn resolve_each(
+    state: &State,
+    texts: &[String],
+    decision: &mut super::Decision,
+) -> Result<Vec<IssueId>, Refusal> {
+    let mut found = Vec::new();
+    for text in texts {
+        match resolve_issue(state, text) {
+            Ok(id) if found.contains(&id) => {}
+            Ok(id) => found.push(id),
+            Err(refusal) if texts.len() == 1 => return Err(refusal),
+            Err(refusal) => decision.items.push(super::Item::refused(text, refusal)),
+        }
+    }
+    Ok(found)
+}
+
 /// All the issues that are meant, each once, in the order given; or every reference that leads nowhere.
 pub(super) fn resolve_issues(state: &State, texts: &[String]) -> Result<Vec<IssueId>, Refusal> {
     let mut seen = BTreeSet::new();

@@ -24,6 +24,7 @@ use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::plan::{Plan, plan};
 use convoy_core::policy::Policy;
+use convoy_core::session::SessionState;
 use convoy_core::state::State;
 
 use crate::clock;
@@ -241,7 +242,11 @@ impl Dispatcher {
 
     fn may_leave(&self) -> bool {
         match &self.leaving {
-            Some(leaving) if leaving.stop_agents => self.state.index.sessions.is_empty(),
+            Some(leaving) if leaving.stop_agents => {
+                // What only wants its workdir has not begun, and does not while the engine leaves.
+                let sessions = self.state.index.sessions.iter().filter_map(|id| self.state.sessions.get(id));
+                sessions.into_iter().all(|session| matches!(session.state, SessionState::Wanted))
+            }
             Some(_) => true,
             None => false,
         }
@@ -280,6 +285,7 @@ impl Dispatcher {
     /// Hands what is newly wanted to the executor.
     fn start_effects(&mut self) {
         let Some(executor) = &self.executor else { return };
+        executor.want(&self.plan.effects);
         self.under_way.retain(|effect| self.plan.effects.contains(effect));
         for effect in &self.plan.effects {
             if !self.under_way.contains(effect) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use convoy_core::command::Observed;
 use convoy_core::report::{Exit, ExitKind, Observation, Report};
+use rustix::process::Signal;
 
 use super::job::Supervise;
 use super::{World, note, prompt};
@@ -17,6 +18,8 @@ use crate::supervisor::launch::{Probe, fence, launch, probe, reap_leftovers};
 use crate::supervisor::spec::{Limits, Spec, VERSION};
 use crate::{clock, crash};
 
+/// How long a killed supervisor may take to be gone.
+const KILL_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 /// How often a supervisor is launched that does not even write its run record.
 const LAUNCHES_MAX: u32 = 3;
 
@@ -44,6 +47,9 @@ impl Follower<'_> {
         let mut launches = 0;
         loop {
             match probe(dir).map_err(|error| text(&error))? {
+                Probe::Ended(exit) if exit.epoch != epoch => {
+                    return Err(format!("its exit is that of attempt {}", exit.epoch));
+                }
                 Probe::Ended(exit) => {
                     self.catch_up(dir)?;
                     return Ok(Observed::Ended { session, epoch, exit });
@@ -162,6 +168,13 @@ impl Follower<'_> {
         let (session, epoch) = (self.job.session.clone(), self.job.epoch);
         note(&format!("session {session}: {error}"));
         let _ = fence(dir);
+        // A supervisor that lives and cannot be spoken to must not start, or go on with, an agent.
+        if let Ok(Some(record)) = dir.run_record()
+            && record.by == RunBy::Supervisor
+        {
+            let _ = record.process.signal(Signal::KILL);
+            let _ = record.process.wait_end(KILL_WAIT);
+        }
         let path = std::path::Path::new(&self.job.workdir.path);
         while let Err(still) = reap_leftovers(&session, path) {
             // Each try takes up to half a minute by itself; the slot stays taken until nothing lives.

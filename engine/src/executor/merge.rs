@@ -3,8 +3,11 @@
 //! What is tested is what lands: the merge commit is made first, the gates run on it, and the base branch moves
 //! to it by compare-and-swap. A base that moved meanwhile is a new round with new gates.
 
+use std::sync::PoisonError;
+
 use convoy_core::command::Observed;
 use convoy_core::convoy::MergeStrategy;
+use convoy_core::effect::Effect;
 use convoy_core::issue::GateResult;
 use convoy_core::worker::{MergeBlock, MergeOutcome};
 
@@ -22,6 +25,8 @@ pub(super) fn run(world: &World, job: &Job) -> Observed {
     Observed::Merge { worker: job.worker.clone(), epoch: job.epoch, round: job.round, outcome }
 }
 
+/// How many conflicting files are named.
+const FILES_MAX: usize = 50;
 /// What the keys of workdirs begin with in which gates run.
 pub(super) const GATE_PREFIX: &str = "g-";
 
@@ -64,7 +69,7 @@ fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<MergeOutco
             return Ok(MergeOutcome::Landed { merge_commit: Some(commit.to_string()), gates: Vec::new() });
         }
         Merge::Conflict { files, .. } => {
-            let files = files.iter().map(|file| file.display().to_string()).collect();
+            let files = files.iter().take(FILES_MAX).map(|file| file.display().to_string()).collect();
             return Ok(MergeOutcome::Conflict { files });
         }
     };
@@ -72,6 +77,9 @@ fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<MergeOutco
         Ok(gates) => gates,
         Err(failed) => return Ok(failed),
     };
+    if !still_wanted(world, job) {
+        return Ok(MergeOutcome::Broken { error: "it is not wanted any more".into() });
+    }
     crash::point("merge:before");
     let advanced = git::advance(repo, &branch, base.as_ref(), &commit)?;
     crash::point("merge:after");
@@ -84,6 +92,12 @@ fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<MergeOutco
         }
         Advance::Blocked { why, checkout } => MergeOutcome::Blocked(block(why, checkout.as_deref())),
     })
+}
+
+/// Whether nobody stopped the worker or closed its issue while the gates ran.
+fn still_wanted(world: &World, job: &Job) -> bool {
+    let effect = Effect::Merge { worker: job.worker.clone(), epoch: job.epoch, round: job.round };
+    world.merges.lock().unwrap_or_else(PoisonError::into_inner).contains(&effect)
 }
 
 fn block(why: Obstacle, checkout: Option<&std::path::Path>) -> MergeBlock {

@@ -6,6 +6,7 @@ use std::path::Path;
 use convoy_core::id::SessionId;
 use convoy_core::session::SessionState;
 use convoy_core::state::State;
+use rustix::process::Signal;
 
 use super::merge::GATE_PREFIX;
 use super::{World, note};
@@ -15,6 +16,9 @@ use crate::git::{self, Identity, Kept, Key, Leftover, Message, Oid, Repo, Salvag
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{Fenced, Probe, fence, probe, reap_leftovers};
 use crate::workspace::Workspace;
+
+/// How long an unknown session's supervisor may take to end its agent.
+const END_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Ends whatever runs for unknown sessions, and what is left of gates of an earlier engine.
 pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
@@ -97,9 +101,9 @@ fn end(parent: &Path, id: &SessionId) {
                 note(&format!("session {id} is not in the log; it is stopped, its work is kept"));
                 let Ok(epoch) = epoch else { return };
                 let _ = client.stop(epoch);
-                match client.subscribe(u64::MAX) {
-                    Ok(messages) => messages.for_each(drop),
-                    Err(error) => note(&format!("session {id}: {}", explain(&error))),
+                let Ok(Some(record)) = dir.run_record() else { return };
+                if !matches!(record.process.wait_end(END_WAIT), Ok(true)) {
+                    let _ = record.process.signal(Signal::KILL);
                 }
             }
             Ok(Probe::Dead(_)) => {

@@ -214,7 +214,7 @@ impl SessionDir {
     /// When a whole line is not an observation, or the numbers have a gap.
     pub fn observations_after(&self, after: u64) -> Result<Vec<Observation>, Error> {
         let path = self.observations();
-        let file = match File::open(&path) {
+        let file = match open_plain(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(Error::Io { action: "open", path, source }),
@@ -303,7 +303,7 @@ impl SessionDir {
     fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
         let path = self.path.join(name);
         let mut whole = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(JSON_BYTES_MAX).read_to_end(&mut whole));
+        let read = open_plain(&path).and_then(|file| file.take(JSON_BYTES_MAX).read_to_end(&mut whole));
         match read {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -342,4 +342,12 @@ impl SessionDir {
 
 fn sync_dir(dir: &Path) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// Opens a file for reading that is a plain file of this directory. An agent can write here: a pipe in the place of
+/// a file would hold its reader up for ever, and a link would lead it elsewhere.
+fn open_plain(path: &Path) -> std::io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is not a plain file")) }
 }
