@@ -3,6 +3,7 @@
 mod agents;
 mod bench;
 mod chore;
+mod docs;
 mod test;
 mod tidy;
 mod tools;
@@ -15,7 +16,8 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
         ["agents"] => agents::run(),
+        ["docs", ref rest @ ..] => docs::run(rest),
         ["bench", ref rest @ ..] => bench::run(rest),
-        _ => chore::usage("cargo xtask test|tidy|agents|bench"),
+        _ => chore::usage("cargo xtask test|tidy|docs|agents|bench"),
     }
 }
