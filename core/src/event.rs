@@ -284,6 +284,9 @@ pub struct Key {
     pub key: String,
     /// What the first request made or changed, by the reference given.
     pub ids: Vec<String>,
+    /// The fingerprint of that request.
+    #[serde(default)]
+    pub print: u64,
 }
 
 /// An event with its place in the order, as `convoy events` prints it.

@@ -111,11 +111,19 @@ pub enum Findings {
         diff: DiffStat,
         /// Edits that the agent had not committed were committed for it.
         leftovers: bool,
+        /// Why it must not land, however good it is.
+        #[serde(default)]
+        unfit: Option<String>,
     },
     /// What it left does not descend from where it began, so it is saved but nothing to go on from.
     Rewritten {
         /// The reference or branch in the repository that has it.
         kept_at: String,
+    },
+    /// It could not be saved, for a reason that has nothing to do with the task. It stays in the workdir.
+    Unsaved {
+        /// The reason.
+        why: String,
     },
     /// The workdir is gone or is no longer a repository.
     Gone {

@@ -65,7 +65,7 @@ pub struct Index {
     /// Convoys that may have become complete in this batch; empty between batches.
     pub touched: BTreeSet<ConvoyId>,
     /// Keys by text.
-    pub keys: BTreeMap<String, Vec<String>>,
+    pub keys: BTreeMap<String, (u64, Vec<String>)>,
     /// Unread notices.
     pub unread: usize,
 }
@@ -84,7 +84,7 @@ impl State {
 
     /// Remembers an idempotency key, and forgets the oldest when there are too many.
     pub fn remember(&mut self, key: Key) {
-        self.index.keys.insert(key.key.clone(), key.ids.clone());
+        self.index.keys.insert(key.key.clone(), (key.print, key.ids.clone()));
         self.keys.push_back(key);
         if self.keys.len() > KEYS_MAX
             && let Some(old) = self.keys.pop_front()
@@ -159,13 +159,13 @@ impl State {
             issue.dependents.clear();
             issue.convoys.clear();
         }
-        let ids: Vec<IssueId> = self.issues.keys().cloned().collect();
-        for id in &ids {
-            let blockers: Vec<IssueId> = self.issues[id].blockers().cloned().collect();
-            for blocker in blockers {
-                if let Some(blocker) = self.issues.get_mut(&blocker) {
-                    blocker.dependents.insert(id.clone());
-                }
+        let blockers = |(id, issue): (&IssueId, &Issue)| -> Vec<(IssueId, IssueId)> {
+            issue.blockers().map(|blocker| (blocker.clone(), id.clone())).collect()
+        };
+        let pairs: Vec<(IssueId, IssueId)> = self.issues.iter().flat_map(blockers).collect();
+        for (blocker, id) in pairs {
+            if let Some(blocker) = self.issues.get_mut(&blocker) {
+                blocker.dependents.insert(id);
             }
         }
         for (id, convoy) in &mut self.convoys {
@@ -180,9 +180,8 @@ impl State {
                 self.index.open.insert((convoy.number, id.clone()));
             }
         }
-        for id in &ids {
-            self.refresh_startable(id);
-        }
+        self.index.startable =
+            self.issues.values().filter(|issue| self.is_startable(issue)).map(place_in_queue).collect();
         for (id, worker) in &self.workers {
             if worker.state.is_active() {
                 self.index.active.insert(id.clone());
@@ -193,7 +192,8 @@ impl State {
                 self.index.sessions.insert(id.clone());
             }
         }
-        self.index.keys = self.keys.iter().map(|key| (key.key.clone(), key.ids.clone())).collect();
+        self.index.keys =
+            self.keys.iter().map(|key| (key.key.clone(), (key.print, key.ids.clone()))).collect();
         self.index.unread = self.notices.values().filter(|notice| notice.read_at.is_none()).count();
     }
 
@@ -237,11 +237,16 @@ impl State {
         counts
     }
 
+    /// Whether a worker may be assigned without anybody asking. In a large workspace most issues are in no convoy.
+    fn is_startable(&self, issue: &Issue) -> bool {
+        self.started_convoy(issue).is_some() && self.is_ready(issue)
+    }
+
     /// Puts the issue into the queue of what can be started, or takes it out.
     pub(crate) fn refresh_startable(&mut self, id: &IssueId) {
         let Some(issue) = self.issues.get(id) else { return };
-        let entry = (issue.content.priority, issue.number, id.clone());
-        if self.is_ready(issue) && self.started_convoy(issue).is_some() {
+        let entry = place_in_queue(issue);
+        if self.is_startable(issue) {
             self.index.startable.insert(entry);
         } else {
             self.index.startable.remove(&entry);
@@ -254,4 +259,9 @@ impl State {
             self.refresh_startable(issue);
         }
     }
+}
+
+/// By priority, then age.
+fn place_in_queue(issue: &Issue) -> (u8, u64, IssueId) {
+    (issue.content.priority, issue.number, issue.content.id.clone())
 }

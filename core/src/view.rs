@@ -15,7 +15,7 @@ use crate::report::{ExitKind, Tokens};
 use crate::session::{Outcome, Session, SessionState};
 use crate::state::State;
 use crate::time::Time;
-use crate::worker::{Worker, WorkerState};
+use crate::worker::{Lesson, Worker, WorkerState};
 
 /// A dependency, with beads' own field names.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -31,7 +31,7 @@ pub struct DependencyView {
 
 /// An issue.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the published names; SPEC-level meaning stands in docs/json.md")]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
 pub struct IssueView {
     pub id: IssueId,
     pub title: String,
@@ -62,7 +62,7 @@ pub struct IssueView {
 
 /// An issue as a convoy shows it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the published names; SPEC-level meaning stands in docs/json.md")]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
 pub struct TrackedView {
     pub id: IssueId,
     pub title: String,
@@ -77,7 +77,7 @@ pub struct TrackedView {
 
 /// How the workers of a convoy do.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the published names; SPEC-level meaning stands in docs/json.md")]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
 pub struct HealthView {
     pub healthy: bool,
     pub completed: usize,
@@ -88,7 +88,7 @@ pub struct HealthView {
 
 /// A convoy.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the published names; SPEC-level meaning stands in docs/json.md")]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
 pub struct ConvoyView {
     pub id: ConvoyId,
     pub title: String,
@@ -131,7 +131,7 @@ pub struct ConvoyView {
 
 /// A worker.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the published names; SPEC-level meaning stands in docs/json.md")]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
 pub struct WorkerView {
     pub id: WorkerId,
     pub name: String,
@@ -156,12 +156,23 @@ pub struct WorkerView {
     pub last_activity_at: Time,
     pub spent: MoneyView,
     pub sessions: Vec<SessionView>,
+    pub lessons: Vec<LessonView>,
     pub evidence: Option<Evidence>,
+}
+
+/// What an attempt that did not land came to.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
+pub struct LessonView {
+    pub session_id: SessionId,
+    pub what: String,
+    pub detail: String,
+    pub branch: Option<String>,
 }
 
 /// How a session's agent ended.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the published names; SPEC-level meaning stands in docs/json.md")]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
 pub struct ExitView {
     pub code: Option<i32>,
     pub signal: Option<i32>,
@@ -172,7 +183,7 @@ pub struct ExitView {
 
 /// A session.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the published names; SPEC-level meaning stands in docs/json.md")]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
 pub struct SessionView {
     pub id: SessionId,
     pub epic_id: Option<String>,
@@ -202,7 +213,7 @@ pub struct SessionView {
 
 /// An open convoy in which nothing is moving.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the published names; SPEC-level meaning stands in docs/json.md")]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
 pub struct StrandedView {
     pub convoy_id: ConvoyId,
     pub title: String,
@@ -215,7 +226,7 @@ pub struct StrandedView {
 
 /// A notice.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
-#[expect(missing_docs, reason = "the published names; SPEC-level meaning stands in docs/json.md")]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
 pub struct NoticeView {
     pub id: NoticeId,
     pub to: String,
@@ -422,8 +433,18 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
         started_at: worker.assigned_at,
         last_activity_at: worker.active_at,
         spent: spent(state, worker).into(),
+        lessons: worker.lessons.iter().map(lesson).collect(),
         sessions,
         evidence,
+    }
+}
+
+fn lesson(lesson: &Lesson) -> LessonView {
+    LessonView {
+        session_id: lesson.session.clone(),
+        what: lesson.what.clone(),
+        detail: lesson.detail.clone(),
+        branch: lesson.branch.clone(),
     }
 }
 

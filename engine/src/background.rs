@@ -7,12 +7,12 @@ use std::time::Duration;
 use convoy_api::query::EngineView;
 use convoy_api::{Answer, Code, Control, Failure, Query, Service};
 
-use crate::door::{Reached, reach, remote};
 use crate::engine::{Engine, Mode, busy, view};
 use crate::housekeeping;
 use crate::os::process::Process;
 use crate::os::socket;
 use crate::os::spawn::{self, Environment};
+use crate::reach::{Reached, reach, remote};
 use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
 
@@ -20,6 +20,8 @@ use crate::workspace::Workspace;
 const READY: &[u8] = b"ready\n";
 /// The most that is read of what it says instead.
 const SAID_BYTES_MAX: u64 = 64 * 1024;
+/// How often somebody who listens and does not answer is asked again.
+const GHOSTS_MAX: usize = 5;
 /// How long an engine may take to leave once it was told to.
 const LEAVE_WAIT: Duration = Duration::from_secs(30);
 
@@ -39,20 +41,42 @@ fn ask(service: &dyn Service) -> Result<EngineView, Failure> {
     }
 }
 
+/// The engine that serves, if one does.
+///
+/// Of an engine that was killed a process can be left for a moment that it had just forked; until that has become
+/// another program it keeps the socket open, and nobody answers.
+fn serving(workspace: &Workspace) -> Result<Option<EngineView>, Failure> {
+    let mut gone = None;
+    for _ in 0..GHOSTS_MAX {
+        let Some(service) = remote(workspace) else { return Ok(None) };
+        match ask(service.as_ref()) {
+            Ok(view) => return Ok(Some(view)),
+            Err(failure) if failure.code == Code::Unavailable => gone = Some(failure),
+            Err(failure) => return Err(failure),
+        }
+    }
+    gone.map_or(Ok(None), Err)
+}
+
 /// Brings the background engine up, if it is not. When this returns it serves.
 ///
 /// # Errors
 /// What kept it from starting, in its own words.
 pub fn up(workspace: &Workspace, env: &Environment) -> Result<Up, Failure> {
-    use std::os::unix::process::CommandExt;
-    if let Some(service) = remote(workspace) {
-        return Ok(Up { view: ask(service.as_ref())?, already: true });
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(view) = serving(workspace)? {
+        return Ok(Up { view, already: true });
     }
     workspace.prepare_state()?;
     let failed =
         |error: std::io::Error| Failure::new(Code::Unavailable, format!("cannot start the engine: {error}"));
-    let log =
-        std::fs::OpenOptions::new().create(true).append(true).open(workspace.engine_log()).map_err(failed)?;
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+        .open(workspace.engine_log())
+        .map_err(failed)?;
     let program = std::env::current_exe().map_err(failed)?;
     let mut child = spawn::command(program)
         .args(["-C"])
@@ -62,7 +86,6 @@ pub fn up(workspace: &Workspace, env: &Environment) -> Result<Up, Failure> {
         .current_dir("/")
         .stdout(Stdio::piped())
         .stderr(log)
-        .process_group(0)
         .spawn()
         .map_err(failed)?;
     let mut said = Vec::new();
@@ -70,10 +93,8 @@ pub fn up(workspace: &Workspace, env: &Environment) -> Result<Up, Failure> {
         // It closes its stdout when it serves or has failed: no polling, no time limit of ours.
         let _ = stdout.take(SAID_BYTES_MAX).read_to_end(&mut said);
     }
-    match remote(workspace) {
-        Some(service) if said.ends_with(READY) || !said.is_empty() => {
-            Ok(Up { view: ask(service.as_ref())?, already: !said.ends_with(READY) })
-        }
+    match serving(workspace)? {
+        Some(view) if !said.is_empty() => Ok(Up { view, already: !said.ends_with(READY) }),
         _ => {
             let _ = child.wait();
             Err(serde_json::from_slice(&said).unwrap_or_else(|_| {
@@ -111,8 +132,12 @@ pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
     let pid = socket::connect(&workspace.socket()).ok().and_then(|stream| socket::peer(&stream));
     let engine = pid.and_then(Process::of);
     match service.control(Control::Down { stop_agents }) {
-        // It may be gone before its answer is: that it is gone is what was asked for.
+        // It was killed before it answered: that it is gone is what was asked for, and more is not known.
         Err(failure) if failure.code != Code::Unavailable => return Err(failure),
+        Err(_) if stop_agents => {
+            return Err(Failure::new(Code::Unknown, "the engine ended before its agents had")
+                .hint("bring it up and try again: convoy up, then convoy down --stop-agents"));
+        }
         _ => {}
     }
     // It has left when its process has ended; another may have come by then.
@@ -128,8 +153,8 @@ pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
 /// # Errors
 /// When one runs and does not answer.
 pub fn status(workspace: &Workspace) -> Result<EngineView, Failure> {
-    match remote(workspace) {
-        Some(service) => ask(service.as_ref()),
+    match serving(workspace)? {
+        Some(view) => Ok(view),
         None => Ok(EngineView { pid: 0, ..view(workspace, Mode::Command) }),
     }
 }
@@ -153,9 +178,9 @@ pub fn serve(workspace: &Workspace, env: &Environment) -> Result<(), Failure> {
     let engine = started?;
     let (kept, ours, handle) = (workspace.clone(), env.clone(), engine.handle());
     let _ = tasks::start(Kind::Effect, move || housekeeping::tidy(&kept, &ours, &handle));
-    crate::executor::note(&format!("engine {} serves {}", std::process::id(), workspace.root().display()));
+    crate::world::note(&format!("engine {} serves {}", std::process::id(), workspace.root().display()));
     engine.join();
-    crate::executor::note("engine has left");
+    crate::world::note("engine has left");
     Ok(())
 }
 
@@ -169,11 +194,19 @@ pub fn foreground(workspace: &Workspace, env: &Environment) -> Result<Engine, Fa
 
 /// An engine of this process that stays and serves; a failure if another one serves already.
 fn foreign_or_own(workspace: &Workspace, env: &Environment, background: bool) -> Result<Engine, Failure> {
-    match reach(workspace, env, Mode::Staying { background })? {
-        Reached::Remote(service) => Err(busy(ask(service.as_ref()).ok().map(|view| view.pid))),
-        Reached::Local(mut engine) => {
-            engine.serve(workspace)?;
-            Ok(*engine)
+    for _ in 0..GHOSTS_MAX {
+        match reach(workspace, env, Mode::Staying { background })? {
+            Reached::Remote(service) => match ask(service.as_ref()) {
+                Ok(view) => return Err(busy(Some(view.pid))),
+                // It has just ended.
+                Err(failure) if failure.code == Code::Unavailable => {}
+                Err(_) => return Err(busy(None)),
+            },
+            Reached::Local(mut engine) => {
+                engine.serve(workspace)?;
+                return Ok(*engine);
+            }
         }
     }
+    Err(busy(None))
 }

@@ -10,16 +10,16 @@ use std::path::Path;
 
 use convoy_core::id::{Epoch, IssueId, SessionId, WorkerId};
 use convoy_core::issue::GateResult;
-use convoy_core::report::{Exit, ExitKind};
+use convoy_core::report::{Exit, ExitKind, StopWhy};
 use convoy_core::time::Span;
 
 use crate::agent::Output;
 use crate::config::Gate;
-use crate::executor::World;
 use crate::os::spawn::Environment;
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{self, Probe, launch, probe, reap_leftovers};
 use crate::supervisor::spec::{Limits, PromptVia, Spec, VERSION, default_ladder};
+use crate::world::World;
 
 /// How much of the end of a failed gate's output becomes part of the next prompt.
 const TAIL_BYTES: u64 = 8 * 1024;
@@ -80,8 +80,13 @@ pub(crate) fn run(
         let spec = spec(gate, &session, epoch, whose, workdir, plain);
         let exit = supervise(world, &dir, &spec)
             .map_err(|source| Error::Supervisor { name: name.clone(), source })?;
+        // A supervisor that vanished or could not go on says nothing about the tree.
+        let exit = exit.filter(|exit| match exit.kind {
+            ExitKind::Stopped(why) => why == StopWhy::WallTime,
+            ExitKind::Exited | ExitKind::StartFailed => true,
+        });
         let Some(exit) = exit else {
-            super::executor::note(&format!("gate {name:?}: its supervisor vanished (try {attempt})"));
+            crate::world::note(&format!("gate {name:?}: its supervisor vanished (try {attempt})"));
             let _ = reap_leftovers(&session, workdir);
             continue;
         };

@@ -1,4 +1,4 @@
-//! The engine's Unix socket: each connection is one call, served in a thread of its own.
+//! The engine's Unix socket: each connection is served in a thread of its own, one call after the other.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -8,16 +8,18 @@ use convoy_api::wire::{Call, CallBody, LINE_BYTES_MAX, PROTOCOL, Reply};
 use convoy_api::{Code, Control, Failure};
 use convoy_core::id::Seq;
 
-use crate::dispatcher::Handle;
 use crate::engine::watch;
-use crate::executor::note;
+use crate::inbox::Handle;
 use crate::os::socket;
 use crate::permits::Permits;
 use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
+use crate::world::note;
 
 /// How many connections are served at once; more wait for their turn.
 const CONNECTIONS_MAX: usize = 512;
+/// How long nobody is let in after somebody could not be served.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 /// How long a caller may take to send its call, or to take an event.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -26,15 +28,14 @@ const LAST_REPLIES_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A socket that is served.
 pub(crate) struct Serving {
-    permits: Arc<Permits>,
+    answering: Arc<Permits>,
 }
 
 impl Serving {
     /// Waits until whoever was answered has the answer. To be called when the dispatcher has ended: an order that it
     /// committed last would otherwise look to its caller as if nobody knew what became of it.
     pub(crate) fn end(self) {
-        // One permit is always with whoever waits for the next caller.
-        self.permits.wait_free(CONNECTIONS_MAX - 1, LAST_REPLIES_MAX);
+        self.answering.wait_free(CONNECTIONS_MAX, LAST_REPLIES_MAX);
     }
 }
 
@@ -50,21 +51,24 @@ pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<Serving, Fa
         _ => {}
     }
     let listener = socket::bind(&path).map_err(wrong)?;
-    let permits = Arc::new(Permits::new(CONNECTIONS_MAX));
-    let ours = Arc::clone(&permits);
+    // As many as there can be connections, so that none ever waits for one; they only count.
+    let answering = Arc::new(Permits::new(CONNECTIONS_MAX));
+    let ours = Arc::clone(&answering);
     tasks::start(Kind::Listener, move || accept(&listener, &handle, &ours)).map_err(wrong)?;
-    Ok(Serving { permits })
+    Ok(Serving { answering })
 }
 
-fn accept(listener: &UnixListener, handle: &Handle, permits: &Arc<Permits>) {
+fn accept(listener: &UnixListener, handle: &Handle, answering: &Arc<Permits>) {
+    let permits = Arc::new(Permits::new(CONNECTIONS_MAX));
     loop {
         // Callers beyond the limit wait in the socket's own queue.
         permits.take();
         let served = listener.accept().and_then(|(stream, _)| {
-            let (handle, permits) = (handle.clone(), Arc::clone(permits));
+            let (handle, permits) = (handle.clone(), Arc::clone(&permits));
+            let answering = Arc::clone(answering);
             tasks::start(Kind::Connection, move || {
                 if socket::same_user(&stream) {
-                    connection(stream, &handle);
+                    connection(stream, &handle, &answering);
                 }
                 permits.give_back();
             })
@@ -72,24 +76,45 @@ fn accept(listener: &UnixListener, handle: &Handle, permits: &Arc<Permits>) {
         if let Err(error) = served {
             permits.give_back();
             note(&format!("a caller could not be served: {error}"));
+            // Out of descriptors or threads: it is no use to ask again at once.
+            std::thread::park_timeout(PAUSE);
         }
     }
 }
 
-fn connection(mut stream: UnixStream, handle: &Handle) {
-    let _ = stream.set_read_timeout(Some(PATIENCE));
+/// Serves a caller until it leaves, or until a call failed.
+fn connection(mut stream: UnixStream, handle: &Handle, answering: &Permits) {
+    let Ok(mut reader) = stream.try_clone().map(BufReader::new) else { return };
     let _ = stream.set_write_timeout(Some(PATIENCE));
-    let reply = match read(&stream) {
+    loop {
+        let _ = stream.set_read_timeout(Some(PATIENCE));
+        let call = read(&mut reader);
+        if !answering.with(|| answer(&mut stream, handle, call)) {
+            return;
+        }
+        // A caller may call again whenever it likes: this side never closes a connection that was answered well, so
+        // that no call can cross with its end.
+        let _ = stream.set_read_timeout(None);
+        if !matches!(reader.fill_buf(), Ok([_, ..])) {
+            return;
+        }
+    }
+}
+
+/// Answers a call; whether another may follow.
+fn answer(stream: &mut UnixStream, handle: &Handle, call: Result<CallBody, Failure>) -> bool {
+    let reply = match call {
         Ok(CallBody::Order(order)) => handle.order(order).map(Reply::Outcome),
         Ok(CallBody::Ask(query)) => handle.ask(query).map(Reply::Answer),
         Ok(CallBody::Control(control)) => handle.control(control).map(|()| Reply::Done),
-        Ok(CallBody::Watch { after }) => match serve_watch(&mut stream, handle, after) {
-            Ok(()) => return,
+        Ok(CallBody::Watch { after }) => match serve_watch(stream, handle, after) {
+            Ok(()) => return false,
             Err(failure) => Err(failure),
         },
         Err(failure) => Err(failure),
     };
-    let _ = send(&mut stream, &reply.unwrap_or_else(Reply::Error));
+    let fine = reply.is_ok();
+    send(stream, &reply.unwrap_or_else(Reply::Error)).is_ok() && fine
 }
 
 /// Sends events until the engine leaves or the caller goes away, which it may do while nothing happens.
@@ -122,11 +147,13 @@ struct Version {
     protocol: u32,
 }
 
-fn read(stream: &UnixStream) -> Result<CallBody, Failure> {
+fn read(reader: &mut BufReader<UnixStream>) -> Result<CallBody, Failure> {
     let bad = |text: String| Failure::new(Code::Invalid, format!("not a call: {text}"));
     let mut line = Vec::new();
-    let mut reader = BufReader::new(stream).take(LINE_BYTES_MAX as u64);
-    reader.read_until(b'\n', &mut line).map_err(|error| bad(error.to_string()))?;
+    reader
+        .take(LINE_BYTES_MAX as u64)
+        .read_until(b'\n', &mut line)
+        .map_err(|error| bad(error.to_string()))?;
     // The version comes first: what another version calls may be nothing that we know.
     let Version { protocol } = serde_json::from_slice(&line).map_err(|error| bad(error.to_string()))?;
     let call: Result<Call, _> = serde_json::from_slice(&line);

@@ -7,7 +7,7 @@ use convoy_api::{Code, Failure};
 use convoy_core::id::RigName;
 
 use crate::config::{Config, Sources};
-use crate::os::spawn::Environment;
+use crate::os::spawn::{self, Environment};
 
 /// The folder that makes a folder a workspace.
 pub const DIR: &str = ".convoy";
@@ -47,14 +47,36 @@ impl Workspace {
     /// When neither it nor any folder above it is one.
     pub fn find(start: &Path) -> Result<Self, Failure> {
         let start = start.canonicalize().map_err(|error| io("cannot enter", start, &error))?;
-        start
-            .ancestors()
-            .find(|dir| dir.join(DIR).is_dir())
-            .map(|dir| Self { root: dir.to_owned() })
-            .ok_or_else(|| {
-                Failure::new(Code::NotFound, format!("no workspace in {} or above it", start.display()))
-                    .hint("make one: convoy init")
-            })
+        let root = start.ancestors().find(|dir| dir.join(DIR).is_dir()).ok_or_else(|| {
+            Failure::new(Code::NotFound, format!("no workspace in {} or above it", start.display()))
+                .hint("make one: convoy init")
+        })?;
+        let workspace = Self { root: root.to_owned() };
+        workspace.check_owner()?;
+        Ok(workspace)
+    }
+
+    /// A workspace says which programs are run: one that somebody else could have written is not trusted.
+    fn check_owner(&self) -> Result<(), Failure> {
+        use std::os::unix::fs::MetadataExt;
+        let dir = self.root.join(DIR);
+        for path in [dir, self.config_file(), self.state_dir()] {
+            let Ok(facts) = path.symlink_metadata() else { continue };
+            let ours = facts.uid() == rustix::process::geteuid().as_raw();
+            if !ours || facts.is_symlink() || facts.mode() & 0o002 != 0 {
+                let why = if !ours {
+                    "belongs to somebody else"
+                } else if facts.is_symlink() {
+                    "is a symbolic link"
+                } else {
+                    "can be written by everybody"
+                };
+                let text = format!("{} {why}, and says which programs are run", path.display());
+                return Err(Failure::new(Code::Refused, text)
+                    .hint("if you trust what is in it, make it yours: chown, chmod o-w"));
+            }
+        }
+        Ok(())
     }
 
     /// Makes `dir` a workspace, or says that it is one already.
@@ -92,6 +114,9 @@ impl Workspace {
         let rig = RigName::new(&name).map_err(|error| Failure::new(Code::Invalid, error.to_string()))?;
         let prefix = prefix.map_or_else(|| default_prefix(&name), str::to_owned);
         check_prefix(&prefix)?;
+        if !is_repository {
+            init_repository(&root, env)?;
+        }
         let convoy = root.join(DIR);
         let mkdir =
             |path: PathBuf| std::fs::create_dir_all(&path).map_err(|error| io("cannot make", &path, &error));
@@ -172,6 +197,25 @@ impl Workspace {
             }
             Err(error) => Err(io("cannot read", &path, &error)),
         }
+    }
+}
+
+/// A workspace is for a repository: an empty folder becomes one.
+fn init_repository(root: &Path, env: &Environment) -> Result<(), Failure> {
+    let git = |error: String| {
+        Failure::new(Code::Unavailable, format!("git init failed: {error}")).hint("install git 2.38 or later")
+    };
+    let env = env.filtered(|name| ["PATH", "HOME", "XDG_CONFIG_HOME"].contains(&name));
+    let output = spawn::command("git")
+        .args(["init", "-q"])
+        .current_dir(root)
+        .envs(env.iter())
+        .output()
+        .map_err(|error| git(error.to_string()))?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(git(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
 }
 

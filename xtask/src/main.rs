@@ -4,6 +4,7 @@ mod agents;
 mod bench;
 mod chore;
 mod docs;
+mod faults;
 mod test;
 mod tidy;
 mod tools;
@@ -15,9 +16,10 @@ fn main() -> ExitCode {
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
+        ["docs", ref words @ ..] => docs::run(words),
         ["agents"] => agents::run(),
-        ["docs", ref rest @ ..] => docs::run(rest),
-        ["bench", ref rest @ ..] => bench::run(rest),
-        _ => chore::usage("cargo xtask test|tidy|docs|agents|bench"),
+        ["bench", ref words @ ..] => bench::run(words),
+        ["faults", ref words @ ..] => faults::run(words),
+        _ => chore::usage("cargo xtask test|tidy|docs|agents|bench|faults [TEST…]"),
     }
 }

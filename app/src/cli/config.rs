@@ -20,11 +20,13 @@ pub(super) enum ConfigCommand {
     /// Print one value
     Get {
         /// The key, such as defaults.max_parallel
+        #[arg(id = "config_key", value_name = "KEY")]
         key: String,
     },
     /// Write one value into the workspace's file
     Set {
         /// The key, such as defaults.max_parallel
+        #[arg(id = "config_key", value_name = "KEY")]
         key: String,
         /// The value, as TOML; plain text needs no quotes
         #[arg(allow_hyphen_values = true)]
@@ -33,6 +35,7 @@ pub(super) enum ConfigCommand {
     /// Say where values come from
     Explain {
         /// The key; all if none is named
+        #[arg(id = "config_key", value_name = "KEY")]
         key: Option<String>,
     },
 }

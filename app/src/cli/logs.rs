@@ -37,7 +37,14 @@ impl Logs {
             })?;
         let out = &mut ctx.out;
         let mut failed = None;
+        // One value with everything, or, while it goes on, one line each.
+        let whole = out.json && !self.follow;
+        let mut lines = Vec::new();
         output::lines(&workspace, &session, self.raw, self.follow, &mut |line| {
+            if whole {
+                lines.push(line.to_owned());
+                return Ok(());
+            }
             let printed =
                 if out.json { out.json_line(line) } else { out.raw(&format!("{}\n", text::block(line))) };
             match printed {
@@ -50,6 +57,9 @@ impl Logs {
             }
         })
         .or_else(|failure| if out.is_closed() { Ok(()) } else { Err(failure) })?;
+        if whole {
+            out.json(&serde_json::json!({ "session_id": session, "lines": lines }))?;
+        }
         failed.map_or(Ok(DONE), Err)
     }
 }

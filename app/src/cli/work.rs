@@ -141,5 +141,10 @@ fn details(worker: &WorkerView) -> String {
             text::line(&session.state)
         );
     }
+    if let Some(lesson) = worker.lessons.last() {
+        let _ = writeln!(said, "\n  The last that did not land: {}", text::cut(&lesson.what, 200));
+        said.push_str(&text::indented(lesson.detail.trim_end(), "    "));
+        said.push('\n');
+    }
     said
 }

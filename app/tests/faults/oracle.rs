@@ -18,7 +18,8 @@ pub(crate) fn check(room: &Room, acknowledged: &[&str]) {
     log_is_whole(room, &events);
     for id in acknowledged {
         let kinds = ["issue.created", "convoy.created"];
-        let made = events.iter().filter(|e| e["subject"] == *id && kinds.iter().any(|kind| e["type"] == *kind));
+        let made =
+            events.iter().filter(|e| e["subject"] == *id && kinds.iter().any(|kind| e["type"] == *kind));
         if made.count() != 1 {
             wrong(format!("{id} was acknowledged and is not there once"));
         }
@@ -37,11 +38,16 @@ fn log_is_whole(room: &Room, events: &[Value]) {
     let numbers: Vec<u64> = events.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
     let expected: Vec<u64> = (1..).take(numbers.len()).collect();
     assert_eq!(numbers, expected, "the events have gaps");
-    let state = room.state();
-    if state.join("log.db").exists() {
-        let verified = Reader::open(&state).unwrap().verify(&mut |_| ()).unwrap();
-        assert_eq!(verified.tail.seq.0, numbers.len() as u64);
+    // A copy: the folder may be on a disk that SQLite cannot see from here.
+    let copy = tempfile::tempdir_in(room.env.root()).unwrap();
+    for file in ["log.db", "log.db-wal", "log.ack"] {
+        let from = room.state().join(file);
+        if from.exists() {
+            fs::copy(from, copy.path().join(file)).unwrap();
+        }
     }
+    let verified = Reader::open(copy.path()).unwrap().verify(&mut |_| ()).unwrap();
+    assert_eq!(verified.tail.seq.0, numbers.len() as u64);
 }
 
 fn counted<'a>(values: impl IntoIterator<Item = &'a Value>) -> BTreeMap<String, usize> {
@@ -64,9 +70,8 @@ fn once_each(room: &Room, events: &[Value]) -> Option<String> {
     }
     let merged = closed.iter().filter(|e| e["data"]["closed"]["reason"] == "merged");
     let merged: BTreeSet<&str> = merged.filter_map(|e| e["subject"].as_str()).collect();
-    let log = room.env.command("git", &room.env.dir());
-    let mut log = log;
-    log.args(["log", "--format=%(trailers:key=Convoy-Issue,valueonly,separator=%x2C)", "main"]);
+    let mut log = room.env.command("git", &room.env.dir());
+    log.args(["log", "--format=%(trailers:key=Convoy-Issue,valueonly,separator=%x2C)", "--branches"]);
     let landed = room.env.run(log).ok().stdout;
     let mut landed: Vec<&str> = landed.split_whitespace().collect();
     landed.sort_unstable();
@@ -85,7 +90,8 @@ fn once_each(room: &Room, events: &[Value]) -> Option<String> {
     }
     // A session whose beginning was in a tail of the log that was lost is in its folder, fenced.
     let folder = room.state().join("sessions");
-    let stray = sessions.iter().filter_map(|s| s.as_str()).find(|s| !known.contains(s) && !folder.join(s).is_dir());
+    let stray =
+        sessions.iter().filter_map(|s| s.as_str()).find(|s| !known.contains(s) && !folder.join(s).is_dir());
     stray.map(|session| format!("session {session} is nowhere"))
 }
 
@@ -102,12 +108,15 @@ fn landings(events: &[Value]) -> Option<String> {
         let epoch = &event["data"]["landing_epoch"];
         let made = events.iter().find(|e| e["type"] == "convoy.created" && e["subject"] == convoy)?;
         let content = &made["data"]["convoy"];
-        let mut expected: Vec<&str> = content["notify"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let mut expected: Vec<&str> =
+            content["notify"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         expected.extend(content["owner"].as_str());
         expected.sort_unstable();
         expected.dedup();
         let notices = events.iter().filter(|e| e["type"] == "notice.sent").map(|e| &e["data"]["notice"]);
-        let about = notices.filter(|n| n["convoy"] == convoy && n["landing_epoch"] == *epoch && n["kind"] == "convoy_landed");
+        let about = notices.filter(|n| {
+            n["convoy"] == convoy && n["landing_epoch"] == *epoch && n["kind"] == "convoy_landed"
+        });
         let mut told: Vec<&str> = about.filter_map(|notice| notice["to"].as_str()).collect();
         told.sort_unstable();
         if told != expected {
@@ -126,7 +135,9 @@ fn leftovers(room: &Room, events: &[Value]) -> Option<String> {
     for process in room.env.processes() {
         let environ = fs::read(format!("/proc/{}/environ", process.pid)).unwrap_or_default();
         let session = environ.split(|b| *b == 0).find_map(|pair| pair.strip_prefix(b"CONVOY_SESSION="));
-        let Some(session) = session.map(|bytes| String::from_utf8_lossy(bytes).into_owned()) else { continue };
+        let Some(session) = session.map(|bytes| String::from_utf8_lossy(bytes).into_owned()) else {
+            continue;
+        };
         let live = wanted.contains(session.as_str()) && !over.contains(session.as_str());
         if !live && lives(process.pid.cast_unsigned()) {
             return Some(format!("{process:?} of session {session} is alive"));
@@ -153,7 +164,8 @@ fn commits(room: &Room) -> Option<String> {
     let kept = room.env.run(list).ok().stdout;
     let kept: BTreeSet<&str> = kept.lines().collect();
     let witness = room.env.witness();
-    let told = witness.iter().filter(|entry| entry["argv"] == serde_json::json!(["git", "rev-parse", "HEAD"]));
+    let told =
+        witness.iter().filter(|entry| entry["argv"] == serde_json::json!(["git", "rev-parse", "HEAD"]));
     let mut told = told.filter_map(|entry| entry["stdout"].as_str()).map(str::trim);
     told.find(|commit| !kept.contains(commit)).map(|commit| format!("commit {commit} is lost"))
 }

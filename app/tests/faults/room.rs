@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use convoy_testkit::env::{Background, Run, TestEnv, agent_toml};
+use convoy_testkit::env::{Background, Repo, Run, TestEnv, agent_toml};
 use convoy_testkit::fake_agent::{Script, Step};
 use convoy_testkit::wait;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
@@ -52,6 +52,11 @@ impl Room {
         fs::write(path, text).unwrap();
     }
 
+    /// Its repository.
+    pub(crate) fn repo(&self) -> Repo<'_> {
+        self.env.repo_at(&self.env.dir())
+    }
+
     /// A command that is about the workspace.
     pub(crate) fn command<A: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let dir = self.env.dir();
@@ -86,7 +91,9 @@ impl Room {
     }
     /// Waits until a convoy has landed.
     pub(crate) fn land(&self, convoy: &str) {
-        self.convoy(["wait", convoy, "--timeout", "90s"]).ok();
+        let run = self.convoy(["wait", convoy, "--timeout", "60s"]);
+        let log = || fs::read_to_string(self.state().join("engine.log")).unwrap_or_default();
+        assert_eq!(run.status, 0, "{}\n{:#?}\n{}", run.shown(), self.brief(), log());
     }
 
     /// Where the state is, seen from here.
@@ -94,7 +101,9 @@ impl Room {
         let state = self.env.dir().join(".convoy/state");
         match self.inside {
             None => state,
-            Some(pid) => Path::new("/proc").join(pid.to_string()).join("root").join(state.strip_prefix("/").unwrap()),
+            Some(pid) => {
+                Path::new("/proc").join(pid.to_string()).join("root").join(state.strip_prefix("/").unwrap())
+            }
         }
     }
     /// A file in the room, outside of the repository.

@@ -270,7 +270,6 @@ fn serve(
 ) -> convoy_testkit::env::Run {
     std::thread::scope(|scope| {
         let serving = std::thread::Builder::new();
-        #[expect(clippy::disallowed_methods, reason = "the engine of another version")]
         let serving = serving.spawn_scoped(scope, move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { return };

@@ -3,6 +3,8 @@
 //! One module for each theme. Nobody sleeps: tests wait for what the program, its agents or the model server say.
 //! What only the command line does (words, shapes, statuses) is tested elsewhere.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do, by panicking")]
+
 mod attempts;
 mod conflicts;
 mod engine;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::refs::{resolve_issue, resolve_issues};
+use super::refs::{resolve_each, resolve_issue, resolve_issues};
 use super::work::let_go;
 use super::{Context, Decision, Item};
 use crate::command::Request;
@@ -145,7 +145,7 @@ pub(super) fn update(state: &State, ids: &[String], change: &IssueChange) -> Res
         change.acceptance.as_ref(),
     )?;
     let mut decision = Decision::nothing();
-    for id in resolve_issues(state, ids)? {
+    for id in resolve_each(state, ids, &mut decision)? {
         let content = &state.issues[&id].content;
         let added: BTreeSet<&String> =
             change.add_labels.iter().filter(|label| !content.labels.contains(*label)).collect();
@@ -180,7 +180,8 @@ pub(super) fn close(
     note: Option<&str>,
     ctx: &Context<'_>,
 ) -> Result<Decision, Refusal> {
-    let ids = resolve_issues(state, ids)?;
+    let mut decision = Decision::nothing();
+    let ids = resolve_each(state, ids, &mut decision)?;
     let duplicate_of = duplicate_of.map(|text| resolve_issue(state, text)).transpose()?;
     if (reason == CloseReason::Duplicate) != duplicate_of.is_some() {
         return Err(Refusal::invalid("duplicate-of", "goes with --reason duplicate, and only with it"));
@@ -188,7 +189,6 @@ pub(super) fn close(
     if note.is_some_and(|note| note.len() > TEXT_BYTES_MAX) {
         return Err(Refusal::invalid("note", format!("expected at most {TEXT_BYTES_MAX} bytes")));
     }
-    let mut decision = Decision::nothing();
     for id in ids {
         let issue = &state.issues[&id];
         if duplicate_of.as_ref() == Some(&id) {
@@ -220,7 +220,7 @@ pub(super) fn close(
 
 pub(super) fn reopen(state: &State, ids: &[String]) -> Result<Decision, Refusal> {
     let mut decision = Decision::nothing();
-    for id in resolve_issues(state, ids)? {
+    for id in resolve_each(state, ids, &mut decision)? {
         match &state.issues[&id].status {
             Status::Closed(_) => {
                 decision.events.push(Event::IssueReopened { issue: id.clone() });

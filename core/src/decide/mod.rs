@@ -11,6 +11,7 @@ mod merge;
 mod refs;
 mod session;
 mod sling;
+mod tell;
 mod work;
 
 pub use fresh::Entropy;
@@ -51,6 +52,8 @@ pub struct Context<'a> {
     pub entropy: Entropy,
     /// The key by which a repeated request is recognised.
     pub key: Option<String>,
+    /// A fingerprint of the request: the key of one request is not taken for another.
+    pub print: u64,
 }
 
 /// What came of one of the things that were asked for.
@@ -129,10 +132,12 @@ fn repeated(state: &State, ctx: &Context<'_>) -> Result<Option<Decision>, Refusa
     if key.is_empty() || key.len() > KEY_BYTES_MAX {
         return Err(Refusal::invalid("key", format!("expected 1 to {KEY_BYTES_MAX} bytes")));
     }
-    Ok(state.index.keys.get(key).map(|ids| Decision {
-        events: Vec::new(),
-        items: ids.iter().map(|id| Item::same(id, "already done under this key")).collect(),
-    }))
+    let Some((print, ids)) = state.index.keys.get(key) else { return Ok(None) };
+    if *print != ctx.print {
+        return Err(Refusal::Conflict { what: format!("key {key:?} was used for another command") });
+    }
+    let items = ids.iter().map(|id| Item::same(id, "already done under this key")).collect();
+    Ok(Some(Decision { events: Vec::new(), items }))
 }
 
 fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
@@ -227,6 +232,7 @@ pub fn step(
     let key = ctx.key.take().filter(|_| !events.is_empty()).map(|key| Key {
         key,
         ids: items.iter().filter(|item| item.error.is_none()).map(|item| item.id.clone()).collect(),
+        print: ctx.print,
     });
     if let Some(key) = &key {
         state.remember(key.clone());

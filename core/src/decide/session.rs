@@ -135,15 +135,18 @@ pub(super) fn found(
     };
     let (tip, diff) = match findings {
         Findings::Work { tip, diff, .. } if diff.commits > 0 => (Some(tip.clone()), *diff),
-        Findings::Work { .. } | Findings::Rewritten { .. } | Findings::Gone { .. } => {
-            (None, DiffStat::default())
-        }
+        Findings::Work { .. }
+        | Findings::Rewritten { .. }
+        | Findings::Unsaved { .. }
+        | Findings::Gone { .. } => (None, DiffStat::default()),
     };
     // What was done is never given up: the next attempt goes on from it, or is told where it is.
     let resume_from = tip.clone().or_else(|| worker.resume_from.clone());
     let branch = match findings {
         Findings::Rewritten { kept_at } => Some(kept_at.clone()),
-        Findings::Work { .. } | Findings::Gone { .. } => tip.as_ref().map(|_| workdir.branch.clone()),
+        Findings::Work { .. } | Findings::Unsaved { .. } | Findings::Gone { .. } => {
+            tip.as_ref().map(|_| workdir.branch.clone())
+        }
     };
     let mut events = vec![over(session, outcome.clone())];
     let lesson = |what: &str| lesson(session, what, &notes(session), branch.clone());
@@ -260,7 +263,11 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
             let detail = exit.detail.clone().unwrap_or_default();
             return Outcome::Infrastructure { why: format!("the agent could not be started: {detail}") };
         }
-        ExitKind::Stopped(StopWhy::Ordered) => return Outcome::Stopped,
+        ExitKind::Stopped(StopWhy::Ordered) if session.stopping => return Outcome::Stopped,
+        // Nobody who is in the log wanted that: the agent, or somebody beside us, ended its supervisor.
+        ExitKind::Stopped(StopWhy::Ordered) => {
+            return Outcome::Lost { why: "its supervisor was told to end by somebody else".into() };
+        }
         ExitKind::Stopped(StopWhy::WallTime) => return failed("it ran longer than it may".into()),
         ExitKind::Stopped(StopWhy::Silence) => return failed("it showed no sign of life".into()),
         ExitKind::Stopped(StopWhy::Spend) => return failed("it spent more than it may".into()),
@@ -289,9 +296,13 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
     }
     match findings {
         Findings::Gone { why } => failed(format!("its workdir is gone: {why}")),
+        Findings::Unsaved { why } => Outcome::Infrastructure {
+            why: format!("its work could not be saved, and is still in its workdir: {why}"),
+        },
         Findings::Rewritten { .. } => {
             failed("it rewrote commits that were there before it, so that nothing can be merged".into())
         }
+        Findings::Work { unfit: Some(why), .. } => failed(why.clone()),
         Findings::Work { diff, .. } if diff.commits > 0 => Outcome::Submitted,
         Findings::Work { .. } => match &session.said {
             Some(Said::Done { no_change: true, .. }) => Outcome::NoChange,

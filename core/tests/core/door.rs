@@ -69,6 +69,11 @@ impl Door {
             policy: &self.policy,
             entropy: Entropy::new(self.seed),
             key,
+            print: {
+                let mut hasher = std::hash::DefaultHasher::new();
+                std::hash::Hash::hash(&format!("{command:?}"), &mut hasher);
+                std::hash::Hasher::finish(&hasher)
+            },
         };
         match step(&mut self.state, command, &mut ctx) {
             Ok((batch, items)) => {

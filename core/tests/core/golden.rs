@@ -294,7 +294,7 @@ fn events_from_before_a_field_keep_parsing() {
 
 #[test]
 fn a_batch_and_its_envelopes_round_trip() {
-    let key = Some(Key { key: "k".into(), ids: vec!["hq-abc".into()] });
+    let key = Some(Key { key: "k".into(), ids: vec!["hq-abc".into()], print: 7 });
     let batch = Batch { at: at(), actor: to(), key, events: samples() };
     let text = serde_json::to_string(&batch).unwrap();
     assert_eq!(serde_json::from_str::<Batch>(&text).unwrap(), batch);

@@ -316,7 +316,7 @@ fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
             let diff = DiffStat { commits, ..DiffStat::default() };
             let findings = match third {
                 "gone" => Findings::Gone { why: "no such folder".into() },
-                _ => Findings::Work { tip, diff, leftovers: false },
+                _ => Findings::Work { tip, diff, leftovers: false, unfit: None },
             };
             Observed::Found { session, epoch, findings }
         }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use convoy_api::{Code, Control, Failure, ItemView, Order, Outcome};
 use convoy_core::address::Address;
-use convoy_core::command::Observed;
+use convoy_core::command::{Observed, Request};
 use convoy_core::decide::{Command, Context, Entropy, Item, decide, step};
 use convoy_core::event::{Batch, Event};
 
-use super::{Dispatcher, Input, Leaving, Replies, Subscription, WATCH_MAX};
+use super::{Dispatcher, Leaving, Replies, WATCH_MAX};
+use crate::inbox::{Input, Subscription, gone};
+use crate::log::Hash;
 use crate::{clock, crash, entropy};
 
 /// How long to wait before what a full disk refused is tried again.
@@ -20,6 +22,13 @@ const ROUNDS_MAX: usize = 64;
 /// Who acts when nobody asked.
 fn engine() -> Address {
     Address::new("convoy").expect("a constant that is a valid address")
+}
+
+/// What tells one request from another.
+fn fingerprint(request: &Request) -> u64 {
+    let text = serde_json::to_vec(request).expect("requests are plain data");
+    let hash = Hash::of(&text).0;
+    u64::from_le_bytes(std::array::from_fn(|i| hash[i]))
 }
 
 /// What a turn has decided and not yet committed.
@@ -54,8 +63,11 @@ impl Dispatcher {
         }
         self.propose(&mut turn);
         let Turn { batches, replies, observed, subscribers, questions } = turn;
+        let records = batches.len();
         if self.commit(batches, replies, observed) {
-            crash::point("effects:before");
+            if records > 0 {
+                crash::point("effects:before");
+            }
             self.start_effects();
         }
         for reply in subscribers {
@@ -72,6 +84,11 @@ impl Dispatcher {
     }
 
     fn take_order(&mut self, order: Order, reply: SyncSender<Result<Outcome, Failure>>, turn: &mut Turn) {
+        if self.leaving.is_some() {
+            // Whoever orders now would be heard by nobody: the next engine takes it.
+            let _ = reply.send(Err(gone()));
+            return;
+        }
         let actor = match Address::new(&order.actor) {
             Ok(actor) => actor,
             Err(error) => {
@@ -79,6 +96,7 @@ impl Dispatcher {
                 return;
             }
         };
+        let print = order.key.as_ref().map_or(0, |_| fingerprint(&order.request));
         let command = Command::Request(order.request);
         let mut ctx = Context {
             now: clock::now(),
@@ -86,6 +104,7 @@ impl Dispatcher {
             policy: &self.policy,
             entropy: Entropy::new(entropy::seed()),
             key: order.key,
+            print,
         };
         let view = |items: Vec<Item>| items.into_iter().map(ItemView::from).collect();
         let outcome = if order.dry_run {
@@ -111,13 +130,15 @@ impl Dispatcher {
             policy: &self.policy,
             entropy: Entropy::new(entropy::seed()),
             key: None,
+            print: 0,
         };
         let command = Command::Observed(observed);
         if let Ok((Some(batch), _)) = step(&mut self.state, &command, &mut ctx) {
             turn.batches.push(batch);
-            if let Command::Observed(observed) = command {
-                turn.observed.push(observed);
-            }
+        }
+        // Also what changes nothing now: it may rest on something of this turn that the log does not take.
+        if let Command::Observed(observed) = command {
+            turn.observed.push(observed);
         }
     }
 

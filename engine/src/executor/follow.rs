@@ -4,29 +4,32 @@ use std::collections::BTreeMap;
 
 use convoy_core::command::Observed;
 use convoy_core::report::{Exit, ExitKind, Observation, Report};
+use rustix::process::Signal;
 
 use super::job::Supervise;
-use super::{World, note, prompt};
-use crate::dispatcher::Handle;
+use super::prompt;
 use crate::explain;
+use crate::inbox::Handle;
 use crate::os::spawn::Environment;
 use crate::output;
 use crate::supervisor::client::{Client, Message};
 use crate::supervisor::files::{RunBy, SessionDir};
 use crate::supervisor::launch::{Probe, fence, launch, probe, reap_leftovers};
 use crate::supervisor::spec::{Limits, Spec, VERSION};
+use crate::world::{World, note};
 use crate::{clock, crash};
 
+/// How long a killed supervisor may take to be gone.
+const KILL_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 /// How often a supervisor is launched that does not even write its run record.
 const LAUNCHES_MAX: u32 = 3;
 
 pub(super) fn run(world: &World, handle: &Handle, job: &Supervise) {
     let dir = SessionDir::new(world.workspace.sessions_dir().join(job.session.as_str()));
-    let mut follower = Follower { handle, job, seen: job.observed };
-    match follower.follow(world, &dir) {
-        Ok(end) => handle.observed(end),
-        Err(error) => handle.observed(follower.give_up(&dir, &error)),
-    }
+    let mut follower = Follower { handle, job, seen: job.observed, launched: None };
+    let end = follower.follow(world, &dir).unwrap_or_else(|error| follower.give_up(&dir, &error));
+    handle.observed(end);
+    follower.reap();
 }
 
 struct Follower<'a> {
@@ -34,6 +37,8 @@ struct Follower<'a> {
     job: &'a Supervise,
     /// The number of the last observation that was passed on.
     seen: u64,
+    /// The supervisor's process, if it was launched here and was not waited for yet.
+    launched: Option<std::process::Child>,
 }
 
 impl Follower<'_> {
@@ -43,11 +48,16 @@ impl Follower<'_> {
         let mut launches = 0;
         loop {
             match probe(dir).map_err(|error| text(&error))? {
+                Probe::Ended(exit) if exit.epoch != epoch => {
+                    return Err(format!("its exit is that of attempt {}", exit.epoch));
+                }
                 Probe::Ended(exit) => {
                     self.catch_up(dir)?;
                     return Ok(Observed::Ended { session, epoch, exit });
                 }
-                Probe::Live(client) => self.listen(client),
+                Probe::Live(client) => {
+                    self.listen(client);
+                }
                 Probe::Dead(record) => {
                     self.catch_up(dir)?;
                     let path = std::path::Path::new(&self.job.workdir.path);
@@ -69,26 +79,38 @@ impl Follower<'_> {
                         return self.cannot_start(dir, detail);
                     }
                     crash::point("launch:before");
-                    let mut launched =
+                    let launched =
                         launch(&world.program, dir, &Environment::default()).map_err(|error| text(&error))?;
                     crash::point("launch:after");
-                    self.listen(launched.client);
-                    // It has ended or lost the race for the record to another; its files say which.
-                    let _ = launched.child.wait();
+                    self.launched = Some(launched.child);
+                    // One that told its exit has it on the disk, and needs not be waited for.
+                    if !self.listen(launched.client) {
+                        // It has ended or lost the race for the record to another; its files say which.
+                        self.reap();
+                    }
                 }
             }
         }
     }
 
-    /// Passes on what a live supervisor says, until it ends or is gone.
-    fn listen(&mut self, client: Client) {
-        let Ok(messages) = client.subscribe(self.seen) else { return };
+    /// Waits for a supervisor that was launched here, or it would stay a zombie.
+    fn reap(&mut self) {
+        if let Some(mut child) = self.launched.take() {
+            let _ = child.wait();
+        }
+    }
+
+    /// Passes on what a live supervisor says, until it ends or is gone; whether it told its exit.
+    fn listen(&mut self, client: Client) -> bool {
+        let Ok(messages) = client.subscribe(self.seen) else { return false };
         for message in messages {
             match message {
                 Ok(Message::Observation(observation)) => self.pass_on(observation),
-                Ok(Message::Exit(_)) | Err(_) => return,
+                Ok(Message::Exit(_)) => return true,
+                Err(_) => return false,
             }
         }
+        false
     }
 
     /// Passes on what is in the file and was not heard.
@@ -147,6 +169,13 @@ impl Follower<'_> {
         let (session, epoch) = (self.job.session.clone(), self.job.epoch);
         note(&format!("session {session}: {error}"));
         let _ = fence(dir);
+        // A supervisor that lives and cannot be spoken to must not start, or go on with, an agent.
+        if let Ok(Some(record)) = dir.run_record()
+            && record.by == RunBy::Supervisor
+        {
+            let _ = record.process.signal(Signal::KILL);
+            let _ = record.process.wait_end(KILL_WAIT);
+        }
         let path = std::path::Path::new(&self.job.workdir.path);
         while let Err(still) = reap_leftovers(&session, path) {
             // Each try takes up to half a minute by itself; the slot stays taken until nothing lives.

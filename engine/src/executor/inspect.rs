@@ -6,10 +6,11 @@ use convoy_core::session::Findings;
 
 use super::job::Inspect;
 use super::prepare::identity;
-use super::{World, note};
 use crate::explain;
 use crate::git::workdir::Workdir;
 use crate::git::{self, Branch, Error, Evidence, Key, Leftovers, Message, Oid, Repo};
+use crate::workspace;
+use crate::world::{World, note};
 
 /// How often it is tried when git fails for reasons of its own.
 const TRIES_MAX: u32 = 3;
@@ -19,7 +20,7 @@ pub(super) fn run(world: &World, job: &Inspect) -> Observed {
     let mut why = String::new();
     for _ in 0..TRIES_MAX {
         match world.git_permits.with(|| collect(world, job)) {
-            Ok(evidence) => {
+            Ok((evidence, unfit)) => {
                 let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
                 let diff = DiffStat {
                     commits: count(evidence.commits),
@@ -33,23 +34,24 @@ pub(super) fn run(world: &World, job: &Inspect) -> Observed {
                         let branch = kept_at.strip_prefix("refs/heads/").map(str::to_owned);
                         Findings::Rewritten { kept_at: branch.unwrap_or(kept_at) }
                     }
-                    _ => Findings::Work { tip: evidence.tip.to_string(), diff, leftovers },
+                    _ => Findings::Work { tip: evidence.tip.to_string(), diff, leftovers, unfit },
                 };
                 return Observed::Found { session, epoch, findings };
             }
             Err(error) => {
                 why = explain(&error);
                 if error.is_workdir_gone() {
-                    break;
+                    return Observed::Found { session, epoch, findings: Findings::Gone { why } };
                 }
                 note(&format!("session {session}: {why}"));
             }
         }
     }
-    Observed::Found { session, epoch, findings: Findings::Gone { why } }
+    Observed::Found { session, epoch, findings: Findings::Unsaved { why } }
 }
 
-fn collect(world: &World, job: &Inspect) -> Result<Evidence, Error> {
+/// The work, saved, and why it must not land if it must not.
+fn collect(world: &World, job: &Inspect) -> Result<(Evidence, Option<String>), Error> {
     let repo = Repo::open(&world.git, &job.repository)?;
     let workdir = Workdir::at(
         &world.workdirs,
@@ -61,5 +63,26 @@ fn collect(world: &World, job: &Inspect) -> Result<Evidence, Error> {
     let message = Message::new(&format!("{}: {}", job.issue, job.title))
         .trailer("Convoy-Session", job.session.as_str())?
         .trailer("Convoy-Leftovers", "yes")?;
-    git::collect(&repo, &world.workdirs, &workdir, &who, &message)
+    let evidence = git::collect(&repo, &world.workdirs, &workdir, &who, &message)?;
+    let unfit = unfit(&repo, &evidence)?;
+    Ok((evidence, unfit))
+}
+
+/// A branch may not bring what no later attempt could begin from, nor what decides which programs Convoy runs.
+fn unfit(repo: &Repo, evidence: &Evidence) -> Result<Option<String>, Error> {
+    if evidence.commits == 0 {
+        return Ok(None);
+    }
+    match repo.refuse_unsupported(&evidence.tip) {
+        Ok(()) => {}
+        Err(error @ Error::Unsupported { .. }) => {
+            return Ok(Some(format!("its branch cannot land: {error}")));
+        }
+        Err(error) => return Err(error),
+    }
+    let changed = repo.changed_below(&evidence.base, &evidence.tip, workspace::DIR)?;
+    Ok((!changed.is_empty()).then(|| {
+        let files = changed.join(", ");
+        format!("its branch changes {files}, which decides what Convoy runs; only a person may do that")
+    }))
 }

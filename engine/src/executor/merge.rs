@@ -3,12 +3,14 @@
 //! What is tested is what lands: the merge commit is made first, the gates run on it, and the base branch moves
 //! to it by compare-and-swap. A base that moved meanwhile is a new round with new gates.
 
+use std::sync::PoisonError;
+
 use convoy_core::command::Observed;
 use convoy_core::convoy::MergeStrategy;
+use convoy_core::effect::Effect;
 use convoy_core::issue::GateResult;
 use convoy_core::worker::{MergeBlock, MergeOutcome};
 
-use super::World;
 use super::job::Merge as Job;
 use super::prepare::base_branch;
 use crate::crash;
@@ -16,12 +18,15 @@ use crate::explain;
 use crate::gates;
 use crate::git::workdir::{self, Base, Request};
 use crate::git::{self, Advance, Branch, Identity, Key, Merge, Message, Obstacle, Oid, Repo};
+use crate::world::World;
 
 pub(super) fn run(world: &World, job: &Job) -> Observed {
     let outcome = merge(world, job).unwrap_or_else(|error| MergeOutcome::Broken { error: explain(&error) });
     Observed::Merge { worker: job.worker.clone(), epoch: job.epoch, round: job.round, outcome }
 }
 
+/// How many conflicting files are named.
+const FILES_MAX: usize = 50;
 /// What the keys of workdirs begin with in which gates run.
 pub(super) const GATE_PREFIX: &str = "g-";
 
@@ -64,7 +69,7 @@ fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<MergeOutco
             return Ok(MergeOutcome::Landed { merge_commit: Some(commit.to_string()), gates: Vec::new() });
         }
         Merge::Conflict { files, .. } => {
-            let files = files.iter().map(|file| file.display().to_string()).collect();
+            let files = files.iter().take(FILES_MAX).map(|file| file.display().to_string()).collect();
             return Ok(MergeOutcome::Conflict { files });
         }
     };
@@ -72,6 +77,9 @@ fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<MergeOutco
         Ok(gates) => gates,
         Err(failed) => return Ok(failed),
     };
+    if !still_wanted(world, job) {
+        return Ok(MergeOutcome::Broken { error: "it is not wanted any more".into() });
+    }
     crash::point("merge:before");
     let advanced = git::advance(repo, &branch, base.as_ref(), &commit)?;
     crash::point("merge:after");
@@ -84,6 +92,12 @@ fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<MergeOutco
         }
         Advance::Blocked { why, checkout } => MergeOutcome::Blocked(block(why, checkout.as_deref())),
     })
+}
+
+/// Whether nobody stopped the worker or closed its issue while the gates ran.
+fn still_wanted(world: &World, job: &Job) -> bool {
+    let effect = Effect::Merge { worker: job.worker.clone(), epoch: job.epoch, round: job.round };
+    world.merges.lock().unwrap_or_else(PoisonError::into_inner).contains(&effect)
 }
 
 fn block(why: Obstacle, checkout: Option<&std::path::Path>) -> MergeBlock {
@@ -139,7 +153,7 @@ fn run_gates(
         }
     }
     if let Err(error) = workdir::remove(repo, &world.workdirs, &workdir) {
-        super::note(&format!("gates of {}: {}", job.session, explain(&error)));
+        crate::world::note(&format!("gates of {}: {}", job.session, explain(&error)));
     }
     Ok(match failed {
         None => Ok(results),

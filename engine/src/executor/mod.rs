@@ -14,48 +14,19 @@ mod stop;
 mod sweep;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
+use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
-use convoy_core::id::SessionId;
+use convoy_core::session::Findings;
 use convoy_core::state::State;
+use convoy_core::worker::MergeOutcome;
 
-use crate::agent::Presets;
-use crate::config::Config;
-use crate::dispatcher::Handle;
-use crate::git::Git;
-use crate::git::workdir::Root;
-use crate::os::spawn::Environment;
-use crate::permits::Permits;
+use crate::inbox::Handle;
 use crate::tasks::{self, Kind};
-use crate::workspace::Workspace;
+use crate::world::{World, note};
 
 pub(crate) use sweep::sweep;
-
-/// Everything that effects need of the world.
-pub(crate) struct World {
-    pub(crate) workspace: Workspace,
-    pub(crate) config: Config,
-    pub(crate) presets: Presets,
-    pub(crate) env: Environment,
-    pub(crate) git: Git,
-    pub(crate) workdirs: Root,
-    /// This program, which is also the supervisor.
-    pub(crate) program: PathBuf,
-    /// Bytes that must be free before something is started.
-    pub(crate) disk_reserve: u64,
-    /// Limits how much git works at once.
-    pub(crate) git_permits: Permits,
-    /// Sessions whose held up merge was tried once more by this engine although nothing was seen to change.
-    pub(crate) tried_at_once: Mutex<BTreeSet<SessionId>>,
-}
-
-impl World {
-    fn may_try_at_once(&self, session: &SessionId) -> bool {
-        self.tried_at_once.lock().unwrap_or_else(PoisonError::into_inner).insert(session.clone())
-    }
-}
 
 /// See the module.
 pub(crate) struct Executor {
@@ -77,6 +48,13 @@ impl Executor {
             && free(self.world.workdirs.path()) >= self.world.disk_reserve
     }
 
+    /// Says which effects are wanted from now on. A merge that is not any more stops before its branch moves.
+    pub(crate) fn want(&self, effects: &BTreeSet<Effect>) {
+        let merges =
+            effects.iter().filter(|effect| matches!(effect, Effect::Merge { .. })).cloned().collect();
+        *self.world.merges.lock().unwrap_or_else(PoisonError::into_inner) = merges;
+    }
+
     /// Starts an effect; whether there was a thread for it. The details are read from the state now, and the effect
     /// itself sees only the world.
     pub(crate) fn start(&self, effect: &Effect, state: &State) -> bool {
@@ -88,14 +66,15 @@ impl Executor {
                 Kind::Effect
             }
         };
-        let Some(job) = job::job(effect, state, &world.config) else { return true };
+        let job = job::job(effect, state, &world.config).ok_or_else(|| impossible(effect));
         let started = tasks::start(kind, move || match job {
-            job::Job::Prepare(job) => handle.observed(prepare::run(&world, &job)),
-            job::Job::Supervise(job) => follow::run(&world, &handle, &job),
-            job::Job::Stop(job) => stop::run(&world, &handle, &job),
-            job::Job::Inspect(job) => handle.observed(inspect::run(&world, &job)),
-            job::Job::Merge(job) => handle.observed(merge::run(&world, &job)),
-            job::Job::WatchCheckout(job) => handle.observed(checkout::run(&world, &job)),
+            Err(seen) => seen.into_iter().for_each(|seen| handle.observed(seen)),
+            Ok(job::Job::Prepare(job)) => handle.observed(prepare::run(&world, &job)),
+            Ok(job::Job::Supervise(job)) => follow::run(&world, &handle, &job),
+            Ok(job::Job::Stop(job)) => stop::run(&world, &handle, &job),
+            Ok(job::Job::Inspect(job)) => handle.observed(inspect::run(&world, &job)),
+            Ok(job::Job::Merge(job)) => handle.observed(merge::run(&world, &job)),
+            Ok(job::Job::WatchCheckout(job)) => handle.observed(checkout::run(&world, &job)),
         });
         if let Err(error) = &started {
             note(&format!("cannot start a thread for {effect:?}: {error}"));
@@ -104,8 +83,20 @@ impl Executor {
     }
 }
 
-/// A remark in the engine's own log.
-#[expect(clippy::print_stderr, reason = "the engine's stderr is its log")]
-pub(crate) fn note(text: &str) {
-    eprintln!("{} {text}", crate::clock::now());
+/// What is seen of an effect that cannot be carried out: its rig is not in the configuration any more.
+fn impossible(effect: &Effect) -> Option<Observed> {
+    let why = "its rig is not in the configuration any more".to_owned();
+    Some(match effect.clone() {
+        Effect::Prepare { session, epoch } => {
+            Observed::PrepareFailed { session, epoch, error: why, permanent: true }
+        }
+        Effect::Supervise { session, epoch } => Observed::Lost { session, epoch, why },
+        Effect::Inspect { session, epoch } => {
+            Observed::Found { session, epoch, findings: Findings::Unsaved { why } }
+        }
+        Effect::Merge { worker, epoch, round } => {
+            Observed::Merge { worker, epoch, round, outcome: MergeOutcome::Broken { error: why } }
+        }
+        Effect::Stop { .. } | Effect::WatchCheckout { .. } => return None,
+    })
 }

@@ -3,11 +3,11 @@
 use convoy_core::command::Observed;
 use convoy_core::session::Workdir;
 
-use super::World;
 use super::job::{Place, Prepare};
 use crate::explain;
 use crate::git::workdir::{self, Base, Request};
 use crate::git::{self, Advance, Branch, Error, Identity, Key, Merge, Message, Oid, Repo};
+use crate::world::World;
 
 /// What went wrong, and whether trying again could help.
 struct Problem {
@@ -48,9 +48,16 @@ fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
     }
     let mut continue_from = None;
     if let Some((tip, from)) = &job.resume {
-        continue_from = Some(Oid::new(tip)?);
-        if let Some(from) = from {
-            base = Base::Commit(Oid::new(from)?);
+        let tip = Oid::new(tip)?;
+        if let Base::Commit(landed) = &base
+            && !repo.is_ancestor(&tip, landed)?
+        {
+            base = match from.as_deref().map(Oid::new).transpose()? {
+                Some(from) if repo.is_ancestor(&from, &tip)? => Base::Commit(from),
+                // What it began from is not known, or is not where this tip began.
+                _ => repo.merge_base(&tip, landed)?.map_or(base, Base::Commit),
+            };
+            continue_from = Some(tip);
         }
     } else if let Some(joined) = join(&repo, job, &base)? {
         base = Base::Commit(joined);

@@ -1,15 +1,18 @@
 //! Ending a session: an order to its supervisor, or the proof that it will never begin.
 
 use convoy_core::command::Observed;
+use rustix::process::Signal;
 
-use super::World;
 use super::job::Stop;
-use super::note;
-use crate::dispatcher::Handle;
 use crate::explain;
+use crate::inbox::Handle;
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{Fenced, Probe, fence, probe};
+use crate::world::World;
+use crate::world::note;
 
+/// How long a supervisor has to end before the order is given again.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(20);
 /// How often the order is given to a supervisor that does not take it.
 const TRIES_MAX: u32 = 5;
 
@@ -21,7 +24,14 @@ pub(super) fn run(world: &World, handle: &Handle, job: &Stop) {
             Ok(Probe::Ended(_) | Probe::Dead(_)) => return,
             Ok(Probe::Live(mut client)) => match client.stop(job.epoch) {
                 Ok(()) => return,
-                Err(error) => note(&format!("session {}: stop: {}", job.session, explain(&error))),
+                Err(error) => {
+                    note(&format!("session {}: stop: {}", job.session, explain(&error)));
+                    // It does not take the order over its socket: it takes it as a signal.
+                    if let Ok(Some(record)) = dir.run_record() {
+                        let _ = record.process.signal(Signal::TERM);
+                        let _ = record.process.wait_end(PAUSE);
+                    }
+                }
             },
             Ok(Probe::NeverStarted) => match fence(&dir) {
                 Ok(Fenced::Fenced) => {

@@ -6,15 +6,19 @@ use std::path::Path;
 use convoy_core::id::SessionId;
 use convoy_core::session::SessionState;
 use convoy_core::state::State;
+use rustix::process::Signal;
 
 use super::merge::GATE_PREFIX;
-use super::{World, note};
 use crate::explain;
 use crate::git::workdir::{self, Workdir};
-use crate::git::{self, Kept, Leftover, Repo};
+use crate::git::{self, Identity, Kept, Key, Leftover, Message, Oid, Repo, Salvage};
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{Fenced, Probe, fence, probe, reap_leftovers};
 use crate::workspace::Workspace;
+use crate::world::{World, note};
+
+/// How long an unknown session's supervisor may take to end its agent.
+const END_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Ends whatever runs for unknown sessions, and what is left of gates of an earlier engine.
 pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
@@ -29,6 +33,14 @@ pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
         });
         if !known {
             end(&workspace.sessions_dir(), &id);
+            // Nothing else will ever look at its workdir, or one is made again in its place.
+            match keep(world, &id) {
+                Ok(Salvage::Saved { reference, .. }) => {
+                    note(&format!("session {id} is not in the log; its work is kept in {reference}"));
+                }
+                Ok(Salvage::Nothing) => {}
+                Err(error) => note(&format!("work of session {id}: {}", explain(&error))),
+            }
         }
     }
     for id in folders(&workspace.gates_dir()) {
@@ -39,17 +51,33 @@ pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
     }
 }
 
+/// Brings what a dead session did into the repository.
+fn keep(world: &World, id: &SessionId) -> git::Result<Salvage> {
+    let (_, rig) = world.config.home_rig();
+    let repo = Repo::open(&world.git, &rig.path)?;
+    let key = Key::new(id.as_str())?;
+    let Some(base) = base_of(world, &repo, &key)? else { return Ok(Salvage::Nothing) };
+    let workdir = Workdir::at(&world.workdirs, key, None, base);
+    let who = Identity::new("Convoy", "convoy@convoy.invalid")?;
+    let message = Message::new(&format!("What session {id} did, which is not in the log"));
+    git::salvage(&repo, &world.workdirs, &workdir, &who, &message)
+}
+
+/// The commit that a workdir started from, which is pinned as long as the workdir is there.
+fn base_of(world: &World, repo: &Repo, key: &Key) -> git::Result<Option<Oid>> {
+    Ok(git::list(repo, &world.workdirs)?.into_iter().find_map(|left| match left {
+        Leftover::Reference { key: of, kept: Kept::Base, commit } if of == *key => Some(commit),
+        _ => None,
+    }))
+}
+
 /// Removes workdirs in which gates ran: nothing that runs is in them now, and nothing in them is anybody's work.
 fn clear_gates(world: &World) -> git::Result<()> {
     let (_, rig) = world.config.home_rig();
     for key in world.workdirs.keys()? {
         if key.as_str().starts_with(GATE_PREFIX) {
             let repo = Repo::open(&world.git, &rig.path)?;
-            let commit = git::list(&repo, &world.workdirs)?.into_iter().find_map(|left| match left {
-                Leftover::Reference { key: of, kept: Kept::Base, commit } if of == key => Some(commit),
-                _ => None,
-            });
-            if let Some(commit) = commit {
+            if let Some(commit) = base_of(world, &repo, &key)? {
                 let workdir = Workdir::at(&world.workdirs, key, None, commit);
                 workdir::remove(&repo, &world.workdirs, &workdir)?;
             }
@@ -73,9 +101,9 @@ fn end(parent: &Path, id: &SessionId) {
                 note(&format!("session {id} is not in the log; it is stopped, its work is kept"));
                 let Ok(epoch) = epoch else { return };
                 let _ = client.stop(epoch);
-                match client.subscribe(u64::MAX) {
-                    Ok(messages) => messages.for_each(drop),
-                    Err(error) => note(&format!("session {id}: {}", explain(&error))),
+                let Ok(Some(record)) = dir.run_record() else { return };
+                if !matches!(record.process.wait_end(END_WAIT), Ok(true)) {
+                    let _ = record.process.signal(Signal::KILL);
                 }
             }
             Ok(Probe::Dead(_)) => {

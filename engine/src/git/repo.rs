@@ -4,10 +4,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::error::{Error, Result};
+use super::error::{Error, Result, printable};
 use super::names::{Branch, Identity, Key, Oid};
 use super::run::{Call, Git};
 
+/// How many changed files are named, and how long each is shown.
+const CHANGED_MAX: usize = 5;
+const CHANGED_CHARS_MAX: usize = 200;
 /// The date of the commit that stands in for "nothing" under a repository's first work.
 const EMPTY_ROOT_DATE: &str = "@946684800 +0000";
 
@@ -157,6 +160,39 @@ impl Repo {
     /// When a commit is not in the repository.
     pub fn diff_stat(&self, from: &Oid, to: &Oid) -> Result<DiffStat> {
         diff_stat(&mut self.call("diff-tree"), from, to)
+    }
+
+    /// The commit from which two others went apart; nothing if they have none in common.
+    ///
+    /// # Errors
+    /// What running git gave.
+    pub fn merge_base(&self, one: &Oid, other: &Oid) -> Result<Option<Oid>> {
+        let mut call = self.call("merge-base");
+        let found = call.args([one.as_str(), other.as_str()]).accept(&[1]).output()?.stdout;
+        let text = String::from_utf8_lossy(&found);
+        text.lines().next().map(Oid::new).transpose()
+    }
+
+    /// The files below `folder` that differ between two commits, as they can be shown; at most a few.
+    ///
+    /// # Errors
+    /// What running git gave.
+    pub fn changed_below(&self, from: &Oid, to: &Oid, folder: &str) -> Result<Vec<String>> {
+        let mut call = self.call("diff-tree");
+        call.args([
+            "-r",
+            "-z",
+            "--name-only",
+            "--no-renames",
+            "--no-ext-diff",
+            from.as_str(),
+            to.as_str(),
+            "--",
+            folder,
+        ]);
+        let listing = call.output()?.stdout;
+        let names = listing.split(|b| *b == 0).filter(|name| !name.is_empty());
+        Ok(names.take(CHANGED_MAX).map(|name| printable(name, CHANGED_CHARS_MAX)).collect())
     }
 
     /// Points references at commits, and keeps those commits from being collected. No old value is expected.

@@ -7,7 +7,7 @@
 //! Nothing here waits longer than it is told, and nothing touches a process that a caller did not name.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
@@ -212,43 +212,53 @@ fn self_and_ancestors() -> BTreeSet<u32> {
     line
 }
 
-/// The value of `name` in the environment with which a process was started, if it may be read.
-fn environment_value(pid: u32, name: &str) -> Option<Vec<u8>> {
-    let all = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
-    all.split(|b| *b == 0).find_map(|pair| {
-        pair.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"=")).map(<[u8]>::to_vec)
-    })
+/// The value of `name` in an environment as the system shows it: `NAME=value`, each ended by a zero.
+fn value_in<'a>(environment: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    environment.split(|b| *b == 0).find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
 }
 
 /// Every living process that was started with `name=value` in its environment, except this one and those above
 /// it. A process cannot leave this set by a new session, a double fork or a new parent.
 pub fn marked(name: &str, value: &str) -> Vec<Process> {
-    matching(|pid, _| environment_value(pid, name).is_some_and(|found| found == value.as_bytes()))
+    matching(|_, environment| value_in(environment, name) == Some(value.as_bytes()))
 }
 
 /// Those of [`marked`], and those that work inside `dir` without being anybody else's: neither marked with
 /// another value nor at a terminal, as the shell of a person who looks around there would be.
 pub fn marked_or_inside(name: &str, value: &str, dir: &Path) -> Vec<Process> {
     let dir = dir.canonicalize().ok();
-    matching(|pid, stat| match environment_value(pid, name) {
+    matching(|pid, environment| match value_in(environment, name) {
         Some(found) => found == value.as_bytes(),
         None => {
-            stat.terminal == 0
-                && dir.as_ref().is_some_and(|dir| {
-                    std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
-                })
+            let cwd = || std::fs::read_link(format!("/proc/{pid}/cwd"));
+            dir.as_ref().is_some_and(|dir| cwd().is_ok_and(|cwd| cwd.starts_with(dir)))
+                && Stat::read(pid).is_some_and(|stat| stat.terminal == 0)
         }
     })
 }
 
-fn matching(wanted: impl Fn(u32, &Stat) -> bool) -> Vec<Process> {
+/// Every living process but this one and those above it for which `wanted` holds, given its environment.
+fn matching(wanted: impl Fn(u32, &[u8]) -> bool) -> Vec<Process> {
     let ours = self_and_ancestors();
+    let mut environment = Vec::new();
+    let mut fits = |pid: u32| {
+        environment.clear();
+        // Of a process that may not be read nothing is known but where it works.
+        let _ = std::fs::File::open(format!("/proc/{pid}/environ"))
+            .and_then(|mut file| file.read_to_end(&mut environment));
+        wanted(pid, &environment)
+    };
     pids()
         .filter(|pid| !ours.contains(pid))
         .filter_map(|pid| {
+            // Nearly all of the system's processes end here, after one look.
+            if !fits(pid) {
+                return None;
+            }
             let stat = Stat::read(pid)?;
-            // The start time is read before and compared after, so both answers are about one process.
-            (!stat.ended() && wanted(pid, &stat)).then_some(Process { pid, start_ticks: stat.start_ticks })
+            // The pid may have gone to another since: the answer that counts comes after the start time was
+            // read, and that time is checked again before any signal is sent.
+            (!stat.ended() && fits(pid)).then_some(Process { pid, start_ticks: stat.start_ticks })
         })
         .collect()
 }

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 /// The environment of this process, read once by `main` and handed down.
@@ -49,8 +48,7 @@ impl Environment {
 #[expect(clippy::disallowed_methods, reason = "the owner of process creation")]
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
-    // A group of its own: a person's Ctrl-C is meant for convoy, not for the git that it runs.
-    command.env_clear().stdin(Stdio::null()).process_group(0);
+    command.env_clear().stdin(Stdio::null());
     command
 }
 

@@ -58,6 +58,14 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether there was no room on the disk.
+    pub(super) fn is_full(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Self::Io { source, .. } if matches!(source.kind(), StorageFull | QuotaExceeded))
+    }
+}
+
 /// The content of `run.json`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -153,7 +161,7 @@ impl SessionDir {
         self.path.join("supervisor.log")
     }
 
-    /// Makes the directory (0700) with its specification and prompt (0600), durably named in its parent.
+    /// Makes the directory (0700) with its specification and prompt (0600). It is durable when it is claimed.
     ///
     /// # Errors
     /// When it exists already, or the system refuses.
@@ -164,9 +172,7 @@ impl SessionDir {
         }
         DirBuilder::new().mode(0o700).create(&self.path).map_err(io("make"))?;
         self.write_new("prompt.txt", prompt.as_bytes())?;
-        self.write_new("spec.json", &self.json("spec.json", spec)?)?;
-        // The run record can only outlast a power failure if the directory that holds it does.
-        self.path.parent().map_or(Ok(()), sync_dir).map_err(io("sync the parent of"))
+        self.write_new("spec.json", &self.json("spec.json", spec)?)
     }
 
     /// The specification.
@@ -208,7 +214,7 @@ impl SessionDir {
     /// When a whole line is not an observation, or the numbers have a gap.
     pub fn observations_after(&self, after: u64) -> Result<Vec<Observation>, Error> {
         let path = self.observations();
-        let file = match File::open(&path) {
+        let file = match open_plain(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(Error::Io { action: "open", path, source }),
@@ -259,7 +265,11 @@ impl SessionDir {
         };
         std::fs::remove_file(self.path.join(&temporary)).map_err(io("remove the temporary form of"))?;
         match linked {
-            Ok(()) => sync_dir(&self.path).map_err(io("sync the directory of")).map(|()| true),
+            // The record can only outlast a power failure if the directory that holds it does.
+            Ok(()) => sync_dir(&self.path)
+                .and_then(|()| self.path.parent().map_or(Ok(()), sync_dir))
+                .map_err(io("sync the directory of"))
+                .map(|()| true),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
             Err(source) => Err(Error::Io { action: "create", path, source }),
         }
@@ -293,7 +303,7 @@ impl SessionDir {
     fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
         let path = self.path.join(name);
         let mut whole = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(JSON_BYTES_MAX).read_to_end(&mut whole));
+        let read = open_plain(&path).and_then(|file| file.take(JSON_BYTES_MAX).read_to_end(&mut whole));
         match read {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -332,4 +342,12 @@ impl SessionDir {
 
 fn sync_dir(dir: &Path) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// Opens a file for reading that is a plain file of this directory. An agent can write here: a pipe in the place of
+/// a file would hold its reader up for ever, and a link would lead it elsewhere.
+fn open_plain(path: &Path) -> std::io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is not a plain file")) }
 }

@@ -85,7 +85,7 @@ fn supervise(dir: &SessionDir) -> Result<(), Error> {
         Ok(agent) => server.follow(agent)?,
         Err(reason) => start_failed(&spec, reason, 0),
     };
-    dir.write_exit(&exit)?;
+    server.conclude(&exit)?;
     server.part(exit);
     Ok(())
 }

@@ -14,7 +14,7 @@ use convoy_core::time::{Span, Time};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::clients::{Connection, Line};
-use super::files::{SessionDir, Started};
+use super::files::{self, SessionDir, Started};
 use super::limits::{Meter, Stop};
 use super::observations::Writer;
 use super::output::OutputLog;
@@ -39,6 +39,8 @@ const TRANSLATED_MAX: u64 = 100_000;
 const OUTPUT_BYTES_MIN: u64 = 16 * 1024;
 /// How long clients are served after the end; whoever is slower reads the files.
 const PART: Span = Span::from_millis(1_000);
+/// How soon to try again what a full disk refused: nothing tells when there is room.
+const FULL_AGAIN: Span = Span::from_millis(500);
 /// How soon, at first, to look again for processes that are to be killed; it doubles up to the second figure.
 const SCAN_MS: (i64, i64) = (1, 500);
 
@@ -182,6 +184,31 @@ impl<'a> Server<'a> {
         Ok(self.ending(&tree, begun, started_at))
     }
 
+    /// Writes the exit. While the disk is full it waits for room, and serves whoever asks: what the agent came to
+    /// is known to nobody else.
+    ///
+    /// # Errors
+    /// When it cannot be written for another reason.
+    pub(super) fn conclude(&mut self, exit: &Exit) -> Result<(), files::Error> {
+        let mut told = false;
+        loop {
+            match self.dir.write_exit(exit) {
+                Err(error) if error.is_full() => {
+                    if !std::mem::replace(&mut told, true) {
+                        log(format_args!("{error}: the disk is full; it is tried again until there is room"));
+                    }
+                    let until = Instant::now().plus(FULL_AGAIN);
+                    while !until.left().is_zero() {
+                        self.serve_clients();
+                        let ready = self.wait(None, false, Some(until)).unwrap_or_default();
+                        self.serve_ready(ready);
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
     /// Serves clients until all have what they asked for, or long enough.
     pub(super) fn part(&mut self, exit: Exit) {
         self.exit = Some(exit);
@@ -194,23 +221,26 @@ impl<'a> Server<'a> {
             match self.wait(None, false, Some(deadline)) {
                 Ok(ready) if ready.is_empty() && (settled || until.left().is_zero()) => break,
                 Ok(_) if until.left().is_zero() => break,
-                Ok(ready) => {
-                    for source in ready {
-                        match source {
-                            Source::Listener => self.accept(),
-                            Source::Client(index) => self.serve_requests(index),
-                            Source::Gone(index) => self.gone(index),
-                            Source::Child => drain(&self.signals.child),
-                            Source::Terminate => drain(&self.signals.terminate),
-                            Source::Agent | Source::Prompt | Source::Stdout | Source::Stderr => {}
-                        }
-                    }
-                }
+                Ok(ready) => self.serve_ready(ready),
                 Err(_) => break,
             }
         }
         // Whoever comes later finds no socket and reads the exit.
         drop(std::fs::remove_file(self.dir.socket()));
+    }
+
+    /// Input after the agent's end.
+    fn serve_ready(&mut self, ready: Vec<Source>) {
+        for source in ready {
+            match source {
+                Source::Listener => self.accept(),
+                Source::Client(index) => self.serve_requests(index),
+                Source::Gone(index) => self.gone(index),
+                Source::Child => drain(&self.signals.child),
+                Source::Terminate => drain(&self.signals.terminate),
+                Source::Agent | Source::Prompt | Source::Stdout | Source::Stderr => {}
+            }
+        }
     }
 
     fn started(&mut self, agent: &Agent, begun: Instant, at: Time) {

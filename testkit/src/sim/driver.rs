@@ -133,7 +133,7 @@ impl Sim {
         let policy = self.policy.clone();
         let actor = if key.is_some() { Address::overseer() } else { engine_address() };
         let entropy = Entropy::new(self.rng.u64(..));
-        let mut ctx = Context { now: self.now(), actor, policy: &policy, entropy, key };
+        let mut ctx = Context { now: self.now(), actor, policy: &policy, entropy, key, print: 0 };
         match step(state, command, &mut ctx) {
             Ok((batch, items)) => {
                 trace!(self, "{command:?}");

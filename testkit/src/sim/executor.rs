@@ -254,7 +254,7 @@ impl Sim {
         let dir = &self.dirs[&key];
         let commits = self.repo.ahead(dir.base, dir.head);
         let diff = DiffStat { commits, files: commits, insertions: commits, deletions: 0 };
-        let findings = Findings::Work { tip: oid(dir.head), diff, leftovers: false };
+        let findings = Findings::Work { tip: oid(dir.head), diff, leftovers: false, unfit: None };
         let effect = Effect::Inspect { session: session.clone(), epoch };
         self.answer(Some(effect), Observed::Found { session: session.clone(), epoch, findings });
     }

@@ -64,10 +64,8 @@ impl Tracker {
             return Err(format!("{subject} is stopped, and yet: {event:?}"));
         }
         match event {
-            Event::IssueClosed { issue, .. } => {
-                if !self.closed.insert(issue.clone()) {
-                    return Err(format!("{issue} was closed twice"));
-                }
+            Event::IssueClosed { issue, .. } if !self.closed.insert(issue.clone()) => {
+                return Err(format!("{issue} was closed twice"));
             }
             Event::IssueReopened { issue } => {
                 self.closed.remove(issue);
@@ -94,10 +92,8 @@ impl Tracker {
             Event::WorkerReleased { worker, .. } => {
                 self.stopped.remove(worker);
             }
-            Event::WorkerFailed { worker, .. } => {
-                if !self.failed.insert(worker.clone()) {
-                    return Err(format!("{worker} failed twice"));
-                }
+            Event::WorkerFailed { worker, .. } if !self.failed.insert(worker.clone()) => {
+                return Err(format!("{worker} failed twice"));
             }
             Event::SessionWanted { session } => {
                 let Epoch(epoch) = session.epoch;
