@@ -84,7 +84,7 @@ impl Program {
         let output = build.stderr(Stdio::inherit()).output().map_err(|why| format!("cargo: {why}"))?;
         let lines = String::from_utf8_lossy(&output.stdout).into_owned();
         let messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let path = messages.filter_map(|message| Some(message["executable"].as_str()?.into())).last();
+        let path = messages.filter_map(|message| Some(message["executable"].as_str()?.into())).next_back();
         let path = path.filter(|_| output.status.success()).ok_or("cargo built no program")?;
         let folder = std::env::temp_dir().join(format!("convoy-docs-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
