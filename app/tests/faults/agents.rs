@@ -2,7 +2,7 @@
 //! stand on.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use convoy_testkit::fake_agent::{Case, Script, Step};
 use serde_json::json;
@@ -107,7 +107,7 @@ fn an_agent_that_ignores_signals_is_stopped_in_bounded_time() {
     room.issues(&["gt-1"]);
     room.launch(&["gt-1"]);
     let agent = pid_of(&room.env.wait_witness("waiting", 1)[0]);
-    let began = Instant::now();
+    let began = convoy_engine::clock::Instant::now();
     room.convoy(["work", "stop", "gt-1"]).ok();
     assert!(gone(agent, PATIENCE));
     let took = began.elapsed();

@@ -2,7 +2,7 @@
 //! recovers, and with agents at work.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use convoy_testkit::fake_agent::{Case, Script, Step};
 use serde_json::{Value, json};
@@ -269,7 +269,7 @@ fn an_engine_that_is_restarted_leaves_agents_alone() {
             let engine = room.engine_pid();
             kill(engine);
             // The lock went with the process: no agent has it.
-            let began = Instant::now();
+            let began = convoy_engine::clock::Instant::now();
             room.convoy(["up"]).ok();
             Some(began)
         } else {
