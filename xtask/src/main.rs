@@ -16,9 +16,9 @@ fn main() -> ExitCode {
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
+        ["docs", ref words @ ..] => docs::run(words),
         ["agents"] => agents::run(),
-        ["docs", ref rest @ ..] => docs::run(rest),
-        ["bench", ref rest @ ..] => bench::run(rest),
+        ["bench", ref words @ ..] => bench::run(words),
         ["faults", ref words @ ..] => faults::run(words),
         _ => chore::usage("cargo xtask test|tidy|docs|agents|bench|faults [TEST…]"),
     }
