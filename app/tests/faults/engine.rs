@@ -2,13 +2,13 @@
 //! recovers, and with agents at work.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use convoy_testkit::fake_agent::{Case, Script, Step};
 use serde_json::{Value, json};
 
 use crate::room::{Room, gone, kill, lives, pid_of, tell_commit, then_work, work, write};
-use crate::{PATIENCE, count, oracle};
+use crate::{PATIENCE, count, now, oracle};
 
 /// An engine that has nothing left to do leaves at once.
 const LEAVES: &str = "[daemon]\nidle_exit = \"20ms\"\n";
@@ -269,7 +269,7 @@ fn an_engine_that_is_restarted_leaves_agents_alone() {
             let engine = room.engine_pid();
             kill(engine);
             // The lock went with the process: no agent has it.
-            let began = Instant::now();
+            let began = now();
             room.convoy(["up"]).ok();
             Some(began)
         } else {
