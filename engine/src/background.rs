@@ -7,12 +7,12 @@ use std::time::Duration;
 use convoy_api::query::EngineView;
 use convoy_api::{Answer, Code, Control, Failure, Query, Service};
 
-use crate::door::{Reached, reach, remote};
 use crate::engine::{Engine, Mode, busy, view};
 use crate::housekeeping;
 use crate::os::process::Process;
 use crate::os::socket;
 use crate::os::spawn::{self, Environment};
+use crate::reach::{Reached, reach, remote};
 use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
 
@@ -178,9 +178,9 @@ pub fn serve(workspace: &Workspace, env: &Environment) -> Result<(), Failure> {
     let engine = started?;
     let (kept, ours, handle) = (workspace.clone(), env.clone(), engine.handle());
     let _ = tasks::start(Kind::Effect, move || housekeeping::tidy(&kept, &ours, &handle));
-    crate::executor::note(&format!("engine {} serves {}", std::process::id(), workspace.root().display()));
+    crate::world::note(&format!("engine {} serves {}", std::process::id(), workspace.root().display()));
     engine.join();
-    crate::executor::note("engine has left");
+    crate::world::note("engine has left");
     Ok(())
 }
 

@@ -195,7 +195,7 @@ impl Doctor<'_> {
 
     /// A snapshot is only a cache; `--fix` drops it, and it is made again from the log.
     fn mend_snapshot(&mut self) {
-        if self.fix && door::remote(self.workspace).is_none() {
+        if self.fix && crate::reach::remote(self.workspace).is_none() {
             let snapshot = self.workspace.state_dir().join("snapshot");
             if std::fs::remove_file(&snapshot).is_ok() {
                 self.fixed.push("dropped the snapshot; it is made again from the log".to_owned());

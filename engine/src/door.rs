@@ -1,27 +1,18 @@
 //! How a command reaches the workspace: through the engine that runs, or by an engine of its own.
 //!
-//! An engine may leave at any moment, and another may come. Whoever finds one that leaves waits until its lock is
-//! free, and no longer than [`LOCK_WAIT`].
+//! An engine may leave at any moment, and another may come: a call that finds one leaving is made again.
 
 use std::cell::{Cell, RefCell};
-use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
-use convoy_api::client::Client;
 use convoy_api::query::EngineView;
 use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query, Service, Watch};
 use convoy_core::id::Seq;
 
 use crate::background;
 use crate::engine::{Engine, Mode};
-use crate::os::socket;
 use crate::os::spawn::Environment;
+use crate::reach::{Reached, reach};
 use crate::workspace::Workspace;
-
-/// How long a command waits for the workspace while another has it.
-pub const LOCK_WAIT: Duration = Duration::from_secs(5);
-/// How long one look at the lock takes; between two looks, whoever has it may have begun to listen.
-const LOCK_LOOK: Duration = Duration::from_millis(100);
 
 /// A way into a workspace.
 pub struct Door {
@@ -35,41 +26,6 @@ pub struct Door {
 enum Inner {
     Remote(Box<dyn Service>),
     Local(Box<Engine>),
-}
-
-/// The running engine of a workspace, if there is one.
-pub(crate) fn remote(workspace: &Workspace) -> Option<Box<dyn Service>> {
-    let path = workspace.socket();
-    // The connection that shows that somebody listens serves the first call.
-    let first = Cell::new(Some(socket::connect(&path).ok()?));
-    let connect =
-        move || -> std::io::Result<UnixStream> { first.take().map_or_else(|| socket::connect(&path), Ok) };
-    Some(Box::new(Client::new(connect)))
-}
-
-/// The engine that runs, or one that is opened here.
-pub(crate) enum Reached {
-    /// Another process has it.
-    Remote(Box<dyn Service>),
-    /// It was opened here.
-    Local(Box<Engine>),
-}
-
-/// Reaches the workspace: whoever listens is taken; while somebody who does not has the lock, it is waited for.
-pub(crate) fn reach(workspace: &Workspace, env: &Environment, mode: Mode) -> Result<Reached, Failure> {
-    let looks = LOCK_WAIT.as_millis() / LOCK_LOOK.as_millis();
-    let mut busy = None;
-    for _ in 0..looks {
-        if let Some(service) = remote(workspace) {
-            return Ok(Reached::Remote(service));
-        }
-        match Engine::open(workspace, env, mode, LOCK_LOOK) {
-            Ok(engine) => return Ok(Reached::Local(Box::new(engine))),
-            Err(failure) if failure.code == Code::Conflict => busy = Some(failure),
-            Err(failure) => return Err(failure),
-        }
-    }
-    Err(busy.unwrap_or_else(|| Failure::new(Code::Conflict, "another convoy has this workspace")))
 }
 
 fn command(workspace: &Workspace, env: &Environment) -> Result<Inner, Failure> {

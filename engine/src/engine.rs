@@ -13,10 +13,11 @@ use convoy_core::id::{AgentName, Seq};
 use crate::agent::{Preset, Presets};
 use crate::clock;
 use crate::config::{Config, Sources};
-use crate::dispatcher::{self, Handle, Setup, Subscription, fold};
-use crate::executor::{Executor, World, sweep};
+use crate::dispatcher::{self, Setup, fold};
+use crate::executor::{Executor, sweep};
 use crate::git::Git;
 use crate::git::workdir::Root;
+use crate::inbox::{self, Handle, Subscription};
 use crate::lock::{Acquired, WorkspaceLock};
 use crate::log::OpenError;
 use crate::log::sqlite::SqliteLog;
@@ -24,6 +25,7 @@ use crate::os::spawn::Environment;
 use crate::permits::Permits;
 use crate::server::{self, Serving};
 use crate::workspace::Workspace;
+use crate::world::World;
 
 /// How many workdirs are made or looked at at once: more would only wait for the same disk.
 const GIT_PARALLEL_MAX: usize = 2;
@@ -111,7 +113,7 @@ impl Engine {
         presets.get(policy.agent.as_str()).map_err(|error| {
             Failure::new(Code::Invalid, format!("defaults.agent: {}", crate::explain(&error)))
         })?;
-        let (handle, inputs) = dispatcher::queue();
+        let (handle, inputs) = inbox::queue();
         let folded = fold(&mut log).map_err(|error| error.failure())?;
         let mut executor = None;
         let mut idle_exit = None;

@@ -15,11 +15,11 @@ use convoy_core::time::Span;
 
 use crate::agent::Output;
 use crate::config::Gate;
-use crate::executor::World;
 use crate::os::spawn::Environment;
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{self, Probe, launch, probe, reap_leftovers};
 use crate::supervisor::spec::{Limits, PromptVia, Spec, VERSION, default_ladder};
+use crate::world::World;
 
 /// How much of the end of a failed gate's output becomes part of the next prompt.
 const TAIL_BYTES: u64 = 8 * 1024;
@@ -86,7 +86,7 @@ pub(crate) fn run(
             ExitKind::Exited | ExitKind::StartFailed => true,
         });
         let Some(exit) = exit else {
-            super::executor::note(&format!("gate {name:?}: its supervisor vanished (try {attempt})"));
+            crate::world::note(&format!("gate {name:?}: its supervisor vanished (try {attempt})"));
             let _ = reap_leftovers(&session, workdir);
             continue;
         };

@@ -211,13 +211,10 @@ pub(crate) fn tidy(workspace: &Workspace, env: &Environment, service: &dyn Servi
     });
     match cleaned {
         Ok((workdirs, outputs)) if !workdirs.is_empty() || outputs > 0 => {
-            crate::executor::note(&format!(
-                "removed {} old workdirs and {outputs} old outputs",
-                workdirs.len()
-            ));
+            crate::world::note(&format!("removed {} old workdirs and {outputs} old outputs", workdirs.len()));
         }
         Ok(_) => {}
-        Err(failure) => crate::executor::note(&format!("housekeeping: {failure}")),
+        Err(failure) => crate::world::note(&format!("housekeeping: {failure}")),
     }
 }
 

@@ -17,15 +17,18 @@ mod executor;
 mod gates;
 pub mod git;
 pub mod housekeeping;
+mod inbox;
 pub mod lock;
 pub mod log;
 pub mod os;
 pub mod output;
 mod permits;
+mod reach;
 mod server;
 pub mod supervisor;
 pub mod tasks;
 pub mod workspace;
+mod world;
 
 /// An error with everything that it rests on, on one line.
 pub fn explain(error: &dyn std::error::Error) -> String {

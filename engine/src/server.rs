@@ -8,13 +8,13 @@ use convoy_api::wire::{Call, CallBody, LINE_BYTES_MAX, PROTOCOL, Reply};
 use convoy_api::{Code, Control, Failure};
 use convoy_core::id::Seq;
 
-use crate::dispatcher::Handle;
 use crate::engine::watch;
-use crate::executor::note;
+use crate::inbox::Handle;
 use crate::os::socket;
 use crate::permits::Permits;
 use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
+use crate::world::note;
 
 /// How many connections are served at once; more wait for their turn.
 const CONNECTIONS_MAX: usize = 512;
@@ -28,15 +28,14 @@ const LAST_REPLIES_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A socket that is served.
 pub(crate) struct Serving {
-    permits: Arc<Permits>,
+    answering: Arc<Permits>,
 }
 
 impl Serving {
     /// Waits until whoever was answered has the answer. To be called when the dispatcher has ended: an order that it
     /// committed last would otherwise look to its caller as if nobody knew what became of it.
     pub(crate) fn end(self) {
-        // One permit is always with whoever waits for the next caller.
-        self.permits.wait_free(CONNECTIONS_MAX - 1, LAST_REPLIES_MAX);
+        self.answering.wait_free(CONNECTIONS_MAX, LAST_REPLIES_MAX);
     }
 }
 
@@ -52,21 +51,24 @@ pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<Serving, Fa
         _ => {}
     }
     let listener = socket::bind(&path).map_err(wrong)?;
-    let permits = Arc::new(Permits::new(CONNECTIONS_MAX));
-    let ours = Arc::clone(&permits);
+    // As many as there can be connections, so that none ever waits for one; they only count.
+    let answering = Arc::new(Permits::new(CONNECTIONS_MAX));
+    let ours = Arc::clone(&answering);
     tasks::start(Kind::Listener, move || accept(&listener, &handle, &ours)).map_err(wrong)?;
-    Ok(Serving { permits })
+    Ok(Serving { answering })
 }
 
-fn accept(listener: &UnixListener, handle: &Handle, permits: &Arc<Permits>) {
+fn accept(listener: &UnixListener, handle: &Handle, answering: &Arc<Permits>) {
+    let permits = Arc::new(Permits::new(CONNECTIONS_MAX));
     loop {
         // Callers beyond the limit wait in the socket's own queue.
         permits.take();
         let served = listener.accept().and_then(|(stream, _)| {
-            let (handle, permits) = (handle.clone(), Arc::clone(permits));
+            let (handle, permits) = (handle.clone(), Arc::clone(&permits));
+            let answering = Arc::clone(answering);
             tasks::start(Kind::Connection, move || {
                 if socket::same_user(&stream) {
-                    connection(stream, &handle);
+                    connection(stream, &handle, &answering);
                 }
                 permits.give_back();
             })
@@ -80,31 +82,39 @@ fn accept(listener: &UnixListener, handle: &Handle, permits: &Arc<Permits>) {
     }
 }
 
-fn connection(mut stream: UnixStream, handle: &Handle) {
+/// Serves a caller until it leaves, or until a call failed.
+fn connection(mut stream: UnixStream, handle: &Handle, answering: &Permits) {
     let Ok(mut reader) = stream.try_clone().map(BufReader::new) else { return };
-    let _ = stream.set_read_timeout(Some(PATIENCE));
     let _ = stream.set_write_timeout(Some(PATIENCE));
     loop {
-        let reply = match read(&mut reader) {
-            Ok(CallBody::Order(order)) => handle.order(order).map(Reply::Outcome),
-            Ok(CallBody::Ask(query)) => handle.ask(query).map(Reply::Answer),
-            Ok(CallBody::Control(control)) => handle.control(control).map(|()| Reply::Done),
-            Ok(CallBody::Watch { after }) => match serve_watch(&mut stream, handle, after) {
-                Ok(()) => return,
-                Err(failure) => Err(failure),
-            },
-            Err(failure) => Err(failure),
-        };
-        let failed = reply.is_err();
-        let sent = send(&mut stream, &reply.unwrap_or_else(Reply::Error));
-        // A caller may call again whenever it likes. This side never closes a connection that was answered well, so
-        // that no call can cross with its end.
-        let _ = stream.set_read_timeout(None);
-        if failed || sent.is_err() || !matches!(reader.fill_buf(), Ok([_, ..])) {
+        let _ = stream.set_read_timeout(Some(PATIENCE));
+        let call = read(&mut reader);
+        if !answering.with(|| answer(&mut stream, handle, call)) {
             return;
         }
-        let _ = stream.set_read_timeout(Some(PATIENCE));
+        // A caller may call again whenever it likes: this side never closes a connection that was answered well, so
+        // that no call can cross with its end.
+        let _ = stream.set_read_timeout(None);
+        if !matches!(reader.fill_buf(), Ok([_, ..])) {
+            return;
+        }
     }
+}
+
+/// Answers a call; whether another may follow.
+fn answer(stream: &mut UnixStream, handle: &Handle, call: Result<CallBody, Failure>) -> bool {
+    let reply = match call {
+        Ok(CallBody::Order(order)) => handle.order(order).map(Reply::Outcome),
+        Ok(CallBody::Ask(query)) => handle.ask(query).map(Reply::Answer),
+        Ok(CallBody::Control(control)) => handle.control(control).map(|()| Reply::Done),
+        Ok(CallBody::Watch { after }) => match serve_watch(stream, handle, after) {
+            Ok(()) => return false,
+            Err(failure) => Err(failure),
+        },
+        Err(failure) => Err(failure),
+    };
+    let fine = reply.is_ok();
+    send(stream, &reply.unwrap_or_else(Reply::Error)).is_ok() && fine
 }
 
 /// Sends events until the engine leaves or the caller goes away, which it may do while nothing happens.

@@ -3,6 +3,7 @@
 mod agents;
 mod bench;
 mod chore;
+mod docs;
 mod faults;
 mod test;
 mod tidy;
@@ -16,8 +17,9 @@ fn main() -> ExitCode {
         ["test"] => test::run(),
         ["tidy"] => tidy::run(),
         ["agents"] => agents::run(),
+        ["docs", ref rest @ ..] => docs::run(rest),
         ["bench", ref rest @ ..] => bench::run(rest),
         ["faults", ref words @ ..] => faults::run(words),
-        _ => chore::usage("cargo xtask test|tidy|agents|bench|faults [TEST…]"),
+        _ => chore::usage("cargo xtask test|tidy|docs|agents|bench|faults [TEST…]"),
     }
 }

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use crate::chore::{self, Stream};
-use crate::{agents, tidy, tools};
+use crate::{agents, docs, tidy, tools};
 
 /// One step: its name, how long it took, what went wrong.
 struct Done {
@@ -54,6 +54,7 @@ pub(crate) fn run() -> ExitCode {
         step(&mut steps, "tidy", tidy::check_all);
         step(&mut steps, "doc", doc);
         if step(&mut steps, "build", || cargo(&["build", "--quiet", "--workspace", "--all-targets"])) {
+            step(&mut steps, "docs", docs::check);
             step(&mut steps, "tests", || tests(&mut counts));
             step(&mut steps, "doctests", || {
                 let args = ["test", "--workspace", "--doc", "--no-fail-fast"];

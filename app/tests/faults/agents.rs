@@ -8,7 +8,7 @@ use convoy_testkit::fake_agent::{Case, Script, Step};
 use serde_json::json;
 
 use crate::room::{Room, files_below, gone, kill, lives, pid_of, tell_commit, then_work, work, write};
-use crate::{PATIENCE, count, now, oracle};
+use crate::{PATIENCE, count, oracle};
 
 const ONE_ATTEMPT: &str = "[retry]\nmax_attempts = 1\n";
 const MB: u64 = 1024 * 1024;
@@ -107,7 +107,7 @@ fn an_agent_that_ignores_signals_is_stopped_in_bounded_time() {
     room.issues(&["gt-1"]);
     room.launch(&["gt-1"]);
     let agent = pid_of(&room.env.wait_witness("waiting", 1)[0]);
-    let began = now();
+    let began = convoy_engine::clock::Instant::now();
     room.convoy(["work", "stop", "gt-1"]).ok();
     assert!(gone(agent, PATIENCE));
     let took = began.elapsed();

@@ -16,7 +16,7 @@ mod oracle;
 mod room;
 mod secrets;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The longest that anything here may take; what takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(100);
@@ -32,14 +32,8 @@ fn count(quick: usize, all: usize) -> usize {
     if long() { all } else { quick }
 }
 
-/// For bounds on how long something took.
-#[expect(clippy::disallowed_methods, reason = "tests measure; the product reads engine/src/clock.rs")]
-fn now() -> Instant {
-    Instant::now()
-}
-
 /// A test that this machine cannot run says so.
-#[expect(clippy::print_stderr, reason = "the only word of a test that was not run")]
+#[expect(clippy::print_stderr, reason = "a test that was not run says so")]
 fn skip(why: &str) {
     eprintln!("skipped: {why}");
 }

@@ -1,6 +1,7 @@
 //! Convoy requests, and the one place where a convoy lands.
 
-use super::refs::{resolve_convoy, resolve_issues};
+use super::refs::{check_branch, resolve_convoy, resolve_issues};
+use super::tell::tell;
 use super::work::let_go;
 use super::{Context, Decision, Item};
 use crate::address::Address;
@@ -8,7 +9,7 @@ use crate::command::Request;
 use crate::convoy::{Convoy, NAME_CHARS_MAX, NewConvoy, Observer, Status, TRACKED_MAX};
 use crate::event::Event;
 use crate::id::ConvoyId;
-use crate::notice::{NewNotice, NoticeKind};
+use crate::notice::NoticeKind;
 use crate::refusal::Refusal;
 use crate::state::State;
 
@@ -16,8 +17,6 @@ use crate::state::State;
 const LISTED_MAX: usize = 100;
 /// The most subscribers of a convoy.
 const NOTIFY_MAX: usize = 100;
-/// The longest branch name, in bytes.
-const BRANCH_BYTES_MAX: usize = 200;
 
 pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
     let Request::ConvoyCreate { name, issues, owner, notify, merge, base, max_parallel, start } = request
@@ -74,27 +73,6 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
         decision.events.push(Event::ConvoyStarted { convoy: id });
     }
     Ok(decision)
-}
-
-pub(super) fn check_branch(base: Option<&str>) -> Result<(), Refusal> {
-    let bad = |name: &str| {
-        name.is_empty()
-            || name.len() > BRANCH_BYTES_MAX
-            || name.starts_with('-')
-            || name == "HEAD"
-            || name == "@"
-            || name.contains("..")
-            || name.contains("@{")
-            || name.ends_with('.')
-            || name.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock"))
-            || name.chars().any(|c| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c))
-    };
-    match base {
-        Some(name) if bad(name) => {
-            Err(Refusal::invalid("base", format!("{name:?} is not the name of a branch")))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn address(field: &'static str, text: &str) -> Result<Address, Refusal> {
@@ -254,34 +232,4 @@ fn landing_body(state: &State, convoy: &Convoy, subject: &str, reason: &str, ctx
     let since = convoy.started_at.unwrap_or(convoy.created_at);
     let _ = write!(body, "\nDuration: {}", ctx.now.since(since));
     body
-}
-
-/// One notice for each address, each address once.
-pub(super) fn tell(
-    state: &State,
-    to: Vec<Address>,
-    kind: NoticeKind,
-    subject: &str,
-    body: &str,
-    landing: Option<(&ConvoyId, u32)>,
-    ctx: &mut Context<'_>,
-) -> Vec<Event> {
-    let mut told = std::collections::BTreeSet::new();
-    let mut events = Vec::new();
-    for address in to {
-        if told.insert(address.clone()) {
-            events.push(Event::NoticeSent {
-                notice: NewNotice {
-                    id: ctx.entropy.notice(state),
-                    to: address,
-                    kind,
-                    subject: subject.to_owned(),
-                    body: body.to_owned(),
-                    convoy: landing.map(|(id, _)| id.clone()),
-                    landing_epoch: landing.map(|(_, epoch)| epoch),
-                },
-            });
-        }
-    }
-    events
 }

@@ -11,6 +11,7 @@ mod merge;
 mod refs;
 mod session;
 mod sling;
+mod tell;
 mod work;
 
 pub use fresh::Entropy;

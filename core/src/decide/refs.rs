@@ -1,4 +1,4 @@
-//! References: the ids that people type, which may be cut to any unique prefix.
+//! References: the ids that people type, which may be cut to any unique prefix, and the names of branches.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,6 +8,8 @@ use crate::id::{ConvoyId, IssueId, NoticeId, SessionId, WorkerId};
 use crate::refusal::Refusal;
 use crate::state::State;
 
+/// The longest branch name, in bytes.
+const BRANCH_BYTES_MAX: usize = 200;
 /// How many candidates an error lists.
 const MATCHES_MAX: usize = 5;
 
@@ -120,4 +122,26 @@ pub(super) fn resolve_issues(state: &State, texts: &[String]) -> Result<Vec<Issu
         }
     }
     if missing.is_empty() { Ok(found) } else { Err(Refusal::NoSuch { kind: "issue", ids: missing }) }
+}
+
+/// Whether a text can be the name of a branch.
+pub(super) fn check_branch(base: Option<&str>) -> Result<(), Refusal> {
+    let bad = |name: &str| {
+        name.is_empty()
+            || name.len() > BRANCH_BYTES_MAX
+            || name.starts_with('-')
+            || name == "HEAD"
+            || name == "@"
+            || name.contains("..")
+            || name.contains("@{")
+            || name.ends_with('.')
+            || name.split('/').any(|part| part.is_empty() || part.starts_with('.') || part.ends_with(".lock"))
+            || name.chars().any(|c| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c))
+    };
+    match base {
+        Some(name) if bad(name) => {
+            Err(Refusal::invalid("base", format!("{name:?} is not the name of a branch")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -1,6 +1,6 @@
 //! Sling and assign: a person has named issues worked on.
 
-use super::refs::{resolve_convoy, resolve_issues};
+use super::refs::{check_branch, resolve_convoy, resolve_issues};
 use super::work::{Wishes, ending, new_worker, room, wanted};
 use super::{Context, Decision, Item};
 use crate::command::Request;
@@ -152,7 +152,7 @@ fn in_new_convoy(
     ctx: &mut Context<'_>,
 ) -> Result<(), Refusal> {
     let agent = wishes.agent.map(|text| super::work::known_agent(ctx.policy, text)).transpose()?;
-    super::convoy::check_branch(wishes.base)?;
+    check_branch(wishes.base)?;
     let title = match ids {
         [one] => format!("Work: {one}"),
         [first, rest @ ..] => format!("Work: {first} and {} more", rest.len()),

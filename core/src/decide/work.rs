@@ -1,7 +1,7 @@
 //! Workers: who gets which issue, when there is room, and how a person takes it back.
 
-use super::convoy::tell;
-use super::refs::resolve_issue;
+use super::refs::{check_branch, resolve_issue};
+use super::tell::tell;
 use super::{Context, Decision, Item};
 use crate::address::Address;
 use crate::convoy::Convoy;
@@ -73,7 +73,7 @@ pub(super) fn new_worker(
     };
     let asked = wishes.model.or(convoy.and_then(|convoy| convoy.content.model.as_deref()));
     let (model, model_rationale) = choose_model(ctx.policy, issue, asked);
-    super::convoy::check_branch(wishes.base)?;
+    check_branch(wishes.base)?;
     Ok(NewWorker {
         id: ctx.entropy.worker(state),
         rig: issue.content.rig.clone(),

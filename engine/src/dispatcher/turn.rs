@@ -9,7 +9,8 @@ use convoy_core::command::{Observed, Request};
 use convoy_core::decide::{Command, Context, Entropy, Item, decide, step};
 use convoy_core::event::{Batch, Event};
 
-use super::{Dispatcher, Input, Leaving, Replies, Subscription, WATCH_MAX, gone};
+use super::{Dispatcher, Leaving, Replies, WATCH_MAX};
+use crate::inbox::{Input, Subscription, gone};
 use crate::log::Hash;
 use crate::{clock, crash, entropy};
 

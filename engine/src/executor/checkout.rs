@@ -7,10 +7,10 @@ use convoy_core::command::Observed;
 
 use super::job::WatchCheckout;
 use super::prepare::base_branch;
-use super::{World, note};
 use crate::explain;
 use crate::git::{self, Repo};
 use crate::os::watch::Watcher;
+use crate::world::{World, note};
 
 pub(super) fn run(world: &World, job: &WatchCheckout) -> Observed {
     if let Err(error) = wait(world, job) {

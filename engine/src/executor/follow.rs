@@ -7,15 +7,16 @@ use convoy_core::report::{Exit, ExitKind, Observation, Report};
 use rustix::process::Signal;
 
 use super::job::Supervise;
-use super::{World, note, prompt};
-use crate::dispatcher::Handle;
+use super::prompt;
 use crate::explain;
+use crate::inbox::Handle;
 use crate::os::spawn::Environment;
 use crate::output;
 use crate::supervisor::client::{Client, Message};
 use crate::supervisor::files::{RunBy, SessionDir};
 use crate::supervisor::launch::{Probe, fence, launch, probe, reap_leftovers};
 use crate::supervisor::spec::{Limits, Spec, VERSION};
+use crate::world::{World, note};
 use crate::{clock, crash};
 
 /// How long a killed supervisor may take to be gone.

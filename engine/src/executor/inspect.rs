@@ -6,11 +6,11 @@ use convoy_core::session::Findings;
 
 use super::job::Inspect;
 use super::prepare::identity;
-use super::{World, note};
 use crate::explain;
 use crate::git::workdir::Workdir;
 use crate::git::{self, Branch, Error, Evidence, Key, Leftovers, Message, Oid, Repo};
 use crate::workspace;
+use crate::world::{World, note};
 
 /// How often it is tried when git fails for reasons of its own.
 const TRIES_MAX: u32 = 3;

@@ -11,7 +11,6 @@ use convoy_core::effect::Effect;
 use convoy_core::issue::GateResult;
 use convoy_core::worker::{MergeBlock, MergeOutcome};
 
-use super::World;
 use super::job::Merge as Job;
 use super::prepare::base_branch;
 use crate::crash;
@@ -19,6 +18,7 @@ use crate::explain;
 use crate::gates;
 use crate::git::workdir::{self, Base, Request};
 use crate::git::{self, Advance, Branch, Identity, Key, Merge, Message, Obstacle, Oid, Repo};
+use crate::world::World;
 
 pub(super) fn run(world: &World, job: &Job) -> Observed {
     let outcome = merge(world, job).unwrap_or_else(|error| MergeOutcome::Broken { error: explain(&error) });
@@ -153,7 +153,7 @@ fn run_gates(
         }
     }
     if let Err(error) = workdir::remove(repo, &world.workdirs, &workdir) {
-        super::note(&format!("gates of {}: {}", job.session, explain(&error)));
+        crate::world::note(&format!("gates of {}: {}", job.session, explain(&error)));
     }
     Ok(match failed {
         None => Ok(results),

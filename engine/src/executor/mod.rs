@@ -14,53 +14,19 @@ mod stop;
 mod sweep;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
-use convoy_core::id::SessionId;
 use convoy_core::session::Findings;
 use convoy_core::state::State;
 use convoy_core::worker::MergeOutcome;
 
-use crate::agent::Presets;
-use crate::config::Config;
-use crate::dispatcher::Handle;
-use crate::git::Git;
-use crate::git::workdir::Root;
-use crate::os::spawn::Environment;
-use crate::permits::Permits;
+use crate::inbox::Handle;
 use crate::tasks::{self, Kind};
-use crate::workspace::Workspace;
+use crate::world::{World, note};
 
 pub(crate) use sweep::sweep;
-
-/// Everything that effects need of the world.
-pub(crate) struct World {
-    pub(crate) workspace: Workspace,
-    pub(crate) config: Config,
-    pub(crate) presets: Presets,
-    pub(crate) env: Environment,
-    pub(crate) git: Git,
-    pub(crate) workdirs: Root,
-    /// This program, which is also the supervisor.
-    pub(crate) program: PathBuf,
-    /// Bytes that must be free before something is started.
-    pub(crate) disk_reserve: u64,
-    /// Merges that are still wanted: looked at right before a branch moves.
-    pub(crate) merges: Mutex<BTreeSet<Effect>>,
-    /// Limits how much git works at once.
-    pub(crate) git_permits: Permits,
-    /// Sessions whose held up merge was tried once more by this engine although nothing was seen to change.
-    pub(crate) tried_at_once: Mutex<BTreeSet<SessionId>>,
-}
-
-impl World {
-    fn may_try_at_once(&self, session: &SessionId) -> bool {
-        self.tried_at_once.lock().unwrap_or_else(PoisonError::into_inner).insert(session.clone())
-    }
-}
 
 /// See the module.
 pub(crate) struct Executor {
@@ -133,10 +99,4 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         }
         Effect::Stop { .. } | Effect::WatchCheckout { .. } => return None,
     })
-}
-
-/// A remark in the engine's own log.
-#[expect(clippy::print_stderr, reason = "the engine's stderr is its log")]
-pub(crate) fn note(text: &str) {
-    eprintln!("{} {text}", crate::clock::now());
 }

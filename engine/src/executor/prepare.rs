@@ -3,11 +3,11 @@
 use convoy_core::command::Observed;
 use convoy_core::session::Workdir;
 
-use super::World;
 use super::job::{Place, Prepare};
 use crate::explain;
 use crate::git::workdir::{self, Base, Request};
 use crate::git::{self, Advance, Branch, Error, Identity, Key, Merge, Message, Oid, Repo};
+use crate::world::World;
 
 /// What went wrong, and whether trying again could help.
 struct Problem {

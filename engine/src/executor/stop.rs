@@ -3,13 +3,13 @@
 use convoy_core::command::Observed;
 use rustix::process::Signal;
 
-use super::World;
 use super::job::Stop;
-use super::note;
-use crate::dispatcher::Handle;
 use crate::explain;
+use crate::inbox::Handle;
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{Fenced, Probe, fence, probe};
+use crate::world::World;
+use crate::world::note;
 
 /// How long a supervisor has to end before the order is given again.
 const PAUSE: std::time::Duration = std::time::Duration::from_secs(20);

@@ -9,13 +9,13 @@ use convoy_core::state::State;
 use rustix::process::Signal;
 
 use super::merge::GATE_PREFIX;
-use super::{World, note};
 use crate::explain;
 use crate::git::workdir::{self, Workdir};
 use crate::git::{self, Identity, Kept, Key, Leftover, Message, Oid, Repo, Salvage};
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{Fenced, Probe, fence, probe, reap_leftovers};
 use crate::workspace::Workspace;
+use crate::world::{World, note};
 
 /// How long an unknown session's supervisor may take to end its agent.
 const END_WAIT: std::time::Duration = std::time::Duration::from_secs(30);

@@ -49,6 +49,7 @@ pub(super) fn run(
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
     let mut child = command.spawn()?;
+    crate::os::process::behind_the_engine(child.id());
     let end = talk(&mut child, input, deadline, stdout_max);
     if !matches!(end, Ok(End::Exited { .. })) {
         kill(&mut child);

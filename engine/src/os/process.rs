@@ -290,6 +290,17 @@ pub fn kill_until_none(find: impl Fn() -> Vec<Process>, limit: Duration) -> io::
     }
 }
 
+/// How much nicer than the engine and its supervisors agents and git are: those decide what goes on next, and take
+/// a moment; these take minutes and all the processors.
+const NICE: i32 = 5;
+
+/// Lets the engine and its supervisors go before this process and what it starts. A wish, not a need.
+pub fn behind_the_engine(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::setpriority_process(Some(pid), NICE);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

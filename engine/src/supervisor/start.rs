@@ -65,6 +65,7 @@ pub(super) fn start(dir: &SessionDir, spec: &Spec) -> Result<Agent, String> {
     let mut child = command.spawn().map_err(|error| format!("{}: {error}", file.display()))?;
     // The child was not waited for, so its pid is its own until this supervisor has seen its end.
     let pid = child.id();
+    crate::os::process::behind_the_engine(pid);
     let own = || -> io::Result<Agent> {
         let process =
             Process::of(pid).ok_or_else(|| io::Error::other("the process has no entry in /proc"))?;

@@ -20,9 +20,6 @@ fn salvage(dir: &Path) -> (Vec<Stored>, bool) {
         Err(error) => {
             let text = error.to_string();
             assert!(text.contains("log.db"), "names the file: {text}");
-            if let OpenError::Damaged(_) = error {
-                assert!(text.contains("convoy doctor"), "{text}");
-            }
             return (Vec::new(), true);
         }
     };

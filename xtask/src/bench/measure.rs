@@ -45,7 +45,7 @@ fn parse(args: &[&str]) -> std::result::Result<Wanted, String> {
         let mut value = || rest.next().ok_or(format!("{arg} needs a value"));
         match *arg {
             "--rounds" => {
-                wanted.rounds = value()?.parse().map_err(|_| "--rounds takes a number".to_owned())?
+                wanted.rounds = value()?.parse().map_err(|_| "--rounds takes a number".to_owned())?;
             }
             "--only" => wanted.only = Some((*value()?).to_owned()),
             "--json" => wanted.json = Some(PathBuf::from(value()?)),

@@ -1,0 +1,79 @@
+//! The dispatcher's inbox: everything that can happen to it, in one bounded queue, and the handle that fills it.
+//!
+//! Whoever has a handle can speak to the dispatcher and knows nothing else of it.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query};
+use convoy_core::command::Observed;
+use convoy_core::event::Envelope;
+use convoy_core::id::Seq;
+
+/// How many inputs may wait; whoever sends more waits for the dispatcher.
+const QUEUE_MAX: usize = 1024;
+
+/// Everything that can happen to the dispatcher.
+pub(crate) enum Input {
+    /// Somebody orders something.
+    Order(Order, SyncSender<Result<Outcome, Failure>>),
+    /// Somebody asks something.
+    Ask(Query, SyncSender<Result<Answer, Failure>>),
+    /// Somebody wants to see what is committed from now on.
+    Subscribe(SyncSender<Subscription>),
+    /// The watcher of that number is gone.
+    Unsubscribe(u64),
+    /// The executor saw something.
+    Observed(Observed),
+    /// Leave.
+    Control(Control, SyncSender<Result<(), Failure>>),
+}
+
+/// What a watcher gets: everything after `after`, until it says that it is gone.
+pub(crate) struct Subscription {
+    pub(crate) number: u64,
+    pub(crate) after: Seq,
+    pub(crate) events: Receiver<Envelope>,
+}
+
+/// A way to reach the dispatcher. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    inputs: SyncSender<Input>,
+}
+
+pub(crate) fn gone() -> Failure {
+    Failure::new(Code::Unavailable, "the engine is leaving").hint("try again; see 'convoy daemon status'")
+}
+
+impl Handle {
+    fn call<T>(&self, input: impl FnOnce(SyncSender<T>) -> Input) -> Result<T, Failure> {
+        let (sender, receiver) = sync_channel(1);
+        self.inputs.send(input(sender)).map_err(|_| gone())?;
+        receiver.recv().map_err(|_| gone())
+    }
+    pub(crate) fn order(&self, order: Order) -> Result<Outcome, Failure> {
+        self.call(|reply| Input::Order(order, reply))?
+    }
+    pub(crate) fn ask(&self, query: Query) -> Result<Answer, Failure> {
+        self.call(|reply| Input::Ask(query, reply))?
+    }
+    pub(crate) fn subscribe(&self) -> Result<Subscription, Failure> {
+        self.call(Input::Subscribe)
+    }
+    pub(crate) fn unsubscribe(&self, number: u64) {
+        let _ = self.inputs.send(Input::Unsubscribe(number));
+    }
+    pub(crate) fn control(&self, control: Control) -> Result<(), Failure> {
+        self.call(|reply| Input::Control(control, reply))?
+    }
+    /// Tells what was seen. What is lost because the engine leaves is seen again by the next one.
+    pub(crate) fn observed(&self, observed: Observed) {
+        let _ = self.inputs.send(Input::Observed(observed));
+    }
+}
+
+/// A queue for a dispatcher that is about to start, so that its executor can know where to report.
+pub(crate) fn queue() -> (Handle, Receiver<Input>) {
+    let (inputs, receiver) = sync_channel(QUEUE_MAX);
+    (Handle { inputs }, receiver)
+}

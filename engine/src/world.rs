@@ -1,0 +1,49 @@
+//! Everything that effects need of the world: the repository, git, the presets, and the limits on using them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use convoy_core::effect::Effect;
+use convoy_core::id::SessionId;
+
+use crate::agent::Presets;
+use crate::config::Config;
+use crate::git::Git;
+use crate::git::workdir::Root;
+use crate::os::spawn::Environment;
+use crate::permits::Permits;
+use crate::workspace::Workspace;
+
+/// Everything that effects need of the world.
+pub(crate) struct World {
+    pub(crate) workspace: Workspace,
+    pub(crate) config: Config,
+    pub(crate) presets: Presets,
+    pub(crate) env: Environment,
+    pub(crate) git: Git,
+    pub(crate) workdirs: Root,
+    /// This program, which is also the supervisor.
+    pub(crate) program: PathBuf,
+    /// Bytes that must be free before something is started.
+    pub(crate) disk_reserve: u64,
+    /// Merges that are still wanted: looked at right before a branch moves.
+    pub(crate) merges: Mutex<BTreeSet<Effect>>,
+    /// Limits how much git works at once.
+    pub(crate) git_permits: Permits,
+    /// Sessions whose held up merge was tried once more by this engine although nothing was seen to change.
+    pub(crate) tried_at_once: Mutex<BTreeSet<SessionId>>,
+}
+
+impl World {
+    /// Whether the merge of this session, held up, may be tried although nothing was seen to change: once.
+    pub(crate) fn may_try_at_once(&self, session: &SessionId) -> bool {
+        self.tried_at_once.lock().unwrap_or_else(PoisonError::into_inner).insert(session.clone())
+    }
+}
+
+/// A remark in the engine's own log.
+#[expect(clippy::print_stderr, reason = "the engine's stderr is its log")]
+pub(crate) fn note(text: &str) {
+    eprintln!("{} {text}", crate::clock::now());
+}
