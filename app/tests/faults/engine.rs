@@ -207,7 +207,8 @@ fn of_several_supervisors_one_starts_the_agent() {
             .collect();
         room.life(None);
         let all = supervisors.len();
-        let ends: Vec<i32> = supervisors.into_iter().map(|supervisor| supervisor.wait(PATIENCE).status).collect();
+        let ends: Vec<i32> =
+            supervisors.into_iter().map(|supervisor| supervisor.wait(PATIENCE).status).collect();
         let ran = ends.iter().filter(|status| **status == 0).count();
         assert!(ran <= sessions.len(), "{ran} of {all} ran: {ends:?}");
         scenario.check("several supervisors", &expected);
