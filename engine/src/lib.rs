@@ -23,7 +23,7 @@ pub mod log;
 pub mod os;
 pub mod output;
 mod permits;
-mod reach;
+pub mod reach;
 mod server;
 pub mod supervisor;
 pub mod tasks;

@@ -17,7 +17,7 @@ use crate::os::spawn::Environment;
 use crate::workspace::Workspace;
 
 /// How long a command waits for the workspace while another has it.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
+pub const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// How long one look at the lock takes; between two looks, whoever has it may have begun to listen.
 const LOCK_LOOK: Duration = Duration::from_millis(100);
 

@@ -96,10 +96,11 @@ pub(super) fn resolve_each(
     texts: &[String],
     decision: &mut super::Decision,
 ) -> Result<Vec<IssueId>, Refusal> {
+    let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for text in texts {
         match resolve_issue(state, text) {
-            Ok(id) if found.contains(&id) => {}
+            Ok(id) if !seen.insert(id.clone()) => {}
             Ok(id) => found.push(id),
             Err(refusal) if texts.len() == 1 => return Err(refusal),
             Err(refusal) => decision.items.push(super::Item::refused(text, refusal)),

@@ -4,7 +4,7 @@
 //! another attempt changes nothing.
 
 use super::Context;
-use super::work::{give_up, setback};
+use super::work::{give_up, learned, setback};
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, SessionId};
 use crate::issue::{CloseReason, Closed, DiffStat, Evidence};
@@ -154,17 +154,16 @@ pub(super) fn found(
         Outcome::Submitted => events.push(submit(session, worker, workdir, tip, diff, ctx)),
         Outcome::NoChange => events.extend(close_unchanged(state, session, worker, ctx)),
         Outcome::Stopped => {
-            let lesson = lesson("it was stopped");
-            let id = worker.content.id.clone();
-            events.push(Event::WorkerLearned {
-                worker: id.clone(),
-                lesson,
-                count: Counted::Nothing,
-                resume_from,
-            });
+            let lesson = match findings {
+                Findings::Unsaved { why } => lesson(&format!("it was stopped; {}", unsaved(why))),
+                Findings::Work { .. } | Findings::Rewritten { .. } | Findings::Gone { .. } => {
+                    lesson("it was stopped")
+                }
+            };
+            events.push(learned(worker, lesson, Counted::Nothing, resume_from));
             events.push(match &worker.intent {
                 Some(intent) => fulfil(worker, intent),
-                None => Event::WorkerReady { worker: id },
+                None => Event::WorkerReady { worker: worker.content.id.clone() },
             });
         }
         Outcome::Failed { why } => {
@@ -175,9 +174,7 @@ pub(super) fn found(
         }
         Outcome::Infrastructure { why } | Outcome::Blocked { why } => {
             let lesson = lesson(&why);
-            let worker_id = worker.content.id.clone();
-            let count = Counted::Nothing;
-            events.push(Event::WorkerLearned { worker: worker_id, lesson, count, resume_from });
+            events.push(learned(worker, lesson, Counted::Nothing, resume_from));
             events.extend(give_up(state, worker, &why, ctx));
         }
     }
@@ -252,9 +249,17 @@ pub(super) fn notes(session: &Session) -> String {
     session.notes.join("\n")
 }
 
+fn unsaved(why: &str) -> String {
+    format!("its work could not be saved, and is still in its workdir: {why}")
+}
+
 /// What an attempt came to. An exit status of zero is never enough.
 fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outcome {
     let failed = |why: String| Outcome::Failed { why };
+    // However it ended: another attempt would begin without the work, and nobody would know where it is.
+    if let Findings::Unsaved { why } = findings {
+        return Outcome::Infrastructure { why: unsaved(why) };
+    }
     let Some(exit) = exit else {
         return Outcome::Lost { why: "its supervisor vanished".into() };
     };
@@ -296,9 +301,7 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
     }
     match findings {
         Findings::Gone { why } => failed(format!("its workdir is gone: {why}")),
-        Findings::Unsaved { why } => Outcome::Infrastructure {
-            why: format!("its work could not be saved, and is still in its workdir: {why}"),
-        },
+        Findings::Unsaved { why } => Outcome::Infrastructure { why: unsaved(why) },
         Findings::Rewritten { .. } => {
             failed("it rewrote commits that were there before it, so that nothing can be merged".into())
         }

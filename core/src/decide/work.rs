@@ -307,11 +307,24 @@ pub(super) fn retry(state: &State, issue: &str, ctx: &mut Context<'_>) -> Result
 /// The longest that a lesson's detail is kept, in bytes: it becomes part of the next prompt.
 const DETAIL_BYTES_MAX: usize = 8 * 1024;
 
+/// What the next attempt is told of this one.
+pub(super) fn learned(
+    worker: &Worker,
+    mut lesson: Lesson,
+    count: Counted,
+    resume_from: Option<String>,
+) -> Event {
+    let start = lesson.detail.len().saturating_sub(DETAIL_BYTES_MAX);
+    let start = (start..=lesson.detail.len()).find(|at| lesson.detail.is_char_boundary(*at)).unwrap_or(0);
+    lesson.detail.drain(..start);
+    Event::WorkerLearned { worker: worker.content.id.clone(), lesson, count, resume_from }
+}
+
 /// What an attempt came to, and what follows: another try after a pause, or a person.
 pub(super) fn setback(
     state: &State,
     worker: &Worker,
-    mut lesson: Lesson,
+    lesson: Lesson,
     count: Counted,
     resume_from: Option<String>,
     ctx: &mut Context<'_>,
@@ -329,12 +342,9 @@ pub(super) fn setback(
         Counted::Lost if used > 1 => backoff(retry.backoff, retry.backoff_max, used - 1),
         Counted::Lost | Counted::Conflict | Counted::Nothing => Span::default(),
     };
-    let start = lesson.detail.len().saturating_sub(DETAIL_BYTES_MAX);
-    let start = (start..=lesson.detail.len()).find(|at| lesson.detail.is_char_boundary(*at)).unwrap_or(0);
-    lesson.detail.drain(..start);
     let id = worker.content.id.clone();
     let what = lesson.what.clone();
-    let mut events = vec![Event::WorkerLearned { worker: id.clone(), lesson, count, resume_from }];
+    let mut events = vec![learned(worker, lesson, count, resume_from)];
     if used >= most {
         let why = match count {
             Counted::Failure => format!("{used} attempts failed; the last: {what}"),

@@ -249,6 +249,7 @@ fn each_type_of_event_has_a_file_that_parses_back() {
         let golden =
             std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{} is missing", path.display()));
         let old: Event = serde_json::from_str(&golden).expect("an old event must keep parsing");
+        assert_eq!(event.name(), type_of(&event), "the name is the type");
         assert_eq!(old, event, "{} means something else now", path.display());
         assert_eq!(golden, text, "{} is written differently now", path.display());
     }

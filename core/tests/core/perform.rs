@@ -239,7 +239,10 @@ fn verdict(words: &Words<'_>) -> Vec<String> {
         "lost" => script.push("lost s1".into()),
         how => script.push(format!("ended s1 {how} {more} n=1")),
     }
-    let gone = if words.has("gone") { "gone" } else { "" };
+    let gone = ["gone", "rewritten", "unsaved", "unfit"]
+        .into_iter()
+        .find(|word| words.has(word))
+        .unwrap_or_default();
     script.push(format!("found s1 {gone} {more}"));
     for line in script {
         all = perform(&mut door, &mut names, &line);
@@ -305,7 +308,9 @@ fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
             "done" => Report::Done { no_change: false, note: words.get("note") },
             "no-change" => Report::Done { no_change: true, note: words.get("note") },
             "blocked" => Report::Blocked { reason: "no access".into() },
-            "note" => Report::Note { text: "remember".into() },
+            "note" => {
+                Report::Note { text: ["remember"; 4000][..words.number("times", 1) as usize].join(" ") }
+            }
             other => panic!("{other:?} cannot be said"),
         }),
         "ended" => Observed::Ended { session, epoch, exit: exit(door.now, epoch, words, third) },
@@ -316,7 +321,12 @@ fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
             let diff = DiffStat { commits, ..DiffStat::default() };
             let findings = match third {
                 "gone" => Findings::Gone { why: "no such folder".into() },
-                _ => Findings::Work { tip, diff, leftovers: false, unfit: None },
+                "rewritten" => Findings::Rewritten { kept_at: "refs/convoy/salvage/s".into() },
+                "unsaved" => Findings::Unsaved { why: "disk full".into() },
+                _ => {
+                    let unfit = words.has("unfit").then(|| "it left a conflict unresolved".to_owned());
+                    Findings::Work { tip, diff, leftovers: false, unfit }
+                }
             };
             Observed::Found { session, epoch, findings }
         }

@@ -50,7 +50,7 @@ fn or_none<T: ToString>(value: Option<T>) -> String {
 
 /// An event in a line.
 pub(crate) fn event(event: &Event) -> String {
-    let kind = serde_json::to_value(event).unwrap()["type"].as_str().unwrap().to_owned();
+    let kind = event.name();
     let more = match event {
         Event::IssueCreated { issue } => {
             format!("{} in {} p{} {:?}", issue.issue_type.name(), issue.rig, issue.priority, issue.needs)
@@ -110,7 +110,11 @@ pub(crate) fn event(event: &Event) -> String {
         Event::WorkerLearned { lesson, count, resume_from, .. } => format!(
             "{count:?} {:?} {:?} branch {} resume {}",
             lesson.what,
-            lesson.detail,
+            if lesson.detail.len() > 100 {
+                format!("{} bytes", lesson.detail.len())
+            } else {
+                lesson.detail.clone()
+            },
             or_none(lesson.branch.clone()),
             or_none(resume_from.clone())
         ),
@@ -126,7 +130,7 @@ pub(crate) fn event(event: &Event) -> String {
             format!("#{n} {message_id} output {}", tokens.output)
         }
         Event::SessionCost { n, cost, .. } => format!("#{n} {}", or_none(*cost)),
-        Event::SessionSaid { n, said, .. } => format!("#{n} {said:?}"),
+        Event::SessionSaid { n, said, .. } => format!("#{n} {said:?}").chars().take(100).collect(),
         Event::SessionEnded { exit, .. } => format!("{:?} {}", exit.kind, or_none(exit.code)),
         Event::SessionOver { outcome, .. } => format!("{outcome:?}"),
         Event::NoticeSent { notice } => format!("to {} {:?}: {}", notice.to, notice.kind, notice.subject),

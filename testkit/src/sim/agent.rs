@@ -12,6 +12,8 @@ use super::{Fault, Sim, trace};
 pub(super) enum Act {
     /// Commits something.
     Commit,
+    /// Commits something that does not descend from where it began.
+    Rewrite,
     /// Changes a file and does not commit it.
     Edit,
     /// Reports something through its supervisor.
@@ -46,7 +48,7 @@ impl Sim {
     /// What the next agent will do. None: its program is missing.
     pub(super) fn draw_script(&mut self) -> Option<Script> {
         let mut acts = if self.fault(Fault::BadAgent, 350) {
-            match self.rng.u32(0..11) {
+            match self.rng.u32(0..12) {
                 0 => vec![Act::Commit, usage(1), Act::Exit(1)],
                 1 => vec![Act::Edit, Act::Exit(1)],
                 2 => vec![usage(1), usage(1), result(true), Act::Exit(0)],
@@ -56,7 +58,8 @@ impl Sim {
                 6 => vec![Act::Leave, Act::Exit(2)],
                 7 => vec![Act::Say(Report::Blocked { reason: "no access".into() }), Act::Exit(0)],
                 8 => vec![Act::Commit, result(false), Act::Exit(0)],
-                9 => vec![done(true), result(true), Act::Exit(0)],
+                9 => vec![Act::Rewrite, done(false), Act::Exit(0)],
+                10 => vec![done(true), result(true), Act::Exit(0)],
                 _ => return None,
             }
         } else {
@@ -86,6 +89,12 @@ impl Sim {
         trace!(self, "agent {} in {key}: {act:?}", self.processes[id].pid);
         match act {
             Act::Commit => self.commit_in(&key),
+            Act::Rewrite => {
+                let orphan = self.repo.orphan();
+                if let Some(dir) = self.dirs.get_mut(&key) {
+                    dir.head = orphan;
+                }
+            }
             Act::Edit => {
                 if let Some(dir) = self.dirs.get_mut(&key) {
                     dir.dirty = true;

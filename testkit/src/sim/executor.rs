@@ -254,7 +254,11 @@ impl Sim {
         let dir = &self.dirs[&key];
         let commits = self.repo.ahead(dir.base, dir.head);
         let diff = DiffStat { commits, files: commits, insertions: commits, deletions: 0 };
-        let findings = Findings::Work { tip: oid(dir.head), diff, leftovers: false, unfit: None };
+        let findings = if self.repo.contains(dir.head, dir.base) {
+            Findings::Work { tip: oid(dir.head), diff, leftovers: false, unfit: None }
+        } else {
+            Findings::Rewritten { kept_at: dir.workdir().branch }
+        };
         let effect = Effect::Inspect { session: session.clone(), epoch };
         self.answer(Some(effect), Observed::Found { session: session.clone(), epoch, findings });
     }
@@ -296,6 +300,9 @@ impl Sim {
         if self.fault(Fault::GateFails, 200) {
             let failed = MergeOutcome::GateFailed { gates, output: "boom".into() };
             return self.merged(worker, epoch, round, failed);
+        }
+        if self.fault(Fault::BaseMoves, 200) {
+            self.repo.move_base();
         }
         let swap = Task::Swap { worker, epoch, round, tip, expected: base };
         let instance = self.instance;

@@ -160,7 +160,7 @@ impl Sim {
         }
         if let Some(shadow) = shadow {
             group.iter().for_each(|batch| shadow.apply_batch(batch));
-            self.report.types.extend(group.iter().flat_map(|batch| &batch.events).map(type_of));
+            self.report.types.extend(group.iter().flat_map(|batch| &batch.events).map(Event::name));
             if *shadow != *state {
                 return self.violate("replaying the log gives another state");
             }
@@ -426,49 +426,4 @@ fn dump(state: &State) -> String {
         let _ = writeln!(text, "  {id} stopping {} {:?}", session.stopping, session.state);
     }
     text
-}
-
-/// The dotted type of an event.
-fn type_of(event: &Event) -> &'static str {
-    match event {
-        Event::IssueCreated { .. } => "issue.created",
-        Event::IssueUpdated { .. } => "issue.updated",
-        Event::DependencyAdded { .. } => "issue.dependency_added",
-        Event::DependencyRemoved { .. } => "issue.dependency_removed",
-        Event::IssueClosed { .. } => "issue.closed",
-        Event::IssueReopened { .. } => "issue.reopened",
-        Event::IssueNeedsHuman { .. } => "issue.needs_human",
-        Event::ConvoyCreated { .. } => "convoy.created",
-        Event::ConvoyIssuesAdded { .. } => "convoy.issues_added",
-        Event::ConvoyStarted { .. } => "convoy.started",
-        Event::ConvoyLanded { .. } => "convoy.landed",
-        Event::ConvoyAbandoned { .. } => "convoy.abandoned",
-        Event::ConvoyReopened { .. } => "convoy.reopened",
-        Event::WorkerAssigned { .. } => "worker.assigned",
-        Event::WorkerWaiting { .. } => "worker.waiting",
-        Event::WorkerReady { .. } => "worker.ready",
-        Event::WorkerSubmitted { .. } => "worker.submitted",
-        Event::WorkerStopRequested { .. } => "worker.stop_requested",
-        Event::WorkerReleaseRequested { .. } => "worker.release_requested",
-        Event::WorkerStopped { .. } => "worker.stopped",
-        Event::WorkerReleased { .. } => "worker.released",
-        Event::WorkerFailed { .. } => "worker.failed",
-        Event::WorkerDone { .. } => "worker.done",
-        Event::WorkerLearned { .. } => "worker.learned",
-        Event::MergeMoved { .. } => "merge.moved",
-        Event::MergeBlocked { .. } => "merge.blocked",
-        Event::MergeUnblocked { .. } => "merge.unblocked",
-        Event::SessionWanted { .. } => "session.wanted",
-        Event::SessionPrepared { .. } => "session.prepared",
-        Event::SessionStarted { .. } => "session.started",
-        Event::SessionUsage { .. } => "session.usage",
-        Event::SessionCost { .. } => "session.cost",
-        Event::SessionSaid { .. } => "session.said",
-        Event::SessionStopRequested { .. } => "session.stop_requested",
-        Event::SessionEnded { .. } => "session.ended",
-        Event::SessionLost { .. } => "session.lost",
-        Event::SessionOver { .. } => "session.over",
-        Event::NoticeSent { .. } => "notice.sent",
-        Event::NoticeRead { .. } => "notice.read",
-    }
 }

@@ -49,6 +49,13 @@ impl Repo {
         commit
     }
 
+    /// An agent's commit that descends from nothing.
+    pub(super) fn orphan(&mut self) -> Commit {
+        let commit = self.push([None, None]);
+        self.made.push(commit);
+        commit
+    }
+
     /// Somebody else's commit on the base branch.
     pub(super) fn move_base(&mut self) {
         self.base = self.push([Some(self.base), None]);

@@ -110,7 +110,8 @@ impl Sim {
     pub(super) fn spawn(&mut self, role: Role, dir: &str) -> ProcessId {
         let id = self.processes.len();
         let taken = |pid| self.processes.iter().any(|p| p.alive && p.pid == pid);
-        let pid = (0..).map(|n| 100 + (id as u32 + n) % PIDS.max(id as u32 / 2)).find(|pid| !taken(*pid));
+        let round = (0..PIDS).map(|n| 100 + (id as u32 + n) % PIDS);
+        let pid = round.chain(100 + PIDS..).find(|pid| !taken(*pid));
         self.processes.push(Process {
             role,
             pid: pid.unwrap_or_default(),

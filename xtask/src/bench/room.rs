@@ -9,10 +9,10 @@ use convoy_core::command::Request;
 use convoy_core::event::{Envelope, Event};
 use convoy_core::id::Seq;
 use convoy_core::issue::{CloseReason, IssueType};
-use convoy_engine::door::LOCK_WAIT;
 use convoy_engine::engine::{Engine, Mode};
 use convoy_engine::os::socket;
 use convoy_engine::os::spawn::Environment;
+use convoy_engine::reach::LOCK_WAIT;
 use convoy_engine::workspace::Workspace;
 use convoy_testkit::env::TestEnv;
 

@@ -1,7 +1,7 @@
 //! The log on disk: one SQLite file, write-ahead, every acknowledged record synced.
 //!
 //! Files of a state folder that are owned here: `log.db`; `log.db-wal`, as much a part of it; `log.ack`, the
-//! [`witness`] of the last acknowledged record; `snapshot`, a cache. The caller holds the workspace's lock.
+//! witness of the last acknowledged record; `snapshot`, a cache. The caller holds the workspace's lock.
 
 mod fail;
 mod log;
