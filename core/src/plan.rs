@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::command::Observed;
 use crate::decide::{may_begin, pause_is_over};
 use crate::effect::Effect;
-use crate::id::{ConvoyId, RigName};
+use crate::id::{ConvoyId, RigName, Seq};
 use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::state::State;
@@ -66,9 +66,9 @@ fn plan_sessions(state: &State, plan: &mut Plan) {
 
 fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     let mut begins = BTreeSet::new();
-    // One merge at a time into each branch of a rig, the oldest first: parallel ones would only
-    // invalidate each other's gates.
-    let mut merges: BTreeMap<(&RigName, Option<&str>), (Time, Effect)> = BTreeMap::new();
+    // One merge at a time into each branch of a rig, the first that was submitted: parallel ones would only
+    // invalidate each other's gates. First by the log, not by the clock: the one under way must stay the first.
+    let mut merges: BTreeMap<(&RigName, Option<&str>), (Seq, Effect)> = BTreeMap::new();
     for (id, worker) in state.index.active.iter().filter_map(|id| state.workers.get_key_value(id)) {
         match &worker.state {
             WorkerState::Assigned if may_begin(state, policy, worker) => {
@@ -90,7 +90,7 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
                     continue;
                 }
                 let effect = Effect::Merge { worker: id.clone(), epoch: session.content.epoch, round };
-                let since = submission.at;
+                let since = worker.submitted;
                 let slot = (&worker.content.rig, worker.content.base.as_deref());
                 merges
                     .entry(slot)

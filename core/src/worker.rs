@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentName, ConvoyId, IssueId, RigName, SessionId, WorkerId};
+use crate::id::{AgentName, ConvoyId, IssueId, RigName, Seq, SessionId, WorkerId};
 use crate::issue::{DiffStat, GateResult};
 use crate::time::Time;
 
@@ -151,6 +151,8 @@ pub struct Worker {
     pub lessons: Vec<Lesson>,
     /// The tip that the next attempt goes on from.
     pub resume_from: Option<String>,
+    /// The event by which its branch was submitted last.
+    pub submitted: Seq,
     /// When it was assigned.
     pub assigned_at: Time,
     /// When something was last heard of it.

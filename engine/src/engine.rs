@@ -18,7 +18,7 @@ use crate::executor::{Executor, sweep};
 use crate::git::Git;
 use crate::git::workdir::Root;
 use crate::inbox::{self, Handle, Subscription};
-use crate::lock::{Acquired, WorkspaceLock};
+use crate::lock::{self, Acquired, WorkspaceLock};
 use crate::log::OpenError;
 use crate::log::sqlite::SqliteLog;
 use crate::os::spawn::Environment;
@@ -60,6 +60,15 @@ pub(crate) fn busy(pid: Option<u32>) -> Failure {
         .hint("wait for it to end, or see 'convoy daemon status'")
 }
 
+/// The lock, if it was taken.
+pub(crate) fn held(acquired: Result<Acquired, lock::Error>) -> Result<WorkspaceLock, Failure> {
+    match acquired {
+        Ok(Acquired::Held(lock)) => Ok(lock),
+        Ok(Acquired::Busy { pid }) => Err(busy(pid)),
+        Err(error) => Err(Failure::new(Code::Unavailable, crate::explain(&error))),
+    }
+}
+
 fn open_log(workspace: &Workspace) -> Result<SqliteLog, Failure> {
     SqliteLog::open(&workspace.state_dir()).map_err(|error| {
         let code = match &error {
@@ -97,13 +106,22 @@ impl Engine {
         wait: Duration,
     ) -> Result<Self, Failure> {
         workspace.prepare_state()?;
+        let acquired = WorkspaceLock::acquire(&workspace.state_dir(), wait);
+        Self::open_locked(workspace, env, mode, held(acquired)?)
+    }
+
+    /// Opens the workspace whose lock is held.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, or the log cannot be trusted; nothing is changed then.
+    pub(crate) fn open_locked(
+        workspace: &Workspace,
+        env: &Environment,
+        mode: Mode,
+        lock: WorkspaceLock,
+    ) -> Result<Self, Failure> {
         let config = Config::load(workspace, env, &Sources::default())?;
         let presets = presets(&config)?;
-        let lock = match WorkspaceLock::acquire(&workspace.state_dir(), wait) {
-            Ok(Acquired::Held(lock)) => lock,
-            Ok(Acquired::Busy { pid }) => return Err(busy(pid)),
-            Err(error) => return Err(Failure::new(Code::Unavailable, crate::explain(&error))),
-        };
         let mut log = open_log(workspace)?;
         let names = |presets: &mut dyn Iterator<Item = &Preset>| {
             presets.filter_map(|preset| AgentName::new(&preset.name).ok()).collect()

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
@@ -70,9 +70,6 @@ pub struct WorkspaceLock {
 impl WorkspaceLock {
     /// Takes the lock of the state folder `dir`, waiting for it no longer than `wait`.
     ///
-    /// The wait is a blocking `flock` in a thread of its own. When the time is up that thread stays behind until
-    /// the lock is free, and then lets go of it at once.
-    ///
     /// # Errors
     /// See [`Error`]. That another process has the lock is no error.
     pub fn acquire(dir: &Path, wait: Duration) -> Result<Acquired, Error> {
@@ -83,7 +80,28 @@ impl WorkspaceLock {
         if wait.is_zero() {
             return Ok(Acquired::Busy { pid: hint(&file) });
         }
-        let (sender, receiver) = sync_channel(1);
+        Queue::join(dir)?.wait(wait)
+    }
+}
+
+/// A place in the queue for the lock, which is kept over several waits.
+#[derive(Debug)]
+pub struct Queue {
+    file: PathBuf,
+    turn: Receiver<Result<Option<WorkspaceLock>, Error>>,
+}
+
+impl Queue {
+    /// Joins the queue for the lock of the state folder `dir`.
+    ///
+    /// The wait is a blocking `flock` in a thread of its own. When nobody waits for it any more, that thread stays
+    /// behind until the lock is free, and then lets go of it at once.
+    ///
+    /// # Errors
+    /// When the system has no thread for it.
+    pub fn join(dir: &Path) -> Result<Self, Error> {
+        let file = dir.join("lock");
+        let (sender, turn) = sync_channel(1);
         let waiter = {
             let (dir, file) = (dir.to_owned(), file.clone());
             move || {
@@ -93,11 +111,19 @@ impl WorkspaceLock {
         };
         tasks::start(tasks::Kind::Watch, waiter)
             .map_err(|source| Error::Io { file: file.clone(), source })?;
-        match receiver.recv_timeout(wait) {
+        Ok(Self { file, turn })
+    }
+
+    /// Waits no longer than `wait`.
+    ///
+    /// # Errors
+    /// See [`Error`]. That another process has the lock is no error.
+    pub fn wait(&self, wait: Duration) -> Result<Acquired, Error> {
+        match self.turn.recv_timeout(wait) {
             Ok(Ok(Some(lock))) => Ok(Acquired::Held(lock)),
             Ok(Err(error)) => Err(error),
             Ok(Ok(None)) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                Ok(Acquired::Busy { pid: hint(&file) })
+                Ok(Acquired::Busy { pid: hint(&self.file) })
             }
         }
     }

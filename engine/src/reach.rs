@@ -10,7 +10,8 @@ use std::time::Duration;
 use convoy_api::client::Client;
 use convoy_api::{Code, Failure, Service};
 
-use crate::engine::{Engine, Mode};
+use crate::engine::{Engine, Mode, held};
+use crate::lock::{self, Queue, WorkspaceLock};
 use crate::os::socket;
 use crate::os::spawn::Environment;
 use crate::workspace::Workspace;
@@ -41,15 +42,30 @@ pub(crate) enum Reached {
 /// Reaches the workspace: whoever listens is taken; while somebody who does not has the lock, it is waited for.
 pub(crate) fn reach(workspace: &Workspace, env: &Environment, mode: Mode) -> Result<Reached, Failure> {
     let looks = LOCK_WAIT.as_millis() / LOCK_LOOK.as_millis();
+    let dir = workspace.state_dir();
     let mut busy = None;
+    // One place for all looks: who joined the queue anew for each would be the last in it each time.
+    let mut queue = None;
     for _ in 0..looks {
         if let Some(service) = remote(workspace) {
             return Ok(Reached::Remote(service));
         }
-        match Engine::open(workspace, env, mode, LOCK_LOOK) {
-            Ok(engine) => return Ok(Reached::Local(Box::new(engine))),
+        workspace.prepare_state()?;
+        let failed = |error: lock::Error| Failure::new(Code::Unavailable, crate::explain(&error));
+        let acquired = match &queue {
+            None => WorkspaceLock::acquire(&dir, Duration::ZERO),
+            Some(queue) => Queue::wait(queue, LOCK_LOOK),
+        };
+        match held(acquired) {
+            Ok(lock) => {
+                return Engine::open_locked(workspace, env, mode, lock)
+                    .map(|engine| Reached::Local(Box::new(engine)));
+            }
             Err(failure) if failure.code == Code::Conflict => busy = Some(failure),
             Err(failure) => return Err(failure),
+        }
+        if queue.is_none() {
+            queue = Some(Queue::join(&dir).map_err(failed)?);
         }
     }
     Err(busy.unwrap_or_else(|| Failure::new(Code::Conflict, "another convoy has this workspace")))

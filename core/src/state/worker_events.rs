@@ -1,7 +1,7 @@
 //! How worker and merge events change the state.
 
 use crate::event::{Counted, Event};
-use crate::id::WorkerId;
+use crate::id::{Seq, WorkerId};
 use crate::issue::{CloseReason, Status};
 use crate::state::State;
 use crate::state::issue_events::set_status;
@@ -27,6 +27,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                     sessions: Vec::new(),
                     lessons,
                     resume_from,
+                    submitted: Seq(0),
                     assigned_at: at,
                     active_at: at,
                 },
@@ -42,7 +43,9 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
         Event::WorkerReady { worker } => set(state, worker, WorkerState::Assigned, at),
         Event::WorkerSubmitted { worker: id, submission } => {
             set(state, id, WorkerState::Submitted(submission.clone()), at);
+            let seq = state.seq;
             if let Some(worker) = state.workers.get_mut(id) {
+                worker.submitted = seq;
                 // Whoever goes on after a merge that did not come about goes on from here.
                 worker.resume_from = Some(submission.tip.clone());
                 let issue = worker.content.issue.clone();

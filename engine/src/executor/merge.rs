@@ -20,9 +20,13 @@ use crate::git::workdir::{self, Base, Request};
 use crate::git::{self, Advance, Branch, Identity, Key, Merge, Message, Obstacle, Oid, Repo};
 use crate::world::World;
 
-pub(super) fn run(world: &World, job: &Job) -> Observed {
-    let outcome = merge(world, job).unwrap_or_else(|error| MergeOutcome::Broken { error: explain(&error) });
-    Observed::Merge { worker: job.worker.clone(), epoch: job.epoch, round: job.round, outcome }
+/// Nothing is seen of a merge that was not wanted any more before its branch moved: it did not take place.
+pub(super) fn run(world: &World, job: &Job) -> Option<Observed> {
+    let outcome = match merge(world, job) {
+        Ok(outcome) => outcome?,
+        Err(error) => MergeOutcome::Broken { error: explain(&error) },
+    };
+    Some(Observed::Merge { worker: job.worker.clone(), epoch: job.epoch, round: job.round, outcome })
 }
 
 /// How many conflicting files are named.
@@ -41,19 +45,19 @@ enum Error {
     Config(String),
 }
 
-fn merge(world: &World, job: &Job) -> Result<MergeOutcome, Error> {
+fn merge(world: &World, job: &Job) -> Result<Option<MergeOutcome>, Error> {
     let repo = Repo::open(&world.git, &job.place.repository)?;
     let tip = Oid::new(&job.tip)?;
     match job.strategy {
-        MergeStrategy::Local => Ok(match run_gates(world, job, &repo, &tip)? {
+        MergeStrategy::Local => Ok(Some(match run_gates(world, job, &repo, &tip)? {
             Ok(gates) => MergeOutcome::Landed { merge_commit: None, gates },
             Err(failed) => failed,
-        }),
+        })),
         MergeStrategy::Direct => direct(world, job, &repo, &tip),
     }
 }
 
-fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<MergeOutcome, Error> {
+fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<Option<MergeOutcome>, Error> {
     let branch = base_branch(repo, &job.place)?;
     let who = Identity::new("Convoy", "convoy@convoy.invalid")?;
     let mut message = Message::new(&format!("Merge {}: {}", job.issue, job.title))
@@ -66,24 +70,25 @@ fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<MergeOutco
         Merge::Prepared { base, commit } => (base, commit),
         // An engine that died after the merge and before it was in the log: its gates had passed.
         Merge::AlreadyMerged { commit } => {
-            return Ok(MergeOutcome::Landed { merge_commit: Some(commit.to_string()), gates: Vec::new() });
+            let merge_commit = Some(commit.to_string());
+            return Ok(Some(MergeOutcome::Landed { merge_commit, gates: Vec::new() }));
         }
         Merge::Conflict { files, .. } => {
             let files = files.iter().take(FILES_MAX).map(|file| file.display().to_string()).collect();
-            return Ok(MergeOutcome::Conflict { files });
+            return Ok(Some(MergeOutcome::Conflict { files }));
         }
     };
     let gates = match run_gates(world, job, repo, &commit)? {
         Ok(gates) => gates,
-        Err(failed) => return Ok(failed),
+        Err(failed) => return Ok(Some(failed)),
     };
     if !still_wanted(world, job) {
-        return Ok(MergeOutcome::Broken { error: "it is not wanted any more".into() });
+        return Ok(None);
     }
     crash::point("merge:before");
     let advanced = git::advance(repo, &branch, base.as_ref(), &commit)?;
     crash::point("merge:after");
-    Ok(match advanced {
+    Ok(Some(match advanced {
         Advance::Advanced | Advance::AlreadyMerged => {
             MergeOutcome::Landed { merge_commit: Some(commit.to_string()), gates }
         }
@@ -91,10 +96,10 @@ fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<MergeOutco
             MergeOutcome::Moved { now: now.map_or_else(|| "nothing".to_owned(), |oid| oid.to_string()) }
         }
         Advance::Blocked { why, checkout } => MergeOutcome::Blocked(block(why, checkout.as_deref())),
-    })
+    }))
 }
 
-/// Whether nobody stopped the worker or closed its issue while the gates ran.
+/// Whether nobody stopped the worker or closed its issue while the gates ran, and no other merge comes first now.
 fn still_wanted(world: &World, job: &Job) -> bool {
     let effect = Effect::Merge { worker: job.worker.clone(), epoch: job.epoch, round: job.round };
     world.merges.lock().unwrap_or_else(PoisonError::into_inner).contains(&effect)

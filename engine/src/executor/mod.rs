@@ -73,7 +73,9 @@ impl Executor {
             Ok(job::Job::Supervise(job)) => follow::run(&world, &handle, &job),
             Ok(job::Job::Stop(job)) => stop::run(&world, &handle, &job),
             Ok(job::Job::Inspect(job)) => handle.observed(inspect::run(&world, &job)),
-            Ok(job::Job::Merge(job)) => handle.observed(merge::run(&world, &job)),
+            Ok(job::Job::Merge(job)) => {
+                merge::run(&world, &job).into_iter().for_each(|seen| handle.observed(seen));
+            }
             Ok(job::Job::WatchCheckout(job)) => handle.observed(checkout::run(&world, &job)),
         });
         if let Err(error) = &started {
