@@ -1,0 +1,170 @@
+//! The shape of a convoy.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::full_name;
+use super::issue::holder;
+use super::worker::spent;
+use crate::convoy::{Convoy, MergeStrategy, Status as ConvoyStatus};
+use crate::id::{ConvoyId, IssueId, WorkerId};
+use crate::issue::{IssueType, MoneyView};
+use crate::money::Money;
+use crate::policy::Policy;
+use crate::state::State;
+use crate::time::Time;
+use crate::worker::Worker;
+
+/// An issue as a convoy shows it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
+pub struct TrackedView {
+    pub id: IssueId,
+    pub title: String,
+    pub issue_type: IssueType,
+    pub status: String,
+    pub dependency_type: String,
+    pub blocked: bool,
+    pub worker: Option<String>,
+    pub worker_age_s: Option<i64>,
+    pub sandboxed: Option<bool>,
+}
+
+/// How the workers of a convoy do.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
+pub struct HealthView {
+    pub healthy: bool,
+    pub completed: usize,
+    pub failed: usize,
+    pub stale: usize,
+    pub stale_workers: Vec<String>,
+}
+
+/// A convoy.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
+pub struct ConvoyView {
+    pub id: ConvoyId,
+    pub title: String,
+    pub status: String,
+    pub outcome: Option<String>,
+    pub epic_id: Option<String>,
+    pub template: Option<String>,
+    pub owner: String,
+    pub created_by: String,
+    pub notify: Vec<String>,
+    pub watchers: Vec<String>,
+    pub owned: bool,
+    pub merge: MergeStrategy,
+    pub base_branch: Option<String>,
+    pub due_at: Option<Time>,
+    pub overdue: bool,
+    pub budget: Option<MoneyView>,
+    pub spent: MoneyView,
+    pub reserved: MoneyView,
+    pub max_parallel: Option<u32>,
+    pub tracked: Vec<TrackedView>,
+    pub completed: usize,
+    pub in_progress: usize,
+    pub failed: usize,
+    pub total: usize,
+    pub health: HealthView,
+    pub workers: Vec<WorkerId>,
+    pub roles: Vec<String>,
+    pub output_dir: Option<String>,
+    pub context: Option<String>,
+    pub held: bool,
+    pub landing_epoch: u32,
+    pub landed_by: Option<String>,
+    pub close_reason: Option<String>,
+    pub created_at: Time,
+    pub started_at: Option<Time>,
+    pub closed_at: Option<Time>,
+    pub duration_s: Option<i64>,
+}
+
+/// The view of a convoy.
+pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> ConvoyView {
+    let content = &convoy.content;
+    let tracked: Vec<TrackedView> = content
+        .tracked
+        .iter()
+        .filter_map(|id| state.issues.get(id))
+        .map(|issue| {
+            let worker = holder(state, issue);
+            TrackedView {
+                id: issue.content.id.clone(),
+                title: issue.content.title.clone(),
+                issue_type: issue.content.issue_type,
+                status: issue.status.name().to_owned(),
+                dependency_type: "tracks".to_owned(),
+                blocked: !issue.is_closed() && state.open_blockers(issue).next().is_some(),
+                worker: worker.map(full_name),
+                worker_age_s: worker.map(|worker| now.since(worker.assigned_at).as_secs()),
+                sandboxed: worker.map(|worker| policy.sandboxed.contains(&worker.content.agent)),
+            }
+        })
+        .collect();
+    let count =
+        |names: &[&str]| tracked.iter().filter(|issue| names.contains(&issue.status.as_str())).count();
+    let workers: Vec<&Worker> = content
+        .tracked
+        .iter()
+        .filter_map(|id| state.issues.get(id)?.worker.as_ref())
+        .filter_map(|id| state.workers.get(id))
+        .filter(|worker| worker.content.convoy.as_ref() == Some(&content.id))
+        .collect();
+    let spent = workers.iter().fold(Money::default(), |sum, worker| sum.plus(spent(state, worker)));
+    let (closed_at, landed_by, close_reason) = match &convoy.status {
+        ConvoyStatus::Open => (None, None, None),
+        ConvoyStatus::Landed { observer, at } => (Some(*at), Some(observer.name().to_owned()), None),
+        ConvoyStatus::Abandoned { reason, at, .. } => (Some(*at), None, reason.clone()),
+    };
+    let failed = count(&["needs_human"]);
+    ConvoyView {
+        id: content.id.clone(),
+        title: content.title.clone(),
+        status: convoy.status.name().to_owned(),
+        outcome: None,
+        epic_id: None,
+        template: None,
+        owner: content.owner.to_string(),
+        created_by: convoy.created_by.clone(),
+        notify: content.notify.iter().map(ToString::to_string).collect(),
+        watchers: Vec::new(),
+        owned: false,
+        merge: content.merge,
+        base_branch: content.base.clone(),
+        due_at: None,
+        overdue: false,
+        budget: None,
+        spent: spent.into(),
+        reserved: Money::default().into(),
+        max_parallel: content.max_parallel,
+        completed: count(&["closed"]),
+        in_progress: count(&["in_progress", "submitted"]),
+        failed,
+        total: tracked.len(),
+        health: HealthView {
+            healthy: failed == 0,
+            completed: count(&["closed"]),
+            failed,
+            stale: 0,
+            stale_workers: Vec::new(),
+        },
+        tracked,
+        workers: workers.iter().map(|worker| worker.content.id.clone()).collect(),
+        roles: Vec::new(),
+        output_dir: None,
+        context: None,
+        held: false,
+        landing_epoch: convoy.landing_epoch,
+        landed_by,
+        close_reason,
+        created_at: convoy.created_at,
+        started_at: convoy.started_at,
+        closed_at,
+        duration_s: closed_at.map(|at| at.since(convoy.started_at.unwrap_or(convoy.created_at)).as_secs()),
+    }
+}

@@ -1,0 +1,41 @@
+//! The shape of a notice.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ConvoyId, NoticeId};
+use crate::notice::{Notice, NoticeKind};
+use crate::time::Time;
+
+/// A notice.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
+pub struct NoticeView {
+    pub id: NoticeId,
+    pub to: String,
+    pub from: String,
+    pub kind: NoticeKind,
+    pub subject: String,
+    pub body: String,
+    pub convoy_id: Option<ConvoyId>,
+    pub landing_epoch: Option<u32>,
+    pub created_at: Time,
+    pub read_at: Option<Time>,
+}
+
+/// The view of a notice.
+pub fn notice(notice: &Notice) -> NoticeView {
+    let content = &notice.content;
+    NoticeView {
+        id: content.id.clone(),
+        to: content.to.to_string(),
+        from: "convoy".to_owned(),
+        kind: content.kind,
+        subject: content.subject.clone(),
+        body: content.body.clone(),
+        convoy_id: content.convoy.clone(),
+        landing_epoch: content.landing_epoch,
+        created_at: notice.created_at,
+        read_at: notice.read_at,
+    }
+}

@@ -1,0 +1,117 @@
+//! The shape of a worker.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{SessionView, session};
+use crate::id::{ConvoyId, IssueId, SessionId, WorkerId};
+use crate::issue::{Evidence, MoneyView, Status};
+use crate::money::Money;
+use crate::policy::Policy;
+use crate::state::State;
+use crate::time::Time;
+use crate::worker::{Lesson, Worker, WorkerState};
+
+/// A worker.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
+pub struct WorkerView {
+    pub id: WorkerId,
+    pub name: String,
+    pub rig: String,
+    pub issue_id: IssueId,
+    pub convoy_id: Option<ConvoyId>,
+    pub state: String,
+    pub why: Option<String>,
+    pub agent: String,
+    pub sandboxed: bool,
+    pub model: Option<String>,
+    pub model_rationale: String,
+    pub attempt: u32,
+    pub max_attempts: u32,
+    pub failures: u32,
+    pub lost: u32,
+    pub conflicts: u32,
+    pub branch: Option<String>,
+    pub workdir: Option<String>,
+    pub session_id: Option<SessionId>,
+    pub started_at: Time,
+    pub last_activity_at: Time,
+    pub spent: MoneyView,
+    pub sessions: Vec<SessionView>,
+    pub lessons: Vec<LessonView>,
+    pub evidence: Option<Evidence>,
+}
+
+/// What an attempt that did not land came to.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
+pub struct LessonView {
+    pub session_id: SessionId,
+    pub what: String,
+    pub detail: String,
+    pub branch: Option<String>,
+}
+
+/// `rig/worker`, as people read it.
+pub fn full_name(worker: &Worker) -> String {
+    format!("{}/{}", worker.content.rig, worker.content.id)
+}
+
+/// The view of a worker.
+pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> WorkerView {
+    let sessions: Vec<SessionView> =
+        worker.sessions.iter().filter_map(|id| state.sessions.get(id)).map(|s| session(state, s)).collect();
+    let last = sessions.last();
+    let why = match &worker.state {
+        WorkerState::Done => None,
+        _ => crate::why::worker(state, policy, worker, now).into_iter().next().map(|reason| reason.text),
+    };
+    let evidence = state.issues.get(&worker.content.issue).and_then(|issue| match &issue.status {
+        Status::Closed(closed) if matches!(worker.state, WorkerState::Done) => {
+            closed.evidence.as_deref().cloned()
+        }
+        _ => None,
+    });
+    WorkerView {
+        id: worker.content.id.clone(),
+        name: full_name(worker),
+        rig: worker.content.rig.to_string(),
+        issue_id: worker.content.issue.clone(),
+        convoy_id: worker.content.convoy.clone(),
+        state: worker.state.name().to_owned(),
+        why,
+        agent: worker.content.agent.to_string(),
+        sandboxed: policy.sandboxed.contains(&worker.content.agent),
+        model: worker.content.model.clone(),
+        model_rationale: worker.content.model_rationale.clone(),
+        attempt: worker.sessions.len() as u32,
+        max_attempts: policy.retry.max_attempts,
+        failures: worker.failures,
+        lost: worker.lost,
+        conflicts: worker.conflicts,
+        branch: last.and_then(|session| session.branch.clone()),
+        workdir: last.and_then(|session| session.workdir.clone()),
+        session_id: last.map(|session| session.id.clone()),
+        started_at: worker.assigned_at,
+        last_activity_at: worker.active_at,
+        spent: spent(state, worker).into(),
+        lessons: worker.lessons.iter().map(lesson).collect(),
+        sessions,
+        evidence,
+    }
+}
+
+fn lesson(lesson: &Lesson) -> LessonView {
+    LessonView {
+        session_id: lesson.session.clone(),
+        what: lesson.what.clone(),
+        detail: lesson.detail.clone(),
+        branch: lesson.branch.clone(),
+    }
+}
+
+pub(super) fn spent(state: &State, worker: &Worker) -> Money {
+    let costs = worker.sessions.iter().filter_map(|id| state.sessions.get(id)?.cost);
+    costs.fold(Money::default(), Money::plus)
+}
