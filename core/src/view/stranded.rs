@@ -34,8 +34,14 @@ fn stranded_one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> O
     let open = tracked().filter(|issue| !issue.is_closed());
     let mut workers = open.filter_map(|issue| state.workers.get(issue.worker.as_ref()?));
     let moving = workers.any(|worker| match &worker.state {
-        WorkerState::Running { .. } | WorkerState::Waiting { .. } => true,
-        WorkerState::Submitted(submission) => submission.blocked.is_none(),
+        WorkerState::Running { session } => {
+            let live = state.sessions.get(session).is_some_and(crate::session::Session::is_live);
+            live || policy.reaches(&worker.content.rig)
+        }
+        WorkerState::Waiting { .. } => policy.hold(&worker.content.rig).is_none(),
+        WorkerState::Submitted(submission) => {
+            submission.blocked.is_none() && policy.reaches(&worker.content.rig)
+        }
         WorkerState::Assigned => crate::decide::may_begin(state, policy, worker),
         WorkerState::Done
         | WorkerState::Failed { .. }
@@ -47,8 +53,18 @@ fn stranded_one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> O
     }
     let reasons = crate::why::convoy(state, policy, convoy, now);
     // The reason that a person can do most about comes first.
-    let order =
-        ["needs_human", "stopped", "checkout_in_the_way", "ready", "not_started", "at_capacity", "blocked"];
+    let order = [
+        "needs_human",
+        "stopped",
+        "rig_unreadable",
+        "rig_unknown",
+        "rig_parked",
+        "checkout_in_the_way",
+        "ready",
+        "not_started",
+        "at_capacity",
+        "blocked",
+    ];
     let first = order.iter().find_map(|code| reasons.iter().find(|reason| reason.code == *code));
     let first = first.or(reasons.first())?;
     let category = match first.code {
@@ -56,6 +72,9 @@ fn stranded_one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> O
         "blocked" => "blocked",
         "empty" => "empty",
         "at_capacity" => "waiting for capacity",
+        "rig_parked" => "rig parked",
+        "rig_unreadable" => "rig unreadable",
+        "rig_unknown" => "rig unknown",
         "needs_human" | "stopped" | "checkout_in_the_way" | "failed" | "not_workable" => "needs human",
         other => other,
     };
