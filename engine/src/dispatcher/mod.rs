@@ -11,6 +11,7 @@
 mod answer;
 mod commit;
 mod fold;
+mod reload;
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use convoy_api::{Code, Failure, Outcome};
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
 use convoy_core::event::Envelope;
+use convoy_core::id::RigName;
 use convoy_core::plan::{Plan, plan};
 use convoy_core::policy::Policy;
 use convoy_core::session::SessionState;
@@ -29,6 +31,7 @@ use convoy_core::state::State;
 use crate::clock;
 use crate::executor::Executor;
 use crate::log::EventLog;
+use crate::settings::Source;
 use crate::tasks::{self, Kind};
 
 pub(crate) use fold::fold;
@@ -51,6 +54,8 @@ pub(crate) struct Setup {
     pub(crate) executor: Option<Executor>,
     /// Leave after so long with nothing to do.
     pub(crate) idle_exit: Option<std::time::Duration>,
+    /// Where the configuration is read again.
+    pub(crate) source: Source,
     /// What is removed before it leaves, so that nobody calls who would not be heard.
     pub(crate) socket: Option<std::path::PathBuf>,
 }
@@ -63,6 +68,11 @@ pub(crate) struct Dispatcher {
     view: EngineView,
     executor: Option<Executor>,
     idle_exit: Option<std::time::Duration>,
+    source: Source,
+    /// Why the configuration as it stands now is not gone by, if it is not.
+    refused: Option<String>,
+    /// Rigs whose repositories somebody looks out for.
+    watched: BTreeSet<(RigName, String)>,
     socket: Option<std::path::PathBuf>,
     inputs: Receiver<Input>,
     /// Who sees what is committed, by a number of their own.
@@ -96,7 +106,7 @@ struct Leaving {
 /// # Errors
 /// When the system has no thread for it.
 pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread::JoinHandle<()>, Failure> {
-    let Setup { log, folded: (state, unsaved), policy, view, executor, idle_exit, socket } = setup;
+    let Setup { log, folded: (state, unsaved), policy, view, executor, idle_exit, source, socket } = setup;
     let dispatcher = Dispatcher {
         log,
         state,
@@ -104,6 +114,9 @@ pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread
         view,
         executor,
         idle_exit,
+        source,
+        refused: None,
+        watched: BTreeSet::new(),
         socket,
         inputs,
         watchers: BTreeMap::new(),
@@ -121,6 +134,7 @@ pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread
 
 impl Dispatcher {
     fn run(mut self) {
+        self.watch_rigs();
         // What was under way when the last engine ended is wanted still: the first turn starts it again.
         self.turn(Vec::new());
         while let Some(inputs) = self.wait() {
@@ -168,7 +182,9 @@ impl Dispatcher {
             return Some((millis(at.since(clock::now())) + std::time::Duration::from_millis(1), false));
         }
         match self.idle_exit {
-            Some(limit) if self.plan.is_idle() && self.watchers.is_empty() => Some((limit, true)),
+            Some(limit) if self.plan.is_idle() && !self.plan.waits && self.watchers.is_empty() => {
+                Some((limit, true))
+            }
             _ => None,
         }
     }
