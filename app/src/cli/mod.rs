@@ -24,6 +24,7 @@ mod logs;
 mod mail;
 mod own;
 mod progress;
+mod rig;
 mod run;
 mod schema;
 mod sling;
@@ -75,6 +76,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    #[command(subcommand)]
+    Rig(rig::Rig),
     #[command(subcommand)]
     Issue(issue::Issue),
     Create(create::Create),
@@ -140,6 +143,7 @@ impl Command {
     fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         match self {
             Self::Init(command) => command.run(ctx),
+            Self::Rig(command) => command.run(ctx),
             Self::Issue(command) => command.run(ctx),
             Self::Create(command) => command.run(ctx),
             Self::Add(command) => command.run(ctx),

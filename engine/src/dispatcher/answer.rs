@@ -97,11 +97,19 @@ impl Dispatcher {
                 .iter()
                 .filter(|id| state.sessions.get(*id).is_some_and(convoy_core::session::Session::is_live))
                 .count(),
-            idle: self.plan.is_idle() && state.index.startable.is_empty(),
+            idle: self.plan.is_idle() && !self.plan.waits && !self.may_start(),
             open_convoys: open.map(|(_, id)| id.clone()).collect(),
             unread: state.index.unread,
             ..self.view.clone()
         }
+    }
+
+    /// Whether there is something that waits for nothing but an engine, or for room.
+    fn may_start(&self) -> bool {
+        let free = |id| {
+            self.state.issues.get(id).is_some_and(|issue| self.policy.hold(&issue.content.rig).is_none())
+        };
+        self.state.index.startable.iter().any(|(_, _, id)| free(id))
     }
 
     fn rig(&self, name: &str) -> Result<view::RigStatusView, Failure> {

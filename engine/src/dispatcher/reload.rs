@@ -7,9 +7,16 @@ use super::Dispatcher;
 use crate::inbox::RigSeen;
 use crate::rig;
 use crate::settings::Loaded;
-use crate::world::note;
+use crate::world;
 
 impl Dispatcher {
+    /// Says something in the engine's log. The engine of one command has none: what it prints is the command's.
+    fn say(&self, text: &str) {
+        if self.executor.is_some() {
+            world::note(text);
+        }
+    }
+
     /// Takes the configuration up as it stands now.
     pub(super) fn reload(&mut self) -> Result<(), Failure> {
         let loaded = self.source.load();
@@ -18,9 +25,9 @@ impl Dispatcher {
         if said != self.refused {
             match &said {
                 Some(why) => {
-                    note(&format!("the configuration is not accepted, the earlier one holds: {why}"))
+                    self.say(&format!("the configuration is not accepted, the earlier one holds: {why}"))
                 }
-                None => note("the configuration is accepted again"),
+                None => self.say("the configuration is accepted again"),
             }
         }
         self.refused = said;
@@ -31,7 +38,7 @@ impl Dispatcher {
             rig.trouble = rig.trouble.take().or_else(|| before.and_then(|before| before.trouble.clone()));
         }
         if self.policy != policy {
-            note("the configuration has changed");
+            self.say("the configuration has changed");
         }
         (self.policy, self.idle_exit) = (policy, idle_exit);
         if let Some(executor) = &self.executor {
@@ -54,12 +61,12 @@ impl Dispatcher {
         else {
             return;
         };
-        match (&rig.trouble, &trouble) {
-            (None, Some(why)) => note(&format!("rig {name} cannot be used: {why}")),
-            (Some(_), None) => note(&format!("rig {name} can be used again")),
+        let before = std::mem::replace(&mut rig.trouble, trouble.clone());
+        match (&before, &trouble) {
+            (None, Some(why)) => self.say(&format!("rig {name} cannot be used: {why}")),
+            (Some(_), None) => self.say(&format!("rig {name} can be used again")),
             _ => {}
         }
-        rig.trouble = trouble;
         self.watch_rigs();
     }
 
@@ -69,15 +76,13 @@ impl Dispatcher {
         if !asked {
             return;
         }
-        let mut changed = false;
+        let mut gone = Vec::new();
         for (name, rig) in self.policy.rigs.iter_mut().filter(|(_, rig)| rig.trouble.is_none()) {
             rig.trouble = rig::look(rig.path.as_ref());
-            if let Some(why) = &rig.trouble {
-                note(&format!("rig {name} cannot be used: {why}"));
-                changed = true;
-            }
+            gone.extend(rig.trouble.as_ref().map(|why| format!("rig {name} cannot be used: {why}")));
         }
-        if changed {
+        if !gone.is_empty() {
+            gone.iter().for_each(|text| self.say(text));
             self.watch_rigs();
             self.replan();
             self.start_effects();

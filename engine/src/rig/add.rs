@@ -221,8 +221,8 @@ fn from(workspace: &Workspace, name: &RigName, wanted: Wanted<'_>) -> Result<Fro
             let into = workspace.rigs_dir().join(name.as_str());
             Ok(From::Address { url: wanted.from.to_owned(), into })
         }
-        Ok(path) => Err(refused(format!("{} is not a folder", path.display()))),
-        Err(error) => Err(Failure::new(Code::NotFound, format!("{}: {error}", path.display())).hint(
+        Ok(_) => Err(refused(format!("{:?} is not a folder", wanted.from))),
+        Err(error) => Err(Failure::new(Code::NotFound, format!("{:?}: {error}", wanted.from)).hint(
             "give the folder of a git repository, or an address to clone: https://…, ssh://…, file://…",
         )),
     }
