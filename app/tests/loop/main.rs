@@ -13,5 +13,6 @@ mod order;
 mod people;
 mod real;
 mod repositories;
+mod rigs;
 mod room;
 mod session;

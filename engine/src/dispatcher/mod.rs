@@ -25,7 +25,7 @@ use convoy_core::event::Envelope;
 use convoy_core::id::RigName;
 use convoy_core::plan::{Plan, plan};
 use convoy_core::policy::Policy;
-use convoy_core::session::SessionState;
+use convoy_core::session::{Session, SessionState};
 use convoy_core::state::State;
 
 use crate::clock;
@@ -192,9 +192,18 @@ impl Dispatcher {
     fn may_leave(&self) -> bool {
         match &self.leaving {
             Some(leaving) if leaving.stop_agents => {
-                // What only wants its workdir has not begun, and does not while the engine leaves.
+                // What only wants its workdir has not begun, and does not while the engine leaves. What a dead one
+                // left is saved when there is a repository for it, by whichever engine is there then.
                 let sessions = self.state.index.sessions.iter().filter_map(|id| self.state.sessions.get(id));
-                sessions.into_iter().all(|session| matches!(session.state, SessionState::Wanted))
+                let may_stay = |session: &Session| match session.state {
+                    SessionState::Wanted | SessionState::Over { .. } => true,
+                    SessionState::Starting { .. } | SessionState::Running { .. } => false,
+                    SessionState::Ended { .. } => {
+                        let worker = self.state.workers.get(&session.content.worker);
+                        worker.is_some_and(|worker| !self.policy.reaches(&worker.content.rig))
+                    }
+                };
+                sessions.into_iter().all(may_stay)
             }
             Some(_) => true,
             None => false,
