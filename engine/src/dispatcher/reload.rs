@@ -25,7 +25,7 @@ impl Dispatcher {
         if said != self.refused {
             match &said {
                 Some(why) => {
-                    self.say(&format!("the configuration is not accepted, the earlier one holds: {why}"))
+                    self.say(&format!("the configuration is not accepted, the earlier one holds: {why}"));
                 }
                 None => self.say("the configuration is accepted again"),
             }
