@@ -1,5 +1,7 @@
 //! Status, list, JSON and why say the same of every convoy and issue, whatever has happened to them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do, by panicking")]
+
 use std::collections::BTreeMap;
 
 use convoy_testkit::env::TestEnv;
