@@ -17,5 +17,5 @@ pub use rig::{
     MergingView, QueuedView, RigHealth, RigStatusView, RigView, RigWorkerView, is_rig, rig_status, rigs,
 };
 pub use session::{ExitView, SessionView, session};
-pub use stranded::{StrandedView, stranded};
+pub use stranded::{Category, StrandedView, stranded};
 pub use worker::{LessonView, WorkerView, full_name, worker};

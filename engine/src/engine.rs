@@ -121,9 +121,8 @@ impl Engine {
         mode: Mode,
         lock: WorkspaceLock,
     ) -> Result<Self, Failure> {
-        let background = mode == Mode::Staying { background: true };
-        let source = Source { workspace: workspace.clone(), env: env.clone(), background };
-        let Loaded { settings, policy, idle_exit } = source.load()?;
+        let source = Source { workspace: workspace.clone(), env: env.clone(), mode };
+        let Loaded { settings, policy, idle_exit, patrol } = source.load()?;
         let mut log = open_log(workspace)?;
         let (handle, inputs) = inbox::queue();
         let folded = fold(&mut log).map_err(|error| error.failure())?;
@@ -136,7 +135,8 @@ impl Engine {
         }
         let view = view(workspace, mode);
         let socket = (mode != Mode::Command).then(|| workspace.socket());
-        let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, source, socket };
+        let setup =
+            Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, source, patrol, socket };
         let dispatcher = dispatcher::start(setup, inputs)?;
         Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, _lock: lock })
     }

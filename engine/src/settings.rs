@@ -5,10 +5,11 @@ use std::time::Duration;
 use convoy_api::{Code, Failure};
 use convoy_core::id::AgentName;
 use convoy_core::policy::Policy;
+use convoy_core::time::Span;
 
 use crate::agent::{Preset, Presets};
 use crate::config::{Config, Sources};
-use crate::engine::presets;
+use crate::engine::{Mode, presets};
 use crate::os::spawn::Environment;
 use crate::os::watch::Watcher;
 use crate::tasks::{self, Kind};
@@ -32,6 +33,8 @@ pub(crate) struct Loaded {
     pub(crate) policy: Policy,
     /// How long an engine in the background stays with nothing to do.
     pub(crate) idle_exit: Option<Duration>,
+    /// How often the patrol of an engine that stays comes by.
+    pub(crate) patrol: Option<Span>,
 }
 
 /// Reads the configuration, and looks whether the repositories are there.
@@ -54,22 +57,24 @@ pub(crate) fn load(workspace: &Workspace, env: &Environment) -> Result<Loaded, F
     }
     let idle_exit = config.idle_exit()?;
     let idle_exit = idle_exit.map(|span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0)));
+    let patrol = config.patrol_interval()?;
     let disk_reserve = config.bytes("limits.disk_reserve")?;
-    Ok(Loaded { settings: Settings { config, presets, disk_reserve }, policy, idle_exit })
+    Ok(Loaded { settings: Settings { config, presets, disk_reserve }, policy, idle_exit, patrol })
 }
 
 /// Where an engine reads its configuration again.
 pub(crate) struct Source {
     pub(crate) workspace: Workspace,
     pub(crate) env: Environment,
-    /// It leaves when it is idle for long enough.
-    pub(crate) background: bool,
+    /// What the engine is for.
+    pub(crate) mode: Mode,
 }
 
 impl Source {
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
         let mut loaded = load(&self.workspace, &self.env)?;
-        loaded.idle_exit = loaded.idle_exit.filter(|_| self.background);
+        loaded.idle_exit = loaded.idle_exit.filter(|_| self.mode == Mode::Staying { background: true });
+        loaded.patrol = loaded.patrol.filter(|_| self.mode != Mode::Command);
         Ok(loaded)
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! Every scenario of a command runs twice, with the engine down and up; what is printed must be the same.
 
+mod agree;
 mod convoys;
 mod help;
 mod hostile;
 mod issues;
 mod json;
+mod lifecycle;
 mod rigs;
 mod session;
 mod streams;

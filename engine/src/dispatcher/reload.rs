@@ -3,7 +3,7 @@
 
 use convoy_api::{Failure, Query};
 
-use super::Dispatcher;
+use super::{Dispatcher, Patrol};
 use crate::inbox::RigSeen;
 use crate::rig;
 use crate::settings::Loaded;
@@ -31,7 +31,7 @@ impl Dispatcher {
             }
         }
         self.refused = said;
-        let Loaded { settings, mut policy, idle_exit } = loaded?;
+        let Loaded { settings, mut policy, idle_exit, patrol } = loaded?;
         for (name, rig) in &mut policy.rigs {
             let before = self.policy.rigs.get(name).filter(|before| before.path == rig.path);
             // A look at the folder does not see all that git did; whoever watches it says when it is back.
@@ -41,6 +41,9 @@ impl Dispatcher {
             self.say("the configuration has changed");
         }
         (self.policy, self.idle_exit) = (policy, idle_exit);
+        if self.patrol.as_ref().map(|patrol| patrol.every) != patrol {
+            self.patrol = patrol.map(Patrol::new);
+        }
         if let Some(executor) = &self.executor {
             executor.adopt(settings);
         }
