@@ -3,6 +3,7 @@
 //! Nothing is removed that is not kept elsewhere: what a workdir has beyond its branch is saved to
 //! `refs/convoy/salvage/<session>` first, and git refuses the removal otherwise.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use convoy_api::{Answer, Code, Failure, Query, Service};
@@ -118,7 +119,7 @@ impl Housekeeper {
         let now = clock::now();
         let sessions = sessions(service)?;
         let mut cleaned = Vec::new();
-        let repositories = Repositories::open(&self.git, &self.config, &self.root);
+        let repositories = LazyCell::new(|| Repositories::open(&self.git, &self.config, &self.root));
         for view in self.list(service)? {
             let old = view.ended_at.is_some_and(|at| at.plus(older_than) <= now);
             let Some(session) = sessions.get(view.session_id.as_str()).filter(|_| view.ended && old) else {

@@ -390,3 +390,36 @@ fn slinging_names_its_rig() {
     assert!(slung.stdout.contains("its rig api is parked"), "{}", slung.shown());
     assert_eq!(room.env.witness(), Vec::<Value>::new());
 }
+
+#[test]
+fn work_that_the_log_has_forgotten_is_saved_in_the_repository_that_it_is_of() {
+    let room = three("", |room| {
+        Script::always([&commit("ap-1.txt", "done\n")[..], &[Room::hold(&room.env, "go")]].concat())
+    });
+    room.issues("ap-1");
+    let convoy = room.json("create Work ap-1")["id"].as_str().unwrap().to_owned();
+    room.convoy("down");
+    let state = room.env.dir().join(".convoy/state");
+    let names = ["log.db", "log.db-wal", "log.ack", "snapshot"];
+    let before: Vec<_> = names.iter().map(|name| (name, std::fs::read(state.join(name)).ok())).collect();
+    room.convoy("up");
+    room.convoy(&format!("work assign ap-1 {convoy}"));
+    room.env.wait_witness("waiting", 1);
+    kill(&room, engine(&room));
+    for (name, content) in before {
+        let _ = std::fs::remove_file(state.join(name));
+        if let Some(content) = content {
+            std::fs::write(state.join(name), content).unwrap();
+        }
+    }
+    room.convoy("up");
+    assert_eq!(room.events("worker.assigned"), Vec::<Value>::new(), "the log has forgotten it");
+    let api = room.env.repo_at(&place(&room, "api"));
+    let saved = api.git(["for-each-ref", "--format=%(refname)", "refs/convoy/salvage"]);
+    assert_eq!(saved.lines().count(), 1, "{saved}\n{}", room.convoy("daemon logs").stdout);
+    assert_eq!(api.git(["show", &format!("{saved}:ap-1.txt")]), "done");
+    for other in ["home", "web"] {
+        let refs = room.env.repo_at(&place(&room, other)).git(["for-each-ref", "refs/convoy"]);
+        assert_eq!(refs, "", "{other}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Session directories that the log does not know: the log's tail was lost, or an engine died between making
 //! one and being told. Before anything is planned, nothing of them may run.
 
+use std::cell::LazyCell;
 use std::path::Path;
 
 use convoy_core::id::SessionId;
@@ -23,7 +24,9 @@ const END_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Ends whatever runs for unknown sessions, and what is left of gates of an earlier engine.
 pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
-    let repositories = Repositories::open(&world.git, &world.settings().config, &world.workdirs);
+    // Mostly there is nothing to look for, and then no git runs.
+    let repositories =
+        Opened::new(Box::new(|| Repositories::open(&world.git, &world.settings().config, &world.workdirs)));
     for id in folders(&workspace.sessions_dir()) {
         let known = state.sessions.get(&id).is_some_and(|session| match session.state {
             // One that still wants its workdir was never launched by anybody who is in the log.
@@ -53,8 +56,11 @@ pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
     }
 }
 
+/// The repositories, opened when the first is needed.
+type Opened<'a> = LazyCell<Repositories, Box<dyn FnOnce() -> Repositories + 'a>>;
+
 /// Brings what a dead session did into the repository.
-fn keep(world: &World, repositories: &Repositories, id: &SessionId) -> Result<Salvage, String> {
+fn keep(world: &World, repositories: &Opened<'_>, id: &SessionId) -> Result<Salvage, String> {
     let key = Key::new(id.as_str()).map_err(|error| explain(&error))?;
     if !world.workdirs.workdir(&key).is_dir() {
         return Ok(Salvage::Nothing);
@@ -67,7 +73,7 @@ fn keep(world: &World, repositories: &Repositories, id: &SessionId) -> Result<Sa
 }
 
 /// Removes workdirs in which gates ran: nothing that runs is in them now, and nothing in them is anybody's work.
-fn clear_gates(world: &World, repositories: &Repositories) -> git::Result<()> {
+fn clear_gates(world: &World, repositories: &Opened<'_>) -> git::Result<()> {
     for key in world.workdirs.keys()? {
         if key.as_str().starts_with(GATE_PREFIX)
             && let Ok((repo, base)) = repositories.of(&key)
