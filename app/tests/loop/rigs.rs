@@ -296,6 +296,8 @@ fn a_repository_that_git_does_not_take_for_one_is_waited_for() {
 fn a_clone_that_lost_its_git_directory_is_not_taken_for_the_repository_around_it() {
     let room = three("", |_| Script::works());
     let web = place(&room, "web");
+    // An engine that has seen it in order finds out only when it begins to work in it.
+    room.convoy("up");
     std::fs::rename(web.join(".git"), web.join("was.git")).unwrap();
     let convoy = room.launch_new("we-1 gt-1", "");
     room.until("issue.closed", "gt-1");

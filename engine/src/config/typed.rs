@@ -128,12 +128,14 @@ impl Config {
 
     /// An issue's rig is read from its prefix, and a branch is moved for one rig only.
     fn check_rigs_differ(&self) -> Result<(), Failure> {
-        let rigs: Vec<(&RigName, &Rig)> = self.rigs.iter().collect();
-        for (n, (name, rig)) in rigs.iter().enumerate() {
-            for (other, earlier) in &rigs[..n] {
+        let real = |rig: &Rig| rig.path.canonicalize().unwrap_or_else(|_| rig.path.clone());
+        let rigs: Vec<(&RigName, &Rig, PathBuf)> =
+            self.rigs.iter().map(|(name, rig)| (name, rig, real(rig))).collect();
+        for (n, (name, rig, path)) in rigs.iter().enumerate() {
+            for (other, earlier, there) in &rigs[..n] {
                 let same = match () {
                     () if rig.prefix == earlier.prefix => format!("prefix {:?}", rig.prefix),
-                    () if rig.path == earlier.path => format!("path {}", rig.path.display()),
+                    () if path == there => format!("path {}", rig.path.display()),
                     () => continue,
                 };
                 let text = format!("rigs {other} and {name} have the same {same}");
