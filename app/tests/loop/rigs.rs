@@ -259,7 +259,7 @@ fn breaks(break_it: impl FnOnce(&Room), mend_it: impl FnOnce(&Room)) {
     }
     let rig = room.json("rig status api");
     assert_eq!((text(&rig, "/health"), text(&rig, "/workers/0/state")), ("unreadable", "running"), "{rig:#}");
-    assert_eq!(text(&room.json("stranded"), "/0/category"), "unknown");
+    assert_eq!(text(&room.json("stranded"), "/0/category"), "rig unreadable");
     // Others are not held up by it, and a new engine sees the same.
     room.convoy("down --stop-agents");
     room.convoy("up");

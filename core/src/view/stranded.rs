@@ -35,12 +35,18 @@ pub enum Category {
     /// Every issue is closed, and somebody has to land it.
     #[serde(rename = "complete")]
     Complete,
-    /// The rigs of what is open are parked.
-    #[serde(rename = "rig parked")]
-    RigParked,
     /// What it tracks cannot be read.
     #[serde(rename = "unknown")]
     Unknown,
+    /// Nothing new is started in its rig.
+    #[serde(rename = "rig parked")]
+    RigParked,
+    /// The repository of its rig cannot be read.
+    #[serde(rename = "rig unreadable")]
+    RigUnreadable,
+    /// Its rig is not one of this workspace.
+    #[serde(rename = "rig unknown")]
+    RigUnknown,
     /// It moves, but should have landed before.
     #[serde(rename = "overdue")]
     Overdue,
@@ -57,8 +63,10 @@ impl Category {
             Self::NeedsHuman => "needs human",
             Self::WaitingForCapacity => "waiting for capacity",
             Self::Complete => "complete",
-            Self::RigParked => "rig parked",
             Self::Unknown => "unknown",
+            Self::RigParked => "rig parked",
+            Self::RigUnreadable => "rig unreadable",
+            Self::RigUnknown => "rig unknown",
             Self::Overdue => "overdue",
         }
     }
@@ -71,8 +79,10 @@ impl Category {
             | Self::Empty
             | Self::NeedsHuman
             | Self::Complete
+            | Self::Unknown
             | Self::RigParked
-            | Self::Unknown => true,
+            | Self::RigUnreadable
+            | Self::RigUnknown => true,
             Self::ReadyButUnassigned | Self::WaitingForCapacity | Self::Overdue => false,
         }
     }
@@ -84,8 +94,10 @@ impl Category {
             "empty" => Self::Empty,
             "at_capacity" => Self::WaitingForCapacity,
             "owned" | "held" | "complete" => Self::Complete,
+            "unknown" => Self::Unknown,
             "rig_parked" => Self::RigParked,
-            "unknown" | "rig_unreadable" | "rig_unknown" => Self::Unknown,
+            "rig_unreadable" => Self::RigUnreadable,
+            "rig_unknown" => Self::RigUnknown,
             _ => Self::NeedsHuman,
         }
     }
@@ -98,8 +110,8 @@ const ORDER: [&str; 12] = [
     "failed",
     "rig_unreadable",
     "rig_unknown",
-    "checkout_in_the_way",
     "rig_parked",
+    "checkout_in_the_way",
     "released",
     "ready",
     "not_started",

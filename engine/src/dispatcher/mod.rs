@@ -56,10 +56,10 @@ pub(crate) struct Setup {
     pub(crate) executor: Option<Executor>,
     /// Leave after so long with nothing to do.
     pub(crate) idle_exit: Option<Duration>,
-    /// Where the configuration is read again.
-    pub(crate) source: Source,
     /// How often the patrol comes by.
     pub(crate) patrol: Option<Span>,
+    /// Where the configuration is read again.
+    pub(crate) source: Source,
     /// What is removed before it leaves, so that nobody calls who would not be heard.
     pub(crate) socket: Option<std::path::PathBuf>,
 }
@@ -72,14 +72,14 @@ pub(crate) struct Dispatcher {
     view: EngineView,
     executor: Option<Executor>,
     idle_exit: Option<Duration>,
+    /// When something last came in.
+    busy_at: clock::Instant,
+    patrol: Option<Patrol>,
     source: Source,
     /// Why the configuration as it stands now is not gone by, if it is not.
     refused: Option<String>,
     /// Rigs whose repositories somebody looks out for.
     watched: BTreeSet<(RigName, String)>,
-    /// When something last came in.
-    busy_at: clock::Instant,
-    patrol: Option<Patrol>,
     socket: Option<std::path::PathBuf>,
     inputs: Receiver<Input>,
     /// Who sees what is committed, by a number of their own.
@@ -113,7 +113,7 @@ struct Leaving {
 /// # Errors
 /// When the system has no thread for it.
 pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread::JoinHandle<()>, Failure> {
-    let Setup { log, folded: (state, unsaved), policy, view, executor, idle_exit, source, patrol, socket } =
+    let Setup { log, folded: (state, unsaved), policy, view, executor, idle_exit, patrol, source, socket } =
         setup;
     let dispatcher = Dispatcher {
         log,
@@ -122,11 +122,11 @@ pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread
         view,
         executor,
         idle_exit,
+        busy_at: clock::Instant::now(),
+        patrol: patrol.map(Patrol::new),
         source,
         refused: None,
         watched: BTreeSet::new(),
-        busy_at: clock::Instant::now(),
-        patrol: patrol.map(Patrol::new),
         socket,
         inputs,
         watchers: BTreeMap::new(),
