@@ -1,13 +1,17 @@
 //! Making the workdir of a session.
 
 use convoy_core::command::Observed;
+use convoy_core::id::SessionId;
 use convoy_core::session::Workdir;
 
 use super::job::{Place, Prepare};
+use super::sweep::save;
 use crate::explain;
 use crate::git::workdir::{self, Base, Request};
-use crate::git::{self, Advance, Branch, Error, Identity, Key, Merge, Message, Oid, Repo};
-use crate::world::World;
+use crate::git::{
+    self, Advance, Branch, Error, Identity, Kept, Key, Leftover, Merge, Message, Oid, Repo, Salvage,
+};
+use crate::world::{World, note};
 
 /// What went wrong, and whether trying again could help.
 struct Problem {
@@ -33,6 +37,7 @@ pub(super) fn run(world: &World, job: &Prepare) -> Observed {
 
 fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
     let repo = Repo::open_at(&world.git, &job.place.repository)?;
+    keep_forgotten(world, &repo, &job.session)?;
     let base_branch = base_branch(&repo, &job.place)?;
     let mut base = match repo.resolve(&base_branch)? {
         Some(oid) => Base::Commit(oid),
@@ -77,6 +82,24 @@ fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
         permanent: true,
     })?;
     Ok(Workdir { path: path.to_owned(), branch, base: made.base.to_string() })
+}
+
+/// A workdir that is there already is made again. Mostly nobody was ever in it; but where the log's tail was lost, and
+/// the repository was away when the engine looked, an agent's work may still be in it.
+fn keep_forgotten(world: &World, repo: &Repo, session: &SessionId) -> Result<(), Problem> {
+    let key = Key::new(session.as_str())?;
+    if !world.workdirs.workdir(&key).is_dir() {
+        return Ok(());
+    }
+    let base = git::list(repo, &world.workdirs)?.into_iter().find_map(|left| match left {
+        Leftover::Reference { key: of, kept: Kept::Base, commit } if of == key => Some(commit),
+        _ => None,
+    });
+    let Some(base) = base else { return Ok(()) };
+    if let Salvage::Saved { reference, .. } = save(world, repo, key, base, session)? {
+        note(&format!("session {session}: what was in its workdir before is kept in {reference}"));
+    }
+    Ok(())
 }
 
 /// `convoy/<convoy>/<issue>-<session>`: never used twice.

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use super::merge::GATE_PREFIX;
 use crate::explain;
 use crate::git::workdir::{self, Workdir};
-use crate::git::{self, Identity, Key, Message, Salvage};
+use crate::git::{self, Identity, Key, Message, Oid, Repo, Salvage};
 use crate::rig::Repositories;
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{Fenced, Probe, fence, probe, reap_leftovers};
@@ -66,10 +66,15 @@ fn keep(world: &World, repositories: &Opened<'_>, id: &SessionId) -> Result<Salv
         return Ok(Salvage::Nothing);
     }
     let (repo, base) = repositories.of(&key)?;
-    let workdir = Workdir::at(&world.workdirs, key, None, base.clone());
-    let who = Identity::new("Convoy", "convoy@convoy.invalid").map_err(|error| explain(&error))?;
+    save(world, repo, key, base.clone(), id).map_err(|error| explain(&error))
+}
+
+/// Brings what is in a workdir that the log knows nothing of into its repository.
+pub(super) fn save(world: &World, repo: &Repo, key: Key, base: Oid, id: &SessionId) -> git::Result<Salvage> {
+    let workdir = Workdir::at(&world.workdirs, key, None, base);
+    let who = Identity::new("Convoy", "convoy@convoy.invalid")?;
     let message = Message::new(&format!("What session {id} did, which is not in the log"));
-    git::salvage(repo, &world.workdirs, &workdir, &who, &message).map_err(|error| explain(&error))
+    git::salvage(repo, &world.workdirs, &workdir, &who, &message)
 }
 
 /// Removes workdirs in which gates ran: nothing that runs is in them now, and nothing in them is anybody's work.

@@ -160,6 +160,10 @@ impl Sim {
                 let effect = Effect::Supervise { session: session.clone(), epoch };
                 self.answer(Some(effect), lost(&session, epoch, "its supervisor vanished"));
             }
+            Task::Inspect { ref session, epoch }
+                if self.ends_unsaid(&Effect::Inspect { session: session.clone(), epoch }) => {}
+            Task::Gates { ref worker, epoch, round } | Task::Swap { ref worker, epoch, round, .. }
+                if self.ends_unsaid(&Effect::Merge { worker: worker.clone(), epoch, round }) => {}
             Task::Inspect { session, epoch } => self.inspect(&session, epoch),
             Task::Gates { worker, epoch, round } => self.gates(worker, epoch, round),
             Task::Swap { worker, epoch, round, tip, expected } => {
@@ -180,6 +184,12 @@ impl Sim {
     fn prepare(&mut self, session: &SessionId, epoch: Epoch, resume: Option<&str>) {
         let Some(key) = self.key_of(session) else { return };
         let effect = Effect::Prepare { session: session.clone(), epoch };
+        // A workdir that is there already was made before the log lost its tail, and is found.
+        if !self.dirs.contains_key(&key) && !self.reaches_session(session) {
+            let (session, error) = (session.clone(), "it is away".to_owned());
+            let failed = Observed::PrepareFailed { session, epoch, error, permanent: false };
+            return self.answer(Some(effect), failed);
+        }
         if !self.dirs.contains_key(&key) {
             if self.fault(Fault::PrepareFails, 150) {
                 let permanent = self.rng.u32(0..8) == 0;

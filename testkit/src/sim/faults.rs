@@ -48,11 +48,13 @@ pub enum Fault {
     PrepareFails,
     /// A foreign process gets the pid of one that ended.
     Stranger,
+    /// A rig is parked, or its repository goes away.
+    RigHeld,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Crash,
         Self::CrashBeforeAppend,
         Self::CrashAfterAppend,
@@ -72,6 +74,7 @@ impl Fault {
         Self::CheckoutInWay,
         Self::PrepareFails,
         Self::Stranger,
+        Self::RigHeld,
     ];
 }
 
@@ -118,6 +121,7 @@ impl Sim {
         }
         self.queue.push(until, Happening::Crash(Crash::Kill));
         self.queue.push(until + 1, Happening::CheckoutFreed);
+        self.queue.push(until + 1, Happening::RigsFreed);
     }
 
     /// Whether the engine may be killed once more.
@@ -155,6 +159,9 @@ impl Sim {
         if self.fault(Fault::CheckoutInWay, 500) {
             self.repo.checkout_in_way = true;
             self.soon(1000, 40_000, Happening::CheckoutFreed);
+        }
+        if self.fault(Fault::RigHeld, 500) {
+            self.hold_rig();
         }
         if self.fault(Fault::Stranger, 700) {
             self.stranger();

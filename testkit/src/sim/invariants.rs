@@ -285,8 +285,10 @@ impl Sim {
                 return Err(format!("{id}: nobody knows why"));
             }
             let runs = open.iter().any(|issue| {
-                let worker = issue.worker.as_ref().map(|id| &state.workers[id].state);
-                matches!(worker, Some(WorkerState::Running { .. }))
+                let Some(worker) = issue.worker.as_ref().map(|id| &state.workers[id]) else { return false };
+                let WorkerState::Running { session } = &worker.state else { return false };
+                // What a dead one left waits until there is a repository to save it in.
+                state.sessions[session].is_live() || self.policy.reaches(&worker.content.rig)
             });
             let stuck =
                 stranded.iter().find(|view| view.convoy_id == *id && view.category != Category::Overdue);
@@ -299,7 +301,10 @@ impl Sim {
             let entry = (issue.content.priority, issue.number, id.clone());
             let startable = state.index.startable.contains(&entry);
             let ready = matches!(issue.status, Status::Open) && reasons.iter().any(|r| r.code == "ready");
-            let waits = reasons.iter().any(|r| r.code == "at_capacity");
+            let waits = reasons.iter().any(|r| r.code == "at_capacity" || r.code.starts_with("rig_"));
+            if ready && self.policy.hold(&issue.content.rig).is_some() {
+                return Err(format!("{id}: its rig is held, and why says {reasons:?}"));
+            }
             if reasons.is_empty() || (ready && !startable) || (startable && !ready && !waits) {
                 return Err(format!("{id}: startable {startable}, and why says {reasons:?}"));
             }

@@ -16,6 +16,7 @@ mod invariants;
 mod queue;
 mod repo;
 mod requests;
+mod rigs;
 mod scenario;
 mod shrink;
 mod world;

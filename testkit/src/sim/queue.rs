@@ -44,6 +44,8 @@ pub(super) enum Happening {
     Strike,
     /// A person has tidied their checkout.
     CheckoutFreed,
+    /// No rig is parked any more, and every repository is there.
+    RigsFreed,
     /// The patrol's timer goes off, if an engine runs.
     Patrol,
 }
