@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::convoy::{NewConvoy, Observer};
+use crate::convoy::{NewConvoy, Observer, Staged};
 use crate::id::{ConvoyId, Epoch, IssueId, NoticeId, Seq, SessionId, WorkerId};
 use crate::issue::{Closed, DependencyType, NewIssue};
 use crate::money::Money;
@@ -67,6 +67,10 @@ pub enum Event {
     ConvoyCreated { convoy: NewConvoy },
     #[serde(rename = "convoy.issues_added")]
     ConvoyIssuesAdded { convoy: ConvoyId, issues: Vec<IssueId> },
+    #[serde(rename = "convoy.staged")]
+    ConvoyStaged { convoy: NewConvoy, staged: Staged },
+    #[serde(rename = "convoy.launched")]
+    ConvoyLaunched { convoy: ConvoyId },
     #[serde(rename = "convoy.started")]
     ConvoyStarted { convoy: ConvoyId },
     #[serde(rename = "convoy.landed")]
@@ -167,6 +171,8 @@ impl Event {
             Self::IssueNeedsHuman { .. } => "issue.needs_human",
             Self::ConvoyCreated { .. } => "convoy.created",
             Self::ConvoyIssuesAdded { .. } => "convoy.issues_added",
+            Self::ConvoyStaged { .. } => "convoy.staged",
+            Self::ConvoyLaunched { .. } => "convoy.launched",
             Self::ConvoyStarted { .. } => "convoy.started",
             Self::ConvoyLanded { .. } => "convoy.landed",
             Self::ConvoyAbandoned { .. } => "convoy.abandoned",
@@ -210,8 +216,9 @@ impl Event {
             | Self::IssueClosed { issue, .. }
             | Self::IssueReopened { issue }
             | Self::IssueNeedsHuman { issue, .. } => issue.as_str(),
-            Self::ConvoyCreated { convoy } => convoy.id.as_str(),
+            Self::ConvoyCreated { convoy } | Self::ConvoyStaged { convoy, .. } => convoy.id.as_str(),
             Self::ConvoyIssuesAdded { convoy, .. }
+            | Self::ConvoyLaunched { convoy }
             | Self::ConvoyStarted { convoy }
             | Self::ConvoyLanded { convoy, .. }
             | Self::ConvoyAbandoned { convoy, .. }

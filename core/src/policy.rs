@@ -14,6 +14,8 @@ pub struct Rig {
     pub prefix: String,
     /// How many agents may work in it at once.
     pub max_parallel: Option<u32>,
+    /// No new work begins in it.
+    pub parked: bool,
 }
 
 /// How often, and after how long, something is tried again.

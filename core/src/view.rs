@@ -6,6 +6,7 @@ mod convoy;
 mod issue;
 mod notice;
 mod session;
+mod stage;
 mod stranded;
 mod worker;
 
@@ -13,5 +14,6 @@ pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use issue::{DependencyView, IssueView, issue};
 pub use notice::{NoticeView, notice};
 pub use session::{ExitView, SessionView, session};
+pub use stage::{GatedView, StageStatus, StageView, TaskView, TreeView, WaveView, stage};
 pub use stranded::{StrandedView, stranded};
 pub use worker::{LessonView, WorkerView, full_name, worker};

@@ -93,7 +93,7 @@ pub(super) fn add(state: &State, convoy: &str, issues: &[String]) -> Result<Deci
     if new.is_empty() {
         return Ok(decision);
     }
-    let reopened = !convoy.is_open();
+    let reopened = convoy.is_closed();
     if reopened {
         decision.events.push(Event::ConvoyReopened { convoy: id.clone() });
     }
@@ -108,6 +108,12 @@ pub(super) fn add(state: &State, convoy: &str, issues: &[String]) -> Result<Deci
 pub(super) fn start(state: &State, convoy: &str) -> Result<Decision, Refusal> {
     let id = resolve_convoy(state, convoy)?;
     let convoy = &state.convoys[&id];
+    if convoy.staged().is_some() {
+        return Err(Refusal::domain(
+            format!("convoy {id} is staged"),
+            format!("launch it: convoy launch {id}"),
+        ));
+    }
     if !convoy.is_open() {
         return Err(Refusal::domain(
             format!("convoy {id} is {}", convoy.status.name()),
@@ -137,6 +143,7 @@ pub(super) fn check(state: &State, convoy: Option<&str>, ctx: &mut Context<'_>) 
                 Status::Open => {
                     format!("{} of {} issues are open", found.open_count, found.content.tracked.len())
                 }
+                Status::Staged(_) => format!("it is staged; launch it: convoy launch {id}"),
                 Status::Landed { .. } => "already landed".to_owned(),
                 Status::Abandoned { .. } => "already abandoned".to_owned(),
             };
@@ -156,7 +163,7 @@ pub(super) fn close(
     let id = resolve_convoy(state, convoy)?;
     let convoy = &state.convoys[&id];
     let extra = notify.iter().map(|text| address("notify", text)).collect::<Result<Vec<_>, _>>()?;
-    if !convoy.is_open() {
+    if convoy.is_closed() {
         return Ok(Decision::same(Item::same(&id, format!("already {}", convoy.status.name()))));
     }
     let landing_epoch = convoy.landing_epoch + 1;

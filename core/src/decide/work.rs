@@ -1,12 +1,13 @@
 //! Workers: who gets which issue, when there is room, and how a person takes it back.
 
 use super::refs::{check_branch, resolve_issue};
+use super::target::holder;
 use super::tell::tell;
 use super::{Context, Decision, Item};
 use crate::address::Address;
 use crate::convoy::Convoy;
 use crate::event::{Counted, Event};
-use crate::id::{AgentName, Epoch, IssueId, WorkerId};
+use crate::id::{AgentName, Epoch, IssueId, WorkerId, WorkerName};
 use crate::issue::{Issue, Status};
 use crate::notice::NoticeKind;
 use crate::policy::Policy;
@@ -55,6 +56,7 @@ pub(super) struct Wishes<'a> {
     pub(super) agent: Option<&'a str>,
     pub(super) model: Option<&'a str>,
     pub(super) base: Option<&'a str>,
+    pub(super) name: Option<&'a WorkerName>,
 }
 
 /// A worker for the issue: agent, model and base from what was asked, the convoy, labels, defaults.
@@ -87,6 +89,7 @@ pub(super) fn new_worker(
             .map(str::to_owned)
             .or_else(|| convoy.and_then(|convoy| convoy.content.base.clone())),
         takes_over: issue.worker.clone(),
+        name: wishes.name.cloned(),
     })
 }
 
@@ -137,7 +140,8 @@ pub(super) fn dispatch(state: &State, issue: &IssueId, ctx: &mut Context<'_>) ->
     let Ok(worker) = new_worker(state, issue, Some(convoy), &Wishes::default(), ctx) else {
         return Vec::new();
     };
-    if room(state, ctx.policy, &worker).is_err() {
+    let is_parked = ctx.policy.rigs.get(&worker.rig).is_some_and(|rig| rig.parked);
+    if is_parked || room(state, ctx.policy, &worker).is_err() {
         return Vec::new();
     }
     let session = wanted(state, &worker.id, 1, ctx);
@@ -294,9 +298,12 @@ pub(super) fn retry(state: &State, issue: &str, ctx: &mut Context<'_>) -> Result
         | WorkerState::Failed { .. }
         | WorkerState::Released
         | WorkerState::Stopped { .. } => {
+            let name = worker.content.name.clone();
             let again = NewWorker {
                 id: ctx.entropy.worker(state),
                 takes_over: Some(worker.content.id.clone()),
+                // Somebody else may be called so meanwhile.
+                name: name.filter(|name| holder(state, &worker.content.rig, name).is_none()),
                 ..worker.content.clone()
             };
             Ok(Decision::of(Event::WorkerAssigned { worker: again }, Item::changed(id)))

@@ -27,7 +27,7 @@ pub(crate) struct Door {
 }
 
 fn rig(prefix: &str, max_parallel: Option<u32>) -> Rig {
-    Rig { prefix: prefix.into(), max_parallel }
+    Rig { prefix: prefix.into(), max_parallel, parked: false }
 }
 
 impl Door {
@@ -106,6 +106,14 @@ impl Door {
         key: Option<String>,
     ) -> Result<(Vec<Event>, Vec<Item>), Refusal> {
         self.step(&Command::Request(request), actor, key)
+    }
+
+    /// A fact that no request makes, as imported data has it.
+    pub(crate) fn import(&mut self, event: Event) {
+        let actor = Address::overseer();
+        let batch = Batch { at: self.now, actor, key: None, events: vec![event] };
+        self.state.apply_batch(&batch);
+        self.log.push(batch);
     }
 
     pub(crate) fn see(&mut self, observed: Observed) -> Vec<Event> {

@@ -1,16 +1,18 @@
 //! What the commands of the scripts do. Words are separated by spaces; `key=value` and bare words may be mixed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use convoy_core::command::{Observed, Request};
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::event::{Event, IssueChange};
 use convoy_core::id::{Epoch, SessionId, WorkerId};
-use convoy_core::issue::{CloseReason, DependencyType, DiffStat, GateResult, IssueType};
+use convoy_core::issue::{CloseReason, DependencyType, DiffStat, GateResult, IssueType, NewIssue};
 use convoy_core::money::Money;
 use convoy_core::report::{AgentResult, Exit, ExitKind, Observation, Report, StopWhy, Tokens};
 use convoy_core::session::{Findings, Workdir};
 use convoy_core::time::{Span, Time};
 use convoy_core::worker::{MergeBlock, MergeOutcome};
-use convoy_core::{view, why};
+use convoy_core::{decide, view, why};
 
 use crate::door::Door;
 use crate::show::{self, Names};
@@ -61,6 +63,37 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             lines.extend(plan.wake_at.map(|at| format!("  * wake at {at}")));
             lines
         }
+        "park" | "unpark" => {
+            let rig = door.policy.rigs.get_mut(words.bare[1]).unwrap();
+            rig.parked = words.bare[0] == "park";
+            Vec::new()
+        }
+        "import" => {
+            door.import(Event::DependencyAdded {
+                issue: names.id(words.bare[1]).parse().unwrap(),
+                needs: words.bare[2].parse().unwrap(),
+                kind: kind(&words),
+            });
+            Vec::new()
+        }
+        "import-issue" => {
+            door.import(Event::IssueCreated {
+                issue: NewIssue {
+                    id: words.bare[1].parse().unwrap(),
+                    rig: words.bare[2].parse().unwrap(),
+                    title: default_title(&words),
+                    body: String::new(),
+                    issue_type: IssueType::Task,
+                    priority: 2,
+                    labels: BTreeSet::new(),
+                    parent: None,
+                    needs: BTreeMap::new(),
+                    acceptance: Vec::new(),
+                },
+            });
+            Vec::new()
+        }
+        "analyse" => analysed(door, names, &words),
         "verdict" => verdict(&words),
         "why" => why_lines(door, names, words.bare[1]),
         "stranded" => view::stranded(&door.state, &door.policy, door.now)
@@ -87,6 +120,48 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             }
         }
     }
+}
+
+fn kind(words: &Words<'_>) -> DependencyType {
+    match words.get("kind").as_deref() {
+        Some("related") => DependencyType::Related,
+        Some("parent-child") => DependencyType::ParentChild,
+        _ => DependencyType::Blocks,
+    }
+}
+
+/// What staging would find.
+fn analysed(door: &Door, names: &Names, words: &Words<'_>) -> Vec<String> {
+    let what: Vec<String> = words.bare[1..].iter().map(|word| names.id(word)).collect();
+    let max = words.get("max").map(|max| max.parse().unwrap());
+    let staging = match decide::staging(&door.state, &door.policy, &what, max) {
+        Ok(staging) => staging,
+        Err(refusal) => return vec![format!("  ! {}", show::refusal(&refusal))],
+    };
+    let v = view::stage(&door.state, &staging);
+    let restaged = v.convoy_id.as_ref().map(|id| format!(", restages {id}")).unwrap_or_default();
+    let mut lines = vec![format!("  {:?} {:?}{restaged}", v.status, v.title)];
+    for finding in v.errors.iter().chain(&v.warnings) {
+        let (category, ids) = (finding.category.name(), &finding.issue_ids);
+        lines.push(format!("  {category} {ids:?}: {} ({})", finding.message, finding.suggested_fix));
+    }
+    for wave in &v.waves {
+        let task = |task: &view::TaskView| match task.blocked_by.is_empty() {
+            true => task.id.to_string(),
+            false => format!("{} after {:?}", task.id, task.blocked_by),
+        };
+        let tasks: Vec<String> = wave.tasks.iter().map(task).collect();
+        lines.push(format!("  wave {}: {}", wave.number, tasks.join(", ")));
+    }
+    lines.extend(v.gated.iter().map(|gated| format!("  gated {} by {:?}", gated.id, gated.gated_by)));
+    v.tree.iter().for_each(|node| tree_lines(node, 1, &mut lines));
+    lines
+}
+
+fn tree_lines(node: &view::TreeView, depth: usize, lines: &mut Vec<String>) {
+    let kind = node.issue_type.name();
+    lines.push(format!("{}- {} {kind} {} in {}", "  ".repeat(depth), node.id, node.status_name, node.rig));
+    node.children.iter().for_each(|child| tree_lines(child, depth + 1, lines));
 }
 
 fn events_shown(names: &mut Names, events: &[Event]) -> Vec<String> {
@@ -133,7 +208,7 @@ fn shown(door: &Door, names: &Names, what: &str) -> Vec<String> {
 
 fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
     let id = |n: usize| names.id(words.bare.get(n).unwrap_or(&""));
-    let flags = ["start", "no-convoy"];
+    let flags = ["start", "no-convoy", "launch", "force"];
     let from = |n: usize| -> Vec<String> {
         words.bare[n.min(words.bare.len())..]
             .iter()
@@ -141,11 +216,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             .map(|w| names.id(w))
             .collect()
     };
-    let kind = match words.get("kind").as_deref() {
-        Some("related") => DependencyType::Related,
-        Some("parent-child") => DependencyType::ParentChild,
-        _ => DependencyType::Blocks,
-    };
+    let kind = kind(words);
     match words.bare[0] {
         "issue" => Request::IssueCreate {
             id: (words.bare.get(1) != Some(&"-")).then(|| id(1)),
@@ -195,7 +266,19 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             start: words.has("start"),
         },
         "add" => Request::ConvoyAdd { convoy: id(1), issues: from(2) },
-        "launch" => Request::ConvoyStart { convoy: id(1) },
+        "stage" => Request::Stage {
+            what: from(1),
+            title: words.get("title").map(|title| title.replace('_', " ")),
+            owner: words.get("owner"),
+            notify: words.list("notify"),
+            merge: (words.get("merge").as_deref() == Some("local")).then_some(MergeStrategy::Local),
+            base: words.get("base"),
+            max_parallel: words.get("max").map(|max| max.parse().unwrap()),
+            launch: words.has("launch"),
+            force: words.has("force"),
+        },
+        "launch" => Request::Launch { what: from(1), force: words.has("force") },
+        "start" => Request::ConvoyStart { convoy: id(1) },
         "check" => Request::ConvoyCheck { convoy: words.bare.get(1).map(|name| names.id(name)) },
         "close" => {
             Request::ConvoyClose { convoy: id(1), reason: words.get("reason"), notify: words.list("notify") }
@@ -207,7 +290,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             model: words.get("model"),
             base: words.get("base"),
             no_convoy: words.has("no-convoy"),
-            force: false,
+            force: words.has("force"),
         },
         "assign" => Request::Assign {
             issue: id(1),
