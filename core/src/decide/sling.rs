@@ -1,5 +1,6 @@
 //! Sling and assign: a person has named issues worked on.
 
+use super::convoy::refuse_staged;
 use super::refs::{check_branch, resolve_convoy, resolve_issue, resolve_issues};
 use super::target::Target;
 use super::work::{Wishes, ending, new_worker, room, wanted};
@@ -207,6 +208,9 @@ fn in_new_convoy(
         max_parallel: None,
         agent,
         model: wishes.model.map(str::to_owned),
+        epic: None,
+        owned: false,
+        due: None,
     };
     let convoy_id = convoy.id.clone();
     decision.events.push(Event::ConvoyCreated { convoy });
@@ -241,12 +245,12 @@ pub(super) fn assign(
     let convoy_id = resolve_convoy(state, convoy)?;
     let convoy = &state.convoys[&convoy_id];
     let issue = &state.issues[&id];
+    refuse_staged(convoy)?;
     if !convoy.is_open() {
-        let hint = match convoy.staged() {
-            Some(_) => format!("launch it: convoy launch {convoy_id}"),
-            None => format!("add the issue to reopen it: convoy add {convoy_id} {id}"),
-        };
-        return Err(Refusal::domain(format!("convoy {convoy_id} is {}", convoy.status.name()), hint));
+        return Err(Refusal::domain(
+            format!("convoy {convoy_id} is {}", convoy.status.name()),
+            format!("add the issue to reopen it: convoy add {convoy_id} {id}"),
+        ));
     }
     if !issue.convoys.contains(&convoy_id) {
         return Err(Refusal::domain(

@@ -4,7 +4,7 @@ use super::convoy::{create, start};
 use super::refs::{resolve_convoy, resolve_issue};
 use super::{Context, Decision, Item};
 use crate::command::Request;
-use crate::convoy::{NAME_CHARS_MAX, NewConvoy, Staged, Status};
+use crate::convoy::{Convoy, NAME_CHARS_MAX, NewConvoy, Staged, Status};
 use crate::event::Event;
 use crate::id::ConvoyId;
 use crate::issue::IssueType;
@@ -152,7 +152,8 @@ fn first_of<'a>(findings: impl Iterator<Item = &'a Finding>) -> Option<(&'a Find
 fn check(analysis: &Analysis, launch: bool, force: bool) -> Result<(), Refusal> {
     let and_more = |more: usize| if more > 0 { format!(" (and {more} more)") } else { String::new() };
     if let Some((error, more)) = first_of(analysis.errors()) {
-        let what = format!("cannot be staged: {}{}", error.message, and_more(more));
+        let verb = if launch { "launched" } else { "staged" };
+        let what = format!("cannot be {verb}: {}{}", error.message, and_more(more));
         return Err(Refusal::domain(what, error.suggested_fix.clone()));
     }
     if let (true, false, Some((warning, more))) = (launch, force, first_of(analysis.warnings())) {
@@ -163,22 +164,27 @@ fn check(analysis: &Analysis, launch: bool, force: bool) -> Result<(), Refusal> 
     Ok(())
 }
 
+/// Only what is staged is staged again.
+fn check_staged(convoy: &Convoy) -> Result<(), Refusal> {
+    let id = &convoy.content.id;
+    let hint = match convoy.status {
+        Status::Staged(_) => return Ok(()),
+        Status::Open if convoy.started_at.is_some() => format!("it is launched; see: convoy status {id}"),
+        Status::Open => format!("have it worked on: convoy launch {id}"),
+        Status::Landed { .. } | Status::Abandoned { .. } => {
+            "stage what is to be done: convoy stage <issue>…".to_owned()
+        }
+    };
+    Err(Refusal::domain(format!("convoy {id} is {}", convoy.status.name()), hint))
+}
+
 pub(super) fn stage(state: &State, request: &Request, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
     let Request::Stage { what, max_parallel, launch, force, .. } = request else {
         return Ok(Decision::nothing());
     };
     let staging = staging(state, ctx.policy, what, *max_parallel)?;
-    if let Some(convoy) = staging.convoy.as_ref().and_then(|id| state.convoys.get(id))
-        && convoy.staged().is_none()
-    {
-        let id = &convoy.content.id;
-        let hint = match convoy.status {
-            Status::Staged(_) | Status::Open => format!("it is launched already; see: convoy status {id}"),
-            Status::Landed { .. } | Status::Abandoned { .. } => {
-                "stage its issues: convoy stage <issue>…".to_owned()
-            }
-        };
-        return Err(Refusal::domain(format!("convoy {id} is {}", convoy.status.name()), hint));
+    if let Some(convoy) = staging.convoy.as_ref().and_then(|id| state.convoys.get(id)) {
+        check_staged(convoy)?;
     }
     check(&staging.analysis, *launch, *force)?;
     let content = content(state, request, &staging, ctx)?;
@@ -236,6 +242,10 @@ fn content(
             base: base.clone(),
             max_parallel: *max_parallel,
             start: false,
+            from_epic: None,
+            epic: staging.analysis.epic.as_ref().map(ToString::to_string),
+            owned: false,
+            due: None,
         },
         ctx,
     )?;
@@ -258,6 +268,9 @@ fn content(
         made.max_parallel = made.max_parallel.or(known.max_parallel);
         made.agent.clone_from(&known.agent);
         made.model.clone_from(&known.model);
+        made.epic = made.epic.or_else(|| known.epic.clone());
+        made.owned = known.owned;
+        made.due = known.due;
     }
     Ok(made)
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::epic;
 use crate::id::IssueId;
-use crate::issue::{DependencyType, Issue};
+use crate::issue::Issue;
 use crate::state::State;
 
 /// How deeply epics may be nested. People nest three or four; answers have to be read by parsers with limits.
@@ -36,14 +37,7 @@ impl Node {
 
 /// An issue with all that is part of it, near and far.
 pub(super) fn of(state: &State, root: &IssueId) -> Result<Node, TooDeep> {
-    let mut parts: BTreeMap<&IssueId, Vec<&Issue>> = BTreeMap::new();
-    for issue in state.issues.values() {
-        let needs = issue.content.needs.iter();
-        let linked = needs.filter(|(_, kind)| **kind == DependencyType::ParentChild).map(|(id, _)| id);
-        for parent in issue.content.parent.iter().chain(linked) {
-            parts.entry(parent).or_default().push(issue);
-        }
-    }
+    let mut parts = epic::parts(state);
     parts.values_mut().for_each(|parts| parts.sort_by_key(|issue| issue.number));
     node(&parts, root, 0, &mut BTreeSet::from([root.clone()]))
 }
