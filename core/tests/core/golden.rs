@@ -311,6 +311,11 @@ fn events_from_before_a_field_keep_parsing() {
     // Fields of a newer version are skipped.
     convoy["data"]["convoy"]["hue"] = "blue".into();
     serde_json::from_value::<Event>(convoy).expect("it parses without");
+    let mut worker: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder().join("worker.assigned.json")).unwrap())
+            .unwrap();
+    worker["data"]["worker"].as_object_mut().unwrap().remove("name").unwrap();
+    serde_json::from_value::<Event>(worker).expect("it parses without");
 }
 
 #[test]

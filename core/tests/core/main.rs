@@ -8,3 +8,5 @@ mod perform;
 mod properties;
 mod script;
 mod show;
+mod staging;
+mod turns;
