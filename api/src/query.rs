@@ -6,7 +6,9 @@ use convoy_core::event::Envelope;
 use convoy_core::id::{ConvoyId, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
-use convoy_core::view::{ConvoyView, IssueView, NoticeView, SessionView, StrandedView, WorkerView};
+use convoy_core::view::{
+    ConvoyView, IssueView, NoticeView, SessionView, StageView, StrandedView, WorkerView,
+};
 
 /// A question about the state. References are ids or unique prefixes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -40,6 +42,13 @@ pub enum Query {
     Why {
         /// Reference.
         id: String,
+    },
+    /// What staging these would come to.
+    Stage {
+        /// References: issues, one epic, or one convoy.
+        ids: Vec<String>,
+        /// How many agents may work on it at once, if that is asked for.
+        max_parallel: Option<u32>,
     },
     /// Open convoys in which nothing moves.
     Stranded,
@@ -118,6 +127,7 @@ pub enum Answer {
     Workers { workers: Vec<WorkerView> },
     Worker { worker: Box<WorkerView> },
     Why(WhyView),
+    Stage { stage: Box<StageView> },
     Stranded { stranded: Vec<StrandedView> },
     Mail { notices: Vec<NoticeView> },
     Notice { notice: Box<NoticeView> },

@@ -31,6 +31,7 @@ mod reopen;
 mod run;
 mod schema;
 mod sling;
+mod stage;
 mod status;
 mod stranded;
 mod supervise;
@@ -99,6 +100,8 @@ enum Command {
     Wait(wait::Wait),
     Why(why::Why),
     Stranded(stranded::Stranded),
+    Stage(stage::Stage),
+    Launch(stage::Launch),
     Sling(sling::Sling),
     #[command(subcommand)]
     Work(work::Work),
@@ -168,6 +171,8 @@ impl Command {
             Self::Wait(command) => command.run(ctx),
             Self::Why(command) => command.run(ctx),
             Self::Stranded(command) => command.run(ctx),
+            Self::Stage(command) => command.run(ctx),
+            Self::Launch(command) => command.run(ctx),
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),

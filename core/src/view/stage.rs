@@ -81,8 +81,7 @@ pub struct TreeView {
     pub title: String,
     #[serde(rename = "type")]
     pub issue_type: IssueType,
-    #[serde(rename = "status")]
-    pub status_name: String,
+    pub status: String,
     pub rig: String,
     pub children: Vec<TreeView>,
 }
@@ -139,7 +138,7 @@ fn branch(state: &State, node: &Node) -> Option<TreeView> {
         id: node.issue.clone(),
         title: issue.content.title.clone(),
         issue_type: issue.content.issue_type,
-        status_name: issue.status.name().to_owned(),
+        status: issue.status.name().to_owned(),
         rig: issue.content.rig.to_string(),
         children: node.children.iter().filter_map(|node| branch(state, node)).collect(),
     })

@@ -181,7 +181,7 @@ fn analysed(door: &Door, names: &Names, words: &Words<'_>) -> Vec<String> {
 
 fn tree_lines(node: &view::TreeView, depth: usize, lines: &mut Vec<String>) {
     let kind = node.issue_type.name();
-    lines.push(format!("{}- {} {kind} {} in {}", "  ".repeat(depth), node.id, node.status_name, node.rig));
+    lines.push(format!("{}- {} {kind} {} in {}", "  ".repeat(depth), node.id, node.status, node.rig));
     node.children.iter().for_each(|child| tree_lines(child, depth + 1, lines));
 }
 

@@ -3,7 +3,9 @@
 use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyView};
 use convoy_api::{Answer, Code, Failure, Query};
 use convoy_core::convoy::Convoy;
-use convoy_core::decide::{resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker};
+use convoy_core::decide::{
+    resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker, staging,
+};
 use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::Seq;
 use convoy_core::issue::Issue;
@@ -55,6 +57,10 @@ impl Dispatcher {
                 Answer::Worker { worker: Box::new(worker) }
             }
             Query::Why { id } => Answer::Why(self.why(id)?),
+            Query::Stage { ids, max_parallel } => {
+                let staging = staging(state, &self.policy, ids, *max_parallel)?;
+                Answer::Stage { stage: Box::new(view::stage(state, &staging)) }
+            }
             Query::Stranded => Answer::Stranded { stranded: view::stranded(state, &self.policy, now) },
             Query::Mail { address } => {
                 let mut notices: Vec<_> =
@@ -148,7 +154,8 @@ impl Dispatcher {
             known("status", status, &CONVOY_STATUSES)?;
         }
         let mut convoys: Vec<&Convoy> = if filter.status.is_none() && !filter.all {
-            state.index.open.iter().filter_map(|(_, id)| state.convoys.get(id)).collect()
+            let active = state.index.open.iter().chain(&state.index.staged);
+            active.filter_map(|(_, id)| state.convoys.get(id)).collect()
         } else {
             state.convoys.values().filter(fits).collect()
         };
