@@ -65,7 +65,7 @@ fn watch(ctx: &mut Context, one: Option<&str>) -> Result<u8, Error> {
             (true, Some(_), [convoy]) => out.json_line(convoy)?,
             (true, ..) => out.json_line(&convoys)?,
             (false, ..) if std::io::stdout().is_terminal() => {
-                out.raw(&format!("{CLEAR}{}", text_of(&convoys)))?
+                out.raw(&format!("{CLEAR}{}", text_of(&convoys)))?;
             }
             (false, ..) => out.raw(&format!("{}\n", text_of(&convoys)))?,
         }
