@@ -8,13 +8,13 @@ use crate::id::{AgentName, RigName};
 use crate::time::Span;
 
 /// One managed repository.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Rig {
     /// The prefix of its issues.
     pub prefix: String,
     /// How many agents may work in it at once.
     pub max_parallel: Option<u32>,
-    /// No new work begins in it.
+    /// A person wants no new work begun in it.
     pub parked: bool,
 }
 

@@ -98,6 +98,7 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
                 base: None,
                 takes_over: None,
                 name: None,
+                although_parked: false,
             };
             reasons.push(match room(state, policy, &probe) {
                 Err(limit) => at_capacity(&limit),

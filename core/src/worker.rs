@@ -30,6 +30,9 @@ pub struct NewWorker {
     /// What people call it within its rig, if not by its id.
     #[serde(default)]
     pub name: Option<WorkerName>,
+    /// A person wants it to work also while its rig is parked.
+    #[serde(default)]
+    pub although_parked: bool,
 }
 
 impl NewWorker {

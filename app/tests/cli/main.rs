@@ -9,6 +9,7 @@ mod issues;
 mod json;
 mod lifecycle;
 mod session;
+mod stage;
 mod streams;
 mod work;
 

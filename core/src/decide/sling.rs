@@ -90,6 +90,7 @@ pub(super) fn sling(state: &State, request: &Request, ctx: &mut Context<'_>) -> 
         model: model.as_deref(),
         base: base.as_deref(),
         name: target.as_ref().and_then(|target| target.name.as_ref()),
+        although_parked: *force,
     };
     let (tracked, loose): (Vec<IssueId>, Vec<IssueId>) =
         free.into_iter().partition(|id| *no_convoy || open_convoy(state, id).is_some());
@@ -104,6 +105,8 @@ pub(super) fn sling(state: &State, request: &Request, ctx: &mut Context<'_>) -> 
     if !loose.is_empty() {
         in_new_convoy(state, &loose, &wishes, &mut slots, &mut decision, ctx)?;
     }
+    // As they were asked for.
+    decision.items.sort_by_key(|item| ids.iter().position(|id| *id.as_str() == item.id));
     match (decision.events.is_empty(), decision.items.as_slice()) {
         (true, [Item { error: Some(refusal), .. }]) => Err(refusal.clone()),
         _ => Ok(decision),
@@ -266,8 +269,11 @@ pub(super) fn assign(
     if let (Some(refusal), Status::Open | Status::NeedsHuman { .. }) = (blocked(state, &id), &issue.status) {
         return Err(refusal);
     }
+    if let Some(refusal) = parked(ctx, issue) {
+        return Err(refusal);
+    }
     let mut decision = Decision::nothing();
-    let wishes = Wishes { agent, model, base: None, name: None };
+    let wishes = Wishes { agent, model, base: None, name: None, although_parked: false };
     assign_one(state, &id, Some(convoy), &wishes, &mut 0, &mut decision, ctx)?;
     Ok(decision)
 }

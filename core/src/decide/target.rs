@@ -34,8 +34,16 @@ impl Target {
                 ),
             ));
         };
-        let name = name.map(WorkerName::new).transpose();
-        let name = name.map_err(|error| Refusal::invalid("target", error))?;
+        let name = name.map(WorkerName::new).transpose().map_err(|_| {
+            let shown: String = name.unwrap_or_default().chars().take(100).collect();
+            Refusal::invalid(
+                "target",
+                format!(
+                    "{shown:?} is not a name for a worker: expected letters, digits, '.', '_' and '-', not at the ends, \
+                     and not beginning with 'w-'"
+                ),
+            )
+        })?;
         Ok(Self { rig: rig.clone(), name })
     }
 

@@ -57,6 +57,7 @@ pub(super) struct Wishes<'a> {
     pub(super) model: Option<&'a str>,
     pub(super) base: Option<&'a str>,
     pub(super) name: Option<&'a WorkerName>,
+    pub(super) although_parked: bool,
 }
 
 /// A worker for the issue: agent, model and base from what was asked, the convoy, labels, defaults.
@@ -90,6 +91,7 @@ pub(super) fn new_worker(
             .or_else(|| convoy.and_then(|convoy| convoy.content.base.clone())),
         takes_over: issue.worker.clone(),
         name: wishes.name.cloned(),
+        although_parked: wishes.although_parked,
     })
 }
 

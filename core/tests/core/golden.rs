@@ -161,6 +161,7 @@ fn of_workers() -> Vec<Event> {
         base: Some("main".into()),
         takes_over: Some(worker()),
         name: Some("amber".parse().unwrap()),
+        although_parked: true,
     };
     let submission = Submission {
         session: session(),
@@ -314,7 +315,9 @@ fn events_from_before_a_field_keep_parsing() {
     let mut worker: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(folder().join("worker.assigned.json")).unwrap())
             .unwrap();
-    worker["data"]["worker"].as_object_mut().unwrap().remove("name").unwrap();
+    for field in ["name", "although_parked"] {
+        worker["data"]["worker"].as_object_mut().unwrap().remove(field).unwrap();
+    }
     serde_json::from_value::<Event>(worker).expect("it parses without");
 }
 

@@ -119,6 +119,7 @@ pub(crate) fn event(event: &Event) -> String {
                 or_none(worker.base.clone()),
                 or_none(worker.takes_over.clone())
             ) + &worker.name.as_ref().map(|name| format!(" called {name}")).unwrap_or_default()
+                + if worker.although_parked { " although parked" } else { "" }
         }
         Event::WorkerWaiting { until, why, .. } => format!("until {until}: {why}"),
         Event::WorkerSubmitted { submission, .. } => format!("{} {}", submission.branch, submission.tip),

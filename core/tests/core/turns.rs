@@ -71,7 +71,7 @@ fn a_full_convoy_starves_nobody() {
     issue(&mut door, "hq-late", "home", 4);
     start(&mut door, &["hq-late".into()], None);
     assert_eq!(proposed(&door), ["hq-0", "hq-late"]);
-    door.plan();
+    drop(door.plan());
     assert_eq!(door.state.live_sessions(&door.policy.home, None).0, 2, "and both have a session");
     issue(&mut door, "hq-later", "home", 4);
     start(&mut door, &["hq-later".into()], None);

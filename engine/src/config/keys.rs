@@ -78,6 +78,7 @@ pub const KEYS: &[Key] = &[
         "the branch that work lands in; what the repository says if not given",
     ),
     key("rigs.*.max_parallel", None, "how many agents work in it at once"),
+    key("rigs.*.parked", Some("false"), "begin no new work in it; see convoy rig park"),
 ];
 
 /// The key that a dotted path names.

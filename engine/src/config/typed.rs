@@ -26,6 +26,8 @@ pub struct Rig {
     pub default_branch: Option<String>,
     /// How many agents work in it at once.
     pub max_parallel: Option<u32>,
+    /// Nothing new is begun in it.
+    pub parked: bool,
 }
 
 /// A check that a merged tree has to pass.
@@ -221,6 +223,7 @@ impl Config {
             prefix: prefix.to_owned(),
             default_branch: self.text(&key("default_branch"))?.map(str::to_owned),
             max_parallel: self.number(&key("max_parallel"), 1)?,
+            parked: self.entries.contains_key(&key("parked")) && self.flag(&key("parked"))?,
         })
     }
 
@@ -274,7 +277,12 @@ impl Config {
             }
         }
         let rigs = self.rigs.iter().map(|(name, rig)| {
-            (name.clone(), policy::Rig { prefix: rig.prefix.clone(), max_parallel: rig.max_parallel })
+            let rig = policy::Rig {
+                prefix: rig.prefix.clone(),
+                max_parallel: rig.max_parallel,
+                parked: rig.parked,
+            };
+            (name.clone(), rig)
         });
         Ok(Policy {
             rigs: rigs.collect(),

@@ -172,8 +172,23 @@ impl Sim {
         }
     }
 
+    fn stage(&mut self, state: &State) -> Request {
+        let what = if self.rng.bool() { self.some_issues(state) } else { vec![self.convoy(state)] };
+        Request::Stage {
+            what,
+            title: None,
+            owner: None,
+            notify: Vec::new(),
+            merge: None,
+            base: None,
+            max_parallel: None,
+            launch: self.rng.bool(),
+            force: self.rng.bool(),
+        }
+    }
+
     fn any(&mut self, state: &State) -> Request {
-        match self.rng.u32(0..24) {
+        match self.rng.u32(0..26) {
             0..=2 => self.sling(state),
             3..=4 => self.close(state),
             5..=6 => Request::IssueReopen { ids: vec![self.issue(state)] },
@@ -193,6 +208,11 @@ impl Sim {
                 agent: None,
                 model: None,
             },
+            23 => self.stage(state),
+            24 => {
+                let what = vec![if self.rng.bool() { self.convoy(state) } else { self.issue(state) }];
+                Request::Launch { what, force: self.rng.bool() }
+            }
             _ => match state.notices.keys().next() {
                 Some(notice) if self.rng.bool() => Request::MailRead { notice: notice.to_string() },
                 _ => Request::IssueUpdate {
