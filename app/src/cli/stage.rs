@@ -120,7 +120,11 @@ fn carry_out(
         settle(service, &id, view).map(|view| Found { view, note, failure: None })
     })?;
     ctx.out.json(&found.view)?;
-    ctx.out.say(&analysis(&found.view))?;
+    // What refuses it may have nothing to do with what was found.
+    let has_findings = !found.view.errors.is_empty() || !found.view.warnings.is_empty();
+    if found.failure.is_none() || has_findings {
+        ctx.out.say(&analysis(&found.view))?;
+    }
     if let Some(failure) = found.failure {
         return Err(failure.into());
     }
@@ -220,10 +224,10 @@ fn outcome(view: &StageView, note: Option<&str>) -> String {
     let note = note.map(text::line).unwrap_or_default();
     match view.status {
         StageStatus::StagedReady | StageStatus::StagedWarnings => {
-            let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+            let note = if note.is_empty() { "staged".into() } else { note };
             let force = if view.warnings.is_empty() { "" } else { " --force" };
             format!(
-                "\n🚚 → {id}: {title} is staged{note}\n\nNext: convoy launch {id}{force}    (have it worked on)\n"
+                "\n🚚 → {id}: {title}: {note}\n\nNext: convoy launch {id}{force}    (have it worked on)\n"
             )
         }
         StageStatus::Open if note.starts_with("already") => {

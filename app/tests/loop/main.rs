@@ -16,3 +16,4 @@ mod real;
 mod repositories;
 mod room;
 mod session;
+mod staged;

@@ -199,7 +199,7 @@ fn over_capacity(analysis: &Analysis, max_parallel: u32) -> Vec<Finding> {
     let finding = |(place, wave): (usize, &Vec<IssueId>)| Finding {
         category: Category::OverCapacity,
         message: format!(
-            "wave {} has {} tasks, and {max_parallel} agents may work at once",
+            "wave {} has {} tasks, of which at most {max_parallel} are worked on at once",
             place + 1,
             wave.len()
         ),
