@@ -2,6 +2,7 @@
 //!
 //! Every scenario of a command runs twice, with the engine down and up; what is printed must be the same.
 
+mod agree;
 mod convoys;
 mod help;
 mod hostile;
