@@ -1,26 +1,25 @@
 //! What the commands of the scripts do. Words are separated by spaces; `key=value` and bare words may be mixed.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use convoy_core::command::{Observed, Request};
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::event::{Event, IssueChange};
 use convoy_core::id::{Epoch, SessionId, WorkerId};
-use convoy_core::issue::{CloseReason, DependencyType, DiffStat, GateResult, IssueType, NewIssue};
+use convoy_core::issue::{CloseReason, DependencyType, DiffStat, GateResult, IssueType};
 use convoy_core::money::Money;
 use convoy_core::policy::Observers;
 use convoy_core::report::{AgentResult, Exit, ExitKind, Observation, Report, StopWhy, Tokens};
 use convoy_core::session::{Findings, Workdir};
 use convoy_core::time::{Span, Time};
 use convoy_core::worker::{MergeBlock, MergeOutcome};
-use convoy_core::{decide, view, why};
+use convoy_core::{view, why};
 
 use crate::door::Door;
 use crate::show::{self, Names};
+use crate::staged;
 
 /// A command, taken apart.
-struct Words<'a> {
-    bare: Vec<&'a str>,
+pub(crate) struct Words<'a> {
+    pub(crate) bare: Vec<&'a str>,
     named: Vec<(&'a str, &'a str)>,
 }
 
@@ -32,7 +31,7 @@ impl<'a> Words<'a> {
     fn has(&self, word: &str) -> bool {
         self.bare.contains(&word)
     }
-    fn get(&self, name: &str) -> Option<String> {
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.named.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
     }
     fn list(&self, name: &str) -> Vec<String> {
@@ -80,32 +79,11 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             rig.parked = words.bare[0] == "park";
             Vec::new()
         }
-        "import" => {
-            door.import(Event::DependencyAdded {
-                issue: names.id(words.bare[1]).parse().unwrap(),
-                needs: words.bare[2].parse().unwrap(),
-                kind: kind(&words),
-            });
+        "import" | "import-issue" => {
+            door.import(staged::imported(&words));
             Vec::new()
         }
-        "import-issue" => {
-            door.import(Event::IssueCreated {
-                issue: NewIssue {
-                    id: words.bare[1].parse().unwrap(),
-                    rig: words.bare[2].parse().unwrap(),
-                    title: default_title(&words),
-                    body: String::new(),
-                    issue_type: IssueType::Task,
-                    priority: 2,
-                    labels: BTreeSet::new(),
-                    parent: None,
-                    needs: BTreeMap::new(),
-                    acceptance: Vec::new(),
-                },
-            });
-            Vec::new()
-        }
-        "analyse" => analysed(door, names, &words),
+        "analyse" => staged::analysed(door, names, &words),
         "verdict" => verdict(&words),
         "why" => why_lines(door, names, words.bare[1]),
         "stranded" => view::stranded(&door.state, &door.policy, door.now)
@@ -143,46 +121,12 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
     }
 }
 
-fn kind(words: &Words<'_>) -> DependencyType {
+pub(crate) fn kind(words: &Words<'_>) -> DependencyType {
     match words.get("kind").as_deref() {
         Some("related") => DependencyType::Related,
         Some("parent-child") => DependencyType::ParentChild,
         _ => DependencyType::Blocks,
     }
-}
-
-/// What staging would find.
-fn analysed(door: &Door, names: &Names, words: &Words<'_>) -> Vec<String> {
-    let what: Vec<String> = words.bare[1..].iter().map(|word| names.id(word)).collect();
-    let max = words.get("max").map(|max| max.parse().unwrap());
-    let staging = match decide::staging(&door.state, &door.policy, &what, max) {
-        Ok(staging) => staging,
-        Err(refusal) => return vec![format!("  ! {}", show::refusal(&refusal))],
-    };
-    let v = view::stage(&door.state, &staging);
-    let restaged = v.convoy_id.as_ref().map(|id| format!(", restages {id}")).unwrap_or_default();
-    let mut lines = vec![format!("  {:?} {:?}{restaged}", v.status, v.title)];
-    for finding in v.errors.iter().chain(&v.warnings) {
-        let (category, ids) = (finding.category.name(), &finding.issue_ids);
-        lines.push(format!("  {category} {ids:?}: {} ({})", finding.message, finding.suggested_fix));
-    }
-    for wave in &v.waves {
-        let task = |task: &view::TaskView| match task.blocked_by.is_empty() {
-            true => task.id.to_string(),
-            false => format!("{} after {:?}", task.id, task.blocked_by),
-        };
-        let tasks: Vec<String> = wave.tasks.iter().map(task).collect();
-        lines.push(format!("  wave {}: {}", wave.number, tasks.join(", ")));
-    }
-    lines.extend(v.gated.iter().map(|gated| format!("  gated {} by {:?}", gated.id, gated.gated_by)));
-    v.tree.iter().for_each(|node| tree_lines(node, 1, &mut lines));
-    lines
-}
-
-fn tree_lines(node: &view::TreeView, depth: usize, lines: &mut Vec<String>) {
-    let kind = node.issue_type.name();
-    lines.push(format!("{}- {} {kind} {} in {}", "  ".repeat(depth), node.id, node.status, node.rig));
-    node.children.iter().for_each(|child| tree_lines(child, depth + 1, lines));
 }
 
 fn events_shown(names: &mut Names, events: &[Event]) -> Vec<String> {
@@ -336,7 +280,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
     }
 }
 
-fn default_title(words: &Words<'_>) -> String {
+pub(crate) fn default_title(words: &Words<'_>) -> String {
     if words.bare.get(1) == Some(&"-") { "generated".into() } else { format!("T {}", words.bare[1]) }
 }
 
