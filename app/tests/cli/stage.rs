@@ -1,5 +1,7 @@
 //! Staging and slinging, as far as no agent works: the engine down and up must say the same.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do, by panicking")]
+
 use convoy_testkit::env::TestEnv;
 use serde_json::{Value, json};
 

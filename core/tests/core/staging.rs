@@ -238,7 +238,7 @@ fn a_long_chain_and_deep_epics_end() {
     let state = imported(&all);
     let analysis = analysed(&state, (0..5000).map(id).collect());
     assert_eq!((analysis.waves.len(), analysis.waves[0].len()), (5000, 1));
-    let mut circle = all.clone();
+    let mut circle = all;
     circle[0].needs.push((4999, DependencyType::Blocks));
     let found = cycles(&imported(&circle), [&id(7)].into_iter());
     assert_eq!((found.len(), found[0].len()), (1, 5001));
