@@ -32,6 +32,7 @@ mod rig;
 mod run;
 mod schema;
 mod sling;
+mod stage;
 mod status;
 mod stranded;
 mod supervise;
@@ -102,6 +103,8 @@ enum Command {
     Wait(wait::Wait),
     Why(why::Why),
     Stranded(stranded::Stranded),
+    Stage(stage::Stage),
+    Launch(stage::Launch),
     Sling(sling::Sling),
     #[command(subcommand)]
     Work(work::Work),
@@ -172,6 +175,8 @@ impl Command {
             Self::Wait(command) => command.run(ctx),
             Self::Why(command) => command.run(ctx),
             Self::Stranded(command) => command.run(ctx),
+            Self::Stage(command) => command.run(ctx),
+            Self::Launch(command) => command.run(ctx),
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),

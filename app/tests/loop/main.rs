@@ -17,3 +17,4 @@ mod repositories;
 mod rigs;
 mod room;
 mod session;
+mod staged;
