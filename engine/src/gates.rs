@@ -16,6 +16,7 @@ use convoy_core::time::Span;
 use crate::agent::Output;
 use crate::config::Gate;
 use crate::os::spawn::Environment;
+use crate::runtime::Runtime;
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{self, Probe, launch, probe, reap_leftovers};
 use crate::supervisor::spec::{Limits, PromptVia, Spec, VERSION, default_ladder};
@@ -131,6 +132,7 @@ fn spec(
             output_bytes: OUTPUT_BYTES,
         },
         stop: default_ladder(),
+        runtime: Runtime::Headless,
         prices: BTreeMap::new(),
     }
 }

@@ -24,9 +24,11 @@ pub mod os;
 pub mod output;
 mod permits;
 pub mod reach;
+pub mod runtime;
 mod server;
 pub mod supervisor;
 pub mod tasks;
+pub mod text;
 pub mod workspace;
 mod world;
 

@@ -271,7 +271,8 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
         ExitKind::Stopped(StopWhy::Ordered) if session.stopping => return Outcome::Stopped,
         // Nobody who is in the log wanted that: the agent, or somebody beside us, ended its supervisor.
         ExitKind::Stopped(StopWhy::Ordered) => {
-            return Outcome::Lost { why: "its supervisor was told to end by somebody else".into() };
+            let detail = exit.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+            return Outcome::Lost { why: format!("its supervisor was told to end by somebody else{detail}") };
         }
         ExitKind::Stopped(StopWhy::WallTime) => return failed("it ran longer than it may".into()),
         ExitKind::Stopped(StopWhy::Silence) => return failed("it showed no sign of life".into()),

@@ -13,6 +13,7 @@ use convoy_core::time::Span;
 use super::keys;
 use super::layers::{Entry, Origin, Sources, collect, parse, user_file, variable};
 use crate::os::spawn::Environment;
+use crate::runtime::Runtime;
 use crate::workspace::{Workspace, check_prefix};
 
 /// A managed repository.
@@ -77,6 +78,7 @@ impl Config {
             config.span(key)?;
         }
         config.idle_exit()?;
+        config.runtime()?;
         Ok(config)
     }
 
@@ -183,6 +185,15 @@ impl Config {
     pub fn span(&self, key: &str) -> Result<Span, Failure> {
         let text = self.text(key)?.unwrap_or_default();
         duration(text).ok_or_else(|| self.wrong(key, "a duration such as \"10s\", \"5m\" or \"7d\""))
+    }
+
+    /// How agents are hosted that do not say it themselves.
+    ///
+    /// # Errors
+    /// When there is no such runtime.
+    pub fn runtime(&self) -> Result<Runtime, Failure> {
+        let name = self.text("defaults.runtime")?.unwrap_or_default();
+        Runtime::named(name).ok_or_else(|| self.wrong("defaults.runtime", "headless or tmux"))
     }
 
     /// How long the engine stays with nothing to do; none for ever.

@@ -12,6 +12,8 @@ use crate::explain;
 use crate::inbox::Handle;
 use crate::os::spawn::Environment;
 use crate::output;
+use crate::runtime::Runtime;
+use crate::runtime::tmux::Tmux;
 use crate::supervisor::client::{Client, Message};
 use crate::supervisor::files::{RunBy, SessionDir};
 use crate::supervisor::launch::{Probe, fence, launch, probe, reap_leftovers};
@@ -45,7 +47,7 @@ impl Follower<'_> {
     fn follow(&mut self, world: &World, dir: &SessionDir) -> Result<Observed, String> {
         let (session, epoch) = (self.job.session.clone(), self.job.epoch);
         let text = |error: &dyn std::error::Error| explain(error);
-        let mut launches = 0;
+        let (mut launches, mut failed) = (0, None);
         loop {
             match probe(dir).map_err(|error| text(&error))? {
                 Probe::Ended(exit) if exit.epoch != epoch => {
@@ -71,26 +73,46 @@ impl Follower<'_> {
                     return Ok(Observed::Lost { session, epoch, why });
                 }
                 Probe::NeverStarted if launches >= LAUNCHES_MAX => {
-                    return Err(format!("its supervisor was launched {launches} times and never began"));
+                    let detail = failed.unwrap_or_else(|| "it never began".to_owned());
+                    return Err(format!("its supervisor was launched {launches} times: {detail}"));
                 }
                 Probe::NeverStarted => {
                     launches += 1;
                     if let Err(detail) = write_spec(world, self.job, dir) {
                         return self.cannot_start(dir, detail);
                     }
-                    crash::point("launch:before");
-                    let launched =
-                        launch(&world.program, dir, &Environment::default()).map_err(|error| text(&error))?;
-                    crash::point("launch:after");
-                    self.launched = Some(launched.child);
-                    // One that told its exit has it on the disk, and needs not be waited for.
-                    if !self.listen(launched.client) {
-                        // It has ended or lost the race for the record to another; its files say which.
-                        self.reap();
+                    match self.launch(world, dir) {
+                        Ok(client) => {
+                            // One that told its exit has it on the disk, and needs not be waited for.
+                            if !client.is_some_and(|client| self.listen(client)) {
+                                // It has ended, lost the race for the record, or is late; its files say which.
+                                self.reap();
+                            }
+                        }
+                        Err(detail) => failed = Some(detail),
                     }
                 }
             }
         }
+    }
+
+    /// Starts a supervisor as its specification says; a connection to it, if there is one at once.
+    fn launch(&mut self, world: &World, dir: &SessionDir) -> Result<Option<Client>, String> {
+        let spec = dir.spec().map_err(|error| explain(&error))?;
+        crash::point("launch:before");
+        let client = match spec.runtime {
+            Runtime::Headless => {
+                let launched = launch(&world.program, dir, &Environment::default())
+                    .map_err(|error| explain(&error))?;
+                self.launched = Some(launched.child);
+                Some(launched.client)
+            }
+            Runtime::Tmux => Tmux::find(&world.workspace, &world.env)
+                .and_then(|tmux| tmux.launch(&world.program, &spec.session, dir))
+                .map_err(|error| explain(&error))?,
+        };
+        crash::point("launch:after");
+        Ok(client)
     }
 
     /// Waits for a supervisor that was launched here, or it would stay a zombie.
@@ -198,6 +220,13 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     if argv.is_empty() {
         return Err(format!("agent {} has no command; set agents.{}.command", job.agent, job.agent));
     }
+    let runtime = match preset.runtime {
+        Some(runtime) => runtime,
+        None => world.config.runtime().map_err(|failure| failure.message)?,
+    };
+    if runtime == Runtime::Tmux {
+        Tmux::find(&world.workspace, &world.env).map_err(|error| explain(&error))?;
+    }
     let millis = |key: &str| {
         let span = world.config.span(key).map_err(|failure| failure.message)?;
         Ok::<_, String>(u64::try_from(span.as_millis()).ok().filter(|ms| *ms > 0))
@@ -221,6 +250,7 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
             output_bytes: world.config.bytes("limits.output").map_err(|failure| failure.message)?,
         },
         stop: preset.stop.clone(),
+        runtime,
         prices: BTreeMap::new(),
     };
     let earlier = |session: &_| output::tail(&world.workspace, session);
