@@ -178,7 +178,8 @@ impl Doctor<'_> {
 
     fn runtimes(&mut self, config: &Config) {
         let hosted = |runtime| runtime == Some(Runtime::Tmux);
-        let of_agents = presets(config).is_ok_and(|presets| presets.iter().any(|preset| hosted(preset.runtime)));
+        let of_agents =
+            presets(config).is_ok_and(|presets| presets.iter().any(|preset| hosted(preset.runtime)));
         if !of_agents && !hosted(config.runtime().ok()) {
             return;
         }

@@ -15,3 +15,4 @@ mod real;
 mod repositories;
 mod room;
 mod session;
+mod tmux;

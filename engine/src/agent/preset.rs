@@ -42,8 +42,19 @@ const ENV: [&str; 24] = [
     "XDG_*",
 ];
 /// The keys of a preset, all of them optional.
-const KEYS: [&str; 11] =
-    ["command", "env", "like", "model_arg", "output", "prompt", "resume", "runtime", "set", "stop", "writable"];
+const KEYS: [&str; 11] = [
+    "command",
+    "env",
+    "like",
+    "model_arg",
+    "output",
+    "prompt",
+    "resume",
+    "runtime",
+    "set",
+    "stop",
+    "writable",
+];
 /// The built-in presets.
 const BUILT_IN: [(&str, &str); 2] =
     [("claude", include_str!("presets/claude.toml")), ("plain", include_str!("presets/plain.toml"))];

@@ -102,8 +102,8 @@ impl Follower<'_> {
         crash::point("launch:before");
         let client = match spec.runtime {
             Runtime::Headless => {
-                let launched = launch(&world.program, dir, &Environment::default())
-                    .map_err(|error| explain(&error))?;
+                let launched =
+                    launch(&world.program, dir, &Environment::default()).map_err(|error| explain(&error))?;
                 self.launched = Some(launched.child);
                 Some(launched.client)
             }

@@ -39,6 +39,8 @@ pub const INSTALL: &str = "install tmux 3.0 or later (Debian: apt install tmux; 
 const SETTINGS: &[&[&str]] = &[
     &["start-server"],
     &["set-option", "-g", "update-environment", ""],
+    // Keys that come fast are keys here too: nothing is ever pasted.
+    &["set-option", "-g", "assume-paste-time", "0"],
     &["set-option", "-g", "status-left-length", "40"],
     &["set-option", "-g", "status-left", "[#{session_name}] "],
     &["set-option", "-g", "status-right", "Ctrl-c leaves, the agent goes on "],

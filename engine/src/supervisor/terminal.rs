@@ -37,8 +37,7 @@ impl Terminal {
             return Ok(None);
         }
         let tty = File::from(stdin.as_fd().try_clone_to_owned()?);
-        let log =
-            File::options().append(true).create(true).mode(0o600).open(dir.supervisor_log())?;
+        let log = File::options().append(true).create(true).mode(0o600).open(dir.supervisor_log())?;
         rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
         rustix::stdio::dup2_stdout(&log)?;
         rustix::stdio::dup2_stderr(&log)?;
@@ -139,7 +138,9 @@ mod tests {
         let (mut waiting, mut left_out) = (Vec::new(), 0);
         let mut lines = Lines::new(output);
         for piece in pieces {
-            lines.read(piece, |output, line| show(&mut waiting, &mut left_out, readable(output, &lossy(line))));
+            lines.read(piece, |output, line| {
+                show(&mut waiting, &mut left_out, readable(output, &lossy(line)))
+            });
         }
         assert_eq!(left_out, 0);
         String::from_utf8(waiting).unwrap()
