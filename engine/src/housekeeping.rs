@@ -6,17 +6,18 @@
 use std::collections::BTreeMap;
 
 use convoy_api::{Answer, Code, Failure, Query, Service};
-use convoy_core::id::{IssueId, SessionId, WorkerId};
+use convoy_core::id::{Epoch, IssueId, SessionId, WorkerId};
 use convoy_core::time::{Span, Time};
 use convoy_core::view::SessionView;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::config::{Config, Sources};
-use crate::engine::workdirs_root;
+use crate::config::{Config, Sources, When};
+use crate::engine::{presets, workdirs_root};
 use crate::explain;
 use crate::git::workdir::{self, Root, Workdir};
 use crate::git::{self, Branch, Git, Identity, Key, Message, Oid, Repo, Salvage};
+use crate::hooks::{self, Host, Of};
 use crate::os::spawn::Environment;
 use crate::supervisor::files::SessionDir;
 use crate::workspace::Workspace;
@@ -63,6 +64,8 @@ pub struct Housekeeper {
     config: Config,
     git: Git,
     root: Root,
+    /// What programs that are no agents may see.
+    plain: BTreeMap<String, String>,
 }
 
 impl Housekeeper {
@@ -74,7 +77,8 @@ impl Housekeeper {
         let wrong = |error: git::Error| Failure::new(Code::Unavailable, explain(&error));
         let config = Config::load(workspace, env, &Sources::default())?;
         let root = Root::open(&workdirs_root(workspace, &config, env)?).map_err(wrong)?;
-        Ok(Self { workspace: workspace.clone(), config, git: Git::new(env).map_err(wrong)?, root })
+        let plain = hooks::plain(&presets(&config)?, env);
+        Ok(Self { workspace: workspace.clone(), config, git: Git::new(env).map_err(wrong)?, root, plain })
     }
 
     /// All workdirs, oldest end first.
@@ -145,6 +149,8 @@ impl Housekeeper {
         let repo = Repo::open(&self.git, &rig.path)?;
         let key = Key::new(session.id.as_str())?;
         let Some(workdir) = self.workdir(&key, session)? else { return Ok(None) };
+        // Before saving, so that whatever it changes is kept as well; what the agent did is on its branch.
+        self.before_remove(session, &workdir);
         let who = Identity::new("Convoy", "convoy@convoy.invalid")?;
         let message = Message::new(&format!("What was left of session {}", session.id));
         let salvaged = match git::salvage(&repo, &self.root, &workdir, &who, &message)? {
@@ -153,6 +159,29 @@ impl Housekeeper {
         };
         workdir::remove(&repo, &self.root, &workdir)?;
         Ok(salvaged)
+    }
+
+    /// Runs the person's hook in a workdir that is about to go.
+    fn before_remove(&self, session: &SessionView, workdir: &Workdir) {
+        let (Some(worker), Some(issue), Ok(program)) =
+            (&session.worker_id, &session.issue_id, std::env::current_exe())
+        else {
+            return;
+        };
+        if !workdir.path.is_dir() {
+            return;
+        }
+        let host =
+            Host { workspace: &self.workspace, config: &self.config, program, env: self.plain.clone() };
+        let of = Of {
+            session: &session.id,
+            epoch: Epoch(session.epoch),
+            worker,
+            issue,
+            convoy: None,
+            workdir: &workdir.path,
+        };
+        hooks::run_noted(&host, When::BeforeRemove, &of);
     }
 
     fn workdir(&self, key: &Key, session: &SessionView) -> git::Result<Option<Workdir>> {

@@ -16,6 +16,7 @@ pub mod entropy;
 mod executor;
 mod gates;
 pub mod git;
+mod hooks;
 pub mod housekeeping;
 mod inbox;
 pub mod lock;

@@ -8,6 +8,7 @@
 mod attempts;
 mod conflicts;
 mod engine;
+mod hooks;
 mod merging;
 mod order;
 mod people;

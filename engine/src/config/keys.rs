@@ -45,6 +45,30 @@ pub const KEYS: &[Key] = &[
     key("gates.*.command", None, "program and arguments of a gate"),
     key("gates.*.timeout", Some("\"10m\""), "the longest that it may take"),
     key("gates.*.when", Some("[\"before-merge\"]"), "when it runs"),
+    key(
+        "hooks.after_create.command",
+        None,
+        "program and arguments to run in the workdir after a workdir was made",
+    ),
+    key("hooks.after_create.timeout", Some("\"2m\""), "the longest that it may take"),
+    key(
+        "hooks.before_run.command",
+        None,
+        "program and arguments to run in the workdir before an agent is started",
+    ),
+    key("hooks.before_run.timeout", Some("\"2m\""), "the longest that it may take"),
+    key(
+        "hooks.after_run.command",
+        None,
+        "program and arguments to run in the workdir after an agent has ended",
+    ),
+    key("hooks.after_run.timeout", Some("\"2m\""), "the longest that it may take"),
+    key(
+        "hooks.before_remove.command",
+        None,
+        "program and arguments to run in the workdir before a workdir is removed",
+    ),
+    key("hooks.before_remove.timeout", Some("\"2m\""), "the longest that it may take"),
     key("notify.default", Some("[]"), "who is told of every landing"),
     key(
         "models.tiers",
@@ -114,8 +138,10 @@ pub(super) fn nearest(path: &str) -> Option<String> {
                 .collect::<Vec<_>>()
                 .join(".")
         })
-        .map(|known| (strsim::damerau_levenshtein(&known, path), known))
+        // A slip in the first word is rarer than one after it.
+        .map(|known| (known.split('.').next() != words.first().copied(), known))
+        .map(|(elsewhere, known)| (elsewhere, strsim::damerau_levenshtein(&known, path), known))
         .min()
-        .filter(|(distance, known)| *distance <= known.len() / 2)
-        .map(|(_, known)| known)
+        .filter(|(_, distance, known)| *distance <= known.len() / 2)
+        .map(|(_, _, known)| known)
 }

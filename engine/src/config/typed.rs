@@ -10,6 +10,7 @@ use convoy_core::id::{AgentName, RigName};
 use convoy_core::policy::{self, Policy, Retry};
 use convoy_core::time::Span;
 
+use super::hooks::When;
 use super::keys;
 use super::layers::{Entry, Origin, Sources, collect, parse, user_file, variable};
 use crate::os::spawn::Environment;
@@ -79,6 +80,9 @@ impl Config {
         }
         config.idle_exit()?;
         config.runtime()?;
+        for when in When::ALL {
+            config.hook(when)?;
+        }
         Ok(config)
     }
 
@@ -123,7 +127,7 @@ impl Config {
         below.map(|(key, entry)| (key.to_owned(), entry.value.clone())).collect()
     }
 
-    fn wrong(&self, key: &str, expected: &str) -> Failure {
+    pub(super) fn wrong(&self, key: &str, expected: &str) -> Failure {
         let origin = self.entries.get(key).map_or(Origin::Default, |entry| entry.origin.clone());
         let value = self.entries.get(key).map(|entry| entry.value.to_string()).unwrap_or_default();
         Failure::new(Code::Invalid, format!("{key} = {value} ({origin}): expected {expected}"))
@@ -140,7 +144,7 @@ impl Config {
         }
     }
 
-    fn texts(&self, key: &str) -> Result<Option<Vec<String>>, Failure> {
+    pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<String>>, Failure> {
         let Some(entry) = self.entries.get(key) else { return Ok(None) };
         let list: Option<Vec<String>> = entry
             .value

@@ -8,7 +8,9 @@ use rustix::process::Signal;
 
 use super::job::Supervise;
 use super::prompt;
+use crate::config::When;
 use crate::explain;
+use crate::hooks::{self, Host, Of};
 use crate::inbox::Handle;
 use crate::os::spawn::Environment;
 use crate::output;
@@ -16,7 +18,7 @@ use crate::runtime::Runtime;
 use crate::runtime::tmux::Tmux;
 use crate::supervisor::client::{Client, Message};
 use crate::supervisor::files::{RunBy, SessionDir};
-use crate::supervisor::launch::{Probe, fence, launch, probe, reap_leftovers};
+use crate::supervisor::launch::{Fenced, Probe, fence, launch, probe, reap_leftovers};
 use crate::supervisor::spec::{Limits, Spec, VERSION};
 use crate::world::{World, note};
 use crate::{clock, crash};
@@ -47,7 +49,7 @@ impl Follower<'_> {
     fn follow(&mut self, world: &World, dir: &SessionDir) -> Result<Observed, String> {
         let (session, epoch) = (self.job.session.clone(), self.job.epoch);
         let text = |error: &dyn std::error::Error| explain(error);
-        let (mut launches, mut failed) = (0, None);
+        let (mut launches, mut failed, mut ready) = (0, None, false);
         loop {
             match probe(dir).map_err(|error| text(&error))? {
                 Probe::Ended(exit) if exit.epoch != epoch => {
@@ -75,6 +77,15 @@ impl Follower<'_> {
                 Probe::NeverStarted if launches >= LAUNCHES_MAX => {
                     let detail = failed.unwrap_or_else(|| "it never began".to_owned());
                     return Err(format!("its supervisor was launched {launches} times: {detail}"));
+                }
+                Probe::NeverStarted if !ready => {
+                    ready = true;
+                    // It takes time, in which the session may be fenced: looked at again after it.
+                    if let Err(detail) = self.before_run(world)
+                        && fence(dir).map_err(|error| text(&error))? == Fenced::Fenced
+                    {
+                        return Ok(self.not_started(ExitKind::HookFailed, detail));
+                    }
                 }
                 Probe::NeverStarted => {
                     launches += 1;
@@ -167,13 +178,29 @@ impl Follower<'_> {
 
     /// Nothing was started and nothing will be: what is wrong is not going to mend itself.
     fn cannot_start(&self, dir: &SessionDir, detail: String) -> Result<Observed, String> {
-        let (session, epoch) = (self.job.session.clone(), self.job.epoch);
         let _ = fence(dir).map_err(|error| explain(&error))?;
+        Ok(self.not_started(ExitKind::StartFailed, detail))
+    }
+
+    fn before_run(&self, world: &World) -> Result<(), String> {
+        let of = Of {
+            session: &self.job.session,
+            epoch: self.job.epoch,
+            worker: &self.job.worker,
+            issue: &self.job.issue,
+            convoy: self.job.convoy.as_ref(),
+            workdir: std::path::Path::new(&self.job.workdir.path),
+        };
+        hooks::run(&Host::of(world), When::BeforeRun, &of)
+    }
+
+    fn not_started(&self, kind: ExitKind, detail: String) -> Observed {
+        let (session, epoch) = (self.job.session.clone(), self.job.epoch);
         let exit = Exit {
             epoch,
             code: None,
             signal: None,
-            kind: ExitKind::StartFailed,
+            kind,
             detail: Some(detail),
             leaked: 0,
             result: None,
@@ -183,7 +210,7 @@ impl Follower<'_> {
             dropped_bytes: 0,
             elapsed_ms: 0,
         };
-        Ok(Observed::Ended { session, epoch, exit })
+        Observed::Ended { session, epoch, exit }
     }
 
     /// Something is wrong with the session's own files or processes. Only what is proven dead is called lost.
