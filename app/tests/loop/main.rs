@@ -9,6 +9,7 @@ mod attempts;
 mod conflicts;
 mod engine;
 mod hooks;
+mod include;
 mod merging;
 mod order;
 mod people;

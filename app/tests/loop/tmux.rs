@@ -1,10 +1,12 @@
 //! Agents in tmux: people look on and leave, and whatever happens to tmux happens to one attempt at most.
 
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use convoy_testkit::env::TestEnv;
 use convoy_testkit::fake_agent::{Case, Script, Step};
 use convoy_testkit::processes::Process;
+use convoy_testkit::wait;
 use rustix::process::{Pid, Signal};
 use serde_json::json;
 
@@ -20,6 +22,18 @@ fn held(env: &TestEnv) -> Vec<Step> {
 
 fn servers(env: &TestEnv) -> Vec<Process> {
     env.processes().into_iter().filter(|it| it.command.contains("tmux.sock")).collect()
+}
+
+/// tmux and supervisors end a moment after the work has: each is waited for.
+#[track_caller]
+fn nothing_is_left(env: &TestEnv) {
+    for process in env.processes() {
+        let pid = Pid::from_raw(process.pid).unwrap();
+        if let Ok(fd) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) {
+            assert!(wait::readable(fd.as_fd(), SOON), "{process:?}");
+        }
+    }
+    assert_eq!(env.processes(), []);
 }
 
 #[track_caller]
@@ -69,7 +83,7 @@ fn a_person_looks_on_leaves_and_the_agent_goes_on() {
     let over = room.env.convoy(["attach", "gt-a"]).exits(1);
     assert!(over.stderr.contains("has ended"), "{}", over.shown());
     room.convoy("down");
-    assert_eq!(room.env.processes(), [], "tmux outlives its last session");
+    nothing_is_left(&room.env);
 }
 
 #[test]
@@ -145,7 +159,7 @@ fn stopping_works_as_without_a_terminal() {
     assert_eq!(servers(&room.env).len(), 1, "the other session is still there");
     room.convoy("down --stop-agents");
     assert!(!waiting.iter().any(lives));
-    assert_eq!(room.env.processes(), []);
+    nothing_is_left(&room.env);
 }
 
 #[test]
@@ -205,5 +219,5 @@ fn the_depth_of_the_folder_does_not_matter() {
     let made = env.convoy_in(&dir, ["create", "Work", "gt-a", "--run", "--json"]).ok().json();
     env.convoy_in(&dir, ["wait", text(&made, "/id"), "--timeout", "60s"]).ok();
     env.convoy_in(&dir, ["down"]).ok();
-    assert_eq!(env.processes(), []);
+    nothing_is_left(&env);
 }
