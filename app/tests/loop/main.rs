@@ -11,6 +11,7 @@ mod engine;
 mod hooks;
 mod include;
 mod merging;
+mod observers;
 mod order;
 mod people;
 mod real;
