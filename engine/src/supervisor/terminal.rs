@@ -139,7 +139,7 @@ mod tests {
         let mut lines = Lines::new(output);
         for piece in pieces {
             lines.read(piece, |output, line| {
-                show(&mut waiting, &mut left_out, readable(output, &lossy(line)))
+                show(&mut waiting, &mut left_out, readable(output, &lossy(line)));
             });
         }
         assert_eq!(left_out, 0);
