@@ -17,6 +17,7 @@ use crate::explain;
 use crate::gates;
 use crate::os::spawn::Environment;
 use crate::runtime::Runtime;
+use crate::settings::Settings;
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::reap_leftovers;
 use crate::supervisor::spec::{Limits, PromptVia, Spec, VERSION, default_ladder};
@@ -39,9 +40,9 @@ pub(crate) struct Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    pub(crate) fn of(world: &'a World) -> Self {
-        let env = plain(&world.presets, &world.env);
-        Self { workspace: &world.workspace, config: &world.config, program: world.program.clone(), env }
+    pub(crate) fn of(world: &'a World, settings: &'a Settings) -> Self {
+        let env = plain(&settings.presets, &world.env);
+        Self { workspace: &world.workspace, config: &settings.config, program: world.program.clone(), env }
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn run(world: &World, job: &Inspect) -> Observed {
             convoy: job.convoy.as_ref(),
             workdir,
         };
-        hooks::run_noted(&Host::of(world), When::AfterRun, &of);
+        hooks::run_noted(&Host::of(world, &world.settings()), When::AfterRun, &of);
     }
     seen
 }
@@ -72,7 +72,7 @@ fn look(world: &World, job: &Inspect) -> Observed {
 
 /// The work, saved, and why it must not land if it must not.
 fn collect(world: &World, job: &Inspect) -> Result<(Evidence, Option<String>), Error> {
-    let repo = Repo::open(&world.git, &job.repository)?;
+    let repo = Repo::open_at(&world.git, &job.place.repository)?;
     let workdir = Workdir::at(
         &world.workdirs,
         Key::new(job.session.as_str())?,

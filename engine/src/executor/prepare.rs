@@ -42,7 +42,7 @@ pub(super) fn run(world: &World, job: &Prepare) -> Observed {
             workdir: std::path::Path::new(&workdir.path),
         };
         // Whoever does this again makes the workdir again, so the hook always finds a new one.
-        hooks::run(&Host::of(world), When::AfterCreate, &of)
+        hooks::run(&Host::of(world, &world.settings()), When::AfterCreate, &of)
             .map_err(|error| Problem { error, permanent: false })?;
         Ok(workdir)
     });
@@ -53,7 +53,7 @@ pub(super) fn run(world: &World, job: &Prepare) -> Observed {
 }
 
 fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
-    let repo = Repo::open(&world.git, &job.place.repository)?;
+    let repo = Repo::open_at(&world.git, &job.place.repository)?;
     let base_branch = base_branch(&repo, &job.place)?;
     let mut base = match repo.resolve(&base_branch)? {
         Some(oid) => Base::Commit(oid),
