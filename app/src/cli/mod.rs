@@ -5,6 +5,7 @@
 mod add;
 mod agent;
 mod ask;
+mod attach;
 mod cancel;
 mod check;
 mod close;
@@ -120,6 +121,7 @@ enum Command {
     Mail(mail::Mail),
     Events(events::Events),
     Logs(logs::Logs),
+    Attach(attach::Attach),
     #[command(subcommand)]
     Agent(agent::Agent),
     #[command(subcommand)]
@@ -189,6 +191,7 @@ impl Command {
             Self::Mail(command) => command.run(ctx),
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
+            Self::Attach(command) => command.run(ctx),
             Self::Agent(command) => command.run(ctx),
             Self::Workdir(command) => command.run(ctx),
             Self::Config(command) => command.run(ctx),

@@ -8,6 +8,8 @@
 mod attempts;
 mod conflicts;
 mod engine;
+mod hooks;
+mod include;
 mod merging;
 mod observers;
 mod order;
@@ -18,3 +20,4 @@ mod rigs;
 mod room;
 mod session;
 mod staged;
+mod tmux;

@@ -453,7 +453,9 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
         "spend" => stopped(StopWhy::Spend),
         "storage" => stopped(StopWhy::Storage),
         "ordered" => stopped(StopWhy::Ordered),
+        "hungup" => stopped(StopWhy::Ordered),
         "nostart" => (None, None, ExitKind::StartFailed),
+        "hook" => (None, None, ExitKind::HookFailed),
         "signal" => (None, Some(9), ExitKind::Exited),
         code => (Some(code.parse().unwrap()), None, ExitKind::Exited),
     };
@@ -469,7 +471,12 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
         code,
         signal,
         kind,
-        detail: (how == "nostart").then(|| "no such program".to_owned()),
+        detail: match how {
+            "nostart" => Some("no such program".to_owned()),
+            "hungup" => Some("its terminal was closed".to_owned()),
+            "hook" => Some("hook before_run failed with status 3\nno room\n".to_owned()),
+            _ => None,
+        },
         leaked: 0,
         result,
         last_n: words.number("n", 1),
