@@ -8,3 +8,6 @@ mod perform;
 mod properties;
 mod script;
 mod show;
+mod staged;
+mod staging;
+mod turns;
