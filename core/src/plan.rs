@@ -6,14 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Observed;
-use crate::decide::{may_begin, pause_is_over};
+use crate::decide::{batch_is_due, may_begin, pause_is_over};
 use crate::effect::Effect;
-use crate::id::{ConvoyId, RigName, Seq};
+use crate::id::{ConvoyId, RigName};
 use crate::policy::Policy;
+use crate::queue;
 use crate::session::SessionState;
 use crate::state::State;
 use crate::time::Time;
-use crate::worker::WorkerState;
+use crate::worker::{Member, WorkerState};
 
 /// How far the queue of startable issues is looked through for one that has room.
 const LOOK_AHEAD_MAX: usize = 1000;
@@ -35,6 +36,10 @@ impl Plan {
     pub fn is_idle(&self) -> bool {
         self.proposals.is_empty() && self.effects.is_empty() && self.wake_at.is_none()
     }
+
+    fn wake(&mut self, at: Time) {
+        self.wake_at = Some(self.wake_at.map_or(at, |before| before.min(at)));
+    }
 }
 
 /// Computes the plan.
@@ -43,6 +48,7 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     plan_sessions(state, &mut plan);
     plan_workers(state, policy, now, &mut plan);
     plan_dispatch(state, policy, &mut plan);
+    plan_merges(state, policy, now, &mut plan);
     plan
 }
 
@@ -66,9 +72,6 @@ fn plan_sessions(state: &State, plan: &mut Plan) {
 
 fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     let mut begins = BTreeSet::new();
-    // One merge at a time into each branch of a rig, the first that was submitted: parallel ones would only
-    // invalidate each other's gates. First by the log, not by the clock: the one under way must stay the first.
-    let mut merges: BTreeMap<(&RigName, Option<&str>), (Seq, Effect)> = BTreeMap::new();
     for (id, worker) in state.index.active.iter().filter_map(|id| state.workers.get_key_value(id)) {
         match &worker.state {
             WorkerState::Assigned if may_begin(state, policy, worker) => {
@@ -79,29 +82,9 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
             WorkerState::Waiting { until, .. } if pause_is_over(policy, *until, now) => {
                 plan.proposals.push(Observed::Due { worker: id.clone() });
             }
-            WorkerState::Waiting { until, .. } => {
-                plan.wake_at = Some(plan.wake_at.map_or(*until, |at| at.min(*until)));
-            }
-            WorkerState::Submitted(submission) => {
-                let round = submission.round;
-                let Some(session) = state.sessions.get(&submission.session) else { continue };
-                if submission.blocked.is_some() {
-                    plan.effects.insert(Effect::WatchCheckout { worker: id.clone(), round });
-                    continue;
-                }
-                let effect = Effect::Merge { worker: id.clone(), epoch: session.content.epoch, round };
-                let since = worker.submitted;
-                let slot = (&worker.content.rig, worker.content.base.as_deref());
-                merges
-                    .entry(slot)
-                    .and_modify(|first| {
-                        if since < first.0 {
-                            *first = (since, effect.clone());
-                        }
-                    })
-                    .or_insert((since, effect));
-            }
+            WorkerState::Waiting { until, .. } => plan.wake(*until),
             WorkerState::Assigned
+            | WorkerState::Submitted(_)
             | WorkerState::Running { .. }
             | WorkerState::Done
             | WorkerState::Failed { .. }
@@ -111,7 +94,41 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     }
     // Whoever has no session yet gets one by priority, then age, as issues get workers.
     plan.proposals.extend(begins.into_iter().map(|(_, id)| Observed::Begin { worker: id.clone() }));
-    plan.effects.extend(merges.into_values().map(|(_, effect)| effect));
+}
+
+/// One merge at a time in each lane, what holds others up, and the next batch.
+fn plan_merges(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
+    for ((rig, base), line) in queue::lines(state, policy) {
+        for entry in &line.requested {
+            let Member { worker, round, .. } = entry.member();
+            plan.effects.insert(Effect::FollowRequest { worker, round });
+        }
+        for group in line.taken.values() {
+            if let Some((entry, _)) = queue::block(group) {
+                let Member { worker, round, .. } = entry.member();
+                plan.effects.insert(Effect::WatchCheckout { worker, round });
+            }
+            for entry in group {
+                match &entry.submission.pause {
+                    Some(pause) if pause_is_over(policy, pause.until, now) => {
+                        let Member { worker, round, .. } = entry.member();
+                        plan.proposals.push(Observed::MergeDue { worker, round });
+                    }
+                    Some(pause) => plan.wake(pause.until),
+                    None => {}
+                }
+            }
+        }
+        plan.effects.extend(line.under_way().and_then(queue::effect));
+        match queue::next_batch_at(&line, policy) {
+            Some(at) if batch_is_due(policy, at, now) => {
+                let (rig, base) = (rig.clone(), base.map(str::to_owned));
+                plan.proposals.push(Observed::Gather { rig, base });
+            }
+            Some(at) => plan.wake(at),
+            None => {}
+        }
+    }
 }
 
 /// Ready issues of started convoys by priority, then age, as many as there is room for.

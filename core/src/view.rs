@@ -5,6 +5,7 @@
 mod convoy;
 mod issue;
 mod notice;
+mod queue;
 mod session;
 mod stranded;
 mod worker;
@@ -12,6 +13,7 @@ mod worker;
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use issue::{DependencyView, IssueView, issue};
 pub use notice::{NoticeView, notice};
+pub use queue::{QueueItemView, queue};
 pub use session::{ExitView, SessionView, session};
 pub use stranded::{StrandedView, stranded};
 pub use worker::{LessonView, WorkerView, full_name, worker};

@@ -5,12 +5,14 @@ use serde::Serialize;
 
 use crate::convoy::{Convoy, Status as ConvoyStatus};
 use crate::decide::room;
+use crate::id::IssueId;
 use crate::issue::{Issue, Status};
 use crate::policy::Policy;
+use crate::queue;
 use crate::session::SessionState;
 use crate::state::State;
 use crate::time::Time;
-use crate::worker::{NewWorker, Worker, WorkerState};
+use crate::worker::{MergePause, NewWorker, Submission, Worker, WorkerState};
 
 /// One reason.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -155,7 +157,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
             let text = format!("{id}: {}", at.unwrap_or("unknown"));
             vec![reason("running", text).run(format!("convoy logs {issue} -f"))]
         }
-        WorkerState::Submitted(submission) => match &submission.blocked {
+        WorkerState::Submitted(submission) => match queue::block_of(state, submission) {
             Some(block) => vec![reason(
                 "checkout_in_the_way",
                 format!(
@@ -164,13 +166,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
                     block.files.join(", ")
                 ),
             )],
-            None => vec![reason(
-                "merging",
-                format!(
-                    "branch {} waits for its gates and its merge (round {})",
-                    submission.branch, submission.round
-                ),
-            )],
+            None => vec![merging(submission, issue)],
         },
         WorkerState::Stopped { by } => {
             vec![reason("stopped", format!("{by} stopped it")).run(format!("convoy work retry {issue}"))]
@@ -183,6 +179,20 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
         }
         WorkerState::Done => vec![reason("done", "its issue is closed by its work")],
     }
+}
+
+/// Why a submitted branch that nothing is in the way of has not landed.
+fn merging(submission: &Submission, issue: &IssueId) -> Reason {
+    if let Some(MergePause { until, error }) = &submission.pause {
+        let text = format!("its merge broke, and is tried again at {until}: {error}");
+        return reason("merge_paused", text).run(format!("convoy mq retry {issue}"));
+    }
+    if let Some(request) = &submission.request {
+        let text = format!("it waits until its request is merged: {}", request.url);
+        return reason("requested", text).run(format!("convoy mq status {issue}"));
+    }
+    let (branch, round) = (&submission.branch, submission.round);
+    reason("merging", format!("branch {branch} waits for its gates and its merge (round {round})"))
 }
 
 /// Why a convoy has not landed.

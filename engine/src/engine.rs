@@ -25,7 +25,7 @@ use crate::os::spawn::Environment;
 use crate::permits::Permits;
 use crate::server::{self, Serving};
 use crate::workspace::Workspace;
-use crate::world::World;
+use crate::world::{Wanted, World};
 
 /// How many workdirs are made or looked at at once: more would only wait for the same disk.
 const GIT_PARALLEL_MAX: usize = 2;
@@ -204,7 +204,7 @@ fn world(
         workdirs,
         program,
         disk_reserve,
-        merges: Mutex::default(),
+        wanted: Wanted::default(),
         git_permits: Permits::new(GIT_PARALLEL_MAX),
         tried_at_once: Mutex::default(),
         config,

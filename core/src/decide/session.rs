@@ -190,7 +190,13 @@ fn fulfil(worker: &Worker, intent: &Intent) -> Event {
 }
 
 fn lesson(session: &Session, what: &str, detail: &str, branch: Option<String>) -> Lesson {
-    Lesson { session: session.content.id.clone(), what: what.to_owned(), detail: detail.to_owned(), branch }
+    Lesson {
+        session: session.content.id.clone(),
+        what: what.to_owned(),
+        detail: detail.to_owned(),
+        branch,
+        conflicts: Vec::new(),
+    }
 }
 
 fn submit(
@@ -211,6 +217,10 @@ fn submit(
             at: ctx.now,
             round: 1,
             blocked: None,
+            batch: None,
+            broken: 0,
+            pause: None,
+            request: None,
         },
     }
 }
@@ -225,6 +235,7 @@ fn close_unchanged(state: &State, session: &Session, worker: &Worker, ctx: &Cont
         branch: None,
         commit: None,
         merge_commit: None,
+        request: None,
         diff: None,
         gates: Vec::new(),
         cost: super::merge::cost(state, worker),

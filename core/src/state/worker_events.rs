@@ -101,11 +101,37 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
             if let Some(submission) = submission(state, worker, at) {
                 submission.round = *round;
                 submission.blocked = None;
+                submission.pause = None;
             }
         }
         Event::MergeBlocked { worker, block } => {
             if let Some(submission) = submission(state, worker, at) {
                 submission.blocked = Some(block.clone());
+            }
+        }
+        Event::MergeBatched { workers, .. } => {
+            let seq = state.seq;
+            for worker in workers {
+                if let Some(submission) = submission(state, worker, at) {
+                    submission.batch = Some(seq);
+                }
+            }
+        }
+        Event::MergeSetAside { worker, .. } => {
+            if let Some(submission) = submission(state, worker, at) {
+                submission.batch = None;
+            }
+        }
+        Event::MergePaused { worker, round, pause } => {
+            if let Some(submission) = submission(state, worker, at) {
+                submission.round = *round;
+                submission.broken += 1;
+                submission.pause = Some(pause.clone());
+            }
+        }
+        Event::MergeRequested { worker, request } => {
+            if let Some(submission) = submission(state, worker, at) {
+                submission.request = Some(request.clone());
             }
         }
         _ => {}

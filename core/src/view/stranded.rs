@@ -35,7 +35,7 @@ fn stranded_one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> O
     let mut workers = open.filter_map(|issue| state.workers.get(issue.worker.as_ref()?));
     let moving = workers.any(|worker| match &worker.state {
         WorkerState::Running { .. } | WorkerState::Waiting { .. } => true,
-        WorkerState::Submitted(submission) => submission.blocked.is_none(),
+        WorkerState::Submitted(submission) => crate::queue::block_of(state, submission).is_none(),
         WorkerState::Assigned => crate::decide::may_begin(state, policy, worker),
         WorkerState::Done
         | WorkerState::Failed { .. }

@@ -3,6 +3,7 @@
 //! It decides nothing. Every effect looks at the world first, so that doing it again after a crash is safe, and
 //! ends in an observation that names its epoch.
 
+mod batch;
 mod checkout;
 mod follow;
 mod inspect;
@@ -10,11 +11,13 @@ mod job;
 mod merge;
 mod prepare;
 mod prompt;
+mod prove;
+mod request;
 mod stop;
 mod sweep;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
@@ -50,9 +53,7 @@ impl Executor {
 
     /// Says which effects are wanted from now on. A merge that is not any more stops before its branch moves.
     pub(crate) fn want(&self, effects: &BTreeSet<Effect>) {
-        let merges =
-            effects.iter().filter(|effect| matches!(effect, Effect::Merge { .. })).cloned().collect();
-        *self.world.merges.lock().unwrap_or_else(PoisonError::into_inner) = merges;
+        self.world.wanted.set(effects.iter().filter(|effect| may_be_unwanted(effect)).cloned().collect());
     }
 
     /// Starts an effect; whether there was a thread for it. The details are read from the state now, and the effect
@@ -61,12 +62,15 @@ impl Executor {
         let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
-            Effect::WatchCheckout { .. } => Kind::Watch,
-            Effect::Prepare { .. } | Effect::Stop { .. } | Effect::Inspect { .. } | Effect::Merge { .. } => {
-                Kind::Effect
-            }
+            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } => Kind::Watch,
+            Effect::Prepare { .. }
+            | Effect::Stop { .. }
+            | Effect::Inspect { .. }
+            | Effect::Merge { .. }
+            | Effect::MergeBatch { .. } => Kind::Effect,
         };
-        let job = job::job(effect, state, &world.config).ok_or_else(|| impossible(effect));
+        let effect = effect.clone();
+        let job = job::job(&effect, state, &world.config).ok_or_else(|| impossible(&effect));
         let started = tasks::start(kind, move || match job {
             Err(seen) => seen.into_iter().for_each(|seen| handle.observed(seen)),
             Ok(job::Job::Prepare(job)) => handle.observed(prepare::run(&world, &job)),
@@ -74,14 +78,32 @@ impl Executor {
             Ok(job::Job::Stop(job)) => stop::run(&world, &handle, &job),
             Ok(job::Job::Inspect(job)) => handle.observed(inspect::run(&world, &job)),
             Ok(job::Job::Merge(job)) => {
-                merge::run(&world, &job).into_iter().for_each(|seen| handle.observed(seen));
+                merge::run(&world, &effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+            }
+            Ok(job::Job::MergeBatch(jobs)) => {
+                batch::run(&world, &effect, &jobs).into_iter().for_each(|seen| handle.observed(seen));
+            }
+            Ok(job::Job::FollowRequest(job)) => {
+                request::follow(&world, &effect, &job).into_iter().for_each(|seen| handle.observed(seen));
             }
             Ok(job::Job::WatchCheckout(job)) => handle.observed(checkout::run(&world, &job)),
         });
         if let Err(error) = &started {
-            note(&format!("cannot start a thread for {effect:?}: {error}"));
+            note(&format!("cannot start a thread: {error}"));
         }
         started.is_ok()
+    }
+}
+
+/// Effects that look whether they are still wanted before they change anything.
+fn may_be_unwanted(effect: &Effect) -> bool {
+    match effect {
+        Effect::Merge { .. } | Effect::MergeBatch { .. } | Effect::FollowRequest { .. } => true,
+        Effect::Prepare { .. }
+        | Effect::Supervise { .. }
+        | Effect::Stop { .. }
+        | Effect::Inspect { .. }
+        | Effect::WatchCheckout { .. } => false,
     }
 }
 
@@ -99,6 +121,10 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         Effect::Merge { worker, epoch, round } => {
             Observed::Merge { worker, epoch, round, outcome: MergeOutcome::Broken { error: why } }
         }
-        Effect::Stop { .. } | Effect::WatchCheckout { .. } => return None,
+        Effect::MergeBatch { members } => {
+            let outcome = MergeOutcome::Broken { error: why };
+            Observed::Batch { tried: members.into_iter().map(|member| (member, outcome.clone())).collect() }
+        }
+        Effect::Stop { .. } | Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } => return None,
     })
 }

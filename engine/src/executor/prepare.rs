@@ -46,17 +46,23 @@ fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
     if let Base::Commit(oid) = &base {
         repo.refuse_unsupported(oid)?;
     }
-    let mut continue_from = None;
+    let (mut continue_from, mut onto) = (None, None);
     if let Some((tip, from)) = &job.resume {
         let tip = Oid::new(tip)?;
         if let Base::Commit(landed) = &base
             && !repo.is_ancestor(&tip, landed)?
         {
-            base = match from.as_deref().map(Oid::new).transpose()? {
-                Some(from) if repo.is_ancestor(&from, &tip)? => Base::Commit(from),
+            onto = Some(landed.clone());
+            let shared = repo.merge_base(&tip, landed)?;
+            let from = from.as_deref().map(Oid::new).transpose()?;
+            base = match (from, shared) {
+                // It has merged the base branch since.
+                (Some(from), Some(shared)) if repo.is_ancestor(&from, &shared)? => Base::Commit(shared),
+                (Some(from), _) if repo.is_ancestor(&from, &tip)? => Base::Commit(from),
                 // What it began from is not known, or is not where this tip began.
-                _ => repo.merge_base(&tip, landed)?.map_or(base, Base::Commit),
+                (_, shared) => shared.map_or(base, Base::Commit),
             };
+            onto = onto.filter(|onto| base != Base::Commit(onto.clone()));
             continue_from = Some(tip);
         }
     } else if let Some(joined) = join(&repo, job, &base)? {
@@ -68,6 +74,7 @@ fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
         base,
         base_branch: Some(base_branch),
         branch: Some(Branch::new(branch.clone())?),
+        onto: onto.clone(),
         continue_from,
         identity: identity(job.worker.as_str(), job.session.as_str())?,
     };
@@ -76,7 +83,8 @@ fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
         error: format!("the folder for workdirs is not UTF-8: {}", made.path.display()),
         permanent: true,
     })?;
-    Ok(Workdir { path: path.to_owned(), branch, base: made.base.to_string() })
+    let onto = onto.map(|onto| onto.to_string());
+    Ok(Workdir { path: path.to_owned(), branch, base: made.base.to_string(), onto })
 }
 
 /// `convoy/<convoy>/<issue>-<session>`: never used twice.
