@@ -6,7 +6,7 @@ use convoy_core::event::Envelope;
 use convoy_core::id::{ConvoyId, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
-use convoy_core::view::{ConvoyView, IssueView, NoticeView, SessionView, StrandedView, WorkerView};
+use convoy_core::view::{ConvoyView, IssueView, NoticeView, QueueItemView, SessionView, StrandedView, WorkerView};
 
 /// A question about the state. References are ids or unique prefixes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -43,6 +43,13 @@ pub enum Query {
     },
     /// Open convoys in which nothing moves.
     Stranded,
+    /// What is to land.
+    Queue {
+        /// Only of this rig.
+        rig: Option<String>,
+        /// Only this one: its issue, worker or session.
+        issue: Option<String>,
+    },
     /// A mailbox, oldest first.
     Mail {
         /// Whose.
@@ -115,6 +122,7 @@ pub enum Answer {
     Worker { worker: Box<WorkerView> },
     Why(WhyView),
     Stranded { stranded: Vec<StrandedView> },
+    Queue { items: Vec<QueueItemView> },
     Mail { notices: Vec<NoticeView> },
     Notice { notice: Box<NoticeView> },
     Events { events: Vec<Envelope>, seq: Seq },

@@ -102,6 +102,9 @@ pub struct Submission {
     pub at: Time,
     /// Which try to land it this is, from 1.
     pub round: u32,
+    /// How often its base branch moved while it was tried.
+    #[serde(default)]
+    pub moved: u32,
     /// What keeps it from landing until the person's checkout changes.
     pub blocked: Option<MergeBlock>,
     /// The batch of the merge queue that it is in: the event that formed it.

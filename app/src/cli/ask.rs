@@ -4,7 +4,7 @@ use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, WhyView};
 use convoy_api::{Answer, Code, Failure, Query, Service};
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
-use convoy_core::view::{ConvoyView, IssueView, NoticeView, StrandedView, WorkerView};
+use convoy_core::view::{ConvoyView, IssueView, NoticeView, QueueItemView, StrandedView, WorkerView};
 
 fn other() -> Failure {
     Failure::new(Code::Unavailable, "the engine gave an answer to another question")
@@ -68,6 +68,18 @@ pub(super) fn worker(service: &dyn Service, id: &str) -> Result<WorkerView, Fail
 pub(super) fn why(service: &dyn Service, id: &str) -> Result<WhyView, Failure> {
     match service.ask(Query::Why { id: id.to_owned() })? {
         Answer::Why(why) => Ok(why),
+        _ => Err(other()),
+    }
+}
+
+/// What is to land: of one rig, or of one issue.
+pub(super) fn queue(
+    service: &dyn Service,
+    rig: Option<String>,
+    issue: Option<String>,
+) -> Result<Vec<QueueItemView>, Failure> {
+    match service.ask(Query::Queue { rig, issue })? {
+        Answer::Queue { items } => Ok(items),
         _ => Err(other()),
     }
 }

@@ -22,6 +22,7 @@ mod issue;
 mod list;
 mod logs;
 mod mail;
+mod mq;
 mod own;
 mod progress;
 mod run;
@@ -90,6 +91,8 @@ enum Command {
     Sling(sling::Sling),
     #[command(subcommand)]
     Work(work::Work),
+    #[command(subcommand)]
+    Mq(mq::Mq),
     Run(run::Run),
     Up(up::Up),
     Down(down::Down),
@@ -152,6 +155,7 @@ impl Command {
             Self::Stranded(command) => command.run(ctx),
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
+            Self::Mq(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),
             Self::Down(command) => command.run(ctx),

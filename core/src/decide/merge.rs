@@ -52,11 +52,12 @@ pub(super) fn outcome(
         MergeOutcome::Landed { merge_commit, gates } => {
             landed(state, worker, submission, merge_commit.as_deref(), gates, ctx)
         }
-        MergeOutcome::Moved { now } if round < ctx.policy.retry.max_rounds => {
+        MergeOutcome::Moved { now } if submission.moved + 1 < ctx.policy.retry.max_rounds => {
             vec![Event::MergeMoved { worker: id.clone(), round: round + 1, now: now.clone() }]
         }
         MergeOutcome::Moved { .. } => {
-            give_up(state, worker, &format!("its base branch moved {round} times while it was merged"), ctx)
+            let times = submission.moved + 1;
+            give_up(state, worker, &format!("its base branch moved {times} times while it was merged"), ctx)
         }
         MergeOutcome::Conflict { files, theirs } => {
             let what = format!("its branch conflicts in {}", files.join(", "));

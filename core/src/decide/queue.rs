@@ -53,7 +53,10 @@ pub(super) fn batch(
         let workers: Vec<&Worker> = still.iter().map(|(worker, ..)| *worker).collect();
         return split(&workers, &why);
     }
-    for (_, Member { worker, epoch, round }, outcome) in still {
+    // What is in the way of all of them is watched for the first alone.
+    let alike = matches!(still.first(), Some((.., MergeOutcome::Blocked(_))));
+    let told = if alike { 1 } else { still.len() };
+    for (_, Member { worker, epoch, round }, outcome) in still.into_iter().take(told) {
         events.extend(merge::outcome(state, worker, *epoch, *round, outcome, ctx));
     }
     events

@@ -216,6 +216,7 @@ fn submit(
             diff,
             at: ctx.now,
             round: 1,
+            moved: 0,
             blocked: None,
             batch: None,
             broken: 0,
