@@ -61,7 +61,9 @@ pub(super) fn prompt(job: &Supervise, output: impl Fn(&SessionId) -> String) -> 
 /// What the agent has to do about the base branch, which moved while it worked.
 fn merging(text: &mut String, job: &Supervise) {
     let Some(onto) = &job.workdir.onto else { return };
-    let files = job.lessons.last().map(|lesson| lesson.conflicts.as_slice()).unwrap_or_default();
+    // An attempt after it may have failed for another reason, and resolved nothing.
+    let conflict = job.lessons.iter().rev().find(|lesson| !lesson.conflicts.is_empty());
+    let files = conflict.map(|lesson| lesson.conflicts.as_slice()).unwrap_or_default();
     if files.is_empty() {
         let _ = writeln!(
             text,
