@@ -3,7 +3,7 @@
 use convoy_testkit::fake_agent::Script;
 use convoy_testkit::fake_gh::Forge;
 
-use crate::room::{Room, outside, text};
+use crate::room::{Room, commit, outside, save_prompt, text};
 
 /// Requests are looked at often: a test has no minute to spare.
 const OFTEN: &str = "[merge]\nrequest_interval = \"50ms\"\n";
@@ -56,7 +56,8 @@ fn a_request_that_is_closed_needs_a_human() {
     let env = outside();
     env.repo();
     let _ = Forge::new(&env);
-    let room = Room::around(env, ONLY_WHEN_ASKED, &Script::works());
+    let script = Script::default().attempt(1, commit("a", "a\n")).attempt(2, [save_prompt(&env, "prompt")]);
+    let room = Room::around(env, ONLY_WHEN_ASKED, &script);
     let forge = Forge::beside(&room.env);
     let convoy = room.launch_new("gt-a", "--merge pr");
     room.until("merge.requested", "/pull/1");
@@ -69,6 +70,7 @@ fn a_request_that_is_closed_needs_a_human() {
     // A person wants it after all: another request.
     room.convoy("work retry gt-a");
     room.until("merge.requested", "/pull/2");
+    assert!(room.saved("prompt").contains("closed without a merge"), "{}", room.saved("prompt"));
     forge.decide("merge", 2);
     room.convoy("mq retry gt-a");
     room.lands(&convoy);

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::session::notes;
-use super::work::{backoff, give_up, setback};
+use super::work::{backoff, give_up, learned, setback};
 use crate::convoy::MergeStrategy;
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, WorkerId};
@@ -92,7 +92,13 @@ pub(super) fn outcome(
             vec![Event::MergeRequested { worker: id.clone(), request: request.clone() }]
         }
         MergeOutcome::Requested(_) => Vec::new(),
-        MergeOutcome::Declined { why } => give_up(state, worker, why, ctx),
+        MergeOutcome::Declined { why } => {
+            let resume_from = Some(submission.tip.clone());
+            let told = lesson(why.clone(), String::new());
+            let mut events = vec![learned(worker, told, Counted::Nothing, resume_from)];
+            events.extend(give_up(state, worker, why, ctx));
+            events
+        }
     }
 }
 

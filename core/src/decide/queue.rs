@@ -1,7 +1,7 @@
 //! The merge queue: batches that are formed and split, and what a person does to a branch in it.
 
 use super::merge::{self, submitted};
-use super::work::{give_up, setback, worker_of};
+use super::work::{give_up, learned, setback, worker_of};
 use super::{Context, Decision, Item};
 use crate::event::{Batched, Counted, Event};
 use crate::id::{IssueId, RigName, WorkerId};
@@ -181,7 +181,11 @@ pub(super) fn reject(
             setback(state, worker, lesson, Counted::Nothing, resume_from, ctx),
             "its worker goes on with the reason",
         ),
-        None => (give_up(state, worker, &what, ctx), "it waits for a person"),
+        None => {
+            let mut events = vec![learned(worker, lesson, Counted::Nothing, resume_from)];
+            events.extend(give_up(state, worker, &what, ctx));
+            (events, "it waits for a person")
+        }
     };
     let note = match &submission.request {
         Some(request) => format!("{note}; its request is left open: {}", request.url),
