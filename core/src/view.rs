@@ -15,5 +15,5 @@ pub use issue::{DependencyView, IssueView, issue};
 pub use notice::{NoticeView, notice};
 pub use queue::{QueueItemView, queue};
 pub use session::{ExitView, SessionView, session};
-pub use stranded::{StrandedView, stranded};
+pub use stranded::{Category, StrandedView, stranded};
 pub use worker::{LessonView, WorkerView, full_name, worker};

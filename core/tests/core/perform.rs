@@ -5,6 +5,7 @@ use convoy_core::event::{Event, IssueChange};
 use convoy_core::id::{Epoch, SessionId, WorkerId};
 use convoy_core::issue::{CloseReason, DependencyType, DiffStat, GateResult, IssueType};
 use convoy_core::money::Money;
+use convoy_core::policy::Observers;
 use convoy_core::report::{AgentResult, Exit, ExitKind, Observation, Report, StopWhy, Tokens};
 use convoy_core::session::{Findings, Workdir};
 use convoy_core::time::{Span, Time};
@@ -49,6 +50,17 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             door.now = Time::from_millis(door.now.as_millis() + seconds * 1000);
             Vec::new()
         }
+        "observers" => {
+            let on = |name| words.has(name);
+            door.policy.observers = Observers {
+                close: on("close"),
+                merger: on("merger"),
+                witness: on("witness"),
+                tracker: on("tracker"),
+                patrol: on("patrol"),
+            };
+            Vec::new()
+        }
         "limit" => {
             door.policy.max_parallel = words.bare[1].parse().unwrap();
             Vec::new()
@@ -64,7 +76,16 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
         "why" => why_lines(door, names, words.bare[1]),
         "stranded" => view::stranded(&door.state, &door.policy, door.now)
             .into_iter()
-            .map(|v| format!("  {} {}: {} {:?} ({})", v.convoy_id, v.category, v.detail, v.issues, v.command))
+            .map(|v| {
+                format!(
+                    "  {} {}: {} {:?} ({})",
+                    v.convoy_id,
+                    v.category.name(),
+                    v.detail,
+                    v.issues,
+                    v.command
+                )
+            })
             .collect(),
         "queue" => view::queue(&door.state, &door.policy, door.now)
             .into_iter()
@@ -80,7 +101,7 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
         }
         "show" => shown(door, names, words.bare[1]),
         "prepared" | "prepare-failed" | "started" | "say" | "usage" | "result" | "ended" | "lost"
-        | "found" | "merge" | "batch" | "checkout" | "begin" | "due" | "dispatch" => {
+        | "found" | "merge" | "batch" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
@@ -144,7 +165,7 @@ fn shown(door: &Door, names: &Names, what: &str) -> Vec<String> {
 
 fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
     let id = |n: usize| names.id(words.bare.get(n).unwrap_or(&""));
-    let flags = ["start", "no-convoy"];
+    let flags = ["start", "no-convoy", "owned"];
     let from = |n: usize| -> Vec<String> {
         words.bare[n.min(words.bare.len())..]
             .iter()
@@ -204,7 +225,16 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             base: words.get("base"),
             max_parallel: words.get("max").map(|max| max.parse().unwrap()),
             start: words.has("start"),
+            from_epic: words.get("from"),
+            epic: words.get("epic"),
+            owned: words.has("owned"),
+            due: words.get("due").map(|at| Time::from_millis(at.parse::<i64>().unwrap() * 1000)),
         },
+        "remove" => Request::ConvoyRemove { convoy: id(1), issues: from(2) },
+        "unclose" => Request::ConvoyReopen { convoy: id(1) },
+        "land" => Request::ConvoyLand { convoy: id(1) },
+        "watch" => Request::ConvoyWatch { convoy: id(1), address: words.get("addr") },
+        "unwatch" => Request::ConvoyUnwatch { convoy: id(1), address: words.get("addr") },
         "add" => Request::ConvoyAdd { convoy: id(1), issues: from(2) },
         "launch" => Request::ConvoyStart { convoy: id(1) },
         "check" => Request::ConvoyCheck { convoy: words.bare.get(1).map(|name| names.id(name)) },
@@ -284,6 +314,7 @@ fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
         }
         "merge" => return merge(door, words, &name, third),
         "batch" => return batch(door, names, words),
+        "patrol" => return Observed::Patrol,
         _ => {}
     }
     let session = SessionId::new(&name).unwrap();

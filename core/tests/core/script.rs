@@ -56,4 +56,6 @@ macro_rules! scripts {
     )*};
 }
 
-scripts! { issues dependencies convoys sling work models capacity verdicts retries merging queue stale keys why }
+scripts! {
+    issues dependencies convoys lifecycle observers sling work models capacity verdicts retries merging queue stale keys why
+}

@@ -354,7 +354,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         Observed::CheckoutChanged { round, .. } => *round += 1,
         Observed::Batch { tried } => tried.iter_mut().for_each(|(member, _)| member.epoch.0 += 1),
         Observed::Gather { .. } | Observed::MergeDue { .. } => {}
-        Observed::Dispatch { .. } | Observed::Begin { .. } | Observed::Due { .. } => {}
+        Observed::Dispatch { .. } | Observed::Begin { .. } | Observed::Due { .. } | Observed::Patrol => {}
     }
     wrong
 }
