@@ -6,7 +6,9 @@ use convoy_core::event::Envelope;
 use convoy_core::id::{ConvoyId, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
-use convoy_core::view::{ConvoyView, IssueView, NoticeView, QueueItemView, SessionView, StrandedView, WorkerView};
+use convoy_core::view::{
+    ConvoyView, IssueView, NoticeView, QueueItemView, SessionView, StrandedView, WorkerView,
+};
 
 /// A question about the state. References are ids or unique prefixes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

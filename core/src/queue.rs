@@ -37,11 +37,7 @@ pub struct Entry<'a> {
 impl Entry<'_> {
     /// What names it in an effect.
     pub fn member(&self) -> Member {
-        Member {
-            worker: self.worker.content.id.clone(),
-            epoch: self.epoch,
-            round: self.submission.round,
-        }
+        Member { worker: self.worker.content.id.clone(), epoch: self.epoch, round: self.submission.round }
     }
 
     /// Its place among those that wait. Static: nothing moves up or down while it waits.

@@ -77,9 +77,14 @@ fn a_culprit_is_found_by_halves_and_the_innocent_land() {
         steps: commit("bad", "bad\n").to_vec(),
         ..Case::default()
     };
-    let mends = [&[save_prompt(&env, "prompt"), shell("git rm -q bad")][..], &commit("gt-c.txt", "x\n")].concat();
+    let mends =
+        [&[save_prompt(&env, "prompt"), shell("git rm -q bad")][..], &commit("gt-c.txt", "x\n")].concat();
     let script = Script::default().or(bad).issue("gt-c", mends).or(Script::works().cases.remove(0));
-    let room = Room::around(env, &(gate("! test -f bad || { echo bad is there; exit 1; }") + TOGETHER + "batch_max = 4\n"), &script);
+    let room = Room::around(
+        env,
+        &(gate("! test -f bad || { echo bad is there; exit 1; }") + TOGETHER + "batch_max = 4\n"),
+        &script,
+    );
     let convoy = room.launch_new("gt-a gt-b gt-c gt-d", "--merge queue");
     // The one that comes again would wait for others.
     room.until("worker.learned", "bad is there");
@@ -87,7 +92,9 @@ fn a_culprit_is_found_by_halves_and_the_innocent_land() {
     room.until("worker.submitted", "\"commits\":2");
     std::fs::write(
         room.env.dir().join(".convoy/config.toml"),
-        std::fs::read_to_string(room.env.dir().join(".convoy/config.toml")).unwrap().replace("\"10m\"", "\"0s\""),
+        std::fs::read_to_string(room.env.dir().join(".convoy/config.toml"))
+            .unwrap()
+            .replace("\"10m\"", "\"0s\""),
     )
     .unwrap();
     room.convoy("down");
@@ -100,8 +107,12 @@ fn a_culprit_is_found_by_halves_and_the_innocent_land() {
         let worker = room.worker(id);
         assert_eq!((&worker["failures"], &worker["conflicts"]), (&failures.into(), &0.into()), "{worker:#}");
     }
-    assert!(room.saved("prompt").contains("gate \"check\" failed") && room.saved("prompt").contains("bad is there"));
-    let split = room.events("merge.batched").iter().filter(|e| e["data"]["because"]["split"].is_object()).count();
+    assert!(
+        room.saved("prompt").contains("gate \"check\" failed")
+            && room.saved("prompt").contains("bad is there")
+    );
+    let split =
+        room.events("merge.batched").iter().filter(|e| e["data"]["because"]["split"].is_object()).count();
     assert_eq!(split, 4, "four into two and two, the bad two into one and one");
 }
 
@@ -109,9 +120,13 @@ fn a_culprit_is_found_by_halves_and_the_innocent_land() {
 fn who_conflicts_within_a_batch_is_tried_after_it() {
     let env = outside();
     let edit = |line: &str| {
-        vec![shell(&format!("sed -i 's/two/{line}/' src/lib.txt")), convoy_testkit::fake_agent::Step::Commit(format!("Say {line}"))]
+        vec![
+            shell(&format!("sed -i 's/two/{line}/' src/lib.txt")),
+            convoy_testkit::fake_agent::Step::Commit(format!("Say {line}")),
+        ]
     };
-    let first = |issue: &str, steps| Case { issue: Some(issue.into()), attempt: Some(1), steps, ..Case::default() };
+    let first =
+        |issue: &str, steps| Case { issue: Some(issue.into()), attempt: Some(1), steps, ..Case::default() };
     let resolve = "git merge origin/main && exit 1; printf 'one\\nzwei, deux\\nthree\\n' > src/lib.txt && git commit -qam Both";
     let script = Script::default()
         .or(first("gt-a", edit("zwei")))
@@ -123,7 +138,8 @@ fn who_conflicts_within_a_batch_is_tried_after_it() {
     assert_eq!(room.events("merge.set_aside").len(), 1, "{}", room.story());
     assert_eq!(room.repo().read("src/lib.txt"), "one\nzwei, deux\nthree\n");
     landed_once(&room, "gt-a gt-b");
-    let conflicts: u64 = ["gt-a", "gt-b"].map(|id| room.worker(id)["conflicts"].as_u64().unwrap()).iter().sum();
+    let conflicts: u64 =
+        ["gt-a", "gt-b"].map(|id| room.worker(id)["conflicts"].as_u64().unwrap()).iter().sum();
     assert_eq!(conflicts, 1);
 }
 
@@ -157,7 +173,13 @@ fn a_person_rejects_and_the_branch_goes_back_or_waits() {
 #[test]
 fn a_checkout_in_the_way_of_one_does_not_hold_up_the_others() {
     let script = Script::default()
-        .issue("gt-a", [shell("sed -i 's/two/zwei/' src/lib.txt"), convoy_testkit::fake_agent::Step::Commit("Zwei".into())])
+        .issue(
+            "gt-a",
+            [
+                shell("sed -i 's/two/zwei/' src/lib.txt"),
+                convoy_testkit::fake_agent::Step::Commit("Zwei".into()),
+            ],
+        )
         .or(Script::works().cases.remove(0));
     let room = Room::with(&(gate("true") + TOGETHER + "batch_max = 3\n"), &script);
     let repo = room.repo();

@@ -31,7 +31,11 @@ fn a_branch_lands_when_its_request_is_merged() {
     assert_eq!(text(&submitted, "/status"), "submitted");
     assert_eq!(room.json("why gt-a")["reasons"][0]["code"], "requested");
     let item = room.json("mq status gt-a");
-    assert_eq!((text(&item, "/state"), text(&item, "/request")), ("requested", text(&pull, "/url")), "{item:#}");
+    assert_eq!(
+        (text(&item, "/state"), text(&item, "/request")),
+        ("requested", text(&pull, "/url")),
+        "{item:#}"
+    );
     // What is on the forge is the branch, and nothing else is.
     let remote = room.repo().git(["ls-remote", "origin"]);
     let head = format!("refs/heads/{}", text(&pull, "/headRefName"));
@@ -44,7 +48,10 @@ fn a_branch_lands_when_its_request_is_merged() {
     let closed = room.issue("gt-a");
     let evidence = &closed["evidence"];
     assert_eq!((text(&closed, "/close_reason"), text(evidence, "/request")), ("merged", text(&pull, "/url")));
-    assert_eq!(text(evidence, "/merge_commit"), room.repo().git(["ls-remote", "origin", "refs/heads/main"]).split('\t').next().unwrap());
+    assert_eq!(
+        text(evidence, "/merge_commit"),
+        room.repo().git(["ls-remote", "origin", "refs/heads/main"]).split('\t').next().unwrap()
+    );
     assert_eq!(evidence["gates"][0]["passed"], true, "those that ran before it was asked for");
     assert_eq!(std::fs::read_to_string(room.env.home().join("gates")).unwrap(), "run\n");
     let creates = forge.calls().into_iter().filter(|call| call[1] == "create").count();
@@ -105,7 +112,8 @@ fn without_gh_it_is_said_at_once_and_a_person_is_needed() {
     assert!(why.contains("install it (cli.github.com)"), "{why}");
     room.convoy("config set defaults.merge pr");
     let doctor = room.env.convoy(["doctor", "--json"]).json();
-    let found = doctor["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "forge").unwrap();
+    let found =
+        doctor["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "forge").unwrap();
     assert_eq!(found["health"], "error", "{found:#}");
 }
 

@@ -31,14 +31,24 @@ fn resolves(flags: &str) {
     room.lands(&convoy);
     assert_eq!(room.repo().read("src/lib.txt"), "one\nzwei, deux\nthree\n");
     let prompt = room.saved("prompt");
-    for piece in ["conflicts in src/lib.txt", "- src/lib.txt", "Say zwei", "already holds that work", "Resolve the conflict first"] {
+    for piece in [
+        "conflicts in src/lib.txt",
+        "- src/lib.txt",
+        "Say zwei",
+        "already holds that work",
+        "Resolve the conflict first",
+    ] {
         assert!(prompt.contains(piece), "{piece}: {prompt}");
     }
     let worker = room.worker("gt-b");
     assert_eq!((&worker["conflicts"], &worker["failures"]), (&1.into(), &0.into()), "{worker:#}");
     let evidence = &room.issue("gt-b")["evidence"];
     // Its own edit, and not what the other had done as well.
-    assert_eq!((&evidence["diff"]["files"], &evidence["diff"]["insertions"]), (&1.into(), &1.into()), "{evidence:#}");
+    assert_eq!(
+        (&evidence["diff"]["files"], &evidence["diff"]["insertions"]),
+        (&1.into(), &1.into()),
+        "{evidence:#}"
+    );
 }
 
 #[test]
@@ -66,7 +76,10 @@ fn never_resolves(flags: &str) {
     let said = room.stalls(&convoy);
     assert!(said.contains("3 merge conflicts"), "{said}");
     let worker = room.worker("gt-b");
-    assert_eq!((&worker["conflicts"], &worker["failures"], &worker["attempt"]), (&3.into(), &0.into(), &3.into()));
+    assert_eq!(
+        (&worker["conflicts"], &worker["failures"], &worker["attempt"]),
+        (&3.into(), &0.into(), &3.into())
+    );
     assert_eq!(room.events("issue.needs_human").len(), 1);
     assert_eq!(text(&room.issue("gt-b"), "/status"), "needs_human");
     assert_eq!(room.repo().read("src/lib.txt"), "one\nzwei\nthree\n");

@@ -12,7 +12,11 @@ use crate::queue;
 use crate::state::State;
 use crate::worker::{Lesson, MergeOutcome, MergePause, Submission, Worker, WorkerState};
 
-pub(super) fn submitted<'a>(state: &'a State, id: &WorkerId, round: u32) -> Option<(&'a Worker, &'a Submission)> {
+pub(super) fn submitted<'a>(
+    state: &'a State,
+    id: &WorkerId,
+    round: u32,
+) -> Option<(&'a Worker, &'a Submission)> {
     let worker = state.workers.get(id)?;
     match &worker.state {
         WorkerState::Submitted(submission) if submission.round == round => Some((worker, submission)),

@@ -37,11 +37,7 @@ pub(super) fn gather(state: &State, rig: &RigName, base: Option<&str>, ctx: &Con
 }
 
 /// What came of branches that were merged together. Those that are not as they were any more are left out.
-pub(super) fn batch(
-    state: &State,
-    tried: &[(Member, MergeOutcome)],
-    ctx: &mut Context<'_>,
-) -> Vec<Event> {
+pub(super) fn batch(state: &State, tried: &[(Member, MergeOutcome)], ctx: &mut Context<'_>) -> Vec<Event> {
     let still: Vec<(&Worker, &Member, &MergeOutcome)> = tried
         .iter()
         .filter_map(|(member, outcome)| Some((current(state, member)?, member, outcome)))
@@ -147,7 +143,9 @@ pub(super) fn retry(state: &State, issue: &str) -> Result<Decision, Refusal> {
             WorkerState::Submitted(of_other) => (other, of_other.round, "its batch is tried at once"),
             _ => (worker, submission.round, "tried at once"),
         },
-        None => return Ok(Decision::same(Item::same(id, "nothing holds it up: it is waiting or being tested"))),
+        None => {
+            return Ok(Decision::same(Item::same(id, "nothing holds it up: it is waiting or being tested")));
+        }
     };
     let event = Event::MergeUnblocked { worker: worker.content.id.clone(), round };
     Ok(Decision::of(event, Item::changed(id).noted(note)))

@@ -102,7 +102,8 @@ fn submitted(
     let (name, detail) = match (&submission.request, block, &submission.pause) {
         (Some(_), ..) => ("requested", None),
         (_, Some(block), _) => {
-            let files = if block.files.is_empty() { String::new() } else { format!(": {}", block.files.join(", ")) };
+            let files =
+                if block.files.is_empty() { String::new() } else { format!(": {}", block.files.join(", ")) };
             ("blocked", Some(format!("{}{files}", block.why)))
         }
         (_, _, Some(pause)) => ("paused", Some(pause.error.clone())),

@@ -73,7 +73,9 @@ impl Category {
     }
     fn of(reason: &Reason) -> Self {
         match reason.code {
-            "ready" | "not_started" | "waiting" | "running" | "merging" | "merge_paused" => Self::ReadyButUnassigned,
+            "ready" | "not_started" | "waiting" | "running" | "merging" | "merge_paused" => {
+                Self::ReadyButUnassigned
+            }
             "released" => Self::DeadWorker,
             "blocked" => Self::Blocked,
             "empty" => Self::Empty,

@@ -318,7 +318,8 @@ fn events_from_before_a_field_keep_parsing() {
     }
     // Written by the version before the merge queue.
     let mut submitted: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(folder().join("worker.submitted.json")).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(folder().join("worker.submitted.json")).unwrap())
+            .unwrap();
     for field in ["moved", "batch", "broken", "pause", "request"] {
         submitted["data"]["submission"].as_object_mut().unwrap().remove(field).unwrap();
     }

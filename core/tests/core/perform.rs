@@ -458,7 +458,9 @@ fn outcome(how: &str) -> MergeOutcome {
             gates: vec![gate(true)],
         }),
         "declined" => MergeOutcome::Declined { why: "its request was closed".into() },
-        "locked" => MergeOutcome::Blocked(MergeBlock { why: "a rebase is under way".into(), files: Vec::new() }),
+        "locked" => {
+            MergeOutcome::Blocked(MergeBlock { why: "a rebase is under way".into(), files: Vec::new() })
+        }
         "gate" => MergeOutcome::GateFailed { gates: vec![gate(false)], output: "boom".into() },
         "blocked" => {
             MergeOutcome::Blocked(MergeBlock { why: "local changes".into(), files: vec!["a.rs".into()] })

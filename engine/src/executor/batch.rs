@@ -49,7 +49,9 @@ fn batch(world: &World, effect: &Effect, jobs: &[Job]) -> Result<Option<Tried>, 
     let of = For { effect, epoch: first.epoch, worker: &first.worker, issue: &first.issue };
     let gates = match prove::run(world, &of, &repo, candidate)? {
         Proof::Passed(gates) => gates,
-        Proof::Failed(gates, output) => return Ok(Some(all(jobs, &MergeOutcome::GateFailed { gates, output }))),
+        Proof::Failed(gates, output) => {
+            return Ok(Some(all(jobs, &MergeOutcome::GateFailed { gates, output })));
+        }
         Proof::Unwanted => return Ok(None),
     };
     if !world.wanted.has(effect) {
@@ -59,7 +61,9 @@ fn batch(world: &World, effect: &Effect, jobs: &[Job]) -> Result<Option<Tried>, 
     let advanced = git::advance(&repo, &branch, base.as_ref(), candidate)?;
     crash::point("batch:after");
     Ok(Some(match merge::moved_to(advanced) {
-        None => jobs.iter().zip(&commits).map(|(job, commit)| (member(job), landed(commit, &gates))).collect(),
+        None => {
+            jobs.iter().zip(&commits).map(|(job, commit)| (member(job), landed(commit, &gates))).collect()
+        }
         Some(outcome) => all(jobs, &outcome),
     }))
 }
@@ -89,7 +93,9 @@ fn chain(repo: &Repo, base: Option<&Oid>, jobs: &[Job]) -> Result<Chain, Error> 
             }
             Merge::AlreadyMerged { commit } => match base {
                 // An engine that died after the merge and before it was in the log: its gates had passed.
-                Some(base) if repo.is_ancestor(&tip, base)? => unfit.push((member(job), landed(&commit, &[]))),
+                Some(base) if repo.is_ancestor(&tip, base)? => {
+                    unfit.push((member(job), landed(&commit, &[])))
+                }
                 _ => commits.push(commit),
             },
             Merge::Conflict { base: upon, files } => {

@@ -74,14 +74,16 @@ fn merge(world: &World, effect: &Effect, job: &Job) -> Result<Option<MergeOutcom
             })
         }
         // A queue's branches land by `batch`.
-        MergeStrategy::Direct | MergeStrategy::Queue => candidate(world, effect, job, &repo, &tip, |base, commit, gates| {
-            let branch = base_branch(&repo, &job.place)?;
-            crash::point("merge:before");
-            let advanced = git::advance(&repo, &branch, base, commit)?;
-            crash::point("merge:after");
-            let landed = MergeOutcome::Landed { merge_commit: Some(commit.to_string()), gates };
-            Ok(moved_to(advanced).unwrap_or(landed))
-        }),
+        MergeStrategy::Direct | MergeStrategy::Queue => {
+            candidate(world, effect, job, &repo, &tip, |base, commit, gates| {
+                let branch = base_branch(&repo, &job.place)?;
+                crash::point("merge:before");
+                let advanced = git::advance(&repo, &branch, base, commit)?;
+                crash::point("merge:after");
+                let landed = MergeOutcome::Landed { merge_commit: Some(commit.to_string()), gates };
+                Ok(moved_to(advanced).unwrap_or(landed))
+            })
+        }
     }
 }
 

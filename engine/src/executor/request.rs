@@ -80,9 +80,9 @@ fn look(world: &World, job: &FollowRequest) -> Result<Option<MergeOutcome>, Erro
             let merge_commit = pull.merge_commit.map(|commit| commit.oid);
             Some(MergeOutcome::Landed { merge_commit, gates: Vec::new() })
         }
-        Standing::Closed => {
-            Some(MergeOutcome::Declined { why: format!("its request was closed without a merge: {}", pull.url) })
-        }
+        Standing::Closed => Some(MergeOutcome::Declined {
+            why: format!("its request was closed without a merge: {}", pull.url),
+        }),
     })
 }
 

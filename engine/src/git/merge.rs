@@ -51,14 +51,9 @@ pub fn prepare(
 ///
 /// # Errors
 /// As `prepare`.
-pub fn onto(
-    repo: &Repo,
-    base: Option<&Oid>,
-    tip: &Oid,
-    who: &Identity,
-    message: &Message,
-) -> Result<Merge> {
-    let tree = repo.objects_named(&[format!("{tip}^{{tree}}")])?.remove(0).ok_or_else(|| no_such(repo, tip))?;
+pub fn onto(repo: &Repo, base: Option<&Oid>, tip: &Oid, who: &Identity, message: &Message) -> Result<Merge> {
+    let tree =
+        repo.objects_named(&[format!("{tip}^{{tree}}")])?.remove(0).ok_or_else(|| no_such(repo, tip))?;
     let Some(base) = base else {
         let root = repo.empty_root()?;
         let commit = commit(repo, &tree, &root, tip, who, message)?;
@@ -89,13 +84,7 @@ pub fn onto(
 ///
 /// # Errors
 /// What running git gave.
-pub fn changes_to(
-    repo: &Repo,
-    files: &[PathBuf],
-    tip: &Oid,
-    base: &Oid,
-    max: usize,
-) -> Result<Vec<String>> {
+pub fn changes_to(repo: &Repo, files: &[PathBuf], tip: &Oid, base: &Oid, max: usize) -> Result<Vec<String>> {
     let mut call = repo.call("rev-list");
     call.args(["--no-commit-header", "--format=%h %s", &format!("--max-count={max}")]);
     call.arg(format!("{tip}..{base}")).arg("--").args(files);

@@ -97,14 +97,16 @@ fn list(pulls: &[Value], flags: &BTreeMap<String, String>) {
 }
 
 fn create(pulls: &mut Vec<Value>, flags: &BTreeMap<String, String>) {
-    let flag = |name: &str| flags.get(name).cloned().unwrap_or_else(|| fail("must provide --title and --body"));
+    let flag =
+        |name: &str| flags.get(name).cloned().unwrap_or_else(|| fail("must provide --title and --body"));
     let (head, base, title) = (flag("head"), flag("base"), flag("title"));
     if flag("body-file") != "-" {
         fail("this one reads the body from stdin only");
     }
     let mut body = String::new();
     drop(std::io::stdin().read_to_string(&mut body));
-    let on_forge = |branch: &str| git(&["ls-remote", "--exit-code", "origin", &format!("refs/heads/{branch}")]);
+    let on_forge =
+        |branch: &str| git(&["ls-remote", "--exit-code", "origin", &format!("refs/heads/{branch}")]);
     if on_forge(&head).is_none() || on_forge(&base).is_none() {
         fail("pull request create failed: GraphQL: Head sha can't be blank, Base sha can't be blank");
     }
@@ -127,7 +129,9 @@ fn merge(pulls: &mut [Value], number: &str) {
     let (head, base) = (reference("headRefName"), reference("baseRefName"));
     let must = |words: &[&str]| git(words).unwrap_or_else(|| fail(&format!("{words:?} failed")));
     must(&["fetch", "-q", "origin", &head, &base]);
-    let tip = |name: &str| must(&["ls-remote", "origin", name]).split_whitespace().next().unwrap_or_default().to_owned();
+    let tip = |name: &str| {
+        must(&["ls-remote", "origin", name]).split_whitespace().next().unwrap_or_default().to_owned()
+    };
     let (theirs, ours) = (tip(&head), tip(&base));
     let tree = must(&["merge-tree", "--write-tree", &ours, &theirs]);
     let commit = must(&["commit-tree", tree.trim(), "-p", &ours, "-p", &theirs, "-m", "Merge pull request"]);
@@ -138,6 +142,11 @@ fn merge(pulls: &mut [Value], number: &str) {
 
 #[expect(clippy::disallowed_methods, reason = "the forge's side of a repository")]
 fn git(words: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(["-c", "core.hooksPath=/dev/null"]).args(words).stdin(Stdio::null()).output().ok()?;
+    let output = Command::new("git")
+        .args(["-c", "core.hooksPath=/dev/null"])
+        .args(words)
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }

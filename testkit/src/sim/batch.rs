@@ -38,7 +38,12 @@ impl Sim {
             return self.batch_tried(&members, unfit);
         }
         if self.fault(Fault::GateFails, 200) {
-            let gate = GateResult { name: "test".into(), passed: false, code: Some(1), duration: Span::from_secs(1) };
+            let gate = GateResult {
+                name: "test".into(),
+                passed: false,
+                code: Some(1),
+                duration: Span::from_secs(1),
+            };
             let failed = MergeOutcome::GateFailed { gates: vec![gate], output: "boom".into() };
             return self.batch_all(&members, &failed);
         }

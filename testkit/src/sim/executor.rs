@@ -300,7 +300,12 @@ impl Sim {
             return self.merged(worker, epoch, round, landed);
         }
         if self.fault(Fault::Conflict, 120) {
-            return self.merged(worker, epoch, round, MergeOutcome::Conflict { files: vec!["a".into()], theirs: Vec::new() });
+            return self.merged(
+                worker,
+                epoch,
+                round,
+                MergeOutcome::Conflict { files: vec!["a".into()], theirs: Vec::new() },
+            );
         }
         if self.fault(Fault::GateFails, 200) {
             let failed = MergeOutcome::GateFailed { gates, output: "boom".into() };
