@@ -3,7 +3,7 @@
 use convoy_testkit::fake_agent::Script;
 use convoy_testkit::fake_gh::Forge;
 
-use crate::room::{Room, commit, outside, save_prompt, text};
+use crate::room::{Room, commit, outside, save_prompt, shell, text};
 
 /// Requests are looked at often: a test has no minute to spare.
 const OFTEN: &str = "[merge]\nrequest_interval = \"50ms\"\n";
@@ -97,6 +97,25 @@ fn a_restart_finds_the_request_again() {
     room.convoy("up");
     room.lands(&convoy);
     assert_eq!(forge.pulls().len(), 1);
+}
+
+#[test]
+fn dependents_build_on_what_was_merged_on_the_forge_and_not_pulled() {
+    let env = outside();
+    env.repo();
+    let _ = Forge::new(&env);
+    let script = Script::default()
+        .issue("gt-a", commit("a", "a\n"))
+        .issue("gt-b", [&[shell("test -f a")][..], &commit("b", "b\n")].concat());
+    let room = Room::around(env, OFTEN, &script);
+    let forge = Forge::beside(&room.env);
+    let convoy = room.launch_new("gt-a gt-b:gt-a", "--merge pr");
+    room.until("merge.requested", "/pull/1");
+    forge.decide("merge", 1);
+    room.until("merge.requested", "/pull/2");
+    forge.decide("merge", 2);
+    room.lands(&convoy);
+    assert_eq!(room.issue("gt-b")["evidence"]["diff"]["files"], 1);
 }
 
 #[test]

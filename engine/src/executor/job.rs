@@ -40,8 +40,15 @@ pub(super) struct Prepare {
     pub(super) place: Place,
     /// The tip to go on from, and the base that it is compared with.
     pub(super) resume: Option<(String, Option<String>)>,
-    /// Tips of what it depends on, where those are not in the base branch.
-    pub(super) predecessors: Vec<String>,
+    /// What it depends on, where that may not be in the base branch.
+    pub(super) predecessors: Vec<Predecessor>,
+}
+
+/// Work that another builds on.
+pub(super) struct Predecessor {
+    pub(super) tip: String,
+    /// The commit by which it was merged elsewhere; it may have been squashed there.
+    pub(super) landed: Option<String>,
 }
 
 pub(super) struct Supervise {
@@ -231,8 +238,8 @@ fn base_of(state: &State, worker: &Worker) -> Option<String> {
     Some(state.sessions.get(&session.session)?.workdir()?.base.clone())
 }
 
-/// Tips of closed issues that the worker's issue depends on and that were left on their branches.
-fn predecessors(state: &State, worker: &Worker) -> Vec<String> {
+/// Closed issues that the worker's issue depends on and whose work was left on its branch, or was merged on the forge.
+fn predecessors(state: &State, worker: &Worker) -> Vec<Predecessor> {
     let Some(issue) = state.issues.get(&worker.content.issue) else { return Vec::new() };
     issue
         .blockers()
@@ -240,7 +247,9 @@ fn predecessors(state: &State, worker: &Worker) -> Vec<String> {
             Status::Closed(closed) => closed.evidence.as_ref(),
             _ => None,
         })
-        .filter(|evidence| evidence.merge_commit.is_none())
-        .filter_map(|evidence| evidence.commit.clone())
+        .filter(|evidence| evidence.merge_commit.is_none() || evidence.request.is_some())
+        .filter_map(|evidence| {
+            Some(Predecessor { tip: evidence.commit.clone()?, landed: evidence.merge_commit.clone() })
+        })
         .collect()
 }

@@ -3,7 +3,7 @@
 use convoy_core::command::Observed;
 use convoy_core::session::Workdir;
 
-use super::job::{Place, Prepare};
+use super::job::{Place, Predecessor, Prepare};
 use crate::explain;
 use crate::git::workdir::{self, Base, Request};
 use crate::git::{self, Advance, Branch, Error, Identity, Key, Merge, Message, Oid, Repo};
@@ -108,13 +108,18 @@ pub(super) fn identity(worker: &str, session: &str) -> git::Result<Identity> {
     Identity::new(format!("Convoy worker {worker}"), format!("{session}@convoy.invalid"))
 }
 
-/// The commit that has everything which the issue depends on, where that was left on branches (`local`).
+/// The commit that has everything which the issue depends on, where that was left on branches (`local`) or was
+/// merged on the forge and not pulled yet (`pr`).
 fn join(repo: &Repo, job: &Prepare, base: &Base) -> Result<Option<Oid>, Problem> {
     let Base::Commit(base) = base else { return Ok(None) };
     let mut missing = Vec::new();
-    for tip in &job.predecessors {
-        let tip = Oid::new(tip)?;
-        if !repo.is_ancestor(&tip, base)? {
+    for Predecessor { tip, landed } in &job.predecessors {
+        let (tip, landed) = (Oid::new(tip)?, landed.as_deref().map(Oid::new).transpose()?);
+        let has_landed = match landed {
+            Some(landed) => repo.has(&landed)? && repo.is_ancestor(&landed, base)?,
+            None => false,
+        };
+        if !has_landed && !repo.is_ancestor(&tip, base)? {
             missing.push(tip);
         }
     }

@@ -24,18 +24,20 @@ impl Sim {
             if parse(tip).is_some_and(|tip| self.repo.contains(base, tip)) {
                 let landed = MergeOutcome::Landed { merge_commit: Some(oid(base)), gates: Vec::new() };
                 unfit.push((member.clone(), landed));
+            } else if n > 0 && self.rng.u32(0..5) == 0 {
+                // No fault: they only do not go together.
+                unfit.push((member.clone(), MergeOutcome::SetAside { files: vec!["a".into()] }));
             } else if self.fault(Fault::Conflict, 120) {
-                let files = vec!["a".to_owned()];
-                // The first has nothing before it to conflict with but the base.
-                let outcome = match n > 0 && self.rng.bool() {
-                    true => MergeOutcome::SetAside { files },
-                    false => MergeOutcome::Conflict { files, theirs: Vec::new() },
-                };
-                unfit.push((member.clone(), outcome));
+                let conflict = MergeOutcome::Conflict { files: vec!["a".into()], theirs: Vec::new() };
+                unfit.push((member.clone(), conflict));
             }
         }
         if !unfit.is_empty() {
             return self.batch_tried(&members, unfit);
+        }
+        if self.fault(Fault::PrepareFails, 100) {
+            let error = "no space left on device".to_owned();
+            return self.batch_all(&members, &MergeOutcome::Broken { error });
         }
         if self.fault(Fault::GateFails, 200) {
             let gate = GateResult {

@@ -277,7 +277,7 @@ fn policy(queue: bool, rng: &mut fastrand::Rng) -> Policy {
         model: None,
         complexity: BTreeMap::new(),
         merge: if queue { MergeStrategy::Queue } else { MergeStrategy::Direct },
-        batches: Batches { max: 3, wait: Span::from_secs(2) },
+        batches: Batches { max: 3, wait: Span::from_secs(10) },
         max_parallel: rng.u32(1..=4),
         notify: Vec::new(),
         retry: Retry {
