@@ -47,7 +47,7 @@ pub enum WorkerState {
         why: String,
     },
     /// Its branch waits for its gates and its merge.
-    Submitted(Submission),
+    Submitted(Box<Submission>),
     /// Its issue is closed by its work.
     Done,
     /// It has used up its attempts.

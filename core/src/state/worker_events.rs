@@ -42,7 +42,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
         }
         Event::WorkerReady { worker } => set(state, worker, WorkerState::Assigned, at),
         Event::WorkerSubmitted { worker: id, submission } => {
-            set(state, id, WorkerState::Submitted(submission.clone()), at);
+            set(state, id, WorkerState::Submitted(Box::new(submission.clone())), at);
             let seq = state.seq;
             if let Some(worker) = state.workers.get_mut(id) {
                 worker.submitted = seq;

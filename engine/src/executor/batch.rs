@@ -94,7 +94,7 @@ fn chain(repo: &Repo, base: Option<&Oid>, jobs: &[Job]) -> Result<Chain, Error> 
             Merge::AlreadyMerged { commit } => match base {
                 // An engine that died after the merge and before it was in the log: its gates had passed.
                 Some(base) if repo.is_ancestor(&tip, base)? => {
-                    unfit.push((member(job), landed(&commit, &[])))
+                    unfit.push((member(job), landed(&commit, &[])));
                 }
                 _ => commits.push(commit),
             },
