@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::command::Observed;
 use crate::decide::{batch_is_due, may_begin, pause_is_over};
 use crate::effect::Effect;
-use crate::id::{ConvoyId, RigName};
-use crate::policy::Policy;
+use crate::id::{ConvoyId, RigName, Seq, WorkerId};
+use crate::policy::{Hold, Policy};
 use crate::queue;
 use crate::session::SessionState;
 use crate::state::State;
@@ -29,6 +29,8 @@ pub struct Plan {
     pub effects: BTreeSet<Effect>,
     /// When to plan again if nothing happens before.
     pub wake_at: Option<Time>,
+    /// Something waits until a repository can be used again: somebody has to stay who notices.
+    pub waits: bool,
 }
 
 impl Plan {
@@ -45,14 +47,14 @@ impl Plan {
 /// Computes the plan.
 pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     let mut plan = Plan::default();
-    plan_sessions(state, &mut plan);
+    plan_sessions(state, policy, &mut plan);
     plan_workers(state, policy, now, &mut plan);
     plan_dispatch(state, policy, &mut plan);
     plan_merges(state, policy, now, &mut plan);
     plan
 }
 
-fn plan_sessions(state: &State, plan: &mut Plan) {
+fn plan_sessions(state: &State, policy: &Policy, plan: &mut Plan) {
     for session in state.index.sessions.iter().filter_map(|id| state.sessions.get(id)) {
         let (id, epoch) = (session.content.id.clone(), session.content.epoch);
         let effect = match session.state {
@@ -63,11 +65,29 @@ fn plan_sessions(state: &State, plan: &mut Plan) {
                 }
                 Effect::Supervise { session: id, epoch }
             }
+            // What it left is saved when there is a repository to save it in.
+            SessionState::Ended { .. } if !reaches(state, policy, &session.content.worker) => {
+                plan.waits |= waits(state, policy, &session.content.worker);
+                continue;
+            }
             SessionState::Ended { .. } => Effect::Inspect { session: id, epoch },
             SessionState::Over { .. } => continue,
         };
         plan.effects.insert(effect);
     }
+}
+
+fn reaches(state: &State, policy: &Policy, worker: &WorkerId) -> bool {
+    state.workers.get(worker).is_none_or(|worker| policy.reaches(&worker.content.rig))
+}
+
+fn waits(state: &State, policy: &Policy, worker: &WorkerId) -> bool {
+    state.workers.get(worker).is_some_and(|worker| unreadable(policy, &worker.content.rig))
+}
+
+/// Whether a rig's repository may be back at any moment. That a rig is in the configuration again is told.
+fn unreadable(policy: &Policy, rig: &RigName) -> bool {
+    matches!(policy.hold(rig), Some(Hold::Unreadable { .. }))
 }
 
 fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
@@ -79,12 +99,12 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
                 let urgency = issue.map(|issue| (issue.content.priority, issue.number));
                 begins.insert((urgency, id));
             }
+            WorkerState::Assigned => plan.waits |= unreadable(policy, &worker.content.rig),
             WorkerState::Waiting { until, .. } if pause_is_over(policy, *until, now) => {
                 plan.proposals.push(Observed::Due { worker: id.clone() });
             }
             WorkerState::Waiting { until, .. } => plan.wake(*until),
-            WorkerState::Assigned
-            | WorkerState::Submitted(_)
+            WorkerState::Submitted(_)
             | WorkerState::Running { .. }
             | WorkerState::Done
             | WorkerState::Failed { .. }
@@ -98,28 +118,22 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
 
 /// One merge at a time in each lane, what holds others up, and the next batch.
 fn plan_merges(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
+    let mut first: BTreeMap<&RigName, Vec<(Seq, Option<&str>, Effect)>> = BTreeMap::new();
     for ((rig, base), line) in queue::lines(state, policy) {
+        if !policy.reaches(rig) {
+            plan.waits |= unreadable(policy, rig);
+            continue;
+        }
         for entry in &line.requested {
             let Member { worker, round, .. } = entry.member();
             plan.effects.insert(Effect::FollowRequest { worker, round });
         }
-        for group in line.taken.values() {
-            if let Some((entry, _)) = queue::block(group) {
-                let Member { worker, round, .. } = entry.member();
-                plan.effects.insert(Effect::WatchCheckout { worker, round });
-            }
-            for entry in group {
-                match &entry.submission.pause {
-                    Some(pause) if pause_is_over(policy, pause.until, now) => {
-                        let Member { worker, round, .. } = entry.member();
-                        plan.proposals.push(Observed::MergeDue { worker, round });
-                    }
-                    Some(pause) => plan.wake(pause.until),
-                    None => {}
-                }
-            }
+        plan_held_up(policy, now, &line, plan);
+        if let Some((seq, group)) = line.under_way()
+            && let Some(effect) = queue::effect(group)
+        {
+            first.entry(rig).or_default().push((seq, base, effect));
         }
-        plan.effects.extend(line.under_way().and_then(queue::effect));
         match queue::next_batch_at(&line, policy) {
             Some(at) if batch_is_due(policy, at, now) => {
                 let (rig, base) = (rig.clone(), base.map(str::to_owned));
@@ -129,6 +143,37 @@ fn plan_merges(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
             None => {}
         }
     }
+    plan.effects.extend(first.into_values().flat_map(one_for_each_branch));
+}
+
+/// What is watched for, or tried again when its pause is over.
+fn plan_held_up(policy: &Policy, now: Time, line: &queue::Line<'_>, plan: &mut Plan) {
+    for group in line.taken.values() {
+        if let Some((entry, _)) = queue::block(group) {
+            let Member { worker, round, .. } = entry.member();
+            plan.effects.insert(Effect::WatchCheckout { worker, round });
+        }
+        for entry in group {
+            match &entry.submission.pause {
+                Some(pause) if pause_is_over(policy, pause.until, now) => {
+                    let Member { worker, round, .. } = entry.member();
+                    plan.proposals.push(Observed::MergeDue { worker, round });
+                }
+                Some(pause) => plan.wake(pause.until),
+                None => {}
+            }
+        }
+    }
+}
+
+/// Of the lanes of a rig those that may go on side by side. A branch that only the repository can name may be any: it
+/// goes on alone, and what was taken up first is first.
+fn one_for_each_branch(mut lanes: Vec<(Seq, Option<&str>, Effect)>) -> Vec<Effect> {
+    lanes.sort_by_key(|(seq, ..)| *seq);
+    let nameless = lanes.iter().position(|(_, branch, _)| branch.is_none());
+    let alone = nameless == Some(0);
+    let side_by_side = if alone { 1 } else { nameless.unwrap_or(lanes.len()) };
+    lanes.into_iter().take(side_by_side).map(|(.., effect)| effect).collect()
 }
 
 /// Ready issues of started convoys by priority, then age, as many as there is room for.
@@ -157,6 +202,10 @@ fn plan_dispatch(state: &State, policy: &Policy, plan: &mut Plan) {
         }
         let Some(issue) = state.issues.get(id) else { continue };
         let Some(convoy) = state.started_convoy(issue) else { continue };
+        if policy.hold(&issue.content.rig).is_some() {
+            plan.waits |= unreadable(policy, &issue.content.rig);
+            continue;
+        }
         let in_rig = by_rig.entry(&issue.content.rig).or_default();
         let rig_max = policy.rigs.get(&issue.content.rig).and_then(|rig| rig.max_parallel);
         let in_convoy = by_convoy.entry(&convoy.content.id).or_default();

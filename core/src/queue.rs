@@ -73,8 +73,8 @@ pub fn is_free(group: &Group<'_>) -> bool {
 
 impl<'a> Line<'a> {
     /// What is under way: the first that nothing holds up.
-    pub fn under_way(&self) -> Option<&Group<'a>> {
-        self.taken.values().find(|group| is_free(group))
+    pub fn under_way(&self) -> Option<(Seq, &Group<'a>)> {
+        self.taken.iter().map(|(seq, group)| (*seq, group)).find(|(_, group)| is_free(group))
     }
 
     /// Whether a batch is taken up that nothing holds up; the next is formed after it, of more branches.
@@ -83,7 +83,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A branch of a rig that work lands in; none is the rig's default.
+/// A branch of a rig that work lands in; none if only the repository can name it.
 pub type Lane<'a> = (&'a RigName, Option<&'a str>);
 
 /// How a worker's branch lands.
@@ -93,12 +93,14 @@ pub fn strategy(state: &State, policy: &Policy, worker: &Worker) -> MergeStrateg
 }
 
 /// The lane of a worker.
-pub fn lane(worker: &Worker) -> Lane<'_> {
-    (&worker.content.rig, worker.content.base.as_deref())
+pub fn lane<'a>(policy: &'a Policy, worker: &'a Worker) -> Lane<'a> {
+    let rig = &worker.content.rig;
+    let default = policy.rigs.get(rig).and_then(|rig| rig.default_branch.as_deref());
+    (rig, worker.content.base.as_deref().or(default))
 }
 
 /// Every lane in which something is to land.
-pub fn lines<'a>(state: &'a State, policy: &Policy) -> BTreeMap<Lane<'a>, Line<'a>> {
+pub fn lines<'a>(state: &'a State, policy: &'a Policy) -> BTreeMap<Lane<'a>, Line<'a>> {
     let mut lines: BTreeMap<Lane<'a>, Line<'a>> = BTreeMap::new();
     for worker in state.index.active.iter().filter_map(|id| state.workers.get(id)) {
         let WorkerState::Submitted(submission) = &worker.state else { continue };
@@ -106,7 +108,7 @@ pub fn lines<'a>(state: &'a State, policy: &Policy) -> BTreeMap<Lane<'a>, Line<'
         let strategy = strategy(state, policy, worker);
         let priority = state.issues.get(&worker.content.issue).map_or(u8::MAX, |i| i.content.priority);
         let entry = Entry { worker, submission, epoch: session.content.epoch, priority, strategy };
-        let line = lines.entry(lane(worker)).or_default();
+        let line = lines.entry(lane(policy, worker)).or_default();
         match (strategy, submission.batch) {
             _ if submission.request.is_some() => line.requested.push(entry),
             (MergeStrategy::Queue, Some(batch)) => line.taken.entry(batch).or_default().push(entry),

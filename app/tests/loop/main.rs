@@ -16,6 +16,7 @@ mod queue;
 mod real;
 mod repositories;
 mod requests;
+mod rigs;
 mod room;
 mod rounds;
 mod session;

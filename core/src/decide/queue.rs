@@ -47,7 +47,7 @@ pub(super) fn batch(state: &State, tried: &[(Member, MergeOutcome)], ctx: &mut C
         && let Some(why) = tried.iter().find_map(|(_, outcome)| nobodys(outcome))
     {
         let workers: Vec<&Worker> = still.iter().map(|(worker, ..)| *worker).collect();
-        return split(&workers, &why);
+        return split(ctx.policy, &workers, &why);
     }
     // What is in the way of all of them is watched for the first alone.
     let alike = matches!(still.first(), Some((.., MergeOutcome::Blocked(_))));
@@ -88,9 +88,9 @@ fn current<'a>(state: &'a State, member: &Member) -> Option<&'a Worker> {
 }
 
 /// Two batches, or one of what is left, out of one that did not land as a whole.
-fn split(workers: &[&Worker], why: &str) -> Vec<Event> {
+fn split(policy: &Policy, workers: &[&Worker], why: &str) -> Vec<Event> {
     let Some(first) = workers.first() else { return Vec::new() };
-    let (rig, base) = queue::lane(first);
+    let (rig, base) = queue::lane(policy, first);
     let halves = workers.split_at(workers.len().div_ceil(2));
     [halves.0, halves.1]
         .into_iter()

@@ -49,12 +49,12 @@ pub fn queue(state: &State, policy: &Policy, now: Time) -> Vec<QueueItemView> {
         .filter(|worker| is_resolving(worker))
         .collect();
     for worker in &resolving {
-        lines.entry(queue::lane(worker)).or_default();
+        lines.entry(queue::lane(policy, worker)).or_default();
     }
     let mut items = Vec::new();
     for (lane, line) in &lines {
         of_line(state, line, now, &mut items);
-        let here = resolving.iter().filter(|worker| queue::lane(worker) == *lane);
+        let here = resolving.iter().filter(|worker| queue::lane(policy, worker) == *lane);
         items.extend(here.map(|worker| conflicting(state, policy, worker)));
     }
     items
@@ -75,7 +75,7 @@ fn is_resolving(worker: &Worker) -> bool {
 
 fn of_line(state: &State, line: &Line<'_>, now: Time, items: &mut Vec<QueueItemView>) {
     let mut position = 0;
-    let first = line.under_way().and_then(|group| group.first()).map(|entry| &entry.worker.content.id);
+    let first = line.under_way().and_then(|(_, group)| group.first()).map(|entry| &entry.worker.content.id);
     for group in line.taken.values() {
         let testing = group.first().map(|entry| &entry.worker.content.id) == first && first.is_some();
         for entry in group {

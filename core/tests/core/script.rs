@@ -58,4 +58,5 @@ macro_rules! scripts {
 
 scripts! {
     issues dependencies convoys lifecycle observers sling work models capacity verdicts retries merging queue stale keys why
+    rigs
 }

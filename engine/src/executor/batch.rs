@@ -3,7 +3,6 @@
 //! What does not merge is told before any gate runs, and the rest is tried again without it. So what is tested is
 //! always a whole batch as the state knows it, and it lands as that or not at all.
 
-use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
 use convoy_core::issue::GateResult;
 use convoy_core::worker::{Member, MergeOutcome};
@@ -18,15 +17,15 @@ use crate::git::{self, Merge, Oid, Repo};
 use crate::world::World;
 
 /// Nothing is seen of a batch that was not wanted any more before its branch moved: it did not take place.
-pub(super) fn run(world: &World, effect: &Effect, jobs: &[Job]) -> Option<Observed> {
-    let tried = match batch(world, effect, jobs) {
-        Ok(tried) => tried?,
-        Err(error) => all(jobs, &MergeOutcome::Broken { error: explain(&error) }),
-    };
-    Some(Observed::Batch { tried })
+pub(super) fn run(world: &World, effect: &Effect, jobs: &[Job]) -> Option<Tried> {
+    match batch(world, effect, jobs) {
+        Ok(tried) => tried,
+        Err(error) => Some(all(jobs, &MergeOutcome::Broken { error: explain(&error) })),
+    }
 }
 
-type Tried = Vec<(Member, MergeOutcome)>;
+/// What came of each.
+pub(super) type Tried = Vec<(Member, MergeOutcome)>;
 
 fn member(job: &Job) -> Member {
     Member { worker: job.worker.clone(), epoch: job.epoch, round: job.round }
@@ -38,7 +37,7 @@ fn all(jobs: &[Job], outcome: &MergeOutcome) -> Tried {
 
 fn batch(world: &World, effect: &Effect, jobs: &[Job]) -> Result<Option<Tried>, Error> {
     let Some(first) = jobs.first() else { return Ok(None) };
-    let repo = Repo::open(&world.git, &first.place.repository)?;
+    let repo = Repo::open_at(&world.git, &first.place.repository)?;
     let branch = base_branch(&repo, &first.place)?;
     let base = repo.resolve(&branch)?;
     let commits = match world.git_permits.with(|| chain(&repo, base.as_ref(), jobs))? {
@@ -46,7 +45,7 @@ fn batch(world: &World, effect: &Effect, jobs: &[Job]) -> Result<Option<Tried>, 
         Chain::Unfit(tried) => return Ok(Some(tried)),
     };
     let Some(candidate) = commits.last() else { return Ok(None) };
-    let of = For { effect, epoch: first.epoch, worker: &first.worker, issue: &first.issue };
+    let of = For { effect, epoch: first.epoch, rig: &first.place.rig, worker: &first.worker, issue: &first.issue };
     let gates = match prove::run(world, &of, &repo, candidate)? {
         Proof::Passed(gates) => gates,
         Proof::Failed(gates, output) => {

@@ -59,7 +59,7 @@ impl Error {
 }
 
 fn merge(world: &World, effect: &Effect, job: &Job) -> Result<Option<MergeOutcome>, Error> {
-    let repo = Repo::open(&world.git, &job.place.repository)?;
+    let repo = Repo::open_at(&world.git, &job.place.repository)?;
     let tip = Oid::new(&job.tip)?;
     match job.strategy {
         MergeStrategy::Local => Ok(match prove(world, effect, job, &repo, &tip)? {
@@ -120,7 +120,7 @@ fn candidate(
 }
 
 fn prove(world: &World, effect: &Effect, job: &Job, repo: &Repo, commit: &Oid) -> Result<Proof, Error> {
-    let of = For { effect, epoch: job.epoch, worker: &job.worker, issue: &job.issue };
+    let of = For { effect, epoch: job.epoch, rig: &job.place.rig, worker: &job.worker, issue: &job.issue };
     prove::run(world, &of, repo, commit)
 }
 

@@ -4,7 +4,7 @@
 //! the next begins.
 
 use convoy_core::effect::Effect;
-use convoy_core::id::{Epoch, IssueId, WorkerId};
+use convoy_core::id::{Epoch, IssueId, RigName, WorkerId};
 use convoy_core::issue::GateResult;
 
 use super::merge::Error;
@@ -22,6 +22,7 @@ pub(super) struct For<'a> {
     /// The merge that needs them; once it is not wanted, no other gate is begun.
     pub(super) effect: &'a Effect,
     pub(super) epoch: Epoch,
+    pub(super) rig: &'a RigName,
     pub(super) worker: &'a WorkerId,
     pub(super) issue: &'a IssueId,
 }
@@ -36,7 +37,8 @@ pub(super) enum Proof {
 }
 
 pub(super) fn run(world: &World, of: &For<'_>, repo: &Repo, commit: &Oid) -> Result<Proof, Error> {
-    let gates = world.config.gates().map_err(|failure| Error::Config(failure.message))?;
+    let mut gates = world.settings().config.gates().map_err(|failure| Error::Config(failure.message))?;
+    gates.retain(|gate| gate.is_for(of.rig));
     if gates.is_empty() {
         return Ok(Proof::Passed(Vec::new()));
     }

@@ -26,7 +26,8 @@ pub(super) fn make(
     tip: &Oid,
     gates: Vec<GateResult>,
 ) -> Result<MergeRequest, Error> {
-    let remote = world.config.remote().map_err(|failure| Error::Config(failure.message))?;
+    let settings = world.settings();
+    let remote = settings.config.remote().map_err(|failure| Error::Config(failure.message))?;
     let branch = Branch::new(job.branch.clone())?;
     git::push(repo, &world.env, remote, tip, &branch)?;
     crash::point("request:pushed");
@@ -46,7 +47,7 @@ pub(super) fn make(
 
 /// Looks at a request now and then, until it is merged or closed. Nothing once nobody wants to know any more.
 pub(super) fn follow(world: &World, effect: &Effect, job: &FollowRequest) -> Option<Observed> {
-    let span = world.config.span("merge.request_interval").unwrap_or_default();
+    let span = world.settings().config.span("merge.request_interval").unwrap_or_default();
     let interval = Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or_default());
     let mut said = String::new();
     loop {
@@ -72,7 +73,7 @@ pub(super) fn follow(world: &World, effect: &Effect, job: &FollowRequest) -> Opt
 }
 
 fn look(world: &World, job: &FollowRequest) -> Result<Option<MergeOutcome>, Error> {
-    let repo = Repo::open(&world.git, &job.place.repository)?;
+    let repo = Repo::open_at(&world.git, &job.place.repository)?;
     let pull = Forge::new(&world.env, folder(&repo))?.view(job.number)?;
     Ok(match pull.state {
         Standing::Open => None,
