@@ -7,7 +7,8 @@ use convoy_core::id::{ConvoyId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    ConvoyView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, SessionView, StrandedView, WorkerView,
+    ConvoyView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, SessionView, StrandedView,
+    WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.

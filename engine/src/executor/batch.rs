@@ -45,7 +45,8 @@ fn batch(world: &World, effect: &Effect, jobs: &[Job]) -> Result<Option<Tried>, 
         Chain::Unfit(tried) => return Ok(Some(tried)),
     };
     let Some(candidate) = commits.last() else { return Ok(None) };
-    let of = For { effect, epoch: first.epoch, rig: &first.place.rig, worker: &first.worker, issue: &first.issue };
+    let of =
+        For { effect, epoch: first.epoch, rig: &first.place.rig, worker: &first.worker, issue: &first.issue };
     let gates = match prove::run(world, &of, &repo, candidate)? {
         Proof::Passed(gates) => gates,
         Proof::Failed(gates, output) => {
