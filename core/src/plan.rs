@@ -116,9 +116,12 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     plan.proposals.extend(begins.into_iter().map(|(_, id)| Observed::Begin { worker: id.clone() }));
 }
 
+/// The first merge of a lane: when it was taken up, into which branch, and how.
+type First<'a> = (Seq, Option<&'a str>, Effect);
+
 /// One merge at a time in each lane, what holds others up, and the next batch.
 fn plan_merges(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
-    let mut first: BTreeMap<&RigName, Vec<(Seq, Option<&str>, Effect)>> = BTreeMap::new();
+    let mut first: BTreeMap<&RigName, Vec<First<'_>>> = BTreeMap::new();
     for ((rig, base), line) in queue::lines(state, policy) {
         if !policy.reaches(rig) {
             plan.waits |= unreadable(policy, rig);
@@ -168,7 +171,7 @@ fn plan_held_up(policy: &Policy, now: Time, line: &queue::Line<'_>, plan: &mut P
 
 /// Of the lanes of a rig those that may go on side by side. A branch that only the repository can name may be any: it
 /// goes on alone, and what was taken up first is first.
-fn one_for_each_branch(mut lanes: Vec<(Seq, Option<&str>, Effect)>) -> Vec<Effect> {
+fn one_for_each_branch(mut lanes: Vec<First<'_>>) -> Vec<Effect> {
     lanes.sort_by_key(|(seq, ..)| *seq);
     let nameless = lanes.iter().position(|(_, branch, _)| branch.is_none());
     let alone = nameless == Some(0);
