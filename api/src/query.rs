@@ -7,8 +7,8 @@ use convoy_core::id::{ConvoyId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    ConvoyView, IssueView, NoticeView, RigStatusView, RigView, SessionView, StageView, StrandedView,
-    WorkerView,
+    ConvoyView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, SessionView, StageView,
+    StrandedView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -53,6 +53,13 @@ pub enum Query {
     },
     /// Open convoys in which nothing moves.
     Stranded,
+    /// What is to land.
+    Queue {
+        /// Only of this rig.
+        rig: Option<String>,
+        /// Only this one: its issue, worker or session.
+        issue: Option<String>,
+    },
     /// A mailbox, oldest first.
     Mail {
         /// Whose.
@@ -142,6 +149,7 @@ pub enum Answer {
     Why(WhyView),
     Stage { stage: Box<StageView> },
     Stranded { stranded: Vec<StrandedView> },
+    Queue { items: Vec<QueueItemView> },
     Mail { notices: Vec<NoticeView> },
     Notice { notice: Box<NoticeView> },
     Events { events: Vec<Envelope>, seq: Seq },

@@ -5,12 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::IssueChange;
-use crate::id::{Epoch, IssueId, SessionId, WorkerId};
+use crate::id::{Epoch, IssueId, RigName, SessionId, WorkerId};
 use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::report::{Exit, Observation};
 use crate::session::{Findings, Workdir};
 use crate::time::Time;
-use crate::worker::MergeOutcome;
+use crate::worker::{Member, MergeOutcome};
 
 /// What is asked of the engine from outside.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -109,6 +109,10 @@ pub enum Request {
     WorkStop { issue: String },
     /// Take the issue from its worker.
     WorkRelease { issue: String },
+    /// Try a held up merge at once.
+    MergeRetry { issue: String },
+    /// Give a submitted branch back instead of merging it.
+    MergeReject { issue: String, reason: Option<String> },
     /// Mark a notice as read.
     MailRead { notice: String },
 }
@@ -139,6 +143,12 @@ pub enum Observed {
     Patrol,
     /// A try to land a branch ended.
     Merge { worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome },
+    /// Branches that were merged together, each with what came of it: decided as one.
+    Batch { tried: Vec<(Member, MergeOutcome)> },
+    /// A batch may be formed of what waits to land in this branch: proposed by the plan.
+    Gather { rig: RigName, base: Option<String> },
+    /// The pause of a merge that broke is over: proposed by the plan.
+    MergeDue { worker: WorkerId, round: u32 },
     /// The checkout that was in the way of a merge has changed.
     CheckoutChanged { worker: WorkerId, round: u32 },
 }

@@ -22,8 +22,24 @@ pub enum MergeStrategy {
     /// A merge commit, made without touching anybody's checkout, and a compare-and-swap of the branch.
     #[default]
     Direct,
+    /// As `Direct`, but several branches at a time: their gates run once, on all of them merged together.
+    Queue,
+    /// By a request on the forge that hosts the repository; whoever maintains it merges that.
+    Pr,
     /// Not at all: the branch is left for a person.
     Local,
+}
+
+impl MergeStrategy {
+    /// The name that scripts read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Queue => "queue",
+            Self::Pr => "pr",
+            Self::Local => "local",
+        }
+    }
 }
 
 /// Who noticed that a convoy is complete.

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::convoy::{NewConvoy, Observer, Staged};
-use crate::id::{ConvoyId, Epoch, IssueId, NoticeId, Seq, SessionId, WorkerId};
+use crate::id::{ConvoyId, Epoch, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
 use crate::issue::{Closed, DependencyType, NewIssue};
 use crate::money::Money;
 use crate::notice::NewNotice;
 use crate::report::{Exit, Tokens};
 use crate::session::{NewSession, Outcome, Said, Workdir};
 use crate::time::Time;
-use crate::worker::{Lesson, MergeBlock, NewWorker, Submission};
+use crate::worker::{Lesson, MergeBlock, MergePause, MergeRequest, NewWorker, Submission};
 
 /// What of an issue was changed; absent is unchanged.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -119,6 +119,14 @@ pub enum Event {
     MergeBlocked { worker: WorkerId, block: MergeBlock },
     #[serde(rename = "merge.unblocked")]
     MergeUnblocked { worker: WorkerId, round: u32 },
+    #[serde(rename = "merge.batched")]
+    MergeBatched { rig: RigName, base: Option<String>, workers: Vec<WorkerId>, because: Batched },
+    #[serde(rename = "merge.set_aside")]
+    MergeSetAside { worker: WorkerId, files: Vec<String> },
+    #[serde(rename = "merge.paused")]
+    MergePaused { worker: WorkerId, round: u32, pause: MergePause },
+    #[serde(rename = "merge.requested")]
+    MergeRequested { worker: WorkerId, request: MergeRequest },
 
     #[serde(rename = "session.wanted")]
     SessionWanted { session: NewSession },
@@ -152,6 +160,19 @@ pub enum Event {
     NoticeSent { notice: NewNotice },
     #[serde(rename = "notice.read")]
     NoticeRead { notice: NoticeId },
+}
+
+/// Why branches are tested together.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Batched {
+    /// It was their turn.
+    Gathered,
+    /// They are a part of a batch that did not land as a whole.
+    Split {
+        /// Why it did not.
+        why: String,
+    },
 }
 
 /// What an attempt that did not land counts as.
@@ -204,6 +225,10 @@ impl Event {
             Self::MergeMoved { .. } => "merge.moved",
             Self::MergeBlocked { .. } => "merge.blocked",
             Self::MergeUnblocked { .. } => "merge.unblocked",
+            Self::MergeBatched { .. } => "merge.batched",
+            Self::MergeSetAside { .. } => "merge.set_aside",
+            Self::MergePaused { .. } => "merge.paused",
+            Self::MergeRequested { .. } => "merge.requested",
             Self::SessionWanted { .. } => "session.wanted",
             Self::SessionPrepared { .. } => "session.prepared",
             Self::SessionStarted { .. } => "session.started",
@@ -252,7 +277,11 @@ impl Event {
             | Self::WorkerLearned { worker, .. }
             | Self::MergeMoved { worker, .. }
             | Self::MergeBlocked { worker, .. }
-            | Self::MergeUnblocked { worker, .. } => worker.as_str(),
+            | Self::MergeUnblocked { worker, .. }
+            | Self::MergeSetAside { worker, .. }
+            | Self::MergePaused { worker, .. }
+            | Self::MergeRequested { worker, .. } => worker.as_str(),
+            Self::MergeBatched { rig, .. } => rig.as_str(),
             Self::SessionWanted { session } => session.id.as_str(),
             Self::SessionPrepared { session, .. }
             | Self::SessionStarted { session, .. }

@@ -16,6 +16,7 @@ pub mod money;
 pub mod notice;
 pub mod plan;
 pub mod policy;
+pub mod queue;
 pub mod refusal;
 pub mod report;
 pub mod session;

@@ -6,14 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Observed;
-use crate::decide::{may_begin, pause_is_over};
+use crate::decide::{batch_is_due, may_begin, pause_is_over};
 use crate::effect::Effect;
-use crate::id::{ConvoyId, RigName, WorkerId};
+use crate::id::{ConvoyId, RigName, Seq, WorkerId};
 use crate::policy::{Hold, Policy};
+use crate::queue;
 use crate::session::SessionState;
 use crate::state::{InRig, Place, State};
 use crate::time::Time;
-use crate::worker::{Worker, WorkerState};
+use crate::worker::{Member, WorkerState};
 
 /// What should be under way.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -34,6 +35,10 @@ impl Plan {
     pub fn is_idle(&self) -> bool {
         self.proposals.is_empty() && self.effects.is_empty() && self.wake_at.is_none()
     }
+
+    fn wake(&mut self, at: Time) {
+        self.wake_at = Some(self.wake_at.map_or(at, |before| before.min(at)));
+    }
 }
 
 /// Computes the plan.
@@ -42,6 +47,7 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     plan_sessions(state, policy, &mut plan);
     plan_workers(state, policy, now, &mut plan);
     plan_dispatch(state, policy, &mut plan);
+    plan_merges(state, policy, now, &mut plan);
     plan
 }
 
@@ -83,7 +89,6 @@ fn unreadable(policy: &Policy, rig: &RigName) -> bool {
 
 fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     let mut begins = BTreeSet::new();
-    let mut merges = Vec::new();
     for (id, worker) in state.index.active.iter().filter_map(|id| state.workers.get_key_value(id)) {
         match &worker.state {
             WorkerState::Assigned if may_begin(state, policy, worker) => {
@@ -95,24 +100,9 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
             WorkerState::Waiting { until, .. } if pause_is_over(policy, *until, now) => {
                 plan.proposals.push(Observed::Due { worker: id.clone() });
             }
-            WorkerState::Waiting { until, .. } => {
-                plan.wake_at = Some(plan.wake_at.map_or(*until, |at| at.min(*until)));
-            }
-            WorkerState::Submitted(submission) => {
-                let round = submission.round;
-                if !policy.reaches(&worker.content.rig) {
-                    plan.waits |= unreadable(policy, &worker.content.rig);
-                    continue;
-                }
-                let Some(session) = state.sessions.get(&submission.session) else { continue };
-                if submission.blocked.is_some() {
-                    plan.effects.insert(Effect::WatchCheckout { worker: id.clone(), round });
-                    continue;
-                }
-                let effect = Effect::Merge { worker: id.clone(), epoch: session.content.epoch, round };
-                merges.push((worker, effect));
-            }
-            WorkerState::Running { .. }
+            WorkerState::Waiting { until, .. } => plan.wake(*until),
+            WorkerState::Submitted(_)
+            | WorkerState::Running { .. }
             | WorkerState::Done
             | WorkerState::Failed { .. }
             | WorkerState::Released
@@ -121,27 +111,69 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     }
     // Whoever has no session yet gets one by priority, then age, as issues get workers.
     plan.proposals.extend(begins.into_iter().map(|(_, id)| Observed::Begin { worker: id.clone() }));
-    plan.effects.extend(first_merges(policy, merges));
 }
 
-/// One merge at a time into each branch of a rig, the first that was submitted: parallel ones would only invalidate
-/// each other's gates. First by the log, not by the clock, and behind everything earlier that is for the same
-/// branch, so that the one under way stays the first. A branch that only the repository can name may be any.
-fn first_merges(policy: &Policy, mut merges: Vec<(&Worker, Effect)>) -> Vec<Effect> {
-    merges.sort_by_key(|(worker, _)| worker.submitted);
-    let mut earlier: BTreeMap<&RigName, Vec<Option<&str>>> = BTreeMap::new();
-    let mut first = Vec::new();
-    for (worker, effect) in merges {
-        let rig = &worker.content.rig;
-        let default = policy.rigs.get(rig).and_then(|rig| rig.default_branch.as_deref());
-        let branch = worker.content.base.as_deref().or(default);
-        let before = earlier.entry(rig).or_default();
-        if before.iter().all(|other| other.is_some() && branch.is_some() && *other != branch) {
-            first.push(effect);
+/// The first merge of a lane: when it was taken up, into which branch, and how.
+type First<'a> = (Seq, Option<&'a str>, Effect);
+
+/// One merge at a time in each lane, what holds others up, and the next batch.
+fn plan_merges(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
+    let mut first: BTreeMap<&RigName, Vec<First<'_>>> = BTreeMap::new();
+    for ((rig, base), line) in queue::lines(state, policy) {
+        if !policy.reaches(rig) {
+            plan.waits |= unreadable(policy, rig);
+            continue;
         }
-        before.push(branch);
+        for entry in &line.requested {
+            let Member { worker, round, .. } = entry.member();
+            plan.effects.insert(Effect::FollowRequest { worker, round });
+        }
+        plan_held_up(policy, now, &line, plan);
+        if let Some((seq, group)) = line.under_way()
+            && let Some(effect) = queue::effect(group)
+        {
+            first.entry(rig).or_default().push((seq, base, effect));
+        }
+        match queue::next_batch_at(&line, policy) {
+            Some(at) if batch_is_due(policy, at, now) => {
+                let (rig, base) = (rig.clone(), base.map(str::to_owned));
+                plan.proposals.push(Observed::Gather { rig, base });
+            }
+            Some(at) => plan.wake(at),
+            None => {}
+        }
     }
-    first
+    plan.effects.extend(first.into_values().flat_map(one_for_each_branch));
+}
+
+/// What is watched for, or tried again when its pause is over.
+fn plan_held_up(policy: &Policy, now: Time, line: &queue::Line<'_>, plan: &mut Plan) {
+    for group in line.taken.values() {
+        if let Some((entry, _)) = queue::block(group) {
+            let Member { worker, round, .. } = entry.member();
+            plan.effects.insert(Effect::WatchCheckout { worker, round });
+        }
+        for entry in group {
+            match &entry.submission.pause {
+                Some(pause) if pause_is_over(policy, pause.until, now) => {
+                    let Member { worker, round, .. } = entry.member();
+                    plan.proposals.push(Observed::MergeDue { worker, round });
+                }
+                Some(pause) => plan.wake(pause.until),
+                None => {}
+            }
+        }
+    }
+}
+
+/// Of the lanes of a rig those that may go on side by side. A branch that only the repository can name may be any: it
+/// goes on alone, and what was taken up first is first.
+fn one_for_each_branch(mut lanes: Vec<First<'_>>) -> Vec<Effect> {
+    lanes.sort_by_key(|(seq, ..)| *seq);
+    let nameless = lanes.iter().position(|(_, branch, _)| branch.is_none());
+    let alone = nameless == Some(0);
+    let side_by_side = if alone { 1 } else { nameless.unwrap_or(lanes.len()) };
+    lanes.into_iter().take(side_by_side).map(|(.., effect)| effect).collect()
 }
 
 /// Ready issues of started convoys by priority, then age, as many as there is room for.

@@ -79,6 +79,8 @@ pub struct Retry {
     pub max_conflicts: u32,
     /// Tries to land one branch on a base that keeps moving.
     pub max_rounds: u32,
+    /// Merges of one branch that break for reasons that have nothing to do with it.
+    pub max_broken: u32,
 }
 
 impl Default for Retry {
@@ -90,7 +92,23 @@ impl Default for Retry {
             max_lost: 5,
             max_conflicts: 3,
             max_rounds: 10,
+            max_broken: 3,
         }
+    }
+}
+
+/// How the merge queue makes its batches.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Batches {
+    /// How many branches are merged together at most.
+    pub max: u32,
+    /// How long the first of a batch waits for others.
+    pub wait: Span,
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self { max: 5, wait: Span::default() }
     }
 }
 
@@ -149,6 +167,8 @@ pub struct Policy {
     pub complexity: BTreeMap<String, String>,
     /// How branches land when the convoy does not say.
     pub merge: MergeStrategy,
+    /// How the merge queue makes its batches.
+    pub batches: Batches,
     /// How many agents work at once in the workspace, and by default in a convoy.
     pub max_parallel: u32,
     /// Who is told of every landing.

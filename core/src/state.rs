@@ -134,7 +134,11 @@ impl State {
             | Event::WorkerLearned { .. }
             | Event::MergeMoved { .. }
             | Event::MergeBlocked { .. }
-            | Event::MergeUnblocked { .. } => worker_events::apply(self, event, at),
+            | Event::MergeUnblocked { .. }
+            | Event::MergeBatched { .. }
+            | Event::MergeSetAside { .. }
+            | Event::MergePaused { .. }
+            | Event::MergeRequested { .. } => worker_events::apply(self, event, at),
             Event::SessionWanted { .. }
             | Event::SessionPrepared { .. }
             | Event::SessionStarted { .. }

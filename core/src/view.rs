@@ -5,6 +5,7 @@
 mod convoy;
 mod issue;
 mod notice;
+mod queue;
 mod rig;
 mod session;
 mod stage;
@@ -14,6 +15,7 @@ mod worker;
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use issue::{DependencyView, IssueView, issue};
 pub use notice::{NoticeView, notice};
+pub use queue::{QueueItemView, queue};
 pub use rig::{
     MergingView, QueuedView, RigHealth, RigStatusView, RigView, RigWorkerView, is_rig, rig_status, rigs,
 };

@@ -5,13 +5,14 @@ use serde::Serialize;
 
 use crate::convoy::{Convoy, Staged, Status as ConvoyStatus};
 use crate::decide::room;
-use crate::id::RigName;
+use crate::id::{IssueId, RigName};
 use crate::issue::{Issue, Status};
 use crate::policy::{Hold, Policy};
+use crate::queue;
 use crate::session::SessionState;
 use crate::state::State;
 use crate::time::Time;
-use crate::worker::{NewWorker, Worker, WorkerState};
+use crate::worker::{MergePause, NewWorker, Submission, Worker, WorkerState};
 
 /// One reason.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -194,7 +195,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
         WorkerState::Submitted(_) if !policy.reaches(&worker.content.rig) => {
             out_of_reach(policy, &worker.content.rig).into_iter().collect()
         }
-        WorkerState::Submitted(submission) => match &submission.blocked {
+        WorkerState::Submitted(submission) => match queue::block_of(state, submission) {
             Some(block) => vec![reason(
                 "checkout_in_the_way",
                 format!(
@@ -203,13 +204,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
                     block.files.join(", ")
                 ),
             )],
-            None => vec![reason(
-                "merging",
-                format!(
-                    "branch {} waits for its gates and its merge (round {})",
-                    submission.branch, submission.round
-                ),
-            )],
+            None => vec![merging(submission, issue)],
         },
         WorkerState::Stopped { by } => {
             vec![reason("stopped", format!("{by} stopped it")).run(format!("convoy work retry {issue}"))]
@@ -232,6 +227,20 @@ fn waits_to_be_launched(convoy: &Convoy, staged: &Staged) -> Reason {
         _ => reason("staged", format!("{id} is staged, with {count} warnings"))
             .run(format!("convoy launch {id} --force")),
     }
+}
+
+/// Why a submitted branch that nothing is in the way of has not landed.
+fn merging(submission: &Submission, issue: &IssueId) -> Reason {
+    if let Some(MergePause { until, error }) = &submission.pause {
+        let text = format!("its merge broke, and is tried again at {until}: {error}");
+        return reason("merge_paused", text).run(format!("convoy mq retry {issue}"));
+    }
+    if let Some(request) = &submission.request {
+        let text = format!("it waits until its request is merged: {}", request.url);
+        return reason("requested", text).run(format!("convoy mq status {issue}"));
+    }
+    let (branch, round) = (&submission.branch, submission.round);
+    reason("merging", format!("branch {branch} waits for its gates and its merge (round {round})"))
 }
 
 /// Why a convoy has not landed.

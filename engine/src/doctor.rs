@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use convoy_api::{Answer, Code, Failure, Query, Service};
+use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::Seq;
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +117,7 @@ impl Doctor<'_> {
         self.agents(&config);
         self.runtimes(&config);
         self.repositories(&config);
+        self.forge(&config);
         self.mend_snapshot();
         let door = match door::open(self.workspace, self.env) {
             Ok(door) => door,
@@ -223,6 +225,17 @@ impl Doctor<'_> {
                     self.say("rig", Health::Error, format!("{name}: {}", explain(&error)), Some(&fix));
                 }
             }
+        }
+    }
+
+    fn forge(&mut self, config: &Config) {
+        match crate::forge::find(self.env) {
+            Ok(path) => self.say("forge", Health::Ok, format!("gh: {}", path.display()), None),
+            Err(error) if matches!(config.strategy(), Ok(MergeStrategy::Pr)) => {
+                self.say("forge", Health::Error, explain(&error), Some("install gh, then: gh auth login"));
+            }
+            // Only merge = "pr" needs it.
+            Err(_) => {}
         }
     }
 

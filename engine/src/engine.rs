@@ -26,7 +26,7 @@ use crate::permits::Permits;
 use crate::server::{self, Serving};
 use crate::settings::{self, Loaded, Settings, Source};
 use crate::workspace::Workspace;
-use crate::world::World;
+use crate::world::{Wanted, World};
 
 /// How many workdirs are made or looked at at once: more would only wait for the same disk.
 const GIT_PARALLEL_MAX: usize = 2;
@@ -188,7 +188,7 @@ fn world(workspace: &Workspace, settings: Settings, env: &Environment) -> Result
         git,
         workdirs,
         program,
-        merges: Mutex::default(),
+        wanted: Wanted::default(),
         git_permits: Permits::new(GIT_PARALLEL_MAX),
         tried_at_once: Mutex::default(),
     })

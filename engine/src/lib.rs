@@ -14,6 +14,7 @@ pub mod door;
 pub mod engine;
 pub mod entropy;
 mod executor;
+pub mod forge;
 mod gates;
 pub mod git;
 mod hooks;

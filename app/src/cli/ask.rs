@@ -5,7 +5,8 @@ use convoy_api::{Answer, Code, Failure, Query, Service};
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    ConvoyView, IssueView, NoticeView, RigStatusView, RigView, StageView, StrandedView, WorkerView,
+    ConvoyView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, StageView, StrandedView,
+    WorkerView,
 };
 
 fn other() -> Failure {
@@ -82,6 +83,18 @@ pub(super) fn stage(
 ) -> Result<StageView, Failure> {
     match service.ask(Query::Stage { ids, max_parallel })? {
         Answer::Stage { stage } => Ok(*stage),
+        _ => Err(other()),
+    }
+}
+
+/// What is to land: of one rig, or of one issue.
+pub(super) fn queue(
+    service: &dyn Service,
+    rig: Option<String>,
+    issue: Option<String>,
+) -> Result<Vec<QueueItemView>, Failure> {
+    match service.ask(Query::Queue { rig, issue })? {
+        Answer::Queue { items } => Ok(items),
         _ => Err(other()),
     }
 }

@@ -25,6 +25,7 @@ mod land;
 mod list;
 mod logs;
 mod mail;
+mod mq;
 mod own;
 mod progress;
 mod remove;
@@ -109,6 +110,8 @@ enum Command {
     Sling(sling::Sling),
     #[command(subcommand)]
     Work(work::Work),
+    #[command(subcommand)]
+    Mq(mq::Mq),
     Run(run::Run),
     Up(up::Up),
     Down(down::Down),
@@ -181,6 +184,7 @@ impl Command {
             Self::Launch(command) => command.run(ctx),
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
+            Self::Mq(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),
             Self::Down(command) => command.run(ctx),

@@ -37,7 +37,7 @@ pub(super) fn settle(state: &mut State, command: &Command, events: &mut Vec<Even
 fn noticed_by(command: &Command, events: &[Event], switches: &Observers) -> Option<Observer> {
     let nearest = match command {
         Command::Request(request) => is_about_membership(request).then_some(Observer::Person),
-        Command::Observed(Observed::Merge { .. }) => Some(Observer::Merger),
+        Command::Observed(Observed::Merge { .. } | Observed::Batch { .. }) => Some(Observer::Merger),
         Command::Observed(Observed::Patrol) => Some(Observer::Patrol),
         Command::Observed(Observed::Found { .. }) => Some(Observer::Witness),
         Command::Observed(_) => None,
@@ -76,6 +76,8 @@ fn is_about_membership(request: &Request) -> bool {
         | Request::WorkRetry { .. }
         | Request::WorkStop { .. }
         | Request::WorkRelease { .. }
+        | Request::MergeRetry { .. }
+        | Request::MergeReject { .. }
         | Request::MailRead { .. } => false,
     }
 }

@@ -9,6 +9,7 @@ mod fresh;
 mod issue;
 mod landing;
 mod merge;
+mod queue;
 mod refs;
 mod session;
 mod sling;
@@ -18,6 +19,7 @@ mod tell;
 mod work;
 
 pub use fresh::Entropy;
+pub use queue::batch_is_due;
 pub use refs::{resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker};
 pub use stage::{Staging, staging};
 pub use work::{Limit, may_begin, pause_is_over, room};
@@ -174,6 +176,8 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::WorkRetry { issue } => work::retry(state, issue, ctx),
         Request::WorkStop { issue } => work::stop(state, issue, ctx),
         Request::WorkRelease { issue } => work::release(state, issue, ctx),
+        Request::MergeRetry { issue } => queue::retry(state, issue),
+        Request::MergeReject { issue, reason } => queue::reject(state, issue, reason.as_deref(), ctx),
         Request::MailRead { notice } => {
             let id = resolve_notice(state, notice)?;
             if state.notices[&id].read_at.is_some() {
@@ -202,6 +206,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Merge { worker, epoch, round, outcome } => {
             merge::outcome(state, worker, *epoch, *round, outcome, ctx)
         }
+        Observed::Batch { tried } => queue::batch(state, tried, ctx),
+        Observed::Gather { rig, base } => queue::gather(state, rig, base.as_deref(), ctx),
+        Observed::MergeDue { worker, round } => queue::due(state, worker, *round),
         Observed::Patrol => landing::patrol(state, ctx),
         Observed::CheckoutChanged { worker, round } => merge::checkout_changed(state, worker, *round),
     };

@@ -205,7 +205,13 @@ fn first_line(error: &str) -> (&str, &str) {
 }
 
 fn lesson(session: &Session, what: &str, detail: &str, branch: Option<String>) -> Lesson {
-    Lesson { session: session.content.id.clone(), what: what.to_owned(), detail: detail.to_owned(), branch }
+    Lesson {
+        session: session.content.id.clone(),
+        what: what.to_owned(),
+        detail: detail.to_owned(),
+        branch,
+        conflicts: Vec::new(),
+    }
 }
 
 fn submit(
@@ -225,7 +231,12 @@ fn submit(
             diff,
             at: ctx.now,
             round: 1,
+            moved: 0,
             blocked: None,
+            batch: None,
+            broken: 0,
+            pause: None,
+            request: None,
         },
     }
 }
@@ -240,6 +251,7 @@ fn close_unchanged(state: &State, session: &Session, worker: &Worker, ctx: &Cont
         branch: None,
         commit: None,
         merge_commit: None,
+        request: None,
         diff: None,
         gates: Vec::new(),
         cost: super::merge::cost(state, worker),

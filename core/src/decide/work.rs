@@ -371,7 +371,7 @@ pub(super) fn setback(
     events
 }
 
-fn backoff(first: Span, most: Span, times: u32) -> Span {
+pub(super) fn backoff(first: Span, most: Span, times: u32) -> Span {
     let factor = 1_i64.checked_shl(times.saturating_sub(1).min(30)).unwrap_or(i64::MAX);
     Span::from_millis(first.as_millis().saturating_mul(factor).min(most.as_millis()))
 }

@@ -88,7 +88,9 @@ impl Category {
     }
     fn of(reason: &Reason) -> Self {
         match reason.code {
-            "ready" | "not_started" | "waiting" | "running" | "merging" => Self::ReadyButUnassigned,
+            "ready" | "not_started" | "waiting" | "running" | "merging" | "merge_paused" => {
+                Self::ReadyButUnassigned
+            }
             "released" => Self::DeadWorker,
             "blocked" => Self::Blocked,
             "empty" => Self::Empty,
@@ -183,7 +185,7 @@ fn is_moving(state: &State, policy: &Policy, worker: &Worker) -> bool {
         }
         WorkerState::Waiting { .. } => policy.hold(&worker.content.rig).is_none(),
         WorkerState::Submitted(submission) => {
-            submission.blocked.is_none() && policy.reaches(&worker.content.rig)
+            crate::queue::block_of(state, submission).is_none() && policy.reaches(&worker.content.rig)
         }
         WorkerState::Assigned => crate::decide::may_begin(state, policy, worker),
         WorkerState::Done

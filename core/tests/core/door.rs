@@ -9,7 +9,7 @@ use convoy_core::decide::{Command, Context, Entropy, Item, step};
 use convoy_core::event::{Batch, Event};
 use convoy_core::id::{AgentName, RigName};
 use convoy_core::plan::{Plan, plan};
-use convoy_core::policy::{Observers, Policy, Retry, Rig};
+use convoy_core::policy::{Batches, Observers, Policy, Retry, Rig};
 use convoy_core::refusal::Refusal;
 use convoy_core::state::State;
 use convoy_core::time::{Span, Time};
@@ -43,6 +43,7 @@ impl Door {
             model: None,
             complexity: BTreeMap::from([("trivial".to_owned(), "haiku".to_owned())]),
             merge: MergeStrategy::Direct,
+            batches: Batches::default(),
             max_parallel: 4,
             notify: Vec::new(),
             retry: Retry {

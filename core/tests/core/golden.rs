@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use convoy_core::address::Address;
 use convoy_core::convoy::{MergeStrategy, NewConvoy, Observer, Staged};
-use convoy_core::event::{Batch, Counted, Event, IssueChange, Key};
-use convoy_core::id::{Epoch, IssueId, SessionId, WorkerId};
+use convoy_core::event::{Batch, Batched, Counted, Event, IssueChange, Key};
+use convoy_core::id::{Epoch, IssueId, Seq, SessionId, WorkerId};
 use convoy_core::issue::{
     CloseReason, Closed, DependencyType, DiffStat, Evidence, GateResult, IssueType, NewIssue,
 };
@@ -19,7 +19,7 @@ use convoy_core::report::{AgentResult, Exit, ExitKind, StopWhy, Tokens};
 use convoy_core::session::{NewSession, Outcome, Said, Workdir};
 use convoy_core::stage::{Category, Finding};
 use convoy_core::time::{Span, Time};
-use convoy_core::worker::{Lesson, MergeBlock, NewWorker, Submission};
+use convoy_core::worker::{Lesson, MergeBlock, MergePause, MergeRequest, NewWorker, Submission};
 
 fn issue() -> IssueId {
     IssueId::new("hq-abc").unwrap()
@@ -47,6 +47,7 @@ fn of_issues() -> Vec<Event> {
         branch: Some("convoy/x".into()),
         commit: Some(oid()),
         merge_commit: Some(oid()),
+        request: Some("https://forge/7".into()),
         diff: Some(diff),
         gates: vec![gate],
         cost: Some(Money::from_micros(12_500).into()),
@@ -163,6 +164,8 @@ fn of_workers() -> Vec<Event> {
         name: Some("amber".parse().unwrap()),
         although_parked: true,
     };
+    let pause = MergePause { until: at(), error: why() };
+    let request = MergeRequest { number: 7, url: "https://forge/7".into(), gates: Vec::new() };
     let submission = Submission {
         session: session(),
         branch: "convoy/x".into(),
@@ -170,10 +173,20 @@ fn of_workers() -> Vec<Event> {
         diff: DiffStat { commits: 1, files: 1, insertions: 1, deletions: 0 },
         at: at(),
         round: 1,
+        moved: 1,
         blocked: Some(block.clone()),
+        batch: Some(Seq(3)),
+        broken: 1,
+        pause: Some(pause.clone()),
+        request: Some(request.clone()),
     };
-    let lesson =
-        Lesson { session: session(), what: why(), detail: "output".into(), branch: Some("convoy/x".into()) };
+    let lesson = Lesson {
+        session: session(),
+        what: why(),
+        detail: "output".into(),
+        branch: Some("convoy/x".into()),
+        conflicts: vec!["a.rs".into()],
+    };
     vec![
         Event::WorkerAssigned { worker: new },
         Event::WorkerWaiting { worker: worker(), until: at(), why: why() },
@@ -189,6 +202,15 @@ fn of_workers() -> Vec<Event> {
         Event::MergeMoved { worker: worker(), round: 2, now: oid() },
         Event::MergeBlocked { worker: worker(), block },
         Event::MergeUnblocked { worker: worker(), round: 2 },
+        Event::MergeBatched {
+            rig: "home".parse().unwrap(),
+            base: Some("main".into()),
+            workers: vec![worker()],
+            because: Batched::Split { why: why() },
+        },
+        Event::MergeSetAside { worker: worker(), files: vec!["a.rs".into()] },
+        Event::MergePaused { worker: worker(), round: 2, pause },
+        Event::MergeRequested { worker: worker(), request },
     ]
 }
 
@@ -216,7 +238,7 @@ fn of_sessions() -> Vec<Event> {
         started_at: Some(at()),
         ended_at: at(),
     };
-    let workdir = Workdir { path: "/w".into(), branch: "convoy/x".into(), base: oid() };
+    let workdir = Workdir { path: "/w".into(), branch: "convoy/x".into(), base: oid(), onto: Some(oid()) };
     let said = Said::Done { no_change: true, note: Some("nothing to do".into()) };
     vec![
         Event::SessionWanted { session: NewSession { id: id(), worker: worker(), epoch, number: 2 } },
@@ -308,6 +330,25 @@ fn events_from_before_a_field_keep_parsing() {
             .unwrap();
     for field in ["agent", "model", "epic", "owned", "due"] {
         convoy["data"]["convoy"].as_object_mut().unwrap().remove(field).unwrap();
+    }
+    // Written by the version before the merge queue.
+    let mut submitted: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder().join("worker.submitted.json")).unwrap())
+            .unwrap();
+    for field in ["moved", "batch", "broken", "pause", "request"] {
+        submitted["data"]["submission"].as_object_mut().unwrap().remove(field).unwrap();
+    }
+    serde_json::from_value::<Event>(submitted).expect("it parses without");
+    for (file, place, field) in [
+        ("worker.learned", "/data/lesson", "conflicts"),
+        ("session.prepared", "/data/workdir", "onto"),
+        ("issue.closed", "/data/closed/evidence", "request"),
+    ] {
+        let path = folder().join(format!("{file}.json"));
+        let mut event: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        event.pointer_mut(place).unwrap().as_object_mut().unwrap().remove(field).unwrap();
+        serde_json::from_value::<Event>(event).expect("it parses without");
     }
     // Fields of a newer version are skipped.
     convoy["data"]["convoy"]["hue"] = "blue".into();

@@ -3,7 +3,6 @@
 use std::collections::btree_map::Entry;
 
 use convoy_core::command::{Observed, Request};
-use convoy_core::convoy::MergeStrategy;
 use convoy_core::event::{Event, IssueChange};
 use convoy_core::id::{Epoch, SessionId, WorkerId};
 use convoy_core::issue::{CloseReason, DependencyType, DiffStat, GateResult, IssueType};
@@ -12,7 +11,7 @@ use convoy_core::policy::Observers;
 use convoy_core::report::{AgentResult, Exit, ExitKind, Observation, Report, StopWhy, Tokens};
 use convoy_core::session::{Findings, Workdir};
 use convoy_core::time::{Span, Time};
-use convoy_core::worker::{MergeBlock, MergeOutcome};
+use convoy_core::worker::{Member, MergeBlock, MergeOutcome, MergeRequest, WorkerState};
 use convoy_core::{view, why};
 
 use crate::door::Door;
@@ -134,9 +133,21 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
                 )
             })
             .collect(),
+        "queue" => view::queue(&door.state, &door.policy, door.now)
+            .into_iter()
+            .map(|v| {
+                let (place, batch) = (v.position.unwrap_or_default(), v.batch.map_or(0, |batch| batch.0));
+                format!("  {place} {} {} batch {batch} round {}", v.issue_id, v.state, v.round)
+            })
+            .collect(),
+        "batches" => {
+            door.policy.batches.max = words.bare[1].parse().unwrap();
+            door.policy.batches.wait = Span::from_secs(words.number("wait", 0) as i64);
+            Vec::new()
+        }
         "show" => shown(door, names, words.bare[1]),
         "prepared" | "prepare-failed" | "started" | "say" | "usage" | "result" | "ended" | "lost"
-        | "found" | "merge" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
+        | "found" | "merge" | "batch" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
@@ -278,7 +289,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             issues: from(2),
             owner: words.get("owner"),
             notify: words.list("notify"),
-            merge: (words.get("merge").as_deref() == Some("local")).then_some(MergeStrategy::Local),
+            merge: words.get("merge").map(|name| serde_json::from_value(name.into()).unwrap()),
             base: words.get("base"),
             max_parallel: words.get("max").map(|max| max.parse().unwrap()),
             start: words.has("start"),
@@ -328,6 +339,8 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
         "retry" => Request::WorkRetry { issue: id(1) },
         "stop" => Request::WorkStop { issue: id(1) },
         "release" => Request::WorkRelease { issue: id(1) },
+        "mq-retry" => Request::MergeRetry { issue: id(1) },
+        "mq-reject" => Request::MergeReject { issue: id(1), reason: words.get("reason") },
         "read" => Request::MailRead { notice: id(1) },
         other => panic!("{other:?} is no command: {line}"),
     }
@@ -380,6 +393,7 @@ fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
             return Observed::CheckoutChanged { worker: WorkerId::new(&name).unwrap(), round };
         }
         "merge" => return merge(door, words, &name, third),
+        "batch" => return batch(door, names, words),
         "patrol" => return Observed::Patrol,
         _ => {}
     }
@@ -392,7 +406,7 @@ fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
     };
     match words.bare[0] {
         "prepared" => Observed::Prepared {
-            workdir: Workdir { path: "/w".into(), branch: "branch".into(), base: tip("base") },
+            workdir: Workdir { path: "/w".into(), branch: "branch".into(), base: tip("base"), onto: None },
             session,
             epoch,
         },
@@ -487,27 +501,58 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
     }
 }
 
-fn merge(door: &Door, words: &Words<'_>, name: &str, how: &str) -> Observed {
+/// A try to land the branch of a worker, as it is or as the words say.
+fn member(door: &Door, words: &Words<'_>, name: &str) -> Member {
     let worker = WorkerId::new(name).unwrap();
     let last = door.state.workers[&worker].sessions.last();
     let epoch = last.map_or(0, |id| door.state.sessions[id].content.epoch.0);
+    let round = match &door.state.workers[&worker].state {
+        WorkerState::Submitted(submission) if words.has("now") => u64::from(submission.round),
+        _ => 1,
+    };
+    Member { worker, epoch: Epoch(words.number("epoch", epoch)), round: words.number("round", round) as u32 }
+}
+
+/// `batch w1,w2 gate`: one outcome for all; `batch w1:conflict,w2:aside`: one for each.
+fn batch(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
+    let all = words.bare.get(2).copied().unwrap_or_default();
+    let one = |text: &str| {
+        let (name, how) = text.split_once(':').unwrap_or((text, all));
+        (member(door, words, &names.id(name)), outcome(how))
+    };
+    Observed::Batch { tried: words.bare[1].split(',').map(one).collect() }
+}
+
+fn merge(door: &Door, words: &Words<'_>, name: &str, how: &str) -> Observed {
+    let Member { worker, epoch, round } = member(door, words, name);
+    Observed::Merge { worker, epoch, round, outcome: outcome(how) }
+}
+
+fn outcome(how: &str) -> MergeOutcome {
     let gate = |passed| GateResult { name: "test".into(), passed, code: Some(0), duration: Span::default() };
-    let outcome = match how {
+    match how {
         "landed" => MergeOutcome::Landed { merge_commit: Some(tip("merge")), gates: vec![gate(true)] },
         "kept" => MergeOutcome::Landed { merge_commit: None, gates: Vec::new() },
         "moved" => MergeOutcome::Moved { now: tip("now") },
-        "conflict" => MergeOutcome::Conflict { files: vec!["a.rs".into()] },
+        "conflict" => {
+            MergeOutcome::Conflict { files: vec!["a.rs".into()], theirs: vec!["1234567 Theirs".into()] }
+        }
+        "aside" => MergeOutcome::SetAside { files: vec!["a.rs".into()] },
+        "unable" => MergeOutcome::Unable { why: "gh is missing".into() },
+        "requested" => MergeOutcome::Requested(MergeRequest {
+            number: 7,
+            url: "https://forge/7".into(),
+            gates: vec![gate(true)],
+        }),
+        "declined" => MergeOutcome::Declined { why: "its request was closed".into() },
+        "locked" => {
+            MergeOutcome::Blocked(MergeBlock { why: "a rebase is under way".into(), files: Vec::new() })
+        }
         "gate" => MergeOutcome::GateFailed { gates: vec![gate(false)], output: "boom".into() },
         "blocked" => {
             MergeOutcome::Blocked(MergeBlock { why: "local changes".into(), files: vec!["a.rs".into()] })
         }
         "broken" => MergeOutcome::Broken { error: "no space".into() },
         other => panic!("{other:?} is no way to merge"),
-    };
-    Observed::Merge {
-        worker,
-        epoch: Epoch(words.number("epoch", epoch)),
-        round: words.number("round", 1) as u32,
-        outcome,
     }
 }

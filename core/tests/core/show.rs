@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use convoy_core::decide::Item;
 use convoy_core::effect::Effect;
 use convoy_core::event::Event;
+use convoy_core::id::WorkerId;
 use convoy_core::refusal::Refusal;
+use convoy_core::worker::Member;
 
 /// Random ids by the names that the scripts have for them: `cv1`, `w1`, `s1`, `n1`.
 #[derive(Default)]
@@ -138,6 +140,15 @@ pub(crate) fn event(event: &Event) -> String {
         Event::MergeMoved { round, now, .. } => format!("round {round} now {now}"),
         Event::MergeBlocked { block, .. } => format!("{} {:?}", block.why, block.files),
         Event::MergeUnblocked { round, .. } => format!("round {round}"),
+        Event::MergeBatched { base, workers, because, .. } => {
+            let workers: Vec<&str> = workers.iter().map(WorkerId::as_str).collect();
+            format!("base {} [{}] {because:?}", or_none(base.clone()), workers.join(" "))
+        }
+        Event::MergeSetAside { files, .. } => format!("{files:?}"),
+        Event::MergePaused { round, pause, .. } => {
+            format!("round {round} until {}: {}", pause.until, pause.error)
+        }
+        Event::MergeRequested { request, .. } => format!("#{} {}", request.number, request.url),
         Event::SessionWanted { session } => {
             format!("{} number {} epoch {}", session.worker, session.number, session.epoch)
         }
@@ -185,6 +196,13 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Stop { session, epoch } => format!("  * stop {session} epoch {epoch}"),
         Effect::Inspect { session, epoch } => format!("  * inspect {session} epoch {epoch}"),
         Effect::Merge { worker, epoch, round } => format!("  * merge {worker} epoch {epoch} round {round}"),
+        Effect::MergeBatch { members } => {
+            let one = |m: &Member| format!("{} epoch {} round {}", m.worker, m.epoch, m.round);
+            format!("  * merge together {}", members.iter().map(one).collect::<Vec<_>>().join(", "))
+        }
+        Effect::FollowRequest { worker, round } => {
+            format!("  * follow the request of {worker} round {round}")
+        }
         Effect::WatchCheckout { worker, round } => format!("  * watch {worker} round {round}"),
     }
 }

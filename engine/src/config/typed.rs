@@ -7,7 +7,7 @@ use convoy_api::{Code, Failure};
 use convoy_core::address::Address;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::{AgentName, RigName};
-use convoy_core::policy::{self, Observers, Policy, Retry, Tracker};
+use convoy_core::policy::{self, Batches, Observers, Policy, Retry, Tracker};
 use convoy_core::time::Span;
 
 use super::hooks::When;
@@ -96,12 +96,14 @@ impl Config {
         for key in [
             "limits.wall_time",
             "limits.silence",
+            "merge.request_interval",
             "retention.workdirs",
             "retention.logs",
             "retention.salvage",
         ] {
             config.span(key)?;
         }
+        config.remote()?;
         config.idle_exit()?;
         config.runtime()?;
         for when in When::ALL {
@@ -243,6 +245,20 @@ impl Config {
         Runtime::named(name).ok_or_else(|| self.wrong("defaults.runtime", "headless or tmux"))
     }
 
+    /// The remote that requests are made at.
+    ///
+    /// # Errors
+    /// When it is not the name of one: a path or a URL is not accepted, nor what looks like an option.
+    pub fn remote(&self) -> Result<&str, Failure> {
+        let name = self.text("merge.remote")?.unwrap_or("origin");
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        if plain && !name.is_empty() && !name.starts_with(['-', '.']) {
+            Ok(name)
+        } else {
+            Err(self.wrong("merge.remote", "the name of a remote"))
+        }
+    }
+
     /// How long the engine stays with nothing to do; none for ever.
     ///
     /// # Errors
@@ -321,16 +337,25 @@ impl Config {
         Ok(gates)
     }
 
+    /// How branches land when the convoy does not say.
+    ///
+    /// # Errors
+    /// When it is none of the strategies.
+    pub fn strategy(&self) -> Result<MergeStrategy, Failure> {
+        match self.text("defaults.merge")? {
+            Some("direct") => Ok(MergeStrategy::Direct),
+            Some("queue") => Ok(MergeStrategy::Queue),
+            Some("pr") => Ok(MergeStrategy::Pr),
+            Some("local") => Ok(MergeStrategy::Local),
+            _ => Err(self.wrong("defaults.merge", "direct, queue, pr or local")),
+        }
+    }
+
     /// The rules for the core, with the agents that are known and those of them that are confined.
     ///
     /// # Errors
     /// When a value is not accepted.
     pub fn policy(&self, agents: Vec<AgentName>, sandboxed: Vec<AgentName>) -> Result<Policy, Failure> {
-        let merge = match self.text("defaults.merge")? {
-            Some("direct") => MergeStrategy::Direct,
-            Some("local") => MergeStrategy::Local,
-            _ => return Err(self.wrong("defaults.merge", "direct or local")),
-        };
         let agent = AgentName::new(self.text("defaults.agent")?.unwrap_or("claude"))
             .map_err(|error| Failure::new(Code::Invalid, format!("defaults.agent: {error}")))?;
         let notify = self.texts("notify.default")?.unwrap_or_default();
@@ -365,13 +390,18 @@ impl Config {
             agent,
             model: self.text("defaults.model")?.map(str::to_owned),
             complexity,
-            merge,
+            merge: self.strategy()?,
+            batches: Batches {
+                max: self.number("merge.batch_max", 1)?.unwrap_or(5),
+                wait: self.span("merge.batch_wait")?,
+            },
             max_parallel: self.number("defaults.max_parallel", 1)?.unwrap_or(4),
             notify,
             retry: Retry {
                 max_attempts: self.number("retry.max_attempts", 1)?.unwrap_or(3),
                 backoff: self.span("retry.backoff")?,
                 backoff_max: self.span("retry.backoff_max")?,
+                max_conflicts: self.number("retry.max_conflicts", 1)?.unwrap_or(3),
                 ..Retry::default()
             },
             observers: Observers {

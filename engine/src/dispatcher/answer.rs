@@ -65,6 +65,9 @@ impl Dispatcher {
                 Answer::Stage { stage: Box::new(view::stage(state, &staging)) }
             }
             Query::Stranded => Answer::Stranded { stranded: view::stranded(state, &self.policy, now) },
+            Query::Queue { rig, issue } => {
+                Answer::Queue { items: self.queue(rig.as_deref(), issue.as_deref())? }
+            }
             Query::Mail { address } => {
                 let mut notices: Vec<_> =
                     state.notices.values().filter(|n| n.content.to.as_str() == address).collect();
@@ -214,6 +217,27 @@ impl Dispatcher {
             Failure::new(Code::NotFound, format!("no worker was ever assigned to {id}"))
                 .hint(format!("assign one: convoy sling {id}"))
         })
+    }
+
+    fn queue(&self, rig: Option<&str>, issue: Option<&str>) -> Result<Vec<view::QueueItemView>, Failure> {
+        if let Some(rig) = rig {
+            let names: Vec<&str> = self.policy.rigs.keys().map(convoy_core::id::RigName::as_str).collect();
+            known("rig", rig, &names)?;
+        }
+        let worker = issue.map(|issue| self.worker(issue)).transpose()?;
+        let mut items = view::queue(&self.state, &self.policy, clock::now());
+        items.retain(|item| {
+            rig.is_none_or(|rig| item.rig == rig)
+                && worker.is_none_or(|worker| item.worker_id == worker.content.id)
+        });
+        match worker {
+            Some(worker) if items.is_empty() => {
+                let (issue, at) = (&worker.content.issue, worker.state.name());
+                let message = format!("{issue} is not in the merge queue: its worker is {at}");
+                Err(Failure::new(Code::Refused, message).hint(format!("see why: convoy why {issue}")))
+            }
+            _ => Ok(items),
+        }
     }
 
     fn why(&self, text: &str) -> Result<WhyView, Failure> {

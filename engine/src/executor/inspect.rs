@@ -73,12 +73,13 @@ fn look(world: &World, job: &Inspect) -> Observed {
 /// The work, saved, and why it must not land if it must not.
 fn collect(world: &World, job: &Inspect) -> Result<(Evidence, Option<String>), Error> {
     let repo = Repo::open_at(&world.git, &job.place.repository)?;
-    let workdir = Workdir::at(
+    let mut workdir = Workdir::at(
         &world.workdirs,
         Key::new(job.session.as_str())?,
         Some(Branch::new(job.workdir.branch.clone())?),
         Oid::new(&job.workdir.base)?,
     );
+    workdir.onto = job.workdir.onto.clone().map(|onto| Oid::new(&onto)).transpose()?;
     let who = identity(job.worker.as_str(), job.session.as_str())?;
     let message = Message::new(&format!("{}: {}", job.issue, job.title))
         .trailer("Convoy-Session", job.session.as_str())?

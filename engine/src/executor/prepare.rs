@@ -4,7 +4,7 @@ use convoy_core::command::Observed;
 use convoy_core::id::SessionId;
 use convoy_core::session::Workdir;
 
-use super::job::{Place, Prepare};
+use super::job::{Place, Predecessor, Prepare};
 use super::sweep::save;
 use crate::config::When;
 use crate::explain;
@@ -72,17 +72,23 @@ fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
     if let Base::Commit(oid) = &base {
         repo.refuse_unsupported(oid)?;
     }
-    let mut continue_from = None;
+    let (mut continue_from, mut onto) = (None, None);
     if let Some((tip, from)) = &job.resume {
         let tip = Oid::new(tip)?;
         if let Base::Commit(landed) = &base
             && !repo.is_ancestor(&tip, landed)?
         {
-            base = match from.as_deref().map(Oid::new).transpose()? {
-                Some(from) if repo.is_ancestor(&from, &tip)? => Base::Commit(from),
+            onto = Some(landed.clone());
+            let shared = repo.merge_base(&tip, landed)?;
+            let from = from.as_deref().map(Oid::new).transpose()?;
+            base = match (from, shared) {
+                // It has merged the base branch since.
+                (Some(from), Some(shared)) if repo.is_ancestor(&from, &shared)? => Base::Commit(shared),
+                (Some(from), _) if repo.is_ancestor(&from, &tip)? => Base::Commit(from),
                 // What it began from is not known, or is not where this tip began.
-                _ => repo.merge_base(&tip, landed)?.map_or(base, Base::Commit),
+                (_, shared) => shared.map_or(base, Base::Commit),
             };
+            onto = onto.filter(|onto| base != Base::Commit(onto.clone()));
             continue_from = Some(tip);
         }
     } else if let Some(joined) = join(&repo, job, &base)? {
@@ -94,6 +100,7 @@ fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
         base,
         base_branch: Some(base_branch),
         branch: Some(Branch::new(branch.clone())?),
+        onto: onto.clone(),
         continue_from,
         identity: identity(job.worker.as_str(), job.session.as_str())?,
     };
@@ -103,7 +110,8 @@ fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
         error: format!("the folder for workdirs is not UTF-8: {}", made.path.display()),
         permanent: true,
     })?;
-    Ok(Workdir { path: path.to_owned(), branch, base: made.base.to_string() })
+    let onto = onto.map(|onto| onto.to_string());
+    Ok(Workdir { path: path.to_owned(), branch, base: made.base.to_string(), onto })
 }
 
 /// A workdir that is there already is made again. Mostly nobody was ever in it; but where the log's tail was lost, and
@@ -145,13 +153,18 @@ pub(super) fn identity(worker: &str, session: &str) -> git::Result<Identity> {
     Identity::new(format!("Convoy worker {worker}"), format!("{session}@convoy.invalid"))
 }
 
-/// The commit that has everything which the issue depends on, where that was left on branches (`local`).
+/// The commit that has everything which the issue depends on, where that was left on branches (`local`) or was
+/// merged on the forge and not pulled yet (`pr`).
 fn join(repo: &Repo, job: &Prepare, base: &Base) -> Result<Option<Oid>, Problem> {
     let Base::Commit(base) = base else { return Ok(None) };
     let mut missing = Vec::new();
-    for tip in &job.predecessors {
-        let tip = Oid::new(tip)?;
-        if !repo.is_ancestor(&tip, base)? {
+    for Predecessor { tip, landed } in &job.predecessors {
+        let (tip, landed) = (Oid::new(tip)?, landed.as_deref().map(Oid::new).transpose()?);
+        let has_landed = match landed {
+            Some(landed) => repo.has(&landed)? && repo.is_ancestor(&landed, base)?,
+            None => false,
+        };
+        if !has_landed && !repo.is_ancestor(&tip, base)? {
             missing.push(tip);
         }
     }

@@ -10,7 +10,7 @@ use convoy_core::session::SessionState;
 use convoy_core::state::State;
 use rustix::process::Signal;
 
-use super::merge::GATE_PREFIX;
+use super::prove::GATE_PREFIX;
 use crate::explain;
 use crate::git::workdir::{self, Workdir};
 use crate::git::{self, Identity, Key, Message, Oid, Repo, Salvage};

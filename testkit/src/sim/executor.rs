@@ -35,9 +35,12 @@ impl Sim {
             Effect::Stop { session, epoch } => Task::Stop { session, epoch },
             Effect::Inspect { session, epoch } => Task::Inspect { session, epoch },
             Effect::Merge { worker, epoch, round } => Task::Gates { worker, epoch, round },
+            Effect::MergeBatch { members } => Task::BatchGates { members },
+            // Nobody asks for a request here.
+            Effect::FollowRequest { .. } => return,
             Effect::WatchCheckout { worker, round } => Task::Watch { worker, round },
         };
-        let slow = if matches!(task, Task::Gates { .. }) { 4_000 } else { 300 };
+        let slow = if matches!(task, Task::Gates { .. } | Task::BatchGates { .. }) { 4_000 } else { 300 };
         self.soon(1, slow, Happening::Part(instance, task));
     }
 
@@ -170,6 +173,8 @@ impl Sim {
                 let outcome = self.swap(&tip, expected);
                 self.merged(worker, epoch, round, outcome);
             }
+            Task::BatchGates { members } => self.batch_gates(members),
+            Task::BatchSwap { members, tips, expected } => self.batch_swap(members, &tips, expected),
             Task::Watch { worker, round } => {
                 if self.repo.checkout_in_way {
                     let instance = self.instance;
@@ -305,7 +310,12 @@ impl Sim {
             return self.merged(worker, epoch, round, landed);
         }
         if self.fault(Fault::Conflict, 120) {
-            return self.merged(worker, epoch, round, MergeOutcome::Conflict { files: vec!["a".into()] });
+            return self.merged(
+                worker,
+                epoch,
+                round,
+                MergeOutcome::Conflict { files: vec!["a".into()], theirs: Vec::new() },
+            );
         }
         if self.fault(Fault::GateFails, 200) {
             let failed = MergeOutcome::GateFailed { gates, output: "boom".into() };
@@ -319,7 +329,7 @@ impl Sim {
         self.soon(1, 400, Happening::Part(instance, swap));
     }
 
-    fn swap(&mut self, tip: &str, expected: u32) -> MergeOutcome {
+    pub(super) fn swap(&mut self, tip: &str, expected: u32) -> MergeOutcome {
         if self.repo.checkout_in_way {
             let block = MergeBlock { why: "local changes".into(), files: vec!["a".into()] };
             return MergeOutcome::Blocked(block);
@@ -357,6 +367,8 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         // One of the two places of a report's epoch is wrong.
         Observed::Report { observation, .. } => observation.epoch.0 += 1,
         Observed::CheckoutChanged { round, .. } => *round += 1,
+        Observed::Batch { tried } => tried.iter_mut().for_each(|(member, _)| member.epoch.0 += 1),
+        Observed::Gather { .. } | Observed::MergeDue { .. } => {}
         Observed::Dispatch { .. } | Observed::Begin { .. } | Observed::Due { .. } | Observed::Patrol => {}
     }
     wrong

@@ -314,12 +314,15 @@ impl Sim {
     /// What the driver gives twice, or to the wrong attempt, changes nothing.
     pub(super) fn check_copy(&mut self, command: &Command, copy: Copied, batch: Option<&Batch>) {
         // What stands in the way of a merge may do so again, in the same round.
-        let again = matches!(
-            command,
+        let again = match command {
             Command::Observed(
-                Observed::Merge { outcome: MergeOutcome::Blocked(_), .. } | Observed::CheckoutChanged { .. }
-            )
-        );
+                Observed::Merge { outcome: MergeOutcome::Blocked(_), .. } | Observed::CheckoutChanged { .. },
+            ) => true,
+            Command::Observed(Observed::Batch { tried }) => {
+                tried.iter().any(|(_, outcome)| matches!(outcome, MergeOutcome::Blocked(_)))
+            }
+            _ => false,
+        };
         // The first one may have been lost with the log's tail, or with an engine.
         let lost = copy == Copied::Again && (again || self.report.crashes > 0 || self.unknown_happened());
         if copy != Copied::First && batch.is_some() && !lost {
