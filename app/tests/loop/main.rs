@@ -14,6 +14,7 @@ mod order;
 mod people;
 mod real;
 mod repositories;
+mod rigs;
 mod room;
 mod session;
 mod staged;
