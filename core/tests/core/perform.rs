@@ -6,7 +6,7 @@ use convoy_core::command::{Observed, Request};
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::event::{Event, IssueChange};
 use convoy_core::id::{Epoch, SessionId, WorkerId};
-use convoy_core::issue::{CloseReason, DependencyType, DiffStat, GateResult, IssueType};
+use convoy_core::issue::{CloseReason, DiffStat, GateResult, IssueType};
 use convoy_core::money::Money;
 use convoy_core::policy::Observers;
 use convoy_core::report::{AgentResult, Exit, ExitKind, Observation, Report, StopWhy, Tokens};
@@ -151,14 +151,6 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
     }
 }
 
-pub(crate) fn kind(words: &Words<'_>) -> DependencyType {
-    match words.get("kind").as_deref() {
-        Some("related") => DependencyType::Related,
-        Some("parent-child") => DependencyType::ParentChild,
-        _ => DependencyType::Blocks,
-    }
-}
-
 fn rig_status(door: &Door, name: &str) -> Vec<String> {
     let view = view::rig_status(&door.state, &door.policy, &name.parse().unwrap(), door.now);
     let worker = |w: view::RigWorkerView| {
@@ -229,7 +221,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             .map(|w| names.id(w))
             .collect()
     };
-    let kind = kind(words);
+    let kind = staged::kind(words);
     match words.bare[0] {
         "issue" => Request::IssueCreate {
             id: (words.bare.get(1) != Some(&"-")).then(|| id(1)),
