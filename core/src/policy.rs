@@ -9,6 +9,7 @@ use crate::address::Address;
 use crate::convoy::{MergeStrategy, Observer};
 use crate::id::{AgentName, RigName};
 use crate::time::Span;
+use crate::worker::NewWorker;
 
 /// Who keeps the issues of a rig.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -187,6 +188,12 @@ impl Policy {
             Some(why) => Some(Hold::Unreadable { why }),
             None => rig.parked.then_some(Hold::Parked),
         }
+    }
+
+    /// Why a worker does not begin, if its rig is the reason: of one that a person wants also while its rig is
+    /// parked, that is none.
+    pub fn holds(&self, worker: &NewWorker) -> Option<Hold<'_>> {
+        self.hold(&worker.rig).filter(|hold| *hold != Hold::Parked || !worker.although_parked)
     }
 
     /// Whether what is under way in a rig can go on: its repository is there, parked or not.

@@ -40,6 +40,11 @@ pub fn hold(policy: &Policy, rig: &RigName) -> Option<Reason> {
     })
 }
 
+/// Why a worker does not begin, if its rig is the reason.
+pub fn hold_of(policy: &Policy, worker: &NewWorker) -> Option<Reason> {
+    policy.holds(worker).and_then(|_| hold(policy, &worker.rig))
+}
+
 /// Why what is under way in a rig cannot go on, if it cannot.
 fn out_of_reach(policy: &Policy, rig: &RigName) -> Option<Reason> {
     if policy.reaches(rig) { None } else { hold(policy, rig) }
@@ -154,7 +159,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
         WorkerState::Assigned => {
             let mut blocked: Vec<Reason> =
                 state.issues.get(issue).map(|issue| blockers(state, issue)).unwrap_or_default();
-            blocked.extend(hold(policy, &worker.content.rig));
+            blocked.extend(hold_of(policy, &worker.content));
             match room(state, policy, &worker.content) {
                 _ if !blocked.is_empty() => blocked,
                 Err(limit) => vec![at_capacity(&limit)],
@@ -172,7 +177,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
                 )
                 .run(format!("convoy work retry {issue}")),
             ];
-            reasons.extend(hold(policy, &worker.content.rig));
+            reasons.extend(hold_of(policy, &worker.content));
             reasons
         }
         WorkerState::Running { session } => {

@@ -10,6 +10,7 @@ use crate::convoy::{Convoy, NewConvoy};
 use crate::event::Event;
 use crate::id::IssueId;
 use crate::issue::{Issue, Status};
+use crate::policy::Hold;
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::worker::WorkerState;
@@ -52,8 +53,7 @@ fn guard(state: &State, issue: &Issue) -> Guard {
 /// No new work begins in a parked rig, unless a person insists.
 fn parked(ctx: &Context<'_>, issue: &Issue) -> Option<Refusal> {
     let rig = &issue.content.rig;
-    let is_parked = ctx.policy.rigs.get(rig).is_some_and(|rig| rig.parked);
-    is_parked.then(|| {
+    (ctx.policy.hold(rig) == Some(Hold::Parked)).then(|| {
         Refusal::domain(
             format!("{}: rig {rig} is parked", issue.content.id),
             format!("let work begin in it: convoy rig unpark {rig}; or sling with --force"),
@@ -174,7 +174,7 @@ fn assign_one(
     ctx: &mut Context<'_>,
 ) -> Result<(), Refusal> {
     let worker = new_worker(state, &state.issues[id], convoy, wishes, ctx)?;
-    let hold = crate::why::hold(ctx.policy, &worker.rig);
+    let hold = crate::why::hold_of(ctx.policy, &worker);
     let waits = hold.as_ref().map(|reason| format!("; it waits: {}", reason.text)).unwrap_or_default();
     let item = Item::changed(id).noted(format!("assigned to {}{waits}", worker.full_name()));
     let at_once = *slots == 0 && hold.is_none() && room(state, ctx.policy, &worker).is_ok();

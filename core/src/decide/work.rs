@@ -155,7 +155,7 @@ pub fn may_begin(state: &State, policy: &Policy, worker: &Worker) -> bool {
     state.issues.get(&worker.content.issue).is_some_and(|issue| {
         !issue.is_closed()
             && state.open_blockers(issue).next().is_none()
-            && policy.hold(&worker.content.rig).is_none()
+            && policy.holds(&worker.content).is_none()
             && room(state, policy, &worker.content).is_ok()
     })
 }

@@ -183,7 +183,7 @@ fn is_moving(state: &State, policy: &Policy, worker: &Worker) -> bool {
             let live = state.sessions.get(session).is_some_and(crate::session::Session::is_live);
             live || policy.reaches(&worker.content.rig)
         }
-        WorkerState::Waiting { .. } => policy.hold(&worker.content.rig).is_none(),
+        WorkerState::Waiting { .. } => policy.holds(&worker.content).is_none(),
         WorkerState::Submitted(submission) => {
             crate::queue::block_of(state, submission).is_none() && policy.reaches(&worker.content.rig)
         }

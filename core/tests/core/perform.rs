@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use convoy_core::command::{Observed, Request};
 use convoy_core::event::{Event, IssueChange};
 use convoy_core::id::{Epoch, SessionId, WorkerId};
-use convoy_core::issue::{CloseReason, DependencyType, DiffStat, GateResult, IssueType};
+use convoy_core::issue::{CloseReason, DiffStat, GateResult, IssueType};
 use convoy_core::money::Money;
 use convoy_core::policy::Observers;
 use convoy_core::report::{AgentResult, Exit, ExitKind, Observation, Report, StopWhy, Tokens};
@@ -108,11 +108,6 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             lines.extend(plan.waits.then(|| "  * waits for a repository".to_owned()));
             lines
         }
-        "park" | "unpark" => {
-            let rig = door.policy.rigs.get_mut(words.bare[1]).unwrap();
-            rig.parked = words.bare[0] == "park";
-            Vec::new()
-        }
         "import" | "import-issue" => {
             door.import(staged::imported(&words));
             Vec::new()
@@ -185,14 +180,6 @@ fn rig_status(door: &Door, name: &str) -> Vec<String> {
     workers.chain(view.queue.into_iter().map(queued)).chain(view.merges.into_iter().map(merging)).collect()
 }
 
-pub(crate) fn kind(words: &Words<'_>) -> DependencyType {
-    match words.get("kind").as_deref() {
-        Some("related") => DependencyType::Related,
-        Some("parent-child") => DependencyType::ParentChild,
-        _ => DependencyType::Blocks,
-    }
-}
-
 fn events_shown(names: &mut Names, events: &[Event]) -> Vec<String> {
     events.iter().for_each(|event| names.meet(event));
     events.iter().map(show::event).collect()
@@ -245,7 +232,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             .map(|w| names.id(w))
             .collect()
     };
-    let kind = kind(words);
+    let kind = staged::kind(words);
     match words.bare[0] {
         "issue" => Request::IssueCreate {
             id: (words.bare.get(1) != Some(&"-")).then(|| id(1)),
@@ -309,7 +296,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             title: words.get("title").map(|title| title.replace('_', " ")),
             owner: words.get("owner"),
             notify: words.list("notify"),
-            merge: (words.get("merge").as_deref() == Some("local")).then_some(MergeStrategy::Local),
+            merge: words.get("merge").map(|name| serde_json::from_value(name.into()).unwrap()),
             base: words.get("base"),
             max_parallel: words.get("max").map(|max| max.parse().unwrap()),
             launch: words.has("launch"),

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use convoy_core::event::Event;
-use convoy_core::issue::{IssueType, NewIssue};
+use convoy_core::issue::{DependencyType, IssueType, NewIssue};
 use convoy_core::{decide, view};
 
 use crate::door::Door;
-use crate::perform::{Words, default_title, kind};
+use crate::perform::{Words, default_title};
 use crate::show::{self, Names};
 
 /// A fact that no request makes: a dependency that closes a circle, an issue of a rig that nobody knows.
@@ -63,4 +63,13 @@ fn tree_lines(node: &view::TreeView, depth: usize, lines: &mut Vec<String>) {
     let kind = node.issue_type.name();
     lines.push(format!("{}- {} {kind} {} in {}", "  ".repeat(depth), node.id, node.status, node.rig));
     node.children.iter().for_each(|child| tree_lines(child, depth + 1, lines));
+}
+
+/// The type of a dependency.
+pub(crate) fn kind(words: &Words<'_>) -> DependencyType {
+    match words.get("kind").as_deref() {
+        Some("related") => DependencyType::Related,
+        Some("parent-child") => DependencyType::ParentChild,
+        _ => DependencyType::Blocks,
+    }
 }
