@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::convoy::{NewConvoy, Observer};
 use crate::id::{ConvoyId, Epoch, IssueId, NoticeId, Seq, SessionId, WorkerId};
+use crate::import::{ImportedConvoy, ImportedIssue, ImportedRecord};
 use crate::issue::{Closed, DependencyType, NewIssue};
 use crate::money::Money;
 use crate::notice::NewNotice;
@@ -50,6 +51,8 @@ pub struct IssueChange {
 pub enum Event {
     #[serde(rename = "issue.created")]
     IssueCreated { issue: NewIssue },
+    #[serde(rename = "issue.imported")]
+    IssueImported { issue: Box<ImportedIssue> },
     #[serde(rename = "issue.updated")]
     IssueUpdated { issue: IssueId, change: IssueChange },
     #[serde(rename = "issue.dependency_added")]
@@ -65,6 +68,8 @@ pub enum Event {
 
     #[serde(rename = "convoy.created")]
     ConvoyCreated { convoy: NewConvoy },
+    #[serde(rename = "convoy.imported")]
+    ConvoyImported { convoy: Box<ImportedConvoy> },
     #[serde(rename = "convoy.issues_added")]
     ConvoyIssuesAdded { convoy: ConvoyId, issues: Vec<IssueId> },
     #[serde(rename = "convoy.started")]
@@ -134,6 +139,9 @@ pub enum Event {
     #[serde(rename = "session.over")]
     SessionOver { session: SessionId, epoch: Epoch, outcome: Outcome },
 
+    #[serde(rename = "record.imported")]
+    RecordImported { record: ImportedRecord },
+
     #[serde(rename = "notice.sent")]
     NoticeSent { notice: NewNotice },
     #[serde(rename = "notice.read")]
@@ -159,6 +167,7 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self {
             Self::IssueCreated { .. } => "issue.created",
+            Self::IssueImported { .. } => "issue.imported",
             Self::IssueUpdated { .. } => "issue.updated",
             Self::DependencyAdded { .. } => "issue.dependency_added",
             Self::DependencyRemoved { .. } => "issue.dependency_removed",
@@ -166,6 +175,7 @@ impl Event {
             Self::IssueReopened { .. } => "issue.reopened",
             Self::IssueNeedsHuman { .. } => "issue.needs_human",
             Self::ConvoyCreated { .. } => "convoy.created",
+            Self::ConvoyImported { .. } => "convoy.imported",
             Self::ConvoyIssuesAdded { .. } => "convoy.issues_added",
             Self::ConvoyStarted { .. } => "convoy.started",
             Self::ConvoyLanded { .. } => "convoy.landed",
@@ -195,6 +205,7 @@ impl Event {
             Self::SessionEnded { .. } => "session.ended",
             Self::SessionLost { .. } => "session.lost",
             Self::SessionOver { .. } => "session.over",
+            Self::RecordImported { .. } => "record.imported",
             Self::NoticeSent { .. } => "notice.sent",
             Self::NoticeRead { .. } => "notice.read",
         }
@@ -204,6 +215,7 @@ impl Event {
     pub fn subject(&self) -> &str {
         match self {
             Self::IssueCreated { issue } => issue.id.as_str(),
+            Self::IssueImported { issue } => issue.issue.id.as_str(),
             Self::IssueUpdated { issue, .. }
             | Self::DependencyAdded { issue, .. }
             | Self::DependencyRemoved { issue, .. }
@@ -211,6 +223,7 @@ impl Event {
             | Self::IssueReopened { issue }
             | Self::IssueNeedsHuman { issue, .. } => issue.as_str(),
             Self::ConvoyCreated { convoy } => convoy.id.as_str(),
+            Self::ConvoyImported { convoy } => convoy.convoy.id.as_str(),
             Self::ConvoyIssuesAdded { convoy, .. }
             | Self::ConvoyStarted { convoy }
             | Self::ConvoyLanded { convoy, .. }
@@ -240,6 +253,7 @@ impl Event {
             | Self::SessionEnded { session, .. }
             | Self::SessionLost { session, .. }
             | Self::SessionOver { session, .. } => session.as_str(),
+            Self::RecordImported { record } => &record.about,
             Self::NoticeSent { notice } => notice.id.as_str(),
             Self::NoticeRead { notice } => notice.as_str(),
         }

@@ -10,6 +10,7 @@ pub mod decide;
 pub mod effect;
 pub mod event;
 pub mod id;
+pub mod import;
 pub mod issue;
 pub mod money;
 pub mod notice;

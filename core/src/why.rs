@@ -60,6 +60,10 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
         let kind = issue.content.issue_type.name();
         reasons.push(reason("not_workable", format!("nobody works on an issue of type {kind} itself")));
     }
+    if let Some(word) = &issue.held {
+        let text = format!("it is held: the tracker that it came from says {word}");
+        reasons.push(reason("held", text).run(format!("convoy issue reopen {id}")));
+    }
     reasons.extend(blockers(state, issue));
     if let Some(worker) = current.filter(|worker| worker.state.is_active()) {
         reasons.push(reason("ending", format!("its earlier worker {} is being stopped", worker.content.id)));

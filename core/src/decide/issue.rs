@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::state::State;
 
 /// The longest label, in bytes.
-const LABEL_BYTES_MAX: usize = 100;
+pub(super) const LABEL_BYTES_MAX: usize = 100;
 
 pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
     let Request::IssueCreate {
@@ -77,7 +77,7 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
 }
 
 /// The rig: as named, else by the id's prefix, else by the parent's, else the workspace's own.
-fn pick_rig(
+pub(super) fn pick_rig(
     policy: &Policy,
     rig: Option<&str>,
     id: Option<&str>,
@@ -226,6 +226,10 @@ pub(super) fn reopen(state: &State, ids: &[String]) -> Result<Decision, Refusal>
                 decision.events.push(Event::IssueReopened { issue: id.clone() });
                 decision.items.push(Item::changed(&id));
             }
+            Status::Open if state.issues[&id].held.is_some() => {
+                decision.events.push(Event::IssueReopened { issue: id.clone() });
+                decision.items.push(Item::changed(&id).noted("it may be worked on now"));
+            }
             Status::Open
             | Status::InProgress { .. }
             | Status::Submitted { .. }
@@ -289,7 +293,12 @@ fn path_of_blockers(state: &State, from: &IssueId, to: &IssueId) -> Option<Vec<I
 }
 
 pub(super) fn undepend(state: &State, id: &str, needs: &str) -> Result<Decision, Refusal> {
-    let (id, needs) = (resolve_issue(state, id)?, resolve_issue(state, needs)?);
+    let id = resolve_issue(state, id)?;
+    // It may be one that is not here.
+    let needs = match state.issues[&id].content.needs.get_key_value(needs) {
+        Some((needs, _)) => needs.clone(),
+        None => resolve_issue(state, needs)?,
+    };
     if !state.issues[&id].content.needs.contains_key(&needs) {
         return Ok(Decision::same(Item::same(&id, format!("does not depend on {needs}"))));
     }

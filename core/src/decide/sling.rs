@@ -31,6 +31,12 @@ fn guard(state: &State, issue: &Issue) -> Guard {
         let kind = issue.content.issue_type.name();
         return Guard::Refused(Refusal::domain(format!("{id} is of type {kind}"), "sling its parts instead"));
     }
+    if let Some(word) = &issue.held {
+        return Guard::Refused(Refusal::domain(
+            format!("{id} is held: the tracker that it came from says {word}"),
+            format!("if it is to be worked on here: convoy issue reopen {id}"),
+        ));
+    }
     match issue.worker.as_ref().and_then(|worker| state.workers.get(worker)) {
         Some(worker) if worker.intent.is_some() => Guard::Refused(ending(id, worker)),
         Some(worker) if worker.state.is_active() => {

@@ -1,6 +1,6 @@
 //! How convoy events change the state.
 
-use crate::convoy::{Convoy, Status};
+use crate::convoy::{Convoy, NewConvoy, Status};
 use crate::event::Event;
 use crate::id::{ConvoyId, IssueId};
 use crate::state::State;
@@ -9,22 +9,7 @@ use crate::time::Time;
 pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     match event {
         Event::ConvoyCreated { convoy: new } => {
-            state.numbers += 1;
-            let mut content = new.clone();
-            let tracked = std::mem::take(&mut content.tracked);
-            let convoy = Convoy {
-                content,
-                status: Status::Open,
-                number: state.numbers,
-                created_by: actor.to_owned(),
-                created_at: at,
-                started_at: None,
-                landing_epoch: 0,
-                open_count: 0,
-            };
-            state.index.open.insert((convoy.number, new.id.clone()));
-            state.convoys.insert(new.id.clone(), convoy);
-            track(state, &new.id, &tracked);
+            insert(state, new.clone(), actor.to_owned(), at);
         }
         Event::ConvoyIssuesAdded { convoy, issues } => track(state, convoy, issues),
         Event::ConvoyStarted { convoy: id } => {
@@ -51,7 +36,27 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     }
 }
 
-fn close(state: &mut State, id: &ConvoyId, landing_epoch: u32, status: Status) {
+/// A new open convoy.
+pub(super) fn insert(state: &mut State, mut content: NewConvoy, created_by: String, at: Time) {
+    state.numbers += 1;
+    let id = content.id.clone();
+    let tracked = std::mem::take(&mut content.tracked);
+    let convoy = Convoy {
+        content,
+        status: Status::Open,
+        number: state.numbers,
+        created_by,
+        created_at: at,
+        started_at: None,
+        landing_epoch: 0,
+        open_count: 0,
+    };
+    state.index.open.insert((convoy.number, id.clone()));
+    state.convoys.insert(id.clone(), convoy);
+    track(state, &id, &tracked);
+}
+
+pub(super) fn close(state: &mut State, id: &ConvoyId, landing_epoch: u32, status: Status) {
     if let Some(convoy) = state.convoys.get_mut(id) {
         convoy.status = status;
         convoy.landing_epoch = landing_epoch;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::full_name;
 use crate::id::{ConvoyId, IssueId, WorkerId};
+use crate::import::Hold;
 use crate::issue::{CloseReason, DependencyType, Evidence, Issue, IssueType, Status};
 use crate::state::State;
 use crate::time::Time;
@@ -43,6 +44,7 @@ pub struct IssueView {
     pub worker: Option<WorkerId>,
     pub assignee: Option<String>,
     pub needs_human: Option<String>,
+    pub held: Option<Hold>,
     pub close_reason: Option<CloseReason>,
     pub close_note: Option<String>,
     pub duplicate_of: Option<IssueId>,
@@ -94,6 +96,7 @@ pub fn issue(state: &State, issue: &Issue) -> IssueView {
             Status::NeedsHuman { why } => Some(why.clone()),
             Status::Open | Status::InProgress { .. } | Status::Submitted { .. } | Status::Closed(_) => None,
         },
+        held: issue.held.clone(),
         close_reason: closed.map(|closed| closed.reason),
         close_note: closed.and_then(|closed| closed.note.clone()),
         duplicate_of: closed.and_then(|closed| closed.duplicate_of.clone()),

@@ -10,6 +10,9 @@ use convoy_core::address::Address;
 use convoy_core::convoy::{MergeStrategy, NewConvoy, Observer};
 use convoy_core::event::{Batch, Counted, Event, IssueChange, Key};
 use convoy_core::id::{Epoch, IssueId, SessionId, WorkerId};
+use convoy_core::import::{
+    Hold, ImportedConvoy, ImportedConvoyStatus, ImportedIssue, ImportedRecord, ImportedStatus, RecordOf, Tool,
+};
 use convoy_core::issue::{
     CloseReason, Closed, DependencyType, DiffStat, Evidence, GateResult, IssueType, NewIssue,
 };
@@ -81,8 +84,17 @@ fn of_issues() -> Vec<Event> {
         acceptance: Some(vec!["x".into()]),
     };
     let kind = DependencyType::Blocks;
+    let imported = ImportedIssue {
+        issue: new.clone(),
+        state: ImportedStatus::Held(Hold::new("deferred").unwrap()),
+        created_by: "ann".into(),
+        created_at: at(),
+        updated_at: at(),
+        kept: Some("{\"design\":\"d\"}".into()),
+    };
     vec![
         Event::IssueCreated { issue: new },
+        Event::IssueImported { issue: Box::new(imported) },
         Event::IssueUpdated { issue: issue(), change },
         Event::DependencyAdded { issue: issue(), needs: issue(), kind },
         Event::DependencyRemoved { issue: issue(), needs: issue() },
@@ -115,9 +127,27 @@ fn of_convoys() -> Vec<Event> {
         convoy: Some(convoy()),
         landing_epoch: Some(1),
     };
+    let imported = ImportedConvoy {
+        from: Tool::Gastown,
+        convoy: new.clone(),
+        state: ImportedConvoyStatus::Abandoned { reason: Some("superseded".into()), at: at() },
+        open: vec![issue()],
+        created_by: "mayor/".into(),
+        created_at: at(),
+    };
+    let record = ImportedRecord {
+        from: Tool::Orch,
+        of: RecordOf::Worker,
+        key: "worker:worker-1".into(),
+        about: "hq-abc".into(),
+        at: Some(at()),
+        text: "worker-1 completed it, $0.50".into(),
+    };
     let (reason, open) = (Some("enough".to_owned()), vec![issue()]);
     vec![
         Event::ConvoyCreated { convoy: new },
+        Event::ConvoyImported { convoy: Box::new(imported) },
+        Event::RecordImported { record },
         Event::ConvoyIssuesAdded { convoy: convoy(), issues: vec![issue()] },
         Event::ConvoyStarted { convoy: convoy() },
         Event::ConvoyLanded { convoy: convoy(), landing_epoch: 1, observer: Observer::Merger },
