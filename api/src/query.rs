@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use convoy_core::event::Envelope;
-use convoy_core::id::{ConvoyId, Seq};
+use convoy_core::id::{ConvoyId, IssueId, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{ConvoyView, IssueView, NoticeView, SessionView, StrandedView, WorkerView};
@@ -18,6 +18,11 @@ pub enum Query {
     Issue {
         /// References.
         ids: Vec<String>,
+    },
+    /// Issues as lines of JSONL, in order of id, as many as fit into one answer.
+    Export {
+        /// Those after this one.
+        after: Option<IssueId>,
     },
     /// Convoys that fit.
     Convoys(ConvoyFilter),
@@ -109,6 +114,7 @@ pub struct ConvoyFilter {
 #[expect(missing_docs, reason = "each answers the question of the same name")]
 pub enum Answer {
     Issues { issues: Vec<IssueView>, total: usize },
+    Export { lines: Vec<String>, last: Option<IssueId> },
     Convoys { convoys: Vec<ConvoyView> },
     Convoy { convoy: Box<ConvoyView>, seq: Seq },
     Workers { workers: Vec<WorkerView> },

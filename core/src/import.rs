@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::convoy::{MergeStrategy, NewConvoy};
-use crate::id::IssueId;
+use crate::id::{ConvoyId, IssueId};
 use crate::issue::{CloseReason, Closed, DependencyType, Evidence, IssueType, NewIssue};
 use crate::time::Time;
 
@@ -209,7 +209,7 @@ pub enum ImportedConvoyStatus {
 #[expect(missing_docs, reason = "as in `convoy::NewConvoy`")]
 pub struct ForeignConvoy {
     pub from: Tool,
-    pub id: String,
+    pub id: ConvoyId,
     pub title: String,
     pub tracked: Vec<IssueId>,
     pub owner: Option<Address>,

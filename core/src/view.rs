@@ -10,7 +10,7 @@ mod stranded;
 mod worker;
 
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
-pub use issue::{DependencyView, IssueView, issue};
+pub use issue::{DependencyView, IssueView, assignee, issue};
 pub use notice::{NoticeView, notice};
 pub use session::{ExitView, SessionView, session};
 pub use stranded::{StrandedView, stranded};

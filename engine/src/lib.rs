@@ -18,6 +18,7 @@ mod gates;
 pub mod git;
 pub mod housekeeping;
 mod inbox;
+pub mod interchange;
 pub mod lock;
 pub mod log;
 pub mod os;

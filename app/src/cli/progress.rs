@@ -86,6 +86,7 @@ impl AboutAnIssue for Event {
         matches!(
             self,
             Self::IssueCreated { .. }
+                | Self::IssueImported { .. }
                 | Self::IssueUpdated { .. }
                 | Self::DependencyAdded { .. }
                 | Self::DependencyRemoved { .. }

@@ -8,7 +8,7 @@ use super::work::let_go;
 use super::{Context, Decision, Item};
 use crate::convoy::{MergeStrategy, NAME_CHARS_MAX, NewConvoy, TRACKED_MAX};
 use crate::event::Event;
-use crate::id::{ConvoyId, IssueId, RigName};
+use crate::id::{IssueId, RigName};
 use crate::import::{
     Existing, ForeignClosed, ForeignConvoy, ForeignIssue, ForeignStatus, ImportedConvoy,
     ImportedConvoyStatus, ImportedIssue, ImportedRecord, ImportedStatus, KEPT_BYTES_MAX, RECORDS_MAX,
@@ -54,7 +54,10 @@ pub(super) fn issues(
         return Err(Refusal::invalid("import", format!("nothing was imported\n{}", problems.join("\n"))));
     }
     let mut decision = Decision::nothing();
-    for (issue, rig) in issues.iter().zip(rigs) {
+    // The older is worked on first, wherever it stands in the file.
+    let mut order: Vec<(&ForeignIssue, RigName)> = issues.iter().zip(rigs).collect();
+    order.sort_by_key(|(issue, _)| issue.created_at);
+    for (issue, rig) in order {
         one(state, issue, rig, existing, ctx, &mut decision);
     }
     Ok(decision)
@@ -263,10 +266,23 @@ fn taken(issue: &ForeignIssue, there: Option<&Issue>, ctx: &Context<'_>) -> Impo
 
 fn closing(closed: &ForeignClosed, issue: &ForeignIssue, there: Option<&Issue>, ctx: &Context<'_>) -> Closed {
     let before = match there.map(|there| &there.status) {
-        Some(Status::Closed(closed)) => Some(closed.at),
+        Some(Status::Closed(before)) => Some(before),
         _ => None,
     };
-    let at = closed.at.or(before).or(issue.updated_at).or(issue.created_at).unwrap_or(ctx.now);
+    // A tracker that read our export and wrote it again has dropped what only we know, evidence for one.
+    if let Some(before) = before
+        && closed.evidence.is_none()
+        && (closed.reason, &closed.note) == (before.reason, &before.note)
+        && closed.at.is_none_or(|at| at == before.at)
+    {
+        return before.clone();
+    }
+    let at = closed
+        .at
+        .or(before.map(|before| before.at))
+        .or(issue.updated_at)
+        .or(issue.created_at)
+        .unwrap_or(ctx.now);
     Closed {
         reason: closed.reason,
         at,
@@ -301,7 +317,7 @@ pub(super) fn convoys(
     let mut decision = Decision::nothing();
     let mut seen = BTreeSet::new();
     for convoy in convoys {
-        if state.convoys.contains_key(convoy.id.as_str()) || !seen.insert(&convoy.id) {
+        if state.convoys.contains_key(&convoy.id) || !seen.insert(&convoy.id) {
             decision.items.push(Item::same(&convoy.id, "already here; it stays as it is"));
             continue;
         }
@@ -322,7 +338,6 @@ pub(super) fn convoys(
 }
 
 fn imported(state: &State, convoy: &ForeignConvoy, ctx: &Context<'_>) -> Result<ImportedConvoy, Refusal> {
-    let id = ConvoyId::new(&convoy.id).map_err(|error| Refusal::invalid("id", error))?;
     if convoy.title.trim().is_empty() || convoy.title.chars().count() > NAME_CHARS_MAX {
         return Err(Refusal::invalid("title", format!("expected 1 to {NAME_CHARS_MAX} characters")));
     }
@@ -344,7 +359,7 @@ fn imported(state: &State, convoy: &ForeignConvoy, ctx: &Context<'_>) -> Result<
     Ok(ImportedConvoy {
         from: convoy.from,
         convoy: NewConvoy {
-            id,
+            id: convoy.id.clone(),
             title: convoy.title.clone(),
             tracked: convoy.tracked.clone(),
             owner: convoy.owner.clone().unwrap_or_else(|| created_by.clone()),

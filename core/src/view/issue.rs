@@ -108,6 +108,11 @@ pub fn issue(state: &State, issue: &Issue) -> IssueView {
     }
 }
 
+/// Who works on the issue now, by rig and name.
+pub fn assignee(state: &State, issue: &Issue) -> Option<String> {
+    holder(state, issue).map(full_name)
+}
+
 /// The worker that has the issue now.
 pub(super) fn holder<'a>(state: &'a State, issue: &Issue) -> Option<&'a Worker> {
     match &issue.status {

@@ -203,7 +203,7 @@ fn a_close_in_the_file_lands_the_convoy_and_lets_the_worker_go() {
 fn convoy(id: &str, tracked: &[&str], state: ImportedConvoyStatus) -> ForeignConvoy {
     ForeignConvoy {
         from: Tool::Gastown,
-        id: id.into(),
+        id: id.parse().unwrap(),
         title: "Deploy".into(),
         tracked: tracked.iter().map(|id| id.parse().unwrap()).collect(),
         owner: None,
