@@ -4,6 +4,7 @@
 //! keeps it. What a tool says of an issue that we have no field for is kept with it as text and given back on export;
 //! nothing here looks into it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -233,6 +234,8 @@ pub struct ImportedConvoy {
     pub convoy: NewConvoy,
     /// Its state.
     pub state: ImportedConvoyStatus,
+    /// Who asked to be told as well.
+    pub watchers: BTreeSet<Address>,
     /// What of it was open when it was abandoned.
     pub open: Vec<IssueId>,
     /// Who made it.

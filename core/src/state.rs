@@ -116,6 +116,9 @@ impl State {
             | Event::IssueNeedsHuman { .. } => issue_events::apply(self, event, at, actor),
             Event::ConvoyCreated { .. }
             | Event::ConvoyIssuesAdded { .. }
+            | Event::ConvoyIssuesRemoved { .. }
+            | Event::ConvoyWatched { .. }
+            | Event::ConvoyUnwatched { .. }
             | Event::ConvoyStarted { .. }
             | Event::ConvoyLanded { .. }
             | Event::ConvoyAbandoned { .. }

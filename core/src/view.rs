@@ -13,5 +13,5 @@ pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use issue::{DependencyView, IssueView, assignee, issue};
 pub use notice::{NoticeView, notice};
 pub use session::{ExitView, SessionView, session};
-pub use stranded::{StrandedView, stranded};
+pub use stranded::{Category, StrandedView, stranded};
 pub use worker::{LessonView, WorkerView, full_name, worker};

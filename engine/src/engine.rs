@@ -135,18 +135,20 @@ impl Engine {
         let folded = fold(&mut log).map_err(|error| error.failure())?;
         let mut executor = None;
         let mut idle_exit = None;
+        let mut patrol = None;
         if let Mode::Staying { background } = mode {
             idle_exit = config
                 .idle_exit()?
                 .filter(|_| background)
                 .map(|span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0)));
+            patrol = config.patrol_interval()?;
             let world = world(workspace, config, presets, env)?;
             sweep(workspace, &folded.0, &world);
             executor = Some(Executor::new(world, handle.clone()));
         }
         let view = view(workspace, mode);
         let socket = (mode != Mode::Command).then(|| workspace.socket());
-        let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, socket };
+        let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, patrol, socket };
         let dispatcher = dispatcher::start(setup, inputs)?;
         Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, _lock: lock })
     }

@@ -106,6 +106,9 @@ fn sentence(event: &Event) -> Option<String> {
         Event::IssueNeedsHuman { why: reason, .. } => format!("! needs a human: {}", why(reason)),
         Event::ConvoyCreated { convoy } => format!("made: {}", text::title(&convoy.title)),
         Event::ConvoyIssuesAdded { issues, .. } => format!("{} added", text::count(issues.len(), "issue")),
+        Event::ConvoyIssuesRemoved { issues, .. } => {
+            format!("{} removed", text::count(issues.len(), "issue"))
+        }
         Event::ConvoyStarted { .. } => "started".to_owned(),
         Event::ConvoyLanded { observer, .. } => format!("✓ landed, noticed by {}", observer.name()),
         Event::ConvoyAbandoned { reason, open, .. } => {
@@ -151,6 +154,8 @@ fn sentence(event: &Event) -> Option<String> {
         | Event::IssueUpdated { .. }
         | Event::DependencyAdded { .. }
         | Event::DependencyRemoved { .. }
+        | Event::ConvoyWatched { .. }
+        | Event::ConvoyUnwatched { .. }
         | Event::WorkerReady { .. }
         | Event::WorkerStopRequested { .. }
         | Event::WorkerReleaseRequested { .. }

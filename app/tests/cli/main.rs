@@ -7,6 +7,7 @@ mod help;
 mod hostile;
 mod issues;
 mod json;
+mod lifecycle;
 mod session;
 mod streams;
 mod work;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::convoy::check_epic;
 use super::issue::{LABEL_BYTES_MAX, pick_rig};
 use super::refs::check_branch;
 use super::work::let_go;
@@ -350,6 +351,7 @@ fn imported(state: &State, convoy: &ForeignConvoy, ctx: &Context<'_>) -> Result<
         return Err(Refusal::NoSuch { kind: "issue", ids: missing });
     }
     check_branch(convoy.base.as_deref())?;
+    check_epic(convoy.epic.as_deref())?;
     let created_by = convoy.created_by.clone().unwrap_or_else(|| ctx.actor.clone());
     let open = convoy.tracked.iter().filter(|issue| !state.issues[*issue].is_closed()).cloned().collect();
     let open = match &convoy.state {
@@ -369,7 +371,11 @@ fn imported(state: &State, convoy: &ForeignConvoy, ctx: &Context<'_>) -> Result<
             max_parallel: None,
             agent: None,
             model: None,
+            epic: convoy.epic.clone(),
+            owned: convoy.owned,
+            due: None,
         },
+        watchers: convoy.watchers.iter().cloned().collect(),
         state: convoy.state.clone(),
         open,
         created_by: created_by.as_str().to_owned(),

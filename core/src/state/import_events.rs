@@ -56,6 +56,9 @@ pub(super) fn issue(state: &mut State, imported: &ImportedIssue) {
 pub(super) fn convoy(state: &mut State, imported: &ImportedConvoy) {
     let id = imported.convoy.id.clone();
     convoy_events::insert(state, imported.convoy.clone(), imported.created_by.clone(), imported.created_at);
+    if let Some(convoy) = state.convoys.get_mut(&id) {
+        convoy.watchers.clone_from(&imported.watchers);
+    }
     match &imported.state {
         ImportedConvoyStatus::Open => {}
         ImportedConvoyStatus::Landed { at } => {

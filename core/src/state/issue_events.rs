@@ -127,6 +127,7 @@ pub(super) fn set_status(state: &mut State, id: &IssueId, status: Status, at: Ti
         let (convoys, dependents) = (issue.convoys.clone(), issue.dependents.clone());
         for convoy_id in convoys {
             if let Some(convoy) = state.convoys.get_mut(&convoy_id) {
+                convoy.held = false;
                 if is_closed {
                     convoy.open_count -= 1;
                 } else {

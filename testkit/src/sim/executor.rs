@@ -347,7 +347,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         // One of the two places of a report's epoch is wrong.
         Observed::Report { observation, .. } => observation.epoch.0 += 1,
         Observed::CheckoutChanged { round, .. } => *round += 1,
-        Observed::Dispatch { .. } | Observed::Begin { .. } | Observed::Due { .. } => {}
+        Observed::Dispatch { .. } | Observed::Begin { .. } | Observed::Due { .. } | Observed::Patrol => {}
     }
     wrong
 }
