@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::convoy::{NewConvoy, Observer};
 use crate::id::{ConvoyId, Epoch, IssueId, NoticeId, Seq, SessionId, WorkerId};
-use crate::import::{ImportedConvoy, ImportedIssue, ImportedRecord};
+use crate::import::{Hold, ImportedConvoy, ImportedIssue, ImportedRecord};
 use crate::issue::{Closed, DependencyType, NewIssue};
 use crate::money::Money;
 use crate::notice::NewNotice;
@@ -39,6 +39,9 @@ pub struct IssueChange {
     /// Labels that were removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remove_labels: Vec<String>,
+    /// Open, and not to be worked on here any more: why, in a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// New acceptance criteria.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acceptance: Option<Vec<String>>,

@@ -21,6 +21,7 @@ use crate::inbox::{self, Handle, Subscription};
 use crate::lock::{self, Acquired, WorkspaceLock};
 use crate::log::OpenError;
 use crate::log::sqlite::SqliteLog;
+use crate::mirror::Mirror;
 use crate::os::spawn::Environment;
 use crate::permits::Permits;
 use crate::server::{self, Serving};
@@ -133,6 +134,9 @@ impl Engine {
         })?;
         let (handle, inputs) = inbox::queue();
         let folded = fold(&mut log).map_err(|error| error.failure())?;
+        let mirror = config
+            .mirror(workspace)?
+            .map(|file| Mirror::new(file, workspace.mirror_stamp(), folded.0.seq, mode != Mode::Command));
         let mut executor = None;
         let mut idle_exit = None;
         let mut patrol = None;
@@ -148,7 +152,8 @@ impl Engine {
         }
         let view = view(workspace, mode);
         let socket = (mode != Mode::Command).then(|| workspace.socket());
-        let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, patrol, socket };
+        let setup =
+            Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, patrol, socket, mirror };
         let dispatcher = dispatcher::start(setup, inputs)?;
         Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, _lock: lock })
     }

@@ -18,9 +18,11 @@ mod doctor;
 mod down;
 mod events;
 mod follow;
+mod import;
 mod init;
 mod issue;
 mod land;
+mod leading;
 mod list;
 mod logs;
 mod mail;
@@ -80,6 +82,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    Import(import::Import),
     #[command(subcommand)]
     Issue(issue::Issue),
     Create(create::Create),
@@ -152,6 +155,7 @@ impl Command {
     fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         match self {
             Self::Init(command) => command.run(ctx),
+            Self::Import(command) => command.run(ctx),
             Self::Issue(command) => command.run(ctx),
             Self::Create(command) => command.run(ctx),
             Self::Add(command) => command.run(ctx),
@@ -202,6 +206,7 @@ pub(crate) fn main(args: Vec<OsString>, env: Environment) -> ExitCode {
     {
         return convoy_engine::supervisor::run(std::path::Path::new(dir));
     }
+    let args = leading::dropped(args);
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(usage::report(&error, &args)),

@@ -5,6 +5,7 @@
 mod convoys;
 mod help;
 mod hostile;
+mod import;
 mod issues;
 mod json;
 mod lifecycle;

@@ -9,7 +9,7 @@ use crate::command::Request;
 use crate::event::{Event, IssueChange};
 use crate::id::{IssueId, RigName};
 use crate::issue::{
-    CloseReason, Closed, DependencyType, LABELS_MAX, NEEDS_MAX, NewIssue, Status, TEXT_BYTES_MAX,
+    CloseReason, Closed, DependencyType, Issue, LABELS_MAX, NEEDS_MAX, NewIssue, Status, TEXT_BYTES_MAX,
     TITLE_CHARS_MAX,
 };
 use crate::policy::Policy;
@@ -155,11 +155,16 @@ pub(super) fn update(state: &State, ids: &[String], change: &IssueChange) -> Res
                 .push(Item::refused(&id, Refusal::invalid("label", format!("at most {LABELS_MAX} labels"))));
             continue;
         }
+        if change.hold.is_some() && !matches!(state.issues[&id].status, Status::Open) {
+            decision.items.push(Item::refused(&id, not_to_be_held(&state.issues[&id])));
+            continue;
+        }
         let same = change.title.as_ref().is_none_or(|title| *title == content.title)
             && change.body.as_ref().is_none_or(|body| *body == content.body)
             && change.priority.is_none_or(|priority| priority == content.priority)
             && change.issue_type.is_none_or(|t| t == content.issue_type)
             && change.acceptance.as_ref().is_none_or(|a| *a == content.acceptance)
+            && change.hold.as_ref().is_none_or(|hold| state.issues[&id].held.as_ref() == Some(hold))
             && added.is_empty()
             && !change.remove_labels.iter().any(|label| content.labels.contains(label));
         if same {
@@ -170,6 +175,17 @@ pub(super) fn update(state: &State, ids: &[String], change: &IssueChange) -> Res
         }
     }
     Ok(decision)
+}
+
+/// What is closed, or has a worker, is not held as well.
+fn not_to_be_held(issue: &Issue) -> Refusal {
+    let (id, name) = (&issue.content.id, issue.status.name());
+    let hint = if issue.is_closed() {
+        format!("reopen it first: convoy issue reopen {id}")
+    } else {
+        format!("take it from its worker first: convoy work release {id}")
+    };
+    Refusal::domain(format!("{id} is {name}"), hint)
 }
 
 pub(super) fn close(

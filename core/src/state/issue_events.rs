@@ -34,6 +34,10 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             for label in &change.remove_labels {
                 content.labels.remove(label);
             }
+            if let Some(hold) = &change.hold {
+                issue.held = Some(hold.clone());
+            }
+            let content = &mut issue.content;
             if let Some(acceptance) = &change.acceptance {
                 content.acceptance.clone_from(acceptance);
             }

@@ -81,6 +81,7 @@ fn of_issues() -> Vec<Event> {
         issue_type: Some(IssueType::Epic),
         add_labels: vec!["a".into()],
         remove_labels: vec!["r".into()],
+        hold: None,
         acceptance: Some(vec!["x".into()]),
     };
     let kind = DependencyType::Blocks;

@@ -80,6 +80,11 @@ pub fn read(mut file: impl BufRead) -> std::io::Result<Lines> {
 }
 
 impl Lines {
+    /// The issues with what the file says of them.
+    pub(crate) fn with_objects(self) -> impl Iterator<Item = (ForeignIssue, Value)> {
+        self.issues.into_iter().zip(self.objects)
+    }
+
     /// Takes out the issues that are here just so already, of which `exported` are the lines; how many these are.
     ///
     /// The same thing may be said by an issue in two ways, one word for word as another tracker wrote it.

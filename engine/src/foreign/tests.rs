@@ -1,0 +1,1 @@
+//! Readers, on trees of the shapes that these tools write.
