@@ -9,6 +9,7 @@ mod import;
 mod issues;
 mod json;
 mod lifecycle;
+mod seeds;
 mod session;
 mod streams;
 mod work;

@@ -118,7 +118,7 @@ fn a_repository_of_orch() {
     let active = convoy(&env, "convoy-xyz789");
     assert_eq!((&active["status"], &active["epic_id"]), (&"open".into(), &"epic-1".into()));
     assert_eq!((&active["completed"], &active["total"]), (&1.into(), &2.into()));
-    assert_eq!(convoy(&env, "convoy-end--0")["status"], "abandoned");
+    assert_eq!(convoy(&env, "convoy-end-0")["status"], "abandoned");
     let done = env.convoy(["issue", "show", "gt-a", "--json"]).ok().json();
     assert_eq!(
         (&done["status"], &done["closed_at"]),
@@ -130,7 +130,7 @@ fn a_repository_of_orch() {
         &reasons(&report),
         &[
             "file convoy-bad.json: cannot be read: EOF",
-            "field convoy-end-: an id may not end so here: it is called convoy-end--0",
+            "field convoy-end-: an id may not end so here: it is called convoy-end-0",
             "issue gt-a: stands in no .beads/issues.jsonl: made with its id only, closed",
             "field convoy-xyz789: its budget",
             "file reflections",
