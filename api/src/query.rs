@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use convoy_core::event::Envelope;
-use convoy_core::id::{ConvoyId, IssueId, Seq};
+use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
-use convoy_core::view::{ConvoyView, IssueView, NoticeView, SessionView, StrandedView, WorkerView};
+use convoy_core::view::{
+    ConvoyView, IssueView, NoticeView, RigStatusView, RigView, SessionView, StrandedView, WorkerView,
+};
 
 /// A question about the state. References are ids or unique prefixes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -66,6 +68,18 @@ pub enum Query {
         limit: usize,
         /// Only those whose dotted type begins so.
         kind: Option<String>,
+    },
+    /// Every rig.
+    Rigs,
+    /// One rig with what goes on in it.
+    Rig {
+        /// Its name.
+        name: String,
+    },
+    /// Which rigs have issues whose ids begin so.
+    Prefix {
+        /// What stands before the first dash.
+        prefix: String,
     },
     /// The sessions that are not over, or all.
     Sessions {
@@ -128,6 +142,9 @@ pub enum Answer {
     Mail { notices: Vec<NoticeView> },
     Notice { notice: Box<NoticeView> },
     Events { events: Vec<Envelope>, seq: Seq },
+    Rigs { rigs: Vec<RigView> },
+    Rig { rig: Box<RigStatusView> },
+    Prefix { rigs: Vec<RigName> },
     Sessions { sessions: Vec<SessionView> },
     Engine(EngineView),
 }

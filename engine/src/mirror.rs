@@ -60,6 +60,11 @@ impl Mirror {
         Self { at: Paths { file, stamp }, stale, due, writing: None }
     }
 
+    /// The file.
+    pub(crate) fn file(&self) -> &Path {
+        &self.at.file
+    }
+
     /// These events were committed.
     pub(crate) fn saw<'a>(&mut self, mut events: impl Iterator<Item = &'a Event>) {
         let shows = |event: &Event| event.name().starts_with("issue.") || event.name().starts_with("worker.");

@@ -30,6 +30,7 @@ mod own;
 mod progress;
 mod remove;
 mod reopen;
+mod rig;
 mod run;
 mod schema;
 mod sling;
@@ -83,6 +84,8 @@ struct Cli {
 enum Command {
     Init(init::Init),
     Import(import::Import),
+    #[command(subcommand)]
+    Rig(rig::Rig),
     #[command(subcommand)]
     Issue(issue::Issue),
     Create(create::Create),
@@ -156,6 +159,7 @@ impl Command {
         match self {
             Self::Init(command) => command.run(ctx),
             Self::Import(command) => command.run(ctx),
+            Self::Rig(command) => command.run(ctx),
             Self::Issue(command) => command.run(ctx),
             Self::Create(command) => command.run(ctx),
             Self::Add(command) => command.run(ctx),

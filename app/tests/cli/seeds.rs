@@ -185,7 +185,7 @@ fn convoys_of_gastown() {
                 "gt convoy create \"Full-stack feature\" gt-frontend-abc gt-backend-def bd-docs-xyz",
                 Works("Tracking:  3 issues"),
             ),
-            ("gt rig status gastown", NotYet("rigs")),
+            ("gt rig status gastown", Works("gastown")),
             ("gt convoy add hq-cv-abc gt-def", Works("Added gt-def")),
         ],
     );
