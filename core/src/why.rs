@@ -82,7 +82,7 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
         reasons.push(reason("not_workable", format!("nobody works on an issue of type {kind} itself")));
     }
     if let Some(word) = &issue.held {
-        let text = format!("it is held: the tracker that it came from says {word}");
+        let text = format!("it is held ({word}): no agent is set to it");
         reasons.push(reason("held", text).run(format!("convoy issue reopen {id}")));
     }
     reasons.extend(blockers(state, issue));

@@ -33,7 +33,7 @@ fn guard(state: &State, issue: &Issue) -> Guard {
     }
     if let Some(word) = &issue.held {
         return Guard::Refused(Refusal::domain(
-            format!("{id} is held: the tracker that it came from says {word}"),
+            format!("{id} is held ({word})"),
             format!("if it is to be worked on here: convoy issue reopen {id}"),
         ));
     }

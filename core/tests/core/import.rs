@@ -248,3 +248,31 @@ fn convoys_and_records_are_taken_in_once_and_landed_ones_tell_nobody() {
     assert!(door.ask(again, "overseer", None).unwrap().0.is_empty());
     assert!(door.ask(records(), "overseer", None).unwrap().0.is_empty());
 }
+
+#[test]
+fn a_person_holds_an_open_issue_and_no_other() {
+    let mut door = Door::new();
+    import(&mut door, vec![foreign(1, "gt-a", &[]), foreign(2, "gt-b", &[])], Existing::Update).unwrap();
+    let hold = |id: &str| {
+        let hold = Some(Hold::new("in_progress").unwrap());
+        let change = convoy_core::event::IssueChange { hold, ..Default::default() };
+        Request::IssueUpdate { ids: vec![id.into()], change }
+    };
+    assert_eq!(door.ask(hold("gt-a"), "ann", None).unwrap().0.len(), 1);
+    assert!(door.ask(hold("gt-a"), "ann", None).unwrap().0.is_empty(), "again: no change");
+    assert!(!door.state.is_ready(&door.state.issues["gt-a"]));
+    let close = Request::IssueClose {
+        ids: vec!["gt-a".into(), "gt-b".into()],
+        reason: CloseReason::Completed,
+        duplicate_of: None,
+        note: None,
+    };
+    door.ask(close, "ann", None).unwrap();
+    let (events, items) = door.ask(hold("gt-b"), "ann", None).unwrap();
+    assert!(events.is_empty() && items[0].error.is_some());
+    door.ask(Request::IssueReopen { ids: vec!["gt-a".into()] }, "ann", None).unwrap();
+    assert!(
+        door.state.is_ready(&door.state.issues["gt-a"]),
+        "what is closed and opened again is held no more"
+    );
+}

@@ -8,9 +8,6 @@ mod gastown;
 mod orch;
 mod panopticon;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

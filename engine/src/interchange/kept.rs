@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use convoy_core::id::IssueId;
 use convoy_core::import::{ForeignIssue, ForeignStatus};
-use convoy_core::issue::DependencyType;
+use convoy_core::issue::{DependencyType, Issue};
 use convoy_core::time::Time;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -86,6 +86,17 @@ pub(super) fn give_back(said: &mut Object, kept: &str, issue: &ForeignIssue, as_
             said.insert(key, theirs);
         }
     }
+}
+
+/// What another tracker says of an issue that whoever works on it should read: heading and text.
+pub(crate) fn for_agents(issue: &Issue) -> Vec<(&'static str, String)> {
+    let kept = issue.origin.as_ref().and_then(|origin| origin.kept.as_deref());
+    let Some(kept) = kept.and_then(|kept| serde_json::from_str::<Kept>(kept).ok()) else { return Vec::new() };
+    let text = |key: &str| read::get::<String>(&kept.said, key).ok().flatten();
+    [("Design", text("design")), ("Notes", text("notes"))]
+        .into_iter()
+        .filter_map(|(heading, text)| Some((heading, text.filter(|text| !text.trim().is_empty())?)))
+        .collect()
 }
 
 /// The keys whose meaning we know.

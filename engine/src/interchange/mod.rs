@@ -12,6 +12,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use kept::for_agents;
 pub use read::{FILE_ISSUES_MAX, LINE_BYTES_MAX, Lines, read};
 pub use write::line;
 

@@ -9,7 +9,7 @@ use convoy_core::decide::{Command, Context, Entropy, step};
 use convoy_core::event::IssueChange;
 use convoy_core::import::Existing;
 use convoy_core::issue::{CloseReason, DependencyType};
-use convoy_core::policy::{Policy, Retry, Rig};
+use convoy_core::policy::{Observers, Policy, Retry, Rig};
 use convoy_core::state::State;
 use convoy_core::time::Time;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use super::{Lines, line, read};
 const NOW: i64 = 1_769_904_000_000;
 
 fn policy() -> Policy {
-    let rig = Rig { prefix: "bd".into(), max_parallel: None };
+    let rig = Rig { prefix: "bd".into(), ..Rig::default() };
     Policy {
         rigs: BTreeMap::from([("home".parse().unwrap(), rig)]),
         home: "home".parse().unwrap(),
@@ -33,6 +33,7 @@ fn policy() -> Policy {
         max_parallel: 4,
         notify: Vec::new(),
         retry: Retry::default(),
+        observers: Observers::default(),
     }
 }
 
@@ -117,6 +118,8 @@ fn what_beads_wrote_comes_out_as_it_was() {
     assert_eq!(ready, ["bd-8"], "deferred, pinned and the like are left alone");
     let blockers: Vec<&str> = state.open_blockers(&state.issues["bd-1"]).map(|id| id.as_str()).collect();
     assert_eq!(blockers, ["bd-2", "bd-gone"]);
+    let told = super::for_agents(&state.issues["bd-1"]);
+    assert_eq!(told, [("Design", "d".to_owned()), ("Notes", "n\u{1b}[1m".to_owned())]);
     assert_eq!(state.issues["bd-1"].content.parent, Some("bd-9".parse().unwrap()));
 }
 

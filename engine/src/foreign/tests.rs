@@ -1,1 +1,0 @@
-//! Readers, on trees of the shapes that these tools write.
