@@ -20,6 +20,7 @@ pub mod policy;
 pub mod refusal;
 pub mod report;
 pub mod session;
+pub mod stage;
 pub mod state;
 pub mod time;
 pub mod view;

@@ -5,6 +5,7 @@
 mod add;
 mod agent;
 mod ask;
+mod attach;
 mod cancel;
 mod check;
 mod close;
@@ -34,6 +35,7 @@ mod rig;
 mod run;
 mod schema;
 mod sling;
+mod stage;
 mod status;
 mod stranded;
 mod supervise;
@@ -105,6 +107,8 @@ enum Command {
     Wait(wait::Wait),
     Why(why::Why),
     Stranded(stranded::Stranded),
+    Stage(stage::Stage),
+    Launch(stage::Launch),
     Sling(sling::Sling),
     #[command(subcommand)]
     Work(work::Work),
@@ -120,6 +124,7 @@ enum Command {
     Mail(mail::Mail),
     Events(events::Events),
     Logs(logs::Logs),
+    Attach(attach::Attach),
     #[command(subcommand)]
     Agent(agent::Agent),
     #[command(subcommand)]
@@ -176,6 +181,8 @@ impl Command {
             Self::Wait(command) => command.run(ctx),
             Self::Why(command) => command.run(ctx),
             Self::Stranded(command) => command.run(ctx),
+            Self::Stage(command) => command.run(ctx),
+            Self::Launch(command) => command.run(ctx),
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
@@ -188,6 +195,7 @@ impl Command {
             Self::Mail(command) => command.run(ctx),
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
+            Self::Attach(command) => command.run(ctx),
             Self::Agent(command) => command.run(ctx),
             Self::Workdir(command) => command.run(ctx),
             Self::Config(command) => command.run(ctx),

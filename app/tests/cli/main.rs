@@ -13,6 +13,7 @@ mod lifecycle;
 mod rigs;
 mod seeds;
 mod session;
+mod stage;
 mod streams;
 mod work;
 

@@ -11,7 +11,7 @@ use crate::time::Time;
 pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     match event {
         Event::ConvoyCreated { convoy: new } => {
-            insert(state, new.clone(), actor.to_owned(), at);
+            insert(state, new.clone(), actor, at);
         }
         Event::ConvoyIssuesAdded { convoy, issues } => track(state, convoy, issues),
         Event::ConvoyIssuesRemoved { convoy, issues } => untrack(state, convoy, issues),
@@ -52,25 +52,30 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
 }
 
 /// A new open convoy.
-pub(super) fn insert(state: &mut State, mut content: NewConvoy, created_by: String, at: Time) {
-    state.numbers += 1;
+pub(super) fn insert(state: &mut State, mut content: NewConvoy, created_by: &str, at: Time) {
     let id = content.id.clone();
     let tracked = std::mem::take(&mut content.tracked);
-    let convoy = Convoy {
+    let convoy = fresh(state, content, Status::Open, at, created_by);
+    state.index.open.insert((convoy.number, id.clone()));
+    state.convoys.insert(id.clone(), convoy);
+    track(state, &id, &tracked);
+}
+
+/// A convoy that was not there before. It tracks nothing yet.
+pub(super) fn fresh(state: &mut State, content: NewConvoy, status: Status, at: Time, actor: &str) -> Convoy {
+    state.numbers += 1;
+    Convoy {
         content,
-        status: Status::Open,
+        status,
         number: state.numbers,
-        created_by,
+        created_by: actor.to_owned(),
         created_at: at,
         started_at: None,
         watchers: BTreeSet::new(),
         held: false,
         landing_epoch: 0,
         open_count: 0,
-    };
-    state.index.open.insert((convoy.number, id.clone()));
-    state.convoys.insert(id.clone(), convoy);
-    track(state, &id, &tracked);
+    }
 }
 
 pub(super) fn close(state: &mut State, id: &ConvoyId, landing_epoch: u32, status: Status) {
@@ -79,12 +84,13 @@ pub(super) fn close(state: &mut State, id: &ConvoyId, landing_epoch: u32, status
         convoy.landing_epoch = landing_epoch;
         convoy.held = false;
         state.index.open.remove(&(convoy.number, id.clone()));
+        state.index.staged.remove(&(convoy.number, id.clone()));
     }
     state.index.touched.remove(id);
     state.refresh_convoy(id);
 }
 
-fn track(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
+pub(super) fn track(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
     let Some(convoy) = state.convoys.get_mut(id) else { return };
     for issue_id in issues {
         if let Some(issue) = state.issues.get_mut(issue_id)
@@ -101,7 +107,7 @@ fn track(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
     }
 }
 
-fn untrack(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
+pub(super) fn untrack(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
     let Some(convoy) = state.convoys.get_mut(id) else { return };
     for issue_id in issues {
         if let Some(issue) = state.issues.get_mut(issue_id)

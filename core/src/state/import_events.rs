@@ -1,7 +1,7 @@
 //! How events of imports change the state.
 
 use super::issue_events::{depend, insert, set_status, undepend};
-use super::{State, convoy_events, place_in_queue};
+use super::{State, convoy_events};
 use crate::convoy::{Observer, Status as ConvoyStatus};
 use crate::id::IssueId;
 use crate::import::{
@@ -16,9 +16,8 @@ pub(super) fn issue(state: &mut State, imported: &ImportedIssue) {
             insert(state, imported.issue.clone(), imported.created_by.clone(), imported.created_at);
         }
         Some(old) => {
-            let place = place_in_queue(old);
             let before: Vec<IssueId> = old.blockers().cloned().collect();
-            state.index.startable.remove(&place);
+            state.index.startable.take(&id);
             for blocker in &before {
                 undepend(state, blocker, &id);
             }
@@ -55,7 +54,7 @@ pub(super) fn issue(state: &mut State, imported: &ImportedIssue) {
 
 pub(super) fn convoy(state: &mut State, imported: &ImportedConvoy) {
     let id = imported.convoy.id.clone();
-    convoy_events::insert(state, imported.convoy.clone(), imported.created_by.clone(), imported.created_at);
+    convoy_events::insert(state, imported.convoy.clone(), &imported.created_by, imported.created_at);
     if let Some(convoy) = state.convoys.get_mut(&id) {
         convoy.watchers.clone_from(&imported.watchers);
     }

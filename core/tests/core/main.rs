@@ -9,3 +9,6 @@ mod perform;
 mod properties;
 mod script;
 mod show;
+mod staged;
+mod staging;
+mod turns;
