@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use convoy_core::event::Envelope;
-use convoy_core::id::{ConvoyId, RigName, Seq};
+use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
@@ -21,6 +21,11 @@ pub enum Query {
     Issue {
         /// References.
         ids: Vec<String>,
+    },
+    /// Issues as lines of JSONL, in order of id, as many as fit into one answer.
+    Export {
+        /// Those after this one.
+        after: Option<IssueId>,
     },
     /// Convoys that fit.
     Convoys(ConvoyFilter),
@@ -142,6 +147,7 @@ pub struct ConvoyFilter {
 #[expect(missing_docs, reason = "each answers the question of the same name")]
 pub enum Answer {
     Issues { issues: Vec<IssueView>, total: usize },
+    Export { lines: Vec<String>, last: Option<IssueId> },
     Convoys { convoys: Vec<ConvoyView> },
     Convoy { convoy: Box<ConvoyView>, seq: Seq },
     Workers { workers: Vec<WorkerView> },

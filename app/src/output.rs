@@ -81,6 +81,11 @@ impl Output {
         self.json_text(serde_json::to_string(value))
     }
 
+    /// Prints JSON text that is there already.
+    pub(crate) fn json_raw(&mut self, text: &str) -> Result<(), Error> {
+        self.json_text(Ok(text.to_owned()))
+    }
+
     fn json_text(&mut self, text: serde_json::Result<String>) -> Result<(), Error> {
         let mut text = text.map_err(|error| Error::output(&error.into()))?;
         escape_json(&mut text);

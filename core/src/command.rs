@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::IssueChange;
 use crate::id::{Epoch, IssueId, RigName, SessionId, WorkerId};
+use crate::import::{Existing, ForeignConvoy, ForeignIssue, ImportedRecord};
 use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::report::{Exit, Observation};
 use crate::session::{Findings, Workdir};
@@ -40,6 +41,8 @@ pub enum Request {
     DependencyAdd { id: String, needs: String, kind: DependencyType },
     /// Take a dependency away.
     DependencyRemove { id: String, needs: String },
+    /// Take issues of another tracker in: all, or none if there is anything wrong with one of them.
+    IssueImport { issues: Vec<ForeignIssue>, rig: Option<String>, existing: Existing },
     /// Make a convoy.
     ConvoyCreate {
         name: String,
@@ -59,6 +62,10 @@ pub enum Request {
         #[serde(default)]
         due: Option<Time>,
     },
+    /// Take convoys of another tool in; what is here already stays as it is.
+    ConvoyImport { convoys: Vec<ForeignConvoy> },
+    /// Keep what another tool did as history, each record once.
+    RecordImport { records: Vec<ImportedRecord> },
     /// Track more issues.
     ConvoyAdd { convoy: String, issues: Vec<String> },
     /// Track issues no more.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::convoy::{NewConvoy, Observer, Staged};
 use crate::id::{ConvoyId, Epoch, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
+use crate::import::{Hold, ImportedConvoy, ImportedIssue, ImportedRecord};
 use crate::issue::{Closed, DependencyType, NewIssue};
 use crate::money::Money;
 use crate::notice::NewNotice;
@@ -38,6 +39,9 @@ pub struct IssueChange {
     /// Labels that were removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remove_labels: Vec<String>,
+    /// Open, and not to be worked on here any more: why, in a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// New acceptance criteria.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acceptance: Option<Vec<String>>,
@@ -50,6 +54,8 @@ pub struct IssueChange {
 pub enum Event {
     #[serde(rename = "issue.created")]
     IssueCreated { issue: NewIssue },
+    #[serde(rename = "issue.imported")]
+    IssueImported { issue: Box<ImportedIssue> },
     #[serde(rename = "issue.updated")]
     IssueUpdated { issue: IssueId, change: IssueChange },
     #[serde(rename = "issue.dependency_added")]
@@ -65,6 +71,8 @@ pub enum Event {
 
     #[serde(rename = "convoy.created")]
     ConvoyCreated { convoy: NewConvoy },
+    #[serde(rename = "convoy.imported")]
+    ConvoyImported { convoy: Box<ImportedConvoy> },
     #[serde(rename = "convoy.issues_added")]
     ConvoyIssuesAdded { convoy: ConvoyId, issues: Vec<IssueId> },
     #[serde(rename = "convoy.issues_removed")]
@@ -156,6 +164,9 @@ pub enum Event {
     #[serde(rename = "session.over")]
     SessionOver { session: SessionId, epoch: Epoch, outcome: Outcome },
 
+    #[serde(rename = "record.imported")]
+    RecordImported { record: ImportedRecord },
+
     #[serde(rename = "notice.sent")]
     NoticeSent { notice: NewNotice },
     #[serde(rename = "notice.read")]
@@ -194,6 +205,7 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self {
             Self::IssueCreated { .. } => "issue.created",
+            Self::IssueImported { .. } => "issue.imported",
             Self::IssueUpdated { .. } => "issue.updated",
             Self::DependencyAdded { .. } => "issue.dependency_added",
             Self::DependencyRemoved { .. } => "issue.dependency_removed",
@@ -201,6 +213,7 @@ impl Event {
             Self::IssueReopened { .. } => "issue.reopened",
             Self::IssueNeedsHuman { .. } => "issue.needs_human",
             Self::ConvoyCreated { .. } => "convoy.created",
+            Self::ConvoyImported { .. } => "convoy.imported",
             Self::ConvoyIssuesAdded { .. } => "convoy.issues_added",
             Self::ConvoyIssuesRemoved { .. } => "convoy.issues_removed",
             Self::ConvoyWatched { .. } => "convoy.watched",
@@ -239,6 +252,7 @@ impl Event {
             Self::SessionEnded { .. } => "session.ended",
             Self::SessionLost { .. } => "session.lost",
             Self::SessionOver { .. } => "session.over",
+            Self::RecordImported { .. } => "record.imported",
             Self::NoticeSent { .. } => "notice.sent",
             Self::NoticeRead { .. } => "notice.read",
         }
@@ -248,6 +262,7 @@ impl Event {
     pub fn subject(&self) -> &str {
         match self {
             Self::IssueCreated { issue } => issue.id.as_str(),
+            Self::IssueImported { issue } => issue.issue.id.as_str(),
             Self::IssueUpdated { issue, .. }
             | Self::DependencyAdded { issue, .. }
             | Self::DependencyRemoved { issue, .. }
@@ -255,6 +270,7 @@ impl Event {
             | Self::IssueReopened { issue }
             | Self::IssueNeedsHuman { issue, .. } => issue.as_str(),
             Self::ConvoyCreated { convoy } | Self::ConvoyStaged { convoy, .. } => convoy.id.as_str(),
+            Self::ConvoyImported { convoy } => convoy.convoy.id.as_str(),
             Self::ConvoyIssuesAdded { convoy, .. }
             | Self::ConvoyIssuesRemoved { convoy, .. }
             | Self::ConvoyWatched { convoy, .. }
@@ -292,6 +308,7 @@ impl Event {
             | Self::SessionEnded { session, .. }
             | Self::SessionLost { session, .. }
             | Self::SessionOver { session, .. } => session.as_str(),
+            Self::RecordImported { record } => &record.about,
             Self::NoticeSent { notice } => notice.id.as_str(),
             Self::NoticeRead { notice } => notice.as_str(),
         }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ConvoyId, IssueId, RigName, WorkerId};
+use crate::import::{Hold, Origin};
 use crate::money::Money;
 use crate::time::{Span, Time};
 
@@ -35,17 +36,20 @@ pub enum IssueType {
     Epic,
     /// A role of a template convoy.
     Step,
+    /// A type of another tracker that we have no name for; never worked on.
+    Other,
 }
 
 impl IssueType {
     /// All of them, with the names that people write.
-    pub const NAMES: [(&'static str, Self); 6] = [
+    pub const NAMES: [(&'static str, Self); 7] = [
         ("task", Self::Task),
         ("bug", Self::Bug),
         ("feature", Self::Feature),
         ("chore", Self::Chore),
         ("epic", Self::Epic),
         ("step", Self::Step),
+        ("other", Self::Other),
     ];
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -248,6 +252,10 @@ pub struct Issue {
     pub convoys: BTreeSet<ConvoyId>,
     /// Issues that wait for it (`blocks`).
     pub dependents: BTreeSet<IssueId>,
+    /// Why it is not worked on although it is open: what the tracker that it came from says. Until somebody opens it.
+    pub held: Option<Hold>,
+    /// What else is known from that tracker.
+    pub origin: Option<Box<Origin>>,
 }
 
 impl Issue {
@@ -263,7 +271,7 @@ impl Issue {
     pub fn is_workable(&self) -> bool {
         match self.content.issue_type {
             IssueType::Task | IssueType::Bug | IssueType::Feature | IssueType::Chore => true,
-            IssueType::Epic | IssueType::Step => false,
+            IssueType::Epic | IssueType::Step | IssueType::Other => false,
         }
     }
 }

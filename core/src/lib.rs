@@ -11,6 +11,7 @@ pub mod effect;
 pub mod epic;
 pub mod event;
 pub mod id;
+pub mod import;
 pub mod issue;
 pub mod money;
 pub mod notice;

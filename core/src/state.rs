@@ -5,6 +5,7 @@
 //! in a large workspace; `recount` makes it afresh, and tests compare the two.
 
 mod convoy_events;
+mod import_events;
 mod issue_events;
 mod session_events;
 mod stage_events;
@@ -47,6 +48,8 @@ pub struct State {
     pub epoch: u64,
     /// Issues and convoys ever made; the next one's number.
     pub numbers: u64,
+    /// Records of other tools that were taken in, by tool and key.
+    pub records: BTreeSet<String>,
     /// Remembered idempotency keys, oldest first, with what they were answered.
     pub keys: VecDeque<Key>,
     /// Derived: see [`Index`].
@@ -71,6 +74,8 @@ pub struct Index {
     pub touched: BTreeSet<ConvoyId>,
     /// Keys by text.
     pub keys: BTreeMap<String, (u64, Vec<String>)>,
+    /// Blockers that are not here, and who waits for them.
+    pub awaited: BTreeMap<IssueId, BTreeSet<IssueId>>,
     /// Unread notices.
     pub unread: usize,
 }
@@ -102,6 +107,11 @@ impl State {
     pub fn apply(&mut self, event: &Event, at: Time, actor: &str) {
         self.seq.0 += 1;
         match event {
+            Event::IssueImported { issue } => import_events::issue(self, issue),
+            Event::ConvoyImported { convoy } => import_events::convoy(self, convoy),
+            Event::RecordImported { record } => {
+                self.records.insert(import_events::record_key(record));
+            }
             Event::IssueCreated { .. }
             | Event::IssueUpdated { .. }
             | Event::DependencyAdded { .. }
@@ -179,9 +189,10 @@ impl State {
         };
         let pairs: Vec<(IssueId, IssueId)> = self.issues.iter().flat_map(blockers).collect();
         for (blocker, id) in pairs {
-            if let Some(blocker) = self.issues.get_mut(&blocker) {
-                blocker.dependents.insert(id);
-            }
+            match self.issues.get_mut(&blocker) {
+                Some(blocker) => blocker.dependents.insert(id),
+                None => self.index.awaited.entry(blocker).or_default().insert(id),
+            };
         }
         for (id, convoy) in &mut self.convoys {
             convoy.open_count = 0;
@@ -228,6 +239,7 @@ impl State {
     pub fn is_ready(&self, issue: &Issue) -> bool {
         matches!(issue.status, issue::Status::Open)
             && issue.is_workable()
+            && issue.held.is_none()
             && self.open_blockers(issue).next().is_none()
             && !issue.worker.as_ref().and_then(|id| self.workers.get(id)).is_some_and(|worker| {
                 worker.state.is_active() || matches!(worker.state, WorkerState::Stopped { .. })

@@ -13,7 +13,7 @@ mod stranded;
 mod worker;
 
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
-pub use issue::{DependencyView, IssueView, issue};
+pub use issue::{DependencyView, IssueView, assignee, issue};
 pub use notice::{NoticeView, notice};
 pub use queue::{QueueItemView, queue};
 pub use rig::{

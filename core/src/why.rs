@@ -87,6 +87,10 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
         let kind = issue.content.issue_type.name();
         reasons.push(reason("not_workable", format!("nobody works on an issue of type {kind} itself")));
     }
+    if let Some(word) = &issue.held {
+        let text = format!("it is held ({word}): no agent is set to it");
+        reasons.push(reason("held", text).run(format!("convoy issue reopen {id}")));
+    }
     reasons.extend(blockers(state, issue));
     reasons.extend(hold(policy, &issue.content.rig));
     if let Some(worker) = current.filter(|worker| worker.state.is_active()) {

@@ -21,6 +21,7 @@ use crate::inbox::{self, Handle, Subscription};
 use crate::lock::{self, Acquired, WorkspaceLock};
 use crate::log::OpenError;
 use crate::log::sqlite::SqliteLog;
+use crate::mirror::Mirror;
 use crate::os::spawn::Environment;
 use crate::permits::Permits;
 use crate::server::{self, Serving};
@@ -122,10 +123,12 @@ impl Engine {
         lock: WorkspaceLock,
     ) -> Result<Self, Failure> {
         let source = Source { workspace: workspace.clone(), env: env.clone(), mode };
-        let Loaded { settings, policy, idle_exit, patrol } = source.load()?;
+        let Loaded { settings, policy, idle_exit, patrol, mirror } = source.load()?;
         let mut log = open_log(workspace)?;
         let (handle, inputs) = inbox::queue();
         let folded = fold(&mut log).map_err(|error| error.failure())?;
+        let mirror = mirror
+            .map(|file| Mirror::new(file, workspace.mirror_stamp(), folded.0.seq, mode != Mode::Command));
         let mut executor = None;
         if let Mode::Staying { .. } = mode {
             let world = world(workspace, settings, env)?;
@@ -135,8 +138,18 @@ impl Engine {
         }
         let view = view(workspace, mode);
         let socket = (mode != Mode::Command).then(|| workspace.socket());
-        let setup =
-            Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, source, patrol, socket };
+        let setup = Setup {
+            log: Box::new(log),
+            folded,
+            policy,
+            view,
+            executor,
+            idle_exit,
+            patrol,
+            source,
+            socket,
+            mirror,
+        };
         let dispatcher = dispatcher::start(setup, inputs)?;
         Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, _lock: lock })
     }

@@ -1,5 +1,6 @@
 //! What the configuration makes of an engine, read as a whole: all of it is good, or none of it is taken.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use convoy_api::{Code, Failure};
@@ -35,6 +36,8 @@ pub(crate) struct Loaded {
     pub(crate) idle_exit: Option<Duration>,
     /// How often the patrol of an engine that stays comes by.
     pub(crate) patrol: Option<Span>,
+    /// The file that issues are mirrored to.
+    pub(crate) mirror: Option<PathBuf>,
 }
 
 /// Reads the configuration, and looks whether the repositories are there.
@@ -58,8 +61,9 @@ pub(crate) fn load(workspace: &Workspace, env: &Environment) -> Result<Loaded, F
     let idle_exit = config.idle_exit()?;
     let idle_exit = idle_exit.map(|span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0)));
     let patrol = config.patrol_interval()?;
+    let mirror = config.mirror(workspace)?;
     let disk_reserve = config.bytes("limits.disk_reserve")?;
-    Ok(Loaded { settings: Settings { config, presets, disk_reserve }, policy, idle_exit, patrol })
+    Ok(Loaded { settings: Settings { config, presets, disk_reserve }, policy, idle_exit, patrol, mirror })
 }
 
 /// Where an engine reads its configuration again.

@@ -226,6 +226,10 @@ impl Workspace {
     pub fn socket(&self) -> PathBuf {
         self.state_dir().join("socket")
     }
+    /// Up to which event the mirror of issues is current.
+    pub fn mirror_stamp(&self) -> PathBuf {
+        self.state_dir().join("mirror")
+    }
     /// What the background engine prints.
     pub fn engine_log(&self) -> PathBuf {
         self.state_dir().join("engine.log")

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use convoy_api::Service;
-use convoy_core::event::Envelope;
+use convoy_core::event::{Envelope, Event};
 use convoy_core::id::Seq;
 
 use super::ask;
@@ -14,6 +14,8 @@ use crate::text;
 
 /// How many events are asked for at once.
 const PAGE: usize = 1000;
+/// How much of a record is shown; --json has all.
+const RECORD_CHARS: usize = 200;
 
 /// Print what happened, oldest first
 ///
@@ -87,5 +89,10 @@ fn print(event: &Envelope, out: &mut Output) -> Result<(), Error> {
     }
     let (at, actor) = (text::time(event.at), text::line(event.actor.as_str()));
     let subject = text::line(&event.subject);
-    out.say(&format!("{:>6}  {at}  {:<26} {subject}  by {actor}\n", event.seq, event.event.name()))
+    // A record of another tool is there for its text, and changes nothing by which it could be seen elsewhere.
+    let text = match &event.event {
+        Event::RecordImported { record } => format!(": {}", text::cut(&record.text, RECORD_CHARS)),
+        _ => String::new(),
+    };
+    out.say(&format!("{:>6}  {at}  {:<26} {subject}  by {actor}{text}\n", event.seq, event.event.name()))
 }

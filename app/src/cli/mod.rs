@@ -19,9 +19,11 @@ mod doctor;
 mod down;
 mod events;
 mod follow;
+mod import;
 mod init;
 mod issue;
 mod land;
+mod leading;
 mod list;
 mod logs;
 mod mail;
@@ -84,6 +86,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    Import(import::Import),
     #[command(subcommand)]
     Rig(rig::Rig),
     #[command(subcommand)]
@@ -163,6 +166,7 @@ impl Command {
     fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         match self {
             Self::Init(command) => command.run(ctx),
+            Self::Import(command) => command.run(ctx),
             Self::Rig(command) => command.run(ctx),
             Self::Issue(command) => command.run(ctx),
             Self::Create(command) => command.run(ctx),
@@ -218,6 +222,7 @@ pub(crate) fn main(args: Vec<OsString>, env: Environment) -> ExitCode {
     {
         return convoy_engine::supervisor::run(std::path::Path::new(dir));
     }
+    let args = leading::dropped(args);
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(usage::report(&error, &args)),

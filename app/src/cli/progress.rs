@@ -86,6 +86,7 @@ impl AboutAnIssue for Event {
         matches!(
             self,
             Self::IssueCreated { .. }
+                | Self::IssueImported { .. }
                 | Self::IssueUpdated { .. }
                 | Self::DependencyAdded { .. }
                 | Self::DependencyRemoved { .. }
@@ -104,6 +105,10 @@ fn sentence(event: &Event) -> Option<String> {
         Event::IssueReopened { .. } => "open again".to_owned(),
         Event::IssueNeedsHuman { why: reason, .. } => format!("! needs a human: {}", why(reason)),
         Event::ConvoyCreated { convoy } => format!("made: {}", text::title(&convoy.title)),
+        Event::ConvoyImported { convoy } => {
+            format!("taken over from {}: {}", convoy.from.name(), text::title(&convoy.convoy.title))
+        }
+        Event::IssueImported { .. } => "imported".to_owned(),
         Event::ConvoyIssuesAdded { issues, .. } => format!("{} added", text::count(issues.len(), "issue")),
         Event::ConvoyIssuesRemoved { issues, .. } => {
             format!("{} removed", text::count(issues.len(), "issue"))
@@ -196,6 +201,7 @@ fn sentence(event: &Event) -> Option<String> {
         | Event::SessionCost { .. }
         | Event::SessionEnded { .. }
         | Event::SessionOver { .. }
+        | Event::RecordImported { .. }
         | Event::NoticeSent { .. }
         | Event::NoticeRead { .. } => return None,
     };

@@ -113,7 +113,7 @@ fn content(
 }
 
 /// The name of an epic becomes part of file names, and is checked as such.
-fn check_epic(epic: Option<&str>) -> Result<(), Refusal> {
+pub(super) fn check_epic(epic: Option<&str>) -> Result<(), Refusal> {
     let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     match epic {
         Some(name)

@@ -9,7 +9,7 @@ use crate::command::Request;
 use crate::event::{Event, IssueChange};
 use crate::id::{IssueId, RigName};
 use crate::issue::{
-    CloseReason, Closed, DependencyType, LABELS_MAX, NEEDS_MAX, NewIssue, Status, TEXT_BYTES_MAX,
+    CloseReason, Closed, DependencyType, Issue, LABELS_MAX, NEEDS_MAX, NewIssue, Status, TEXT_BYTES_MAX,
     TITLE_CHARS_MAX,
 };
 use crate::policy::Policy;
@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::state::State;
 
 /// The longest label, in bytes.
-const LABEL_BYTES_MAX: usize = 100;
+pub(super) const LABEL_BYTES_MAX: usize = 100;
 
 pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
     let Request::IssueCreate {
@@ -77,7 +77,7 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
 }
 
 /// The rig: as named, else by the id's prefix, else by the parent's, else the workspace's own.
-fn pick_rig(
+pub(super) fn pick_rig(
     policy: &Policy,
     rig: Option<&str>,
     id: Option<&str>,
@@ -158,11 +158,16 @@ pub(super) fn update(state: &State, ids: &[String], change: &IssueChange) -> Res
                 .push(Item::refused(&id, Refusal::invalid("label", format!("at most {LABELS_MAX} labels"))));
             continue;
         }
+        if change.hold.is_some() && !matches!(state.issues[&id].status, Status::Open) {
+            decision.items.push(Item::refused(&id, not_to_be_held(&state.issues[&id])));
+            continue;
+        }
         let same = change.title.as_ref().is_none_or(|title| *title == content.title)
             && change.body.as_ref().is_none_or(|body| *body == content.body)
             && change.priority.is_none_or(|priority| priority == content.priority)
             && change.issue_type.is_none_or(|t| t == content.issue_type)
             && change.acceptance.as_ref().is_none_or(|a| *a == content.acceptance)
+            && change.hold.as_ref().is_none_or(|hold| state.issues[&id].held.as_ref() == Some(hold))
             && added.is_empty()
             && !change.remove_labels.iter().any(|label| content.labels.contains(label));
         if same {
@@ -173,6 +178,17 @@ pub(super) fn update(state: &State, ids: &[String], change: &IssueChange) -> Res
         }
     }
     Ok(decision)
+}
+
+/// What is closed, or has a worker, is not held as well.
+fn not_to_be_held(issue: &Issue) -> Refusal {
+    let (id, name) = (&issue.content.id, issue.status.name());
+    let hint = if issue.is_closed() {
+        format!("reopen it first: convoy issue reopen {id}")
+    } else {
+        format!("take it from its worker first: convoy work release {id}")
+    };
+    Refusal::domain(format!("{id} is {name}"), hint)
 }
 
 pub(super) fn close(
@@ -228,6 +244,10 @@ pub(super) fn reopen(state: &State, ids: &[String]) -> Result<Decision, Refusal>
             Status::Closed(_) => {
                 decision.events.push(Event::IssueReopened { issue: id.clone() });
                 decision.items.push(Item::changed(&id));
+            }
+            Status::Open if state.issues[&id].held.is_some() => {
+                decision.events.push(Event::IssueReopened { issue: id.clone() });
+                decision.items.push(Item::changed(&id).noted("it may be worked on now"));
             }
             Status::Open
             | Status::InProgress { .. }
@@ -292,7 +312,12 @@ fn path_of_blockers(state: &State, from: &IssueId, to: &IssueId) -> Option<Vec<I
 }
 
 pub(super) fn undepend(state: &State, id: &str, needs: &str) -> Result<Decision, Refusal> {
-    let (id, needs) = (resolve_issue(state, id)?, resolve_issue(state, needs)?);
+    let id = resolve_issue(state, id)?;
+    // It may be one that is not here.
+    let needs = match state.issues[&id].content.needs.get_key_value(needs) {
+        Some((needs, _)) => needs.clone(),
+        None => resolve_issue(state, needs)?,
+    };
     if !state.issues[&id].content.needs.contains_key(&needs) {
         return Ok(Decision::same(Item::same(&id, format!("does not depend on {needs}"))));
     }

@@ -12,6 +12,7 @@ use crate::command::{Observed, Request};
 use crate::convoy::{Convoy, Observer, Status};
 use crate::event::Event;
 use crate::id::IssueId;
+use crate::import::ImportedStatus;
 use crate::notice::NoticeKind;
 use crate::policy::Observers;
 use crate::refusal::Refusal;
@@ -42,7 +43,7 @@ fn noticed_by(command: &Command, events: &[Event], switches: &Observers) -> Opti
         Command::Observed(Observed::Found { .. }) => Some(Observer::Witness),
         Command::Observed(_) => None,
     };
-    let closed = events.iter().any(|event| matches!(event, Event::IssueClosed { .. }));
+    let closed = events.iter().any(closes_an_issue);
     let ended = events.iter().any(ends_a_worker);
     [nearest, closed.then_some(Observer::Close), ended.then_some(Observer::Witness)]
         .into_iter()
@@ -54,6 +55,7 @@ fn noticed_by(command: &Command, events: &[Event], switches: &Observers) -> Opti
 fn is_about_membership(request: &Request) -> bool {
     match request {
         Request::ConvoyCreate { .. }
+        | Request::ConvoyImport { .. }
         | Request::ConvoyAdd { .. }
         | Request::ConvoyRemove { .. }
         | Request::ConvoyCheck { .. }
@@ -62,6 +64,8 @@ fn is_about_membership(request: &Request) -> bool {
         | Request::Launch { .. }
         | Request::Sling { .. } => true,
         Request::IssueCreate { .. }
+        | Request::IssueImport { .. }
+        | Request::RecordImport { .. }
         | Request::IssueUpdate { .. }
         | Request::IssueClose { .. }
         | Request::IssueReopen { .. }
@@ -79,6 +83,14 @@ fn is_about_membership(request: &Request) -> bool {
         | Request::MergeRetry { .. }
         | Request::MergeReject { .. }
         | Request::MailRead { .. } => false,
+    }
+}
+
+fn closes_an_issue(event: &Event) -> bool {
+    match event {
+        Event::IssueClosed { .. } => true,
+        Event::IssueImported { issue } => matches!(issue.state, ImportedStatus::Closed(_)),
+        _ => false,
     }
 }
 

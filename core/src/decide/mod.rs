@@ -6,6 +6,7 @@
 
 mod convoy;
 mod fresh;
+mod import;
 mod issue;
 mod landing;
 mod merge;
@@ -155,6 +156,11 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::IssueReopen { ids } => issue::reopen(state, ids),
         Request::DependencyAdd { id, needs, kind } => issue::depend(state, id, needs, *kind),
         Request::DependencyRemove { id, needs } => issue::undepend(state, id, needs),
+        Request::IssueImport { issues, rig, existing } => {
+            import::issues(state, issues, rig.as_deref(), *existing, ctx)
+        }
+        Request::ConvoyImport { convoys } => import::convoys(state, convoys, ctx),
+        Request::RecordImport { records } => import::records(state, records),
         Request::ConvoyCreate { .. } => convoy::create(state, request, ctx),
         Request::ConvoyAdd { convoy, issues } => convoy::add(state, convoy, issues),
         Request::ConvoyRemove { convoy, issues } => convoy::remove(state, convoy, issues),

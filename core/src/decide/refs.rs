@@ -57,8 +57,10 @@ pub fn resolve_issue(state: &State, text: &str) -> Result<IssueId, Refusal> {
 /// When there is none, or several.
 pub fn resolve_convoy(state: &State, text: &str) -> Result<ConvoyId, Refusal> {
     match resolve("convoy", &state.convoys, text) {
-        Err(Refusal::NoSuch { .. }) if text.starts_with("hq-") => {
-            resolve("convoy", &state.convoys, &format!("hq-cv-{}", &text[3..]))
+        Err(Refusal::NoSuch { .. }) if !text.is_empty() => {
+            // One that came from orch is called by its last part as well, in labels for one.
+            let short = text.strip_prefix("hq-").map(|rest| format!("hq-cv-{rest}"));
+            resolve("convoy", &state.convoys, &short.unwrap_or_else(|| format!("convoy-{text}")))
                 .map_err(|_| Refusal::NoSuch { kind: "convoy", ids: vec![text.chars().take(200).collect()] })
         }
         other => other,

@@ -37,6 +37,12 @@ fn guard(state: &State, issue: &Issue) -> Guard {
             format!("have its parts worked on: convoy launch {id}"),
         ));
     }
+    if let Some(word) = &issue.held {
+        return Guard::Refused(Refusal::domain(
+            format!("{id} is held ({word})"),
+            format!("if it is to be worked on here: convoy issue reopen {id}"),
+        ));
+    }
     match issue.worker.as_ref().and_then(|worker| state.workers.get(worker)) {
         Some(worker) if worker.intent.is_some() => Guard::Refused(ending(id, worker)),
         Some(worker) if worker.state.is_active() => {

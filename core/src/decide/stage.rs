@@ -97,6 +97,10 @@ fn subject(state: &State, what: &[String]) -> Result<Subject, Refusal> {
                     let problem = format!("{id} is a step of a template, and is not worked on by itself");
                     return Err(Refusal::invalid("issue", problem));
                 }
+                IssueType::Other => {
+                    let problem = format!("{id} is of a type of another tracker, and is not worked on");
+                    return Err(Refusal::invalid("issue", problem));
+                }
                 IssueType::Task | IssueType::Bug | IssueType::Feature | IssueType::Chore => issues.push(id),
             },
             (Err(Refusal::NoSuch { .. }), Ok(id)) => convoys.push(id),

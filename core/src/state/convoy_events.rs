@@ -11,12 +11,7 @@ use crate::time::Time;
 pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     match event {
         Event::ConvoyCreated { convoy: new } => {
-            let mut content = new.clone();
-            let tracked = std::mem::take(&mut content.tracked);
-            let convoy = fresh(state, content, Status::Open, at, actor);
-            state.index.open.insert((convoy.number, new.id.clone()));
-            state.convoys.insert(new.id.clone(), convoy);
-            track(state, &new.id, &tracked);
+            insert(state, new.clone(), actor, at);
         }
         Event::ConvoyIssuesAdded { convoy, issues } => track(state, convoy, issues),
         Event::ConvoyIssuesRemoved { convoy, issues } => untrack(state, convoy, issues),
@@ -56,6 +51,16 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     }
 }
 
+/// A new open convoy.
+pub(super) fn insert(state: &mut State, mut content: NewConvoy, created_by: &str, at: Time) {
+    let id = content.id.clone();
+    let tracked = std::mem::take(&mut content.tracked);
+    let convoy = fresh(state, content, Status::Open, at, created_by);
+    state.index.open.insert((convoy.number, id.clone()));
+    state.convoys.insert(id.clone(), convoy);
+    track(state, &id, &tracked);
+}
+
 /// A convoy that was not there before. It tracks nothing yet.
 pub(super) fn fresh(state: &mut State, content: NewConvoy, status: Status, at: Time, actor: &str) -> Convoy {
     state.numbers += 1;
@@ -73,7 +78,7 @@ pub(super) fn fresh(state: &mut State, content: NewConvoy, status: Status, at: T
     }
 }
 
-fn close(state: &mut State, id: &ConvoyId, landing_epoch: u32, status: Status) {
+pub(super) fn close(state: &mut State, id: &ConvoyId, landing_epoch: u32, status: Status) {
     if let Some(convoy) = state.convoys.get_mut(id) {
         convoy.status = status;
         convoy.landing_epoch = landing_epoch;

@@ -4,38 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::event::Event;
 use crate::id::IssueId;
-use crate::issue::{DependencyType, Issue, Status};
+use crate::issue::{DependencyType, Issue, NewIssue, Status};
 use crate::state::State;
 use crate::time::Time;
 
 pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     match event {
         Event::IssueCreated { issue } => {
-            state.numbers += 1;
-            let id = issue.id.clone();
-            let blockers: Vec<IssueId> = issue
-                .needs
-                .iter()
-                .filter(|(_, kind)| **kind == DependencyType::Blocks)
-                .map(|(id, _)| id.clone())
-                .collect();
-            state.issues.insert(
-                id.clone(),
-                Issue {
-                    content: issue.clone(),
-                    status: Status::Open,
-                    number: state.numbers,
-                    created_by: actor.to_owned(),
-                    created_at: at,
-                    updated_at: at,
-                    worker: None,
-                    convoys: BTreeSet::new(),
-                    dependents: BTreeSet::new(),
-                },
-            );
-            for blocker in blockers {
-                depend(state, &blocker, &id);
-            }
+            insert(state, issue.clone(), actor.to_owned(), at);
         }
         Event::IssueUpdated { issue: id, change } => {
             let Some(issue) = state.issues.get_mut(id) else { return };
@@ -57,6 +33,10 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             for label in &change.remove_labels {
                 content.labels.remove(label);
             }
+            if let Some(hold) = &change.hold {
+                issue.held = Some(hold.clone());
+            }
+            let content = &mut issue.content;
             if let Some(acceptance) = &change.acceptance {
                 content.acceptance.clone_from(acceptance);
             }
@@ -69,9 +49,9 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             }
             if *kind == DependencyType::Blocks {
                 depend(state, needs, id);
-            } else if let Some(blocker) = state.issues.get_mut(needs) {
+            } else {
                 // It may have been a blocker before.
-                blocker.dependents.remove(id);
+                undepend(state, needs, id);
             }
             state.refresh_startable(id);
         }
@@ -80,9 +60,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
                 issue.updated_at = at;
                 issue.content.needs.remove(needs);
             }
-            if let Some(blocker) = state.issues.get_mut(needs) {
-                blocker.dependents.remove(id);
-            }
+            undepend(state, needs, id);
             state.refresh_startable(id);
         }
         Event::IssueClosed { issue: id, closed } => {
@@ -96,9 +74,46 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     }
 }
 
-fn depend(state: &mut State, blocker: &IssueId, dependent: &IssueId) {
+/// A new open issue. Who waited for it before it was here is known then.
+pub(super) fn insert(state: &mut State, content: NewIssue, created_by: String, at: Time) {
+    state.numbers += 1;
+    let id = content.id.clone();
+    let issue = Issue {
+        content,
+        status: Status::Open,
+        number: state.numbers,
+        created_by,
+        created_at: at,
+        updated_at: at,
+        worker: None,
+        convoys: BTreeSet::new(),
+        dependents: state.index.awaited.remove(&id).unwrap_or_default(),
+        held: None,
+        origin: None,
+    };
+    let blockers: Vec<IssueId> = issue.blockers().cloned().collect();
+    state.issues.insert(id.clone(), issue);
+    for blocker in blockers {
+        depend(state, &blocker, &id);
+    }
+}
+
+pub(super) fn depend(state: &mut State, blocker: &IssueId, dependent: &IssueId) {
+    let dependents = match state.issues.get_mut(blocker) {
+        Some(blocker) => &mut blocker.dependents,
+        None => state.index.awaited.entry(blocker.clone()).or_default(),
+    };
+    dependents.insert(dependent.clone());
+}
+
+pub(super) fn undepend(state: &mut State, blocker: &IssueId, dependent: &IssueId) {
     if let Some(blocker) = state.issues.get_mut(blocker) {
-        blocker.dependents.insert(dependent.clone());
+        blocker.dependents.remove(dependent);
+    } else if let Some(waiting) = state.index.awaited.get_mut(blocker) {
+        waiting.remove(dependent);
+        if waiting.is_empty() {
+            state.index.awaited.remove(blocker);
+        }
     }
 }
 
@@ -107,6 +122,7 @@ pub(super) fn set_status(state: &mut State, id: &IssueId, status: Status, at: Ti
     let Some(issue) = state.issues.get_mut(id) else { return };
     let was_closed = issue.is_closed();
     issue.status = status;
+    issue.held = None;
     issue.updated_at = at;
     let is_closed = issue.is_closed();
     if was_closed != is_closed {

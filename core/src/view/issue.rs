@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::full_name;
 use crate::id::{ConvoyId, IssueId, WorkerId};
+use crate::import::Hold;
 use crate::issue::{CloseReason, DependencyType, Evidence, Issue, IssueType, Status};
 use crate::policy::Policy;
 use crate::state::State;
@@ -45,6 +46,7 @@ pub struct IssueView {
     pub worker: Option<WorkerId>,
     pub assignee: Option<String>,
     pub needs_human: Option<String>,
+    pub held: Option<Hold>,
     pub close_reason: Option<CloseReason>,
     pub close_note: Option<String>,
     pub duplicate_of: Option<IssueId>,
@@ -97,6 +99,7 @@ pub fn issue(state: &State, policy: &Policy, issue: &Issue) -> IssueView {
             Status::NeedsHuman { why } => Some(why.clone()),
             Status::Open | Status::InProgress { .. } | Status::Submitted { .. } | Status::Closed(_) => None,
         },
+        held: issue.held.clone(),
         close_reason: closed.map(|closed| closed.reason),
         close_note: closed.and_then(|closed| closed.note.clone()),
         duplicate_of: closed.and_then(|closed| closed.duplicate_of.clone()),
@@ -106,6 +109,11 @@ pub fn issue(state: &State, policy: &Policy, issue: &Issue) -> IssueView {
         updated_at: issue.updated_at,
         closed_at: closed.map(|closed| closed.at),
     }
+}
+
+/// Who works on the issue now, by rig and name.
+pub fn assignee(state: &State, issue: &Issue) -> Option<String> {
+    holder(state, issue).map(full_name)
 }
 
 /// The worker that has the issue now.

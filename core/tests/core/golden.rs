@@ -10,6 +10,9 @@ use convoy_core::address::Address;
 use convoy_core::convoy::{MergeStrategy, NewConvoy, Observer, Staged};
 use convoy_core::event::{Batch, Batched, Counted, Event, IssueChange, Key};
 use convoy_core::id::{Epoch, IssueId, Seq, SessionId, WorkerId};
+use convoy_core::import::{
+    Hold, ImportedConvoy, ImportedConvoyStatus, ImportedIssue, ImportedRecord, ImportedStatus, RecordOf, Tool,
+};
 use convoy_core::issue::{
     CloseReason, Closed, DependencyType, DiffStat, Evidence, GateResult, IssueType, NewIssue,
 };
@@ -80,11 +83,21 @@ fn of_issues() -> Vec<Event> {
         issue_type: Some(IssueType::Epic),
         add_labels: vec!["a".into()],
         remove_labels: vec!["r".into()],
+        hold: None,
         acceptance: Some(vec!["x".into()]),
     };
     let kind = DependencyType::Blocks;
+    let imported = ImportedIssue {
+        issue: new.clone(),
+        state: ImportedStatus::Held(Hold::new("deferred").unwrap()),
+        created_by: "ann".into(),
+        created_at: at(),
+        updated_at: at(),
+        kept: Some("{\"design\":\"d\"}".into()),
+    };
     vec![
         Event::IssueCreated { issue: new },
+        Event::IssueImported { issue: Box::new(imported) },
         Event::IssueUpdated { issue: issue(), change },
         Event::DependencyAdded { issue: issue(), needs: issue(), kind },
         Event::DependencyRemoved { issue: issue(), needs: issue() },
@@ -120,6 +133,23 @@ fn of_convoys() -> Vec<Event> {
         convoy: Some(convoy()),
         landing_epoch: Some(1),
     };
+    let imported = ImportedConvoy {
+        from: Tool::Gastown,
+        convoy: new.clone(),
+        state: ImportedConvoyStatus::Abandoned { reason: Some("superseded".into()), at: at() },
+        watchers: BTreeSet::from([to()]),
+        open: vec![issue()],
+        created_by: "mayor/".into(),
+        created_at: at(),
+    };
+    let record = ImportedRecord {
+        from: Tool::Orch,
+        of: RecordOf::Worker,
+        key: "worker:worker-1".into(),
+        about: "hq-abc".into(),
+        at: Some(at()),
+        text: "worker-1 completed it, $0.50".into(),
+    };
     let staged = NewConvoy { id: "hq-cv-abc13".parse().unwrap(), ..new.clone() };
     let finding = Finding {
         category: Category::ParkedRig,
@@ -130,6 +160,8 @@ fn of_convoys() -> Vec<Event> {
     let (reason, open) = (Some("enough".to_owned()), vec![issue()]);
     vec![
         Event::ConvoyCreated { convoy: new },
+        Event::ConvoyImported { convoy: Box::new(imported) },
+        Event::RecordImported { record },
         Event::ConvoyIssuesAdded { convoy: convoy(), issues: vec![issue()] },
         Event::ConvoyIssuesRemoved { convoy: convoy(), issues: vec![issue()] },
         Event::ConvoyWatched { convoy: convoy(), address: to() },

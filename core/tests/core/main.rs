@@ -4,6 +4,7 @@
 
 mod door;
 mod golden;
+mod import;
 mod perform;
 mod properties;
 mod script;

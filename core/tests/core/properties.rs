@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use convoy_core::command::Request;
 use convoy_core::id::IssueId;
+use convoy_core::import::{Existing, ForeignStatus, Hold};
 use convoy_core::issue::{CloseReason, DependencyType};
 use convoy_core::state::State;
 use proptest::prelude::*;
 
 use crate::door::Door;
+use crate::import::foreign;
 
 const ISSUES: u8 = 6;
 
@@ -27,6 +29,7 @@ enum Step {
     Stop(u8),
     Retry(u8),
     Release(u8),
+    Import(u8, Vec<u8>, bool),
     Plan,
 }
 
@@ -47,6 +50,8 @@ fn step() -> impl Strategy<Value = Step> {
         issue().prop_map(Step::Stop),
         issue().prop_map(Step::Retry),
         issue().prop_map(Step::Release),
+        (issue(), prop::collection::vec(0..ISSUES + 2, 0..3), any::<bool>())
+            .prop_map(|(n, needs, open)| Step::Import(n, needs, open)),
         Just(Step::Plan),
     ]
 }
@@ -119,6 +124,17 @@ fn request(state: &State, step: &Step) -> Option<Request> {
         Step::Stop(n) => Request::WorkStop { issue: id(*n) },
         Step::Retry(n) => Request::WorkRetry { issue: id(*n) },
         Step::Release(n) => Request::WorkRelease { issue: id(*n) },
+        Step::Import(n, needs, open) => {
+            // Two more than there are: what is awaited may come, or not.
+            let needs: Vec<String> = needs.iter().filter(|need| *need != n).map(|need| id(*need)).collect();
+            let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
+            let mut issue = foreign(1, &id(*n), &needs);
+            issue.updated_at = None;
+            if !open {
+                issue.state = ForeignStatus::Held(Hold::new("deferred").unwrap());
+            }
+            Request::IssueImport { issues: vec![issue], rig: None, existing: Existing::Update }
+        }
         Step::Plan => return None,
     })
 }
@@ -137,7 +153,10 @@ fn has_cycle(state: &State) -> bool {
         if !path.insert(id) {
             return true;
         }
-        let cycle = state.issues[id].blockers().any(|blocker| visit(state, blocker, path, done));
+        let cycle = state
+            .issues
+            .get(id)
+            .is_some_and(|issue| issue.blockers().any(|blocker| visit(state, blocker, path, done)));
         path.remove(id);
         done.insert(id);
         cycle

@@ -65,6 +65,13 @@ pub(crate) fn event(event: &Event) -> String {
         Event::IssueCreated { issue } => {
             format!("{} in {} p{} {:?}", issue.issue_type.name(), issue.rig, issue.priority, issue.needs)
         }
+        Event::IssueImported { issue } => {
+            format!("{} {:?} p{} {:?}", issue.issue.rig, issue.state, issue.issue.priority, issue.issue.needs)
+        }
+        Event::ConvoyImported { convoy } => {
+            format!("{:?} {:?} tracks {:?}", convoy.convoy.title, convoy.state, convoy.convoy.tracked)
+        }
+        Event::RecordImported { record } => format!("{:?} {}", record.of, record.text),
         Event::IssueUpdated { change, .. } => serde_json::to_string(change).unwrap(),
         Event::DependencyAdded { needs, kind, .. } => format!("on {needs} {kind:?}"),
         Event::DependencyRemoved { needs, .. } => format!("on {needs}"),

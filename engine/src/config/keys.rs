@@ -88,6 +88,11 @@ pub const KEYS: &[Key] = &[
     key("observers.tracker", Some("true"), "whether a tracker's data is watched for closes"),
     key("observers.patrol", Some("true"), "whether a patrol comes by as the backup of the others"),
     key("observers.patrol_interval", Some("\"5m\""), "how often the patrol comes by"),
+    key(
+        "mirror.issues",
+        None,
+        "a .jsonl file, from the workspace, that all issues are written to whenever they change",
+    ),
     key("retention.workdirs", Some("\"7d\""), "how long workdirs of ended work are kept"),
     key("retention.logs", Some("\"30d\""), "how long output of ended work is kept"),
     key(

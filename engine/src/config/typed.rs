@@ -105,6 +105,7 @@ impl Config {
         }
         config.remote()?;
         config.idle_exit()?;
+        config.mirror(workspace)?;
         config.runtime()?;
         for when in When::ALL {
             config.hook(when)?;
@@ -281,6 +282,21 @@ impl Config {
             return Err(self.wrong(key, "at least 1s"));
         }
         Ok(self.flag("observers.patrol")?.then_some(interval))
+    }
+
+    /// The file that issues are mirrored to.
+    ///
+    /// # Errors
+    /// When it is not the path of a `.jsonl` file: what is there is replaced, and nobody wants that of another file.
+    pub fn mirror(&self, workspace: &Workspace) -> Result<Option<PathBuf>, Failure> {
+        let Some(text) = self.text("mirror.issues")? else { return Ok(None) };
+        let path = workspace.root().join(text);
+        if path.extension().is_none_or(|extension| extension != "jsonl")
+            || path.starts_with(workspace.state_dir())
+        {
+            return Err(self.wrong("mirror.issues", "the path of a .jsonl file outside of .convoy/state"));
+        }
+        Ok(Some(path))
     }
 
     fn rig(&self, workspace: &Workspace, name: &str) -> Result<Rig, Failure> {

@@ -1,6 +1,7 @@
 //! Answers to questions, from the committed state.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyView};
 use convoy_api::{Answer, Code, Failure, Query};
@@ -9,7 +10,7 @@ use convoy_core::decide::{
     resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker, staging,
 };
 use convoy_core::event::{Batch, Envelope};
-use convoy_core::id::{RigName, Seq};
+use convoy_core::id::{IssueId, RigName, Seq};
 use convoy_core::issue::Issue;
 use convoy_core::refusal::Refusal;
 use convoy_core::view;
@@ -17,7 +18,7 @@ use convoy_core::why::{self, Reason};
 use convoy_core::worker::{Worker, WorkerState};
 
 use super::Dispatcher;
-use crate::clock;
+use crate::{clock, interchange};
 
 /// How many records are read at a time for events.
 const EVENT_RECORDS: usize = 1000;
@@ -26,6 +27,8 @@ const CONVOY_STATUSES: [&str; 9] =
     ["open", "staged", "closed", "landed", "abandoned", "running", "completed", "failed", "partial"];
 /// The most events in one answer.
 const EVENTS_MAX: usize = 10_000;
+/// About how many bytes of issues are exported in one answer; others get their turn between two of these.
+const EXPORT_BYTES: usize = 1024 * 1024;
 
 impl Dispatcher {
     pub(super) fn answer(&self, query: &Query) -> Result<Answer, Failure> {
@@ -39,6 +42,7 @@ impl Dispatcher {
                 let total = issues.len();
                 Answer::Issues { issues, total }
             }
+            Query::Export { after } => self.export(after.as_ref()),
             Query::Convoys(filter) => Answer::Convoys { convoys: self.convoys(filter)? },
             Query::Convoy { id } => {
                 let convoy =
@@ -96,6 +100,22 @@ impl Dispatcher {
             }
             Query::Engine => Answer::Engine(self.engine()),
         })
+    }
+
+    /// A page of lines; the last id of it is where the next one begins, none after the last page.
+    fn export(&self, after: Option<&IssueId>) -> Answer {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let (mut lines, mut bytes, mut last) = (Vec::new(), 0, None);
+        for issue in self.state.issues.range::<IssueId, _>((from, Bound::Unbounded)).map(|(_, issue)| issue) {
+            if bytes >= EXPORT_BYTES {
+                return Answer::Export { lines, last };
+            }
+            let assignee = view::assignee(&self.state, issue);
+            lines.push(interchange::line(issue, assignee.as_deref()));
+            bytes += lines.last().map_or(0, String::len);
+            last = Some(issue.content.id.clone());
+        }
+        Answer::Export { lines, last: None }
     }
 
     fn engine(&self) -> EngineView {

@@ -23,6 +23,9 @@ impl Dispatcher {
             self.take_back(&failure, replies, observed);
             return false;
         }
+        if let Some(mirror) = &mut self.mirror {
+            mirror.saw(batches.iter().flat_map(|batch| &batch.events));
+        }
         for (reply, outcome) in replies {
             // Whoever asked may be gone; what was done is done.
             let _ = reply.send(outcome);

@@ -33,6 +33,7 @@ use convoy_core::time::Span;
 use crate::clock;
 use crate::executor::Executor;
 use crate::log::EventLog;
+use crate::mirror::Mirror;
 use crate::settings::Source;
 use crate::tasks::{self, Kind};
 
@@ -58,6 +59,8 @@ pub(crate) struct Setup {
     pub(crate) idle_exit: Option<Duration>,
     /// How often the patrol comes by.
     pub(crate) patrol: Option<Span>,
+    /// The file that issues are mirrored to.
+    pub(crate) mirror: Option<Mirror>,
     /// Where the configuration is read again.
     pub(crate) source: Source,
     /// What is removed before it leaves, so that nobody calls who would not be heard.
@@ -75,6 +78,7 @@ pub(crate) struct Dispatcher {
     /// When something last came in.
     busy_at: clock::Instant,
     patrol: Option<Patrol>,
+    mirror: Option<Mirror>,
     source: Source,
     /// Why the configuration as it stands now is not gone by, if it is not.
     refused: Option<String>,
@@ -113,8 +117,18 @@ struct Leaving {
 /// # Errors
 /// When the system has no thread for it.
 pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread::JoinHandle<()>, Failure> {
-    let Setup { log, folded: (state, unsaved), policy, view, executor, idle_exit, patrol, source, socket } =
-        setup;
+    let Setup {
+        log,
+        folded: (state, unsaved),
+        policy,
+        view,
+        executor,
+        idle_exit,
+        patrol,
+        source,
+        socket,
+        mirror,
+    } = setup;
     let dispatcher = Dispatcher {
         log,
         state,
@@ -124,6 +138,7 @@ pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread
         idle_exit,
         busy_at: clock::Instant::now(),
         patrol: patrol.map(Patrol::new),
+        mirror,
         source,
         refused: None,
         watched: BTreeSet::new(),
@@ -149,6 +164,9 @@ impl Dispatcher {
         self.turn(self.patrol.iter().map(|_| Input::Observed(Observed::Patrol)).collect());
         while let Some(inputs) = self.wait() {
             self.turn(inputs);
+            if let Some(mirror) = &mut self.mirror {
+                mirror.write_if_due(&self.state);
+            }
             if self.may_leave() {
                 break;
             }
@@ -182,7 +200,7 @@ impl Dispatcher {
     /// What there is to do when a timer went off; none when it is time to end.
     fn woken(&mut self, wake: Wake) -> Option<Vec<Input>> {
         match wake {
-            Wake::Plan => Some(Vec::new()),
+            Wake::Plan | Wake::Mirror => Some(Vec::new()),
             Wake::Idle => None,
             Wake::Patrol => {
                 if let Some(patrol) = &mut self.patrol {
@@ -213,7 +231,8 @@ impl Dispatcher {
             .as_ref()
             .filter(|_| !self.state.index.open.is_empty())
             .map(|patrol| (patrol.next.left(), Wake::Patrol));
-        [planned, idle, patrol].into_iter().flatten().min_by_key(|(limit, _)| *limit)
+        let mirror = self.mirror.as_ref().and_then(Mirror::left).map(|left| (left, Wake::Mirror));
+        [planned, idle, patrol, mirror].into_iter().flatten().min_by_key(|(limit, _)| *limit)
     }
 
     fn may_leave(&self) -> bool {
@@ -242,6 +261,9 @@ impl Dispatcher {
             let _ = std::fs::remove_file(socket);
         }
         self.save_snapshot(commit::SNAPSHOT_AT_CLOSE);
+        if let Some(mirror) = self.mirror.take() {
+            mirror.close(&self.state);
+        }
         let Self { leaving, log, executor, .. } = self;
         drop(executor);
         drop(log);
@@ -299,6 +321,8 @@ enum Wake {
     Plan,
     /// The patrol comes by.
     Patrol,
+    /// The mirror is to be written.
+    Mirror,
     /// It has been idle for long enough.
     Idle,
 }

@@ -5,6 +5,7 @@ use convoy_api::{Failure, Query};
 
 use super::{Dispatcher, Patrol};
 use crate::inbox::RigSeen;
+use crate::mirror::Mirror;
 use crate::rig;
 use crate::settings::Loaded;
 use crate::world;
@@ -31,7 +32,7 @@ impl Dispatcher {
             }
         }
         self.refused = said;
-        let Loaded { settings, mut policy, idle_exit, patrol } = loaded?;
+        let Loaded { settings, mut policy, idle_exit, patrol, mirror } = loaded?;
         for (name, rig) in &mut policy.rigs {
             let before = self.policy.rigs.get(name).filter(|before| before.path == rig.path);
             // A look at the folder does not see all that git did; whoever watches it says when it is back.
@@ -43,6 +44,10 @@ impl Dispatcher {
         (self.policy, self.idle_exit) = (policy, idle_exit);
         if self.patrol.as_ref().map(|patrol| patrol.every) != patrol {
             self.patrol = patrol.map(Patrol::new);
+        }
+        if self.mirror.as_ref().map(Mirror::file) != mirror.as_deref() {
+            let stamp = self.source.workspace.mirror_stamp();
+            self.mirror = mirror.map(|file| Mirror::new(file, stamp, self.state.seq, true));
         }
         if let Some(executor) = &self.executor {
             executor.adopt(settings);

@@ -61,6 +61,8 @@ pub(super) struct Supervise {
     pub(super) title: String,
     pub(super) body: String,
     pub(super) acceptance: Vec<String>,
+    /// What another tracker says besides: heading and text.
+    pub(super) besides: Vec<(&'static str, String)>,
     pub(super) convoy: Option<ConvoyId>,
     pub(super) agent: AgentName,
     pub(super) model: Option<String>,
@@ -149,6 +151,7 @@ pub(super) fn job(effect: &Effect, state: &State, config: &Config) -> Option<Job
                 title: issue.content.title.clone(),
                 body: issue.content.body.clone(),
                 acceptance: issue.content.acceptance.clone(),
+                besides: crate::interchange::for_agents(issue),
                 convoy: worker.content.convoy.clone(),
                 agent: worker.content.agent.clone(),
                 model: worker.content.model.clone(),

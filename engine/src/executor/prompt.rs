@@ -25,6 +25,9 @@ pub(super) fn prompt(job: &Supervise, output: impl Fn(&SessionId) -> String) -> 
         }
         text.push('\n');
     }
+    for (heading, besides) in &job.besides {
+        let _ = writeln!(text, "## {heading}\n\n{}\n", besides.trim_end());
+    }
     if !job.lessons.is_empty() {
         text.push_str("## Earlier attempts\n\n");
         let skipped = job.lessons.len().saturating_sub(LESSONS_MAX);

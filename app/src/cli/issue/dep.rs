@@ -1,7 +1,7 @@
 //! `convoy issue dep`.
 
 use clap::{Args, Subcommand};
-use convoy_api::Code;
+use convoy_api::{Code, Service};
 use convoy_core::command::Request;
 use convoy_core::issue::DependencyType;
 
@@ -54,12 +54,15 @@ impl Dep {
     }
 }
 
+/// Whether the reference is of no issue, and of a convoy.
+pub(super) fn is_convoy(service: &dyn Service, id: &str) -> bool {
+    matches!(ask::issue(service, id), Err(failure) if failure.code == Code::NotFound)
+        && ask::convoy(service, id).is_ok()
+}
+
 /// What other trackers call so: a convoy is an issue that tracks others.
 fn track(ctx: &mut Context, id: String, needs: String) -> Result<u8, Error> {
-    let is_convoy = ctx.with(|service| match ask::issue(service, &id) {
-        Err(failure) if failure.code == Code::NotFound => Ok(ask::convoy(service, &id).is_ok()),
-        _ => Ok(false),
-    })?;
+    let is_convoy = ctx.with(|service| Ok(is_convoy(service, &id)))?;
     let request = if is_convoy {
         Request::ConvoyAdd { convoy: id, issues: vec![needs] }
     } else {

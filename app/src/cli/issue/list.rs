@@ -117,6 +117,9 @@ fn asides(issue: &IssueView) -> Vec<String> {
     if let Some(assignee) = &issue.assignee {
         asides.push(format!("@{}", text::line(assignee)));
     }
+    if let Some(word) = &issue.held {
+        asides.push(format!("(held: {})", text::line(word.as_str())));
+    }
     if let [first, rest @ ..] = issue.blocked_by.as_slice() {
         let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
         asides.push(format!("(blocked by {first}{more})"));

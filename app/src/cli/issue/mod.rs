@@ -3,6 +3,8 @@
 mod close;
 mod create;
 mod dep;
+mod export;
+pub(super) mod import;
 mod list;
 mod show;
 mod update;
@@ -23,6 +25,8 @@ pub(super) enum Issue {
     Reopen(close::Reopen),
     #[command(subcommand)]
     Dep(dep::Dep),
+    Import(import::Import),
+    Export(export::Export),
 }
 
 impl Issue {
@@ -35,6 +39,8 @@ impl Issue {
             Self::Close(command) => command.run(ctx),
             Self::Reopen(command) => command.run(ctx),
             Self::Dep(command) => command.run(ctx),
+            Self::Import(command) => command.run(ctx),
+            Self::Export(command) => command.run(ctx),
         }
     }
 }

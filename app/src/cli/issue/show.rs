@@ -73,6 +73,7 @@ fn facts(issue: &IssueView) -> Vec<(&'static str, String)> {
     add("Convoys", (!issue.convoys.is_empty()).then(|| joined(&issue.convoys)));
     add("Worker", safe(&issue.assignee));
     add("Needs human", safe(&issue.needs_human));
+    add("Held", issue.held.as_ref().map(|word| text::line(word.as_str()).into_owned()));
     add("Created", Some(format!("{} by {}", text::time(issue.created_at), text::line(&issue.created_by))));
     let reason = issue.close_reason.and_then(|reason| serde_json::to_value(reason).ok());
     let reason = reason.as_ref().and_then(|reason| reason.as_str()).unwrap_or_default();
