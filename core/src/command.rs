@@ -2,13 +2,16 @@
 //!
 //! References in requests are text as a person typed it, any unique prefix of an id; `decide` resolves them.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::IssueChange;
-use crate::id::{Epoch, IssueId, SessionId, WorkerId};
+use crate::id::{Epoch, IssueId, RigName, SessionId, WorkerId};
 use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::report::{Exit, Observation};
 use crate::session::{Findings, Workdir};
+use crate::tracker::{Pushed, Seen};
 use crate::worker::MergeOutcome;
 
 /// What is asked of the engine from outside.
@@ -106,4 +109,11 @@ pub enum Observed {
     Merge { worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome },
     /// The checkout that was in the way of a merge has changed.
     CheckoutChanged { worker: WorkerId, round: u32 },
+    /// A tracker was read: these of its issues, which are new or may have changed. `all` says which it keeps when
+    /// nothing was left out, and comes last.
+    Tracker { rig: RigName, issues: Vec<Seen>, all: Option<BTreeSet<IssueId>> },
+    /// A tracker cannot be read.
+    TrackerLost { rig: RigName, why: String },
+    /// A tracker was told what it was to be told.
+    Pushed { rig: RigName, round: u64, pushed: Vec<Pushed> },
 }

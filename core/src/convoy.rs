@@ -33,6 +33,8 @@ pub enum Observer {
     Merger,
     /// The witness, after verifying a worker's end.
     Witness,
+    /// The watch on a tracker's data, after a close that somebody made there.
+    Tracker,
     /// A person, by command.
     Person,
 }
@@ -44,6 +46,7 @@ impl Observer {
             Self::Close => "close",
             Self::Merger => "merger",
             Self::Witness => "witness",
+            Self::Tracker => "tracker",
             Self::Person => "person",
         }
     }

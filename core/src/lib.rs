@@ -20,6 +20,7 @@ pub mod report;
 pub mod session;
 pub mod state;
 pub mod time;
+pub mod tracker;
 pub mod view;
 pub mod why;
 pub mod worker;

@@ -13,6 +13,7 @@ use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::state::State;
 use crate::time::Time;
+use crate::tracker::paused_until;
 use crate::worker::WorkerState;
 
 /// How far the queue of startable issues is looked through for one that has room.
@@ -43,6 +44,7 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     plan_sessions(state, &mut plan);
     plan_workers(state, policy, now, &mut plan);
     plan_dispatch(state, policy, &mut plan);
+    plan_pushes(state, policy, now, &mut plan);
     plan
 }
 
@@ -152,5 +154,22 @@ fn plan_dispatch(state: &State, policy: &Policy, plan: &mut Plan) {
         *in_convoy += 1;
         total += 1;
         plan.proposals.push(Observed::Dispatch { issue: id.clone() });
+    }
+}
+
+/// One round at a time for each tracker that can be read.
+fn plan_pushes(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
+    for (rig, pending) in &state.index.pushes {
+        let Some(tracker) = state.trackers.get(rig).filter(|tracker| tracker.lost.is_none()) else { continue };
+        let mut pauses = pending
+            .iter()
+            .filter_map(|id| state.issues.get(id))
+            .map(|issue| paused_until(policy, issue, now))
+            .collect::<BTreeSet<_>>();
+        if pauses.remove(&None) {
+            plan.effects.insert(Effect::Push { rig: rig.clone(), round: tracker.round });
+        } else if let Some(Some(until)) = pauses.pop_first() {
+            plan.wake_at = Some(plan.wake_at.map_or(until, |at| at.min(until)));
+        }
     }
 }

@@ -7,6 +7,7 @@
 mod convoy_events;
 mod issue_events;
 mod session_events;
+mod tracker_events;
 mod worker_events;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -15,11 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::convoy::Convoy;
 use crate::event::{Batch, Event, Key};
-use crate::id::{ConvoyId, IssueId, NoticeId, Seq, SessionId, WorkerId};
+use crate::id::{ConvoyId, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
 use crate::issue::{self, Issue};
 use crate::notice::Notice;
 use crate::session::Session;
 use crate::time::Time;
+use crate::tracker::{self, Standing, Tracker};
 use crate::worker::{Worker, WorkerState};
 
 /// How many idempotency keys are remembered; a retry comes within minutes, not after ten thousand others.
@@ -40,6 +42,8 @@ pub struct State {
     pub sessions: BTreeMap<SessionId, Session>,
     /// Notices.
     pub notices: BTreeMap<NoticeId, Notice>,
+    /// Trackers that are not ours, by the rig whose issues they keep.
+    pub trackers: BTreeMap<RigName, Tracker>,
     /// The epoch of the newest session; 0 before there is one.
     pub epoch: u64,
     /// Issues and convoys ever made; the next one's number.
@@ -62,6 +66,10 @@ pub struct Index {
     pub sessions: BTreeSet<SessionId>,
     /// Convoys that are open, newest last.
     pub open: BTreeSet<(u64, ConvoyId)>,
+    /// Issues that their trackers are to be told something of.
+    pub pushes: BTreeMap<RigName, BTreeSet<IssueId>>,
+    /// Issues that nobody has seen yet, with those that wait for them.
+    pub awaited: BTreeMap<IssueId, BTreeSet<IssueId>>,
     /// Convoys that may have become complete in this batch; empty between batches.
     pub touched: BTreeSet<ConvoyId>,
     /// Keys by text.
@@ -104,6 +112,12 @@ impl State {
             | Event::IssueClosed { .. }
             | Event::IssueReopened { .. }
             | Event::IssueNeedsHuman { .. } => issue_events::apply(self, event, at, actor),
+            Event::IssueMirrored { .. }
+            | Event::IssueMissing { .. }
+            | Event::TrackerLost { .. }
+            | Event::TrackerFound { .. }
+            | Event::TrackerTold { .. }
+            | Event::TrackerRefused { .. } => tracker_events::apply(self, event, at),
             Event::ConvoyCreated { .. }
             | Event::ConvoyIssuesAdded { .. }
             | Event::ConvoyStarted { .. }
@@ -166,6 +180,8 @@ impl State {
         for (blocker, id) in pairs {
             if let Some(blocker) = self.issues.get_mut(&blocker) {
                 blocker.dependents.insert(id);
+            } else {
+                self.index.awaited.entry(blocker).or_default().insert(id);
             }
         }
         for (id, convoy) in &mut self.convoys {
@@ -182,6 +198,11 @@ impl State {
         }
         self.index.startable =
             self.issues.values().filter(|issue| self.is_startable(issue)).map(place_in_queue).collect();
+        let pending = self.issues.values().filter(|issue| !tracker::steps(self, issue).is_empty());
+        let pending: Vec<_> = pending.map(|i| (i.content.rig.clone(), i.content.id.clone())).collect();
+        for (rig, id) in pending {
+            self.index.pushes.entry(rig).or_default().insert(id);
+        }
         for (id, worker) in &self.workers {
             if worker.state.is_active() {
                 self.index.active.insert(id.clone());
@@ -206,6 +227,7 @@ impl State {
     pub fn is_ready(&self, issue: &Issue) -> bool {
         matches!(issue.status, issue::Status::Open)
             && issue.is_workable()
+            && (issue.is_free() || self.was_ours(issue))
             && self.open_blockers(issue).next().is_none()
             && !issue.worker.as_ref().and_then(|id| self.workers.get(id)).is_some_and(|worker| {
                 worker.state.is_active() || matches!(worker.state, WorkerState::Stopped { .. })
@@ -242,14 +264,41 @@ impl State {
         self.started_convoy(issue).is_some() && self.is_ready(issue)
     }
 
-    /// Puts the issue into the queue of what can be started, or takes it out.
+    /// Whether its tracker says that a worker of ours has it, who has given it back.
+    fn was_ours(&self, issue: &Issue) -> bool {
+        let mirror = issue.mirror.as_deref().filter(|_| !issue.is_unknown());
+        mirror.is_some_and(|mirror| {
+            // One that is being reopened is closed there until the tracker was told.
+            mirror.standing == Standing::Closed
+                || mirror.standing == Standing::InProgress && tracker::has_it(self, mirror)
+        })
+    }
+
+    /// Puts the issue into the queue of what can be started, or takes it out; and likewise the queue of what its
+    /// tracker is to be told.
     pub(crate) fn refresh_startable(&mut self, id: &IssueId) {
+        self.refresh_pushes(id);
         let Some(issue) = self.issues.get(id) else { return };
         let entry = place_in_queue(issue);
         if self.is_startable(issue) {
             self.index.startable.insert(entry);
         } else {
             self.index.startable.remove(&entry);
+        }
+    }
+
+    fn refresh_pushes(&mut self, id: &IssueId) {
+        let Some(issue) = self.issues.get(id).filter(|issue| issue.mirror.is_some()) else { return };
+        let rig = issue.content.rig.clone();
+        if tracker::steps(self, issue).is_empty() {
+            if let Some(pending) = self.index.pushes.get_mut(&rig) {
+                pending.remove(id);
+                if pending.is_empty() {
+                    self.index.pushes.remove(&rig);
+                }
+            }
+        } else {
+            self.index.pushes.entry(rig).or_default().insert(id.clone());
         }
     }
 
@@ -262,6 +311,6 @@ impl State {
 }
 
 /// By priority, then age.
-fn place_in_queue(issue: &Issue) -> (u8, u64, IssueId) {
+pub(crate) fn place_in_queue(issue: &Issue) -> (u8, u64, IssueId) {
     (issue.content.priority, issue.number, issue.content.id.clone())
 }

@@ -7,6 +7,7 @@ mod issue;
 mod notice;
 mod session;
 mod stranded;
+mod tracker;
 mod worker;
 
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
@@ -14,4 +15,5 @@ pub use issue::{DependencyView, IssueView, issue};
 pub use notice::{NoticeView, notice};
 pub use session::{ExitView, SessionView, session};
 pub use stranded::{StrandedView, stranded};
+pub use tracker::{RefusedView, TrackerView, trackers};
 pub use worker::{LessonView, WorkerView, full_name, worker};

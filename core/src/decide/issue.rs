@@ -196,7 +196,7 @@ pub(super) fn close(
             decision.items.push(Item::refused(&id, refusal));
             continue;
         }
-        if issue.is_closed() {
+        if issue.was_closed() {
             decision.items.push(Item::same(&id, "already closed"));
             continue;
         }

@@ -1,6 +1,6 @@
 //! How issue events change the state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::Event;
 use crate::id::IssueId;
@@ -13,54 +13,25 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
         Event::IssueCreated { issue } => {
             state.numbers += 1;
             let id = issue.id.clone();
-            let blockers: Vec<IssueId> = issue
-                .needs
-                .iter()
-                .filter(|(_, kind)| **kind == DependencyType::Blocks)
-                .map(|(id, _)| id.clone())
-                .collect();
-            state.issues.insert(
-                id.clone(),
-                Issue {
-                    content: issue.clone(),
-                    status: Status::Open,
-                    number: state.numbers,
-                    created_by: actor.to_owned(),
-                    created_at: at,
-                    updated_at: at,
-                    worker: None,
-                    convoys: BTreeSet::new(),
-                    dependents: BTreeSet::new(),
-                },
-            );
-            for blocker in blockers {
-                depend(state, &blocker, &id);
-            }
+            let issue = Issue {
+                content: issue.clone(),
+                status: Status::Open,
+                number: state.numbers,
+                created_by: actor.to_owned(),
+                created_at: at,
+                updated_at: at,
+                worker: None,
+                convoys: BTreeSet::new(),
+                dependents: state.index.awaited.remove(&id).unwrap_or_default(),
+                mirror: None,
+            };
+            insert(state, issue);
         }
         Event::IssueUpdated { issue: id, change } => {
             let Some(issue) = state.issues.get_mut(id) else { return };
             issue.updated_at = at;
             let before = (issue.content.priority, issue.number, id.clone());
-            let content = &mut issue.content;
-            if let Some(title) = &change.title {
-                content.title.clone_from(title);
-            }
-            if let Some(body) = &change.body {
-                content.body.clone_from(body);
-            }
-            if let Some(priority) = change.priority {
-                content.priority = priority;
-            }
-            if let Some(issue_type) = change.issue_type {
-                content.issue_type = issue_type;
-            }
-            content.labels.extend(change.add_labels.iter().cloned());
-            for label in &change.remove_labels {
-                content.labels.remove(label);
-            }
-            if let Some(acceptance) = &change.acceptance {
-                content.acceptance.clone_from(acceptance);
-            }
+            change.clone().apply_to(&mut issue.content);
             state.index.startable.remove(&before);
             state.refresh_startable(id);
         }
@@ -71,9 +42,9 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             }
             if *kind == DependencyType::Blocks {
                 depend(state, needs, id);
-            } else if let Some(blocker) = state.issues.get_mut(needs) {
+            } else {
                 // It may have been a blocker before.
-                blocker.dependents.remove(id);
+                undepend(state, needs, id);
             }
             state.refresh_startable(id);
         }
@@ -82,9 +53,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
                 issue.updated_at = at;
                 issue.content.needs.remove(needs);
             }
-            if let Some(blocker) = state.issues.get_mut(needs) {
-                blocker.dependents.remove(id);
-            }
+            undepend(state, needs, id);
             state.refresh_startable(id);
         }
         Event::IssueClosed { issue: id, closed } => {
@@ -98,18 +67,58 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     }
 }
 
-fn depend(state: &mut State, blocker: &IssueId, dependent: &IssueId) {
-    if let Some(blocker) = state.issues.get_mut(blocker) {
-        blocker.dependents.insert(dependent.clone());
+/// Adds an issue, and links it with what blocks it.
+pub(super) fn insert(state: &mut State, issue: Issue) {
+    let id = issue.content.id.clone();
+    let blockers: Vec<IssueId> = issue.blockers().cloned().collect();
+    state.issues.insert(id.clone(), issue);
+    for blocker in blockers {
+        depend(state, &blocker, &id);
     }
 }
 
-/// Changes the status, with everything that hangs on whether the issue is closed.
+/// Gives an issue other dependencies.
+pub(super) fn set_needs(state: &mut State, id: &IssueId, needs: BTreeMap<IssueId, DependencyType>) {
+    let Some(issue) = state.issues.get_mut(id) else { return };
+    let before: Vec<IssueId> = issue.blockers().cloned().collect();
+    issue.content.needs = needs;
+    let after: Vec<IssueId> = issue.blockers().cloned().collect();
+    before.iter().for_each(|blocker| undepend(state, blocker, id));
+    after.iter().for_each(|blocker| depend(state, blocker, id));
+}
+
+fn depend(state: &mut State, blocker: &IssueId, dependent: &IssueId) {
+    let dependents = match state.issues.get_mut(blocker) {
+        Some(blocker) => &mut blocker.dependents,
+        None => state.index.awaited.entry(blocker.clone()).or_default(),
+    };
+    dependents.insert(dependent.clone());
+}
+
+fn undepend(state: &mut State, blocker: &IssueId, dependent: &IssueId) {
+    if let Some(blocker) = state.issues.get_mut(blocker) {
+        blocker.dependents.remove(dependent);
+    } else if let Some(waiting) = state.index.awaited.get_mut(blocker) {
+        waiting.remove(dependent);
+        if waiting.is_empty() {
+            state.index.awaited.remove(blocker);
+        }
+    }
+}
+
+/// Changes the status.
 pub(super) fn set_status(state: &mut State, id: &IssueId, status: Status, at: Time) {
+    change(state, id, |issue| {
+        issue.status = status;
+        issue.updated_at = at;
+    });
+}
+
+/// Changes an issue, with everything that hangs on whether it counts as closed.
+pub(super) fn change(state: &mut State, id: &IssueId, change: impl FnOnce(&mut Issue)) {
     let Some(issue) = state.issues.get_mut(id) else { return };
     let was_closed = issue.is_closed();
-    issue.status = status;
-    issue.updated_at = at;
+    change(issue);
     let is_closed = issue.is_closed();
     if was_closed != is_closed {
         let (convoys, dependents) = (issue.convoys.clone(), issue.dependents.clone());
