@@ -66,4 +66,6 @@ pub enum Control {
         /// Stop them, and keep their work.
         stop_agents: bool,
     },
+    /// Read every tracker once more, and be done when what they say is known.
+    ReadTrackers,
 }

@@ -6,7 +6,9 @@ use convoy_core::event::Envelope;
 use convoy_core::id::{ConvoyId, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
-use convoy_core::view::{ConvoyView, IssueView, NoticeView, SessionView, StrandedView, WorkerView};
+use convoy_core::view::{
+    ConvoyView, IssueView, NoticeView, SessionView, StrandedView, TrackerView, WorkerView,
+};
 
 /// A question about the state. References are ids or unique prefixes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -67,6 +69,8 @@ pub enum Query {
         /// All that ever were.
         all: bool,
     },
+    /// Trackers that are not ours.
+    Trackers,
     /// The engine itself.
     Engine,
 }
@@ -119,6 +123,7 @@ pub enum Answer {
     Notice { notice: Box<NoticeView> },
     Events { events: Vec<Envelope>, seq: Seq },
     Sessions { sessions: Vec<SessionView> },
+    Trackers { trackers: Vec<TrackerView> },
     Engine(EngineView),
 }
 

@@ -160,7 +160,9 @@ fn plan_dispatch(state: &State, policy: &Policy, plan: &mut Plan) {
 /// One round at a time for each tracker that can be read.
 fn plan_pushes(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     for (rig, pending) in &state.index.pushes {
-        let Some(tracker) = state.trackers.get(rig).filter(|tracker| tracker.lost.is_none()) else { continue };
+        let Some(tracker) = state.trackers.get(rig).filter(|tracker| tracker.lost.is_none()) else {
+            continue;
+        };
         let mut pauses = pending
             .iter()
             .filter_map(|id| state.issues.get(id))

@@ -261,13 +261,12 @@ fn needs(state: &State, issue: &Issue, mirror: &Mirror) -> Vec<Step> {
 fn movement(state: &State, issue: &Issue, mirror: &Mirror) -> Option<Step> {
     let closed_there = mirror.standing == Standing::Closed;
     match &issue.status {
-        Status::Closed(closed) => {
-            (!closed_there).then(|| Step::Close { reason: words_of(closed) })
-        }
+        Status::Closed(closed) => (!closed_there).then(|| Step::Close { reason: words_of(closed) }),
         _ if closed_there => Some(Step::Reopen),
         Status::InProgress { worker } | Status::Submitted { worker } => {
             let assignee = crate::view::full_name(state.workers.get(worker)?);
-            let taken = mirror.standing == Standing::InProgress && mirror.assignee.as_ref() == Some(&assignee);
+            let taken =
+                mirror.standing == Standing::InProgress && mirror.assignee.as_ref() == Some(&assignee);
             // Somebody who has it there keeps it there; two at one issue is for people to sort out.
             let anothers = mirror.standing == Standing::InProgress
                 && mirror.assignee.is_some()

@@ -1,14 +1,16 @@
 //! An engine: the lock, the log, the dispatcher, and the executor if it is to start anything.
 
-use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use convoy_api::query::EngineView;
 use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query, Service, Watch};
+use convoy_core::command::Observed;
 use convoy_core::event::Envelope;
 use convoy_core::id::{AgentName, Seq};
+use convoy_core::time::Span;
 
 use crate::agent::{Preset, Presets};
 use crate::clock;
@@ -24,11 +26,16 @@ use crate::log::sqlite::SqliteLog;
 use crate::os::spawn::Environment;
 use crate::permits::Permits;
 use crate::server::{self, Serving};
+use crate::tracker::Trackers;
 use crate::workspace::Workspace;
 use crate::world::World;
 
 /// How many workdirs are made or looked at at once: more would only wait for the same disk.
 const GIT_PARALLEL_MAX: usize = 2;
+/// How many rounds of telling trackers a command goes through; what is left is for the engine that stays.
+const TELL_ROUNDS_MAX: usize = 20;
+/// How often a tracker is read although nothing was seen to change.
+const PATROL_INTERVAL: Span = Span::from_secs(300);
 /// How many events are asked for at a time when a watcher catches up.
 const CATCH_UP: usize = 1000;
 
@@ -131,8 +138,16 @@ impl Engine {
         presets.get(policy.agent.as_str()).map_err(|error| {
             Failure::new(Code::Invalid, format!("defaults.agent: {}", crate::explain(&error)))
         })?;
-        let (handle, inputs) = inbox::queue();
         let folded = fold(&mut log).map_err(|error| error.failure())?;
+        let trackers = Arc::new(Trackers::new(&config, env, mode != Mode::Command));
+        let (handle, inputs) = inbox::queue(Arc::clone(&trackers));
+        // What others closed while nobody looked is known before anything is decided.
+        trackers.read(&handle);
+        for rig in trackers.forgotten(folded.0.trackers.keys()) {
+            let why = "the configuration names no tracker for it any more".to_owned();
+            handle.observed(Observed::TrackerLost { rig: rig.clone(), why });
+        }
+        let follow = follows(&config)?;
         let mut executor = None;
         let mut idle_exit = None;
         if let Mode::Staying { background } = mode {
@@ -148,6 +163,9 @@ impl Engine {
         let socket = (mode != Mode::Command).then(|| workspace.socket());
         let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, socket };
         let dispatcher = dispatcher::start(setup, inputs)?;
+        if let (Some(patrol), true) = (follow, mode != Mode::Command) {
+            trackers.follow(&handle, patrol);
+        }
         Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, _lock: lock })
     }
 
@@ -171,6 +189,22 @@ impl Engine {
         }
     }
 
+    /// Tells trackers what they are to be told, as far as they take it now.
+    pub(crate) fn tell_trackers(&self) -> Result<(), Failure> {
+        for _ in 0..TELL_ROUNDS_MAX {
+            let pushes = self.handle.pushes()?;
+            if pushes.is_empty() {
+                break;
+            }
+            for (rig, round, pushes) in pushes {
+                if let Some(desk) = self.handle.trackers().get(&rig) {
+                    desk.push(&self.handle, round, &pushes);
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn handle(&self) -> Handle {
         self.handle.clone()
     }
@@ -183,6 +217,17 @@ impl Drop for Engine {
             self.wait();
         }
     }
+}
+
+/// Whether trackers are followed, and how often they are read although nothing was seen to change.
+fn follows(config: &Config) -> Result<Option<Option<Duration>>, Failure> {
+    let on = |key: &str| config.entry(key).is_none_or(|entry| entry.value.as_bool() != Some(false));
+    let interval = match config.entry("observers.patrol_interval") {
+        Some(_) => config.span("observers.patrol_interval")?,
+        None => PATROL_INTERVAL,
+    };
+    let interval = Duration::from_millis(u64::try_from(interval.as_millis()).unwrap_or(0));
+    Ok(on("observers.tracker").then(|| on("observers.patrol").then_some(interval)))
 }
 
 fn world(

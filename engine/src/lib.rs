@@ -27,6 +27,7 @@ pub mod reach;
 mod server;
 pub mod supervisor;
 pub mod tasks;
+pub mod tracker;
 pub mod workspace;
 mod world;
 

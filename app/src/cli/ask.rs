@@ -4,7 +4,7 @@ use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, WhyView};
 use convoy_api::{Answer, Code, Failure, Query, Service};
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
-use convoy_core::view::{ConvoyView, IssueView, NoticeView, StrandedView, WorkerView};
+use convoy_core::view::{ConvoyView, IssueView, NoticeView, StrandedView, TrackerView, WorkerView};
 
 fn other() -> Failure {
     Failure::new(Code::Unavailable, "the engine gave an answer to another question")
@@ -105,6 +105,14 @@ pub(super) fn events(
 ) -> Result<(Vec<Envelope>, Seq), Failure> {
     match service.ask(Query::Events { after, limit, kind })? {
         Answer::Events { events, seq } => Ok((events, seq)),
+        _ => Err(other()),
+    }
+}
+
+/// Trackers that are not ours.
+pub(super) fn trackers(service: &dyn Service) -> Result<Vec<TrackerView>, Failure> {
+    match service.ask(Query::Trackers)? {
+        Answer::Trackers { trackers } => Ok(trackers),
         _ => Err(other()),
     }
 }

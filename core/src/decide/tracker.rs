@@ -29,9 +29,11 @@ pub(super) fn seen(
             None => new(seen, ctx),
             // An id that is ours, or another tracker's, stays what it is.
             Some(issue) if issue.content.rig != *rig => Vec::new(),
-            Some(issue) => {
-                issue.mirror.as_deref().map(|mirror| news(state, issue, mirror, seen, ctx)).unwrap_or_default()
-            }
+            Some(issue) => issue
+                .mirror
+                .as_deref()
+                .map(|mirror| news(state, issue, mirror, seen, ctx))
+                .unwrap_or_default(),
         })
         .collect();
     let Some(all) = all else { return events };

@@ -71,6 +71,8 @@ pub const KEYS: &[Key] = &[
         None,
         "the branch that work lands in; what the repository says if not given",
     ),
+    key("rigs.*.tracker", Some("\"builtin\""), "who keeps its issues: builtin or beads"),
+    key("rigs.*.tracker_command", None, "program and first arguments that stand for bd"),
     key("rigs.*.max_parallel", None, "how many agents work in it at once"),
 ];
 

@@ -6,4 +6,4 @@ mod typed;
 
 pub use keys::{KEYS, Key};
 pub use layers::{Entry, Origin, Sources, parse as value};
-pub use typed::{Config, Gate, Rig};
+pub use typed::{Config, Gate, Rig, TrackerKind};

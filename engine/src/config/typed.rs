@@ -15,6 +15,16 @@ use super::layers::{Entry, Origin, Sources, collect, parse, user_file, variable}
 use crate::os::spawn::Environment;
 use crate::workspace::{Workspace, check_prefix};
 
+/// Who keeps the issues of a rig.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TrackerKind {
+    /// This workspace's own log.
+    #[default]
+    Builtin,
+    /// Beads, through its program `bd`.
+    Beads,
+}
+
 /// A managed repository.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rig {
@@ -26,6 +36,10 @@ pub struct Rig {
     pub default_branch: Option<String>,
     /// How many agents work in it at once.
     pub max_parallel: Option<u32>,
+    /// Who keeps its issues.
+    pub tracker: TrackerKind,
+    /// What stands for the tracker's program; empty if it is the usual one.
+    pub tracker_command: Vec<String>,
 }
 
 /// A check that a merged tree has to pass.
@@ -208,6 +222,12 @@ impl Config {
             prefix: prefix.to_owned(),
             default_branch: self.text(&key("default_branch"))?.map(str::to_owned),
             max_parallel: self.number(&key("max_parallel"), 1)?,
+            tracker: match self.text(&key("tracker"))? {
+                None | Some("builtin") => TrackerKind::Builtin,
+                Some("beads") => TrackerKind::Beads,
+                Some(_) => return Err(self.wrong(&key("tracker"), "builtin or beads")),
+            },
+            tracker_command: self.texts(&key("tracker_command"))?.unwrap_or_default(),
         })
     }
 

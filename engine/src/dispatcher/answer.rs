@@ -71,6 +71,7 @@ impl Dispatcher {
                 sessions.sort_by_key(|session| session.epoch);
                 Answer::Sessions { sessions }
             }
+            Query::Trackers => Answer::Trackers { trackers: view::trackers(state) },
             Query::Engine => Answer::Engine(self.engine()),
         })
     }

@@ -122,7 +122,9 @@ pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread
 impl Dispatcher {
     fn run(mut self) {
         // What was under way when the last engine ended is wanted still: the first turn starts it again.
-        self.turn(Vec::new());
+        // What was read before it began is known to it.
+        let waiting = self.inputs.try_iter().take(GROUP_MAX).collect();
+        self.turn(waiting);
         while let Some(inputs) = self.wait() {
             self.turn(inputs);
             if self.may_leave() {
@@ -222,7 +224,7 @@ impl Dispatcher {
         self.under_way.retain(|effect| self.plan.effects.contains(effect));
         for effect in &self.plan.effects {
             if !self.under_way.contains(effect) {
-                if executor.start(effect, &self.state) {
+                if executor.start(effect, &self.state, &self.policy) {
                     self.under_way.insert(effect.clone());
                 } else {
                     // The system has no thread to spare; it is asked again in a moment.

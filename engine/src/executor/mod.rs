@@ -18,6 +18,7 @@ use std::sync::{Arc, PoisonError};
 
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
+use convoy_core::policy::Policy;
 use convoy_core::session::Findings;
 use convoy_core::state::State;
 use convoy_core::worker::MergeOutcome;
@@ -57,16 +58,18 @@ impl Executor {
 
     /// Starts an effect; whether there was a thread for it. The details are read from the state now, and the effect
     /// itself sees only the world.
-    pub(crate) fn start(&self, effect: &Effect, state: &State) -> bool {
+    pub(crate) fn start(&self, effect: &Effect, state: &State, policy: &Policy) -> bool {
         let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
             Effect::WatchCheckout { .. } => Kind::Watch,
-            Effect::Prepare { .. } | Effect::Stop { .. } | Effect::Inspect { .. } | Effect::Merge { .. } => {
-                Kind::Effect
-            }
+            Effect::Prepare { .. }
+            | Effect::Stop { .. }
+            | Effect::Inspect { .. }
+            | Effect::Merge { .. }
+            | Effect::Push { .. } => Kind::Effect,
         };
-        let job = job::job(effect, state, &world.config).ok_or_else(|| impossible(effect));
+        let job = job::job(effect, state, policy, &world.config).ok_or_else(|| impossible(effect));
         let started = tasks::start(kind, move || match job {
             Err(seen) => seen.into_iter().for_each(|seen| handle.observed(seen)),
             Ok(job::Job::Prepare(job)) => handle.observed(prepare::run(&world, &job)),
@@ -77,6 +80,11 @@ impl Executor {
                 merge::run(&world, &job).into_iter().for_each(|seen| handle.observed(seen));
             }
             Ok(job::Job::WatchCheckout(job)) => handle.observed(checkout::run(&world, &job)),
+            Ok(job::Job::Push(job)) => {
+                if let Some(desk) = handle.trackers().get(&job.rig) {
+                    desk.push(&handle, job.round, &job.pushes);
+                }
+            }
         });
         if let Err(error) = &started {
             note(&format!("cannot start a thread for {effect:?}: {error}"));
@@ -99,6 +107,6 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         Effect::Merge { worker, epoch, round } => {
             Observed::Merge { worker, epoch, round, outcome: MergeOutcome::Broken { error: why } }
         }
-        Effect::Stop { .. } | Effect::WatchCheckout { .. } => return None,
+        Effect::Stop { .. } | Effect::WatchCheckout { .. } | Effect::Push { .. } => return None,
     })
 }

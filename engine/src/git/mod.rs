@@ -16,7 +16,7 @@ mod heads;
 mod leftovers;
 mod merge;
 mod names;
-mod pipe;
+pub(crate) mod pipe;
 mod repo;
 mod run;
 mod salvage;

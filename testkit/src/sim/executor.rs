@@ -36,6 +36,8 @@ impl Sim {
             Effect::Inspect { session, epoch } => Task::Inspect { session, epoch },
             Effect::Merge { worker, epoch, round } => Task::Gates { worker, epoch, round },
             Effect::WatchCheckout { worker, round } => Task::Watch { worker, round },
+            // No rig of the simulation has a tracker of its own.
+            Effect::Push { .. } => return,
         };
         let slow = if matches!(task, Task::Gates { .. }) { 4_000 } else { 300 };
         self.soon(1, slow, Happening::Part(instance, task));
@@ -347,7 +349,12 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         // One of the two places of a report's epoch is wrong.
         Observed::Report { observation, .. } => observation.epoch.0 += 1,
         Observed::CheckoutChanged { round, .. } => *round += 1,
-        Observed::Dispatch { .. } | Observed::Begin { .. } | Observed::Due { .. } => {}
+        Observed::Pushed { round, .. } => *round += 1,
+        Observed::Dispatch { .. }
+        | Observed::Begin { .. }
+        | Observed::Due { .. }
+        | Observed::Tracker { .. }
+        | Observed::TrackerLost { .. } => {}
     }
     wrong
 }
