@@ -101,10 +101,14 @@ pub struct IssueFilter {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConvoyFilter {
-    /// `open`, `landed`, `abandoned`, or `closed` for both of these.
+    /// A status, `closed` for both that end one, or the outcome of a template convoy.
     pub status: Option<String>,
     /// Also closed ones.
     pub all: bool,
+    /// Of this epic.
+    pub epic: Option<String>,
+    /// Only those that should have landed before now.
+    pub overdue: bool,
 }
 
 /// An answer, with the place in the order that it was true at.

@@ -11,6 +11,7 @@ use crate::id::{Epoch, IssueId, RigName, SessionId, WorkerId};
 use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::report::{Exit, Observation};
 use crate::session::{Findings, Workdir};
+use crate::time::Time;
 use crate::tracker::{Pushed, Seen};
 use crate::worker::MergeOutcome;
 
@@ -52,15 +53,33 @@ pub enum Request {
         base: Option<String>,
         max_parallel: Option<u32>,
         start: bool,
+        #[serde(default)]
+        from_epic: Option<String>,
+        #[serde(default)]
+        epic: Option<String>,
+        #[serde(default)]
+        owned: bool,
+        #[serde(default)]
+        due: Option<Time>,
     },
     /// Track more issues.
     ConvoyAdd { convoy: String, issues: Vec<String> },
+    /// Track issues no more.
+    ConvoyRemove { convoy: String, issues: Vec<String> },
     /// Have a convoy worked on as a whole.
     ConvoyStart { convoy: String },
     /// Land what is complete.
     ConvoyCheck { convoy: Option<String> },
     /// Close a convoy whatever its issues are.
     ConvoyClose { convoy: String, reason: Option<String>, notify: Vec<String> },
+    /// Open a closed convoy again.
+    ConvoyReopen { convoy: String },
+    /// Land an owned convoy.
+    ConvoyLand { convoy: String },
+    /// Be told of a convoy's landing; whoever asks if no address is given.
+    ConvoyWatch { convoy: String, address: Option<String> },
+    /// Be told no more.
+    ConvoyUnwatch { convoy: String, address: Option<String> },
     /// Have issues worked on, each in a convoy.
     Sling {
         issues: Vec<String>,
@@ -105,6 +124,8 @@ pub enum Observed {
     Lost { session: SessionId, epoch: Epoch, why: String },
     /// A dead session's workdir was looked at and its work saved.
     Found { session: SessionId, epoch: Epoch, findings: Findings },
+    /// The patrol's timer went off.
+    Patrol,
     /// A try to land a branch ended.
     Merge { worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome },
     /// The checkout that was in the way of a merge has changed.

@@ -1,5 +1,7 @@
 //! Convoys: sets of tracked issues that land as one.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +37,8 @@ pub enum Observer {
     Witness,
     /// The watch on a tracker's data, after a close that somebody made there.
     Tracker,
+    /// The patrol, by its timer: the backup of all others.
+    Patrol,
     /// A person, by command.
     Person,
 }
@@ -47,6 +51,7 @@ impl Observer {
             Self::Merger => "merger",
             Self::Witness => "witness",
             Self::Tracker => "tracker",
+            Self::Patrol => "patrol",
             Self::Person => "person",
         }
     }
@@ -111,6 +116,15 @@ pub struct NewConvoy {
     /// The model, if it was chosen for the convoy.
     #[serde(default)]
     pub model: Option<String>,
+    /// The epic that it belongs to: a name that groups convoys and sessions.
+    #[serde(default)]
+    pub epic: Option<String>,
+    /// No observer closes it: its owner lands it.
+    #[serde(default)]
+    pub owned: bool,
+    /// When it should have landed.
+    #[serde(default)]
+    pub due: Option<Time>,
 }
 
 /// A convoy as it stands.
@@ -128,6 +142,10 @@ pub struct Convoy {
     pub created_at: Time,
     /// When somebody had it worked on as a whole. One that nobody started only tracks.
     pub started_at: Option<Time>,
+    /// Who asked to be told as well, since it was made.
+    pub watchers: BTreeSet<Address>,
+    /// Reopened with every issue closed: no observer lands it before one of its issues or its membership changes.
+    pub held: bool,
     /// How often it has landed or been abandoned.
     pub landing_epoch: u32,
     /// How many tracked issues are not closed. Derived; kept so that landing costs the same in any workspace.
@@ -139,14 +157,26 @@ impl Convoy {
     pub fn is_open(&self) -> bool {
         matches!(self.status, Status::Open)
     }
+    /// Whether it has landed or was abandoned.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.status, Status::Landed { .. } | Status::Abandoned { .. })
+    }
     /// Whether everything that it tracks is closed. An empty convoy is never complete.
     pub fn is_complete(&self) -> bool {
         self.open_count == 0 && !self.content.tracked.is_empty()
     }
-    /// Owner and notify list, each once.
+    /// Whether an observer that comes by lands it.
+    pub fn is_due_to_land(&self) -> bool {
+        self.is_open() && self.is_complete() && !self.held && !self.content.owned
+    }
+    /// Whether it should have landed before `now`.
+    pub fn is_overdue(&self, now: Time) -> bool {
+        !self.is_closed() && self.content.due.is_some_and(|due| due < now)
+    }
+    /// Owner, notify list and watchers, each once.
     pub fn recipients(&self) -> Vec<Address> {
         let mut all = vec![self.content.owner.clone()];
-        for address in &self.content.notify {
+        for address in self.content.notify.iter().chain(&self.watchers) {
             if !all.contains(address) {
                 all.push(address.clone());
             }

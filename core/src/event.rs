@@ -104,6 +104,12 @@ pub enum Event {
     ConvoyCreated { convoy: NewConvoy },
     #[serde(rename = "convoy.issues_added")]
     ConvoyIssuesAdded { convoy: ConvoyId, issues: Vec<IssueId> },
+    #[serde(rename = "convoy.issues_removed")]
+    ConvoyIssuesRemoved { convoy: ConvoyId, issues: Vec<IssueId> },
+    #[serde(rename = "convoy.watched")]
+    ConvoyWatched { convoy: ConvoyId, address: Address },
+    #[serde(rename = "convoy.unwatched")]
+    ConvoyUnwatched { convoy: ConvoyId, address: Address },
     #[serde(rename = "convoy.started")]
     ConvoyStarted { convoy: ConvoyId },
     #[serde(rename = "convoy.landed")]
@@ -111,7 +117,11 @@ pub enum Event {
     #[serde(rename = "convoy.abandoned")]
     ConvoyAbandoned { convoy: ConvoyId, landing_epoch: u32, reason: Option<String>, open: Vec<IssueId> },
     #[serde(rename = "convoy.reopened")]
-    ConvoyReopened { convoy: ConvoyId },
+    ConvoyReopened {
+        convoy: ConvoyId,
+        #[serde(default)]
+        held: bool,
+    },
 
     #[serde(rename = "worker.assigned")]
     WorkerAssigned { worker: NewWorker },
@@ -210,6 +220,9 @@ impl Event {
             Self::TrackerRefused { .. } => "tracker.refused",
             Self::ConvoyCreated { .. } => "convoy.created",
             Self::ConvoyIssuesAdded { .. } => "convoy.issues_added",
+            Self::ConvoyIssuesRemoved { .. } => "convoy.issues_removed",
+            Self::ConvoyWatched { .. } => "convoy.watched",
+            Self::ConvoyUnwatched { .. } => "convoy.unwatched",
             Self::ConvoyStarted { .. } => "convoy.started",
             Self::ConvoyLanded { .. } => "convoy.landed",
             Self::ConvoyAbandoned { .. } => "convoy.abandoned",
@@ -260,10 +273,13 @@ impl Event {
             | Self::TrackerRefused { issue, .. } => issue.as_str(),
             Self::ConvoyCreated { convoy } => convoy.id.as_str(),
             Self::ConvoyIssuesAdded { convoy, .. }
+            | Self::ConvoyIssuesRemoved { convoy, .. }
+            | Self::ConvoyWatched { convoy, .. }
+            | Self::ConvoyUnwatched { convoy, .. }
             | Self::ConvoyStarted { convoy }
             | Self::ConvoyLanded { convoy, .. }
             | Self::ConvoyAbandoned { convoy, .. }
-            | Self::ConvoyReopened { convoy } => convoy.as_str(),
+            | Self::ConvoyReopened { convoy, .. } => convoy.as_str(),
             Self::WorkerAssigned { worker } => worker.id.as_str(),
             Self::WorkerWaiting { worker, .. }
             | Self::WorkerReady { worker }

@@ -8,6 +8,7 @@ pub mod command;
 pub mod convoy;
 pub mod decide;
 pub mod effect;
+pub mod epic;
 pub mod event;
 pub mod id;
 pub mod issue;

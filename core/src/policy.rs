@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::address::Address;
-use crate::convoy::MergeStrategy;
+use crate::convoy::{MergeStrategy, Observer};
 use crate::id::{AgentName, RigName};
 use crate::time::Span;
 
@@ -46,6 +46,42 @@ impl Default for Retry {
     }
 }
 
+/// Who may notice that a convoy is complete. A person always may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct Observers {
+    /// The close of an issue.
+    pub close: bool,
+    /// The merger.
+    pub merger: bool,
+    /// The witness.
+    pub witness: bool,
+    /// The watch on a tracker's data.
+    pub tracker: bool,
+    /// The patrol.
+    pub patrol: bool,
+}
+
+impl Default for Observers {
+    fn default() -> Self {
+        Self { close: true, merger: true, witness: true, tracker: true, patrol: true }
+    }
+}
+
+impl Observers {
+    /// Whether this one is switched on.
+    pub fn allow(&self, observer: Observer) -> bool {
+        match observer {
+            Observer::Close => self.close,
+            Observer::Merger => self.merger,
+            Observer::Witness => self.witness,
+            Observer::Tracker => self.tracker,
+            Observer::Patrol => self.patrol,
+            Observer::Person => true,
+        }
+    }
+}
+
 /// The rules that may differ between workspaces.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Policy {
@@ -71,4 +107,6 @@ pub struct Policy {
     pub notify: Vec<Address>,
     /// Retries.
     pub retry: Retry,
+    /// Who may land convoys.
+    pub observers: Observers,
 }

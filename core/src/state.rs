@@ -120,6 +120,9 @@ impl State {
             | Event::TrackerRefused { .. } => tracker_events::apply(self, event, at),
             Event::ConvoyCreated { .. }
             | Event::ConvoyIssuesAdded { .. }
+            | Event::ConvoyIssuesRemoved { .. }
+            | Event::ConvoyWatched { .. }
+            | Event::ConvoyUnwatched { .. }
             | Event::ConvoyStarted { .. }
             | Event::ConvoyLanded { .. }
             | Event::ConvoyAbandoned { .. }

@@ -14,6 +14,6 @@ pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use issue::{DependencyView, IssueView, issue};
 pub use notice::{NoticeView, notice};
 pub use session::{ExitView, SessionView, session};
-pub use stranded::{StrandedView, stranded};
+pub use stranded::{Category, StrandedView, stranded};
 pub use tracker::{RefusedView, TrackerView, trackers};
 pub use worker::{LessonView, WorkerView, full_name, worker};

@@ -247,6 +247,16 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Vec
                 .run(format!("convoy add {id} <issue>")),
         ];
     }
+    if convoy.is_complete() && convoy.content.owned {
+        return vec![
+            reason("owned", "every issue is closed, and its owner lands it").run(format!("convoy land {id}")),
+        ];
+    }
+    if convoy.held {
+        let text =
+            "it was reopened with every issue closed, and is held open until something about it changes";
+        return vec![reason("held", text).run(format!("convoy check {id}"))];
+    }
     if convoy.is_complete() {
         return vec![reason("complete", "every issue is closed").run(format!("convoy check {id}"))];
     }

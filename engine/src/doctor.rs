@@ -280,7 +280,7 @@ impl Doctor<'_> {
     fn attention(&mut self, service: &dyn Service) {
         if let Ok(Answer::Stranded { stranded }) = service.ask(Query::Stranded) {
             for convoy in stranded {
-                let detail = format!("{} ({}): {}", convoy.convoy_id, convoy.category, convoy.detail);
+                let detail = format!("{} ({}): {}", convoy.convoy_id, convoy.category.name(), convoy.detail);
                 self.say("stranded", Health::Warning, detail, Some(&convoy.command));
             }
         }

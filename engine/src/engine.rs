@@ -10,7 +10,6 @@ use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query, Service,
 use convoy_core::command::Observed;
 use convoy_core::event::Envelope;
 use convoy_core::id::{AgentName, Seq};
-use convoy_core::time::Span;
 
 use crate::agent::{Preset, Presets};
 use crate::clock;
@@ -34,8 +33,6 @@ use crate::world::World;
 const GIT_PARALLEL_MAX: usize = 2;
 /// How many rounds of telling trackers a command goes through; what is left is for the engine that stays.
 const TELL_ROUNDS_MAX: usize = 20;
-/// How often a tracker is read although nothing was seen to change.
-const PATROL_INTERVAL: Span = Span::from_secs(300);
 /// How many events are asked for at a time when a watcher catches up.
 const CATCH_UP: usize = 1000;
 
@@ -150,18 +147,20 @@ impl Engine {
         let follow = follows(&config)?;
         let mut executor = None;
         let mut idle_exit = None;
+        let mut patrol = None;
         if let Mode::Staying { background } = mode {
             idle_exit = config
                 .idle_exit()?
                 .filter(|_| background)
                 .map(|span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0)));
+            patrol = config.patrol_interval()?;
             let world = world(workspace, config, presets, env)?;
             sweep(workspace, &folded.0, &world);
             executor = Some(Executor::new(world, handle.clone()));
         }
         let view = view(workspace, mode);
         let socket = (mode != Mode::Command).then(|| workspace.socket());
-        let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, socket };
+        let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, patrol, socket };
         let dispatcher = dispatcher::start(setup, inputs)?;
         if let (Some(patrol), true) = (follow, mode != Mode::Command) {
             trackers.follow(&handle, patrol);
@@ -221,13 +220,10 @@ impl Drop for Engine {
 
 /// Whether trackers are followed, and how often they are read although nothing was seen to change.
 fn follows(config: &Config) -> Result<Option<Option<Duration>>, Failure> {
-    let on = |key: &str| config.entry(key).is_none_or(|entry| entry.value.as_bool() != Some(false));
-    let interval = match config.entry("observers.patrol_interval") {
-        Some(_) => config.span("observers.patrol_interval")?,
-        None => PATROL_INTERVAL,
-    };
-    let interval = Duration::from_millis(u64::try_from(interval.as_millis()).unwrap_or(0));
-    Ok(on("observers.tracker").then(|| on("observers.patrol").then_some(interval)))
+    let patrol = config
+        .patrol_interval()?
+        .map(|interval| Duration::from_millis(u64::try_from(interval.as_millis()).unwrap_or(0)));
+    Ok(config.flag("observers.tracker")?.then_some(patrol))
 }
 
 fn world(

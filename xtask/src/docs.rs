@@ -239,7 +239,9 @@ fn events(source: &str, page: &str) -> Vec<String> {
             name = rest.split('"').next().filter(|name| name.contains('.'));
             fields.clear();
         } else if let Some(dotted) = name {
-            fields.push_str(line);
+            if !line.starts_with("#[") {
+                fields.push_str(line);
+            }
             if line.ends_with("},") {
                 let inner = fields.split_once('{').map_or("", |(_, inner)| inner);
                 let words = inner.split([',', '{', '}']).filter_map(|field| field.split_once(':'));

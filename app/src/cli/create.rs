@@ -18,13 +18,28 @@ use crate::text;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  convoy create 'Deploy v2.0' gt-abc gt-def\n  \
     convoy create 'Deploy v2.0' gt-abc --notify mayor/ --notify --human\n  \
-    convoy create 'Deploy v2.0' gt-abc gt-def --run --max-parallel 2")]
+    convoy create 'Deploy v2.0' gt-abc gt-def --run --max-parallel 2\n  \
+    convoy create 'Sprint' gt-abc --due 2026-01-15\n  \
+    convoy create --from-epic gt-epic")]
 pub(super) struct Create {
-    /// What people call it
-    name: String,
+    /// What people call it; the epic's title if not given with --from-epic
+    #[arg(required_unless_present = "from_epic")]
+    name: Option<String>,
     /// Issues that it tracks
-    #[arg(value_name = "ISSUE", required = true)]
+    #[arg(value_name = "ISSUE", required_unless_present = "from_epic")]
     issues: Vec<String>,
+    /// Track what can be worked on of this issue of type epic, through lesser epics
+    #[arg(long, value_name = "ISSUE")]
+    from_epic: Option<String>,
+    /// The epic that it belongs to: a name that groups convoys and sessions
+    #[arg(long, value_name = "NAME")]
+    epic: Option<String>,
+    /// No observer lands it: its owner does, with 'convoy land'
+    #[arg(long)]
+    owned: bool,
+    /// When it should have landed: a date, a time with its zone, or so long from now
+    #[arg(long, value_name = "WHEN", value_parser = values::due)]
+    due: Option<convoy_core::time::Time>,
     /// Who is told when it lands; you if not given
     #[arg(long, value_name = "ADDR")]
     owner: Option<String>,
@@ -48,7 +63,7 @@ pub(super) struct Create {
 impl Create {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let request = Request::ConvoyCreate {
-            name: self.name,
+            name: self.name.unwrap_or_default(),
             issues: self.issues,
             owner: self.owner,
             notify: self.notify,
@@ -56,6 +71,10 @@ impl Create {
             base: self.base,
             max_parallel: self.max_parallel,
             start: self.run,
+            from_epic: self.from_epic,
+            epic: self.epic,
+            owned: self.owned,
+            due: self.due,
         };
         let (outcome, (convoy, _)) = ctx.act_and_ask(request, ask::convoy)?;
         let changed = outcome.items.iter().any(|item| item.changed);
@@ -80,6 +99,9 @@ fn made(convoy: &ConvoyView, changed: bool) -> String {
     let _ = writeln!(said, "  Owner:     {}", text::line(&convoy.owner));
     if !convoy.notify.is_empty() {
         let _ = writeln!(said, "  Notify:    {}", text::line(&convoy.notify.join(", ")));
+    }
+    if let Some(due) = convoy.due_at {
+        let _ = writeln!(said, "  Due:       {}", text::time(due));
     }
     let next = match (convoy.status.as_str(), convoy.started_at) {
         ("landed", _) => {

@@ -4,20 +4,28 @@ use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
 use convoy_api::query::ConvoyFilter;
+use convoy_core::view::TrackedView;
 
 use super::context::Context;
 use super::{ask, status};
 use crate::error::{DONE, Error};
-use crate::output::{BOLD, FAINT, paint};
+use crate::output::{BAD, BOLD, FAINT, paint};
 use crate::text;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum State {
     Open,
+    /// Analysed, and not launched yet
+    Staged,
     /// Landed or abandoned
     Closed,
     Landed,
     Abandoned,
+    /// Template convoys by outcome
+    Running,
+    Completed,
+    Failed,
+    Partial,
 }
 
 /// List convoys
@@ -30,13 +38,22 @@ pub(super) struct List {
     /// Those with this status
     #[arg(long)]
     status: Option<State>,
+    /// Those that belong to this epic
+    #[arg(long, value_name = "NAME")]
+    epic: Option<String>,
+    /// Those that should have landed before now
+    #[arg(long)]
+    overdue: bool,
+    /// With what each tracks
+    #[arg(long)]
+    tree: bool,
 }
 
 impl List {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let status = self.status.and_then(|state| Some(state.to_possible_value()?.get_name().to_owned()));
-        let filtered = status.is_some();
-        let filter = ConvoyFilter { status, all: self.all };
+        let filtered = status.is_some() || self.epic.is_some() || self.overdue;
+        let filter = ConvoyFilter { status, all: self.all, epic: self.epic, overdue: self.overdue };
         let convoys = ctx.with(|service| ask::convoys(service, filter))?;
         ctx.out.json(&convoys)?;
         if ctx.out.json {
@@ -48,7 +65,15 @@ impl List {
                 ctx.out.raw(&format!("{}\n", convoy.id))?;
             }
             let (id, title) = (&convoy.id, text::title(&convoy.title));
-            let _ = writeln!(text, "  🚚 {id}: {title} {}", status::convoy_glyph(&convoy.status));
+            let overdue = if convoy.overdue { paint(BAD, " overdue") } else { String::new() };
+            let glyph = status::convoy_glyph(&convoy.status);
+            if self.tree {
+                let progress = format!("({}/{})", convoy.completed, convoy.total);
+                let _ = writeln!(text, "  🚚 {id}: {title} {progress} {glyph}{overdue}");
+                branches(&mut text, &convoy.tracked);
+            } else {
+                let _ = writeln!(text, "  🚚 {id}: {title} {glyph}{overdue}");
+            }
         }
         let _ = writeln!(text, "\n{}", paint(FAINT, "Use 'convoy status <id>' for detailed view."));
         if convoys.is_empty() {
@@ -57,5 +82,14 @@ impl List {
         }
         ctx.out.say(&text)?;
         Ok(DONE)
+    }
+}
+
+/// What a convoy tracks, as branches below it.
+fn branches(text: &mut String, tracked: &[TrackedView]) {
+    for (n, issue) in tracked.iter().enumerate() {
+        let branch = if n + 1 == tracked.len() { "└──" } else { "├──" };
+        let (glyph, title) = (status::issue_glyph(&issue.status), text::title(&issue.title));
+        let _ = writeln!(text, "     {branch} {glyph} {}: {title}", issue.id);
     }
 }

@@ -5,6 +5,7 @@
 mod add;
 mod agent;
 mod ask;
+mod cancel;
 mod check;
 mod close;
 mod completions;
@@ -19,11 +20,14 @@ mod events;
 mod follow;
 mod init;
 mod issue;
+mod land;
 mod list;
 mod logs;
 mod mail;
 mod own;
 mod progress;
+mod remove;
+mod reopen;
 mod run;
 mod schema;
 mod sling;
@@ -35,6 +39,7 @@ mod up;
 mod usage;
 mod values;
 mod wait;
+mod watch;
 mod way;
 mod why;
 mod work;
@@ -80,11 +85,18 @@ enum Command {
     Issue(issue::Issue),
     Create(create::Create),
     Add(add::Add),
+    Remove(remove::Remove),
     List(list::List),
     #[command(visible_alias = "show")]
     Status(status::Status),
     Check(check::Check),
     Close(close::Close),
+    #[command(visible_alias = "stop")]
+    Cancel(cancel::Cancel),
+    Reopen(reopen::Reopen),
+    Land(land::Land),
+    Watch(watch::Watch),
+    Unwatch(watch::Unwatch),
     Wait(wait::Wait),
     Why(why::Why),
     Stranded(stranded::Stranded),
@@ -148,10 +160,16 @@ impl Command {
             Self::Issue(command) => command.run(ctx),
             Self::Create(command) => command.run(ctx),
             Self::Add(command) => command.run(ctx),
+            Self::Remove(command) => command.run(ctx),
             Self::List(command) => command.run(ctx),
             Self::Status(command) => command.run(ctx),
             Self::Check(command) => command.run(ctx),
             Self::Close(command) => command.run(ctx),
+            Self::Cancel(command) => command.run(ctx),
+            Self::Reopen(command) => command.run(ctx),
+            Self::Land(command) => command.run(ctx),
+            Self::Watch(command) => command.run(ctx),
+            Self::Unwatch(command) => command.run(ctx),
             Self::Wait(command) => command.run(ctx),
             Self::Why(command) => command.run(ctx),
             Self::Stranded(command) => command.run(ctx),

@@ -115,6 +115,9 @@ fn sentence(event: &Event) -> Option<String> {
         Event::TrackerRefused { error, .. } => format!("! its tracker was not told: {}", why(error)),
         Event::ConvoyCreated { convoy } => format!("made: {}", text::title(&convoy.title)),
         Event::ConvoyIssuesAdded { issues, .. } => format!("{} added", text::count(issues.len(), "issue")),
+        Event::ConvoyIssuesRemoved { issues, .. } => {
+            format!("{} removed", text::count(issues.len(), "issue"))
+        }
         Event::ConvoyStarted { .. } => "started".to_owned(),
         Event::ConvoyLanded { observer, .. } => format!("✓ landed, noticed by {}", observer.name()),
         Event::ConvoyAbandoned { reason, open, .. } => {
@@ -162,6 +165,8 @@ fn sentence(event: &Event) -> Option<String> {
         | Event::DependencyRemoved { .. }
         | Event::IssueMirrored { .. }
         | Event::TrackerTold { .. }
+        | Event::ConvoyWatched { .. }
+        | Event::ConvoyUnwatched { .. }
         | Event::WorkerReady { .. }
         | Event::WorkerStopRequested { .. }
         | Event::WorkerReleaseRequested { .. }

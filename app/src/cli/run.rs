@@ -80,7 +80,8 @@ impl Run {
 
     /// Where things stand, if nothing more is to be followed.
     fn standing(&self, service: &dyn Service) -> Result<Option<Standing>, Failure> {
-        let stuck: Vec<StrandedView> = ask::stranded(service)?.into_iter().filter(is_stuck).collect();
+        let stuck: Vec<StrandedView> =
+            ask::stranded(service)?.into_iter().filter(|found| found.category.is_stuck()).collect();
         let is_stuck = |id: &ConvoyId| stuck.iter().any(|convoy| convoy.convoy_id == *id);
         if let Some(id) = &self.convoy {
             let (convoy, _) = ask::convoy(service, id)?;
@@ -98,11 +99,6 @@ impl Run {
             stuck.iter().filter(|stuck| engine.open_convoys.contains(&stuck.convoy_id)).cloned().collect();
         Ok(Some(Standing { convoys, stuck }))
     }
-}
-
-/// Whether only a person can help. What is ready, or waits for room, moves by itself.
-fn is_stuck(convoy: &StrandedView) -> bool {
-    !matches!(convoy.category.as_str(), "ready but unassigned" | "waiting for capacity")
 }
 
 fn report(ctx: &mut Context, one: bool, standing: &Standing) -> Result<u8, Error> {

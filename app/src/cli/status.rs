@@ -1,6 +1,7 @@
 //! `convoy status`, and how a convoy is shown.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 
 use clap::Args;
 use convoy_api::query::ConvoyFilter;
@@ -27,8 +28,8 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 pub(super) struct Status {
     /// The convoy, or a unique prefix of its id
     convoy: Option<String>,
-    /// Show it again whenever something changes, until it is closed
-    #[arg(long, conflicts_with = "json")]
+    /// Show it again whenever something changes, until it is closed; with --json one value a line
+    #[arg(long)]
     watch: bool,
 }
 
@@ -60,7 +61,14 @@ fn watch(ctx: &mut Context, one: Option<&str>) -> Result<u8, Error> {
     let look = |service: &dyn Service| -> Result<Look<()>, Error> {
         let seq: Seq = ask::engine(service)?.seq;
         let convoys = shown(service, one)?;
-        out.raw(&format!("{CLEAR}{}", text_of(&convoys)))?;
+        match (out.json, one, convoys.as_slice()) {
+            (true, Some(_), [convoy]) => out.json_line(convoy)?,
+            (true, ..) => out.json_line(&convoys)?,
+            (false, ..) if std::io::stdout().is_terminal() => {
+                out.raw(&format!("{CLEAR}{}", text_of(&convoys)))?;
+            }
+            (false, ..) => out.raw(&format!("{}\n", text_of(&convoys)))?,
+        }
         let over = one.is_some() && convoys.iter().all(|convoy| convoy.closed_at.is_some());
         Ok(Look { end: (over || out.is_closed()).then_some(()), seq })
     };
@@ -119,7 +127,7 @@ pub(super) fn details(convoy: &ConvoyView) -> String {
     }
     text.push('\n');
     for (name, value) in facts(convoy) {
-        let _ = writeln!(text, "  {:<9}  {value}", format!("{name}:"));
+        let _ = writeln!(text, "  {:<10} {value}", format!("{name}:"));
     }
     text
 }
@@ -154,6 +162,18 @@ fn facts(convoy: &ConvoyView) -> Vec<(&'static str, String)> {
     }
     if let Some(max) = convoy.max_parallel {
         facts.push(("Parallel", format!("at most {max}")));
+    }
+    if !convoy.watchers.is_empty() {
+        facts.push(("Watchers", text::line(&convoy.watchers.join(", ")).into_owned()));
+    }
+    if let Some(epic) = &convoy.epic_id {
+        facts.push(("Epic", text::line(epic).into_owned()));
+    }
+    if convoy.owned && convoy.closed_at.is_none() {
+        facts.push(("Owned", format!("yes: its owner lands it with convoy land {}", convoy.id)));
+    }
+    if convoy.held {
+        facts.push(("Held", format!("open with every issue closed; land it: convoy check {}", convoy.id)));
     }
     if let Some(due) = convoy.due_at {
         facts.push(("Due", format!("{}{}", text::time(due), if convoy.overdue { " (overdue)" } else { "" })));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::issue::{CloseReason, DependencyType, IssueType, TEXT_BYTES_MAX};
-use convoy_core::time::Span;
+use convoy_core::time::{Span, Time};
 
 use crate::error::Error;
 
@@ -15,6 +15,23 @@ pub(super) fn duration(text: &str) -> Result<Span, String> {
     let parsed = text.parse::<jiff::SignedDuration>().ok().filter(|duration| !duration.is_negative());
     let millis = parsed.and_then(|duration| i64::try_from(duration.as_millis()).ok());
     millis.map(Span::from_millis).ok_or_else(|| "expected a duration such as 10s, 5m or 1h30m".to_owned())
+}
+
+/// A day, which lasts until its end here; a time with its zone; or a duration from now.
+pub(super) fn due(text: &str) -> Result<Time, String> {
+    let at = |time: jiff::Timestamp| Time::from_millis(time.as_millisecond());
+    if let Ok(day) = text.parse::<jiff::civil::Date>() {
+        let end = day.tomorrow().ok().and_then(|next| next.to_zoned(jiff::tz::TimeZone::system()).ok());
+        return end.map(|end| at(end.timestamp())).ok_or_else(|| format!("there is no day after {text}"));
+    }
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Ok(at(time));
+    }
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u16>().ok());
+    let span = days.map(|days| Span::from_secs(i64::from(days) * 86_400)).or_else(|| duration(text).ok());
+    span.map(|span| convoy_engine::clock::now().plus(span)).ok_or_else(|| {
+        "expected a date such as 2026-01-15, a time such as 2026-01-15T17:00:00+01:00, or a duration such as 3d".to_owned()
+    })
 }
 
 /// An address of `--notify`. Of what begins with a dash only `--human` is one.

@@ -126,6 +126,10 @@ impl Stage {
                 base: None,
                 max_parallel: None,
                 start: true,
+                from_epic: None,
+                epic: None,
+                owned: false,
+                due: None,
             },
         )
     }

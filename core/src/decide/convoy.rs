@@ -1,45 +1,45 @@
-//! Convoy requests, and the one place where a convoy lands.
+//! Convoy requests: making convoys, what they track, and who is told. How they end is in `landing`.
 
-use super::refs::{check_branch, resolve_convoy, resolve_issues};
-use super::tell::tell;
-use super::work::let_go;
+use super::refs::{check_branch, resolve_convoy, resolve_issue, resolve_issues};
 use super::{Context, Decision, Item};
 use crate::address::Address;
 use crate::command::Request;
-use crate::convoy::{Convoy, NAME_CHARS_MAX, NewConvoy, Observer, Status, TRACKED_MAX};
+use crate::convoy::{NAME_CHARS_MAX, NewConvoy, TRACKED_MAX};
+use crate::epic;
 use crate::event::Event;
-use crate::id::ConvoyId;
-use crate::notice::NoticeKind;
+use crate::id::IssueId;
 use crate::refusal::Refusal;
 use crate::state::State;
 
-/// How many issues a notice lists: each recipient has a copy of it, and one batch has a limit.
-const LISTED_MAX: usize = 100;
+/// The longest name of an epic, in bytes: it becomes part of paths.
+const EPIC_BYTES_MAX: usize = 100;
 /// The most subscribers of a convoy.
 const NOTIFY_MAX: usize = 100;
 
 pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
-    let Request::ConvoyCreate { name, issues, owner, notify, merge, base, max_parallel, start } = request
+    let Request::ConvoyCreate {
+        name,
+        issues,
+        owner,
+        notify,
+        merge,
+        base,
+        max_parallel,
+        start,
+        from_epic,
+        epic,
+        owned,
+        due,
+    } = request
     else {
         return Ok(Decision::nothing());
     };
-    if name.trim().is_empty() || name.chars().count() > NAME_CHARS_MAX {
-        return Err(Refusal::invalid("name", format!("expected 1 to {NAME_CHARS_MAX} characters")));
-    }
-    if name.starts_with('-') {
-        return Err(Refusal::invalid("name", "looks like a flag: begin it with another character"));
-    }
-    if issues.is_empty() {
-        return Err(Refusal::invalid("issue", "a convoy needs at least one issue"));
-    }
+    let (name, tracked) = content(state, name, issues, from_epic.as_deref())?;
     if *max_parallel == Some(0) {
         return Err(Refusal::invalid("max-parallel", "expected at least 1"));
     }
-    let tracked = resolve_issues(state, issues)?;
-    if tracked.len() > TRACKED_MAX {
-        return Err(Refusal::invalid("issue", format!("at most {TRACKED_MAX} issues in a convoy")));
-    }
     check_branch(base.as_deref())?;
+    check_epic(epic.as_deref())?;
     let owner = match owner {
         Some(text) => address("owner", text)?,
         None => ctx.actor.clone(),
@@ -54,7 +54,7 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
     let id = ctx.entropy.convoy(state);
     let convoy = NewConvoy {
         id: id.clone(),
-        title: name.clone(),
+        title: name,
         tracked,
         owner,
         notify: addresses,
@@ -63,8 +63,14 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
         max_parallel: *max_parallel,
         agent: None,
         model: None,
+        epic: epic.clone(),
+        owned: *owned,
+        due: *due,
     };
     let item = match convoy.tracked.iter().all(|issue| state.issues[issue].is_closed()) {
+        true if convoy.owned => {
+            Item::changed(&id).noted(format!("every issue is closed: land it with 'convoy land {id}'"))
+        }
         true => Item::changed(&id).noted("every issue is closed: it has landed"),
         false => Item::changed(&id),
     };
@@ -75,7 +81,57 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
     Ok(decision)
 }
 
-fn address(field: &'static str, text: &str) -> Result<Address, Refusal> {
+/// Name and issues of a new convoy: those given, or the workable leaves of an epic, whose title is the default name.
+fn content(
+    state: &State,
+    name: &str,
+    issues: &[String],
+    from_epic: Option<&str>,
+) -> Result<(String, Vec<IssueId>), Refusal> {
+    let mut tracked = resolve_issues(state, issues)?;
+    let mut name = name.to_owned();
+    if let Some(text) = from_epic {
+        let epic = &state.issues[&resolve_issue(state, text)?];
+        if name.is_empty() {
+            name = epic.content.title.chars().take(NAME_CHARS_MAX).collect();
+        }
+        tracked.extend(epic::leaves(state, epic)?.into_iter().filter(|id| !issues.contains(&id.to_string())));
+    }
+    if name.trim().is_empty() || name.chars().count() > NAME_CHARS_MAX {
+        return Err(Refusal::invalid("name", format!("expected 1 to {NAME_CHARS_MAX} characters")));
+    }
+    if name.starts_with('-') {
+        return Err(Refusal::invalid("name", "looks like a flag: begin it with another character"));
+    }
+    if tracked.is_empty() {
+        return Err(Refusal::invalid("issue", "a convoy needs at least one issue"));
+    }
+    if tracked.len() > TRACKED_MAX {
+        return Err(Refusal::invalid("issue", format!("at most {TRACKED_MAX} issues in a convoy")));
+    }
+    Ok((name, tracked))
+}
+
+/// The name of an epic becomes part of file names, and is checked as such.
+fn check_epic(epic: Option<&str>) -> Result<(), Refusal> {
+    let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match epic {
+        Some(name)
+            if name.is_empty()
+                || name.len() > EPIC_BYTES_MAX
+                || name.starts_with(['.', '-'])
+                || !name.chars().all(good) =>
+        {
+            let problem = format!(
+                "expected 1 to {EPIC_BYTES_MAX} letters, digits, '.', '_' and '-', not beginning with '.' or '-'"
+            );
+            Err(Refusal::invalid("epic", problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn address(field: &'static str, text: &str) -> Result<Address, Refusal> {
     Address::new(text).map_err(|error| Refusal::invalid(field, error))
 }
 
@@ -93,9 +149,9 @@ pub(super) fn add(state: &State, convoy: &str, issues: &[String]) -> Result<Deci
     if new.is_empty() {
         return Ok(decision);
     }
-    let reopened = !convoy.is_open();
+    let reopened = convoy.is_closed();
     if reopened {
-        decision.events.push(Event::ConvoyReopened { convoy: id.clone() });
+        decision.events.push(Event::ConvoyReopened { convoy: id.clone(), held: false });
     }
     decision.items.extend(new.iter().map(|issue| {
         let item = Item::changed(issue);
@@ -120,120 +176,77 @@ pub(super) fn start(state: &State, convoy: &str) -> Result<Decision, Refusal> {
     Ok(Decision::of(Event::ConvoyStarted { convoy: id.clone() }, Item::changed(id)))
 }
 
-pub(super) fn check(state: &State, convoy: Option<&str>, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
-    let ids: Vec<ConvoyId> = match convoy {
-        Some(text) => vec![resolve_convoy(state, text)?],
-        None => state.index.open.iter().map(|(_, id)| id.clone()).collect(),
-    };
-    let mut decision = Decision::nothing();
-    for id in ids {
-        let found = &state.convoys[&id];
-        if found.is_open() && found.is_complete() {
-            decision.events.extend(land(state, found, Observer::Person, ctx));
-            decision.items.push(Item::changed(&id));
-        } else if convoy.is_some() {
-            let note = match &found.status {
-                Status::Open if found.content.tracked.is_empty() => "tracks nothing".to_owned(),
-                Status::Open => {
-                    format!("{} of {} issues are open", found.open_count, found.content.tracked.len())
-                }
-                Status::Landed { .. } => "already landed".to_owned(),
-                Status::Abandoned { .. } => "already abandoned".to_owned(),
-            };
-            decision.items.push(Item::same(&id, note));
-        }
+pub(super) fn remove(state: &State, convoy: &str, issues: &[String]) -> Result<Decision, Refusal> {
+    let id = resolve_convoy(state, convoy)?;
+    let convoy = &state.convoys[&id];
+    let issues = resolve_issues(state, issues)?;
+    if convoy.is_closed() {
+        return Err(Refusal::domain(
+            format!("convoy {id} is {}: what it tracked stays on record", convoy.status.name()),
+            format!("reopen it first: convoy reopen {id}"),
+        ));
     }
+    let (there, absent): (Vec<_>, Vec<_>) =
+        issues.into_iter().partition(|issue| state.issues[issue].convoys.contains(&id));
+    let mut decision = Decision::nothing();
+    decision.items.extend(absent.iter().map(|issue| Item::same(issue, format!("not tracked by {id}"))));
+    if there.is_empty() {
+        return Ok(decision);
+    }
+    decision.items.extend(there.iter().map(|issue| {
+        let worker = state.issues[issue].worker.as_ref().and_then(|worker| state.workers.get(worker));
+        match worker.filter(|worker| worker.state.is_active()) {
+            Some(worker) => {
+                let note = format!(
+                    "{} goes on with it; to stop that: convoy work release {issue}",
+                    worker.content.id
+                );
+                Item::changed(issue).noted(note)
+            }
+            None => Item::changed(issue),
+        }
+    }));
+    decision.events.push(Event::ConvoyIssuesRemoved { convoy: id, issues: there });
     Ok(decision)
 }
 
-pub(super) fn close(
+pub(super) fn watch(
     state: &State,
     convoy: &str,
-    reason: Option<&str>,
-    notify: &[String],
-    ctx: &mut Context<'_>,
-) -> Result<Decision, Refusal> {
-    let id = resolve_convoy(state, convoy)?;
-    let convoy = &state.convoys[&id];
-    let extra = notify.iter().map(|text| address("notify", text)).collect::<Result<Vec<_>, _>>()?;
-    if !convoy.is_open() {
-        return Ok(Decision::same(Item::same(&id, format!("already {}", convoy.status.name()))));
-    }
-    let landing_epoch = convoy.landing_epoch + 1;
-    let complete = convoy.is_complete();
-    let mut events = Vec::new();
-    if complete {
-        events.push(Event::ConvoyLanded { convoy: id.clone(), landing_epoch, observer: Observer::Person });
-    } else {
-        let open: Vec<_> = convoy
-            .content
-            .tracked
-            .iter()
-            .filter(|issue| !state.issues[*issue].is_closed())
-            .cloned()
-            .collect();
-        let workers = state.index.active.iter().filter_map(|worker| state.workers.get(worker));
-        for worker in workers.filter(|worker| worker.content.convoy.as_ref() == Some(&id)) {
-            events.extend(let_go(state, worker, "its convoy was closed"));
-        }
-        let reason = reason.map(str::to_owned);
-        events.push(Event::ConvoyAbandoned { convoy: id.clone(), landing_epoch, reason, open });
-    }
-    let (subject, body, kind) = closing_text(state, convoy, reason, complete, ctx);
-    let mut to = convoy.recipients();
-    to.extend(extra);
-    events.extend(tell(state, to, kind, &subject, &body, Some((&id, landing_epoch)), ctx));
-    let note = if complete { "every issue was closed: landed" } else { "abandoned" };
-    Ok(Decision { events, items: vec![Item::changed(&id).noted(note)] })
-}
-
-fn closing_text(
-    state: &State,
-    convoy: &Convoy,
-    reason: Option<&str>,
-    complete: bool,
+    who: Option<&str>,
     ctx: &Context<'_>,
-) -> (String, String, NoticeKind) {
-    let (what, kind) = if complete {
-        ("Closed", NoticeKind::ConvoyLanded)
-    } else {
-        ("Abandoned", NoticeKind::ConvoyAbandoned)
-    };
-    let subject = format!("Convoy {what}: {} ({})", convoy.content.title, convoy.content.id);
-    let reason = reason.map(|reason| format!("Reason: {reason}\n")).unwrap_or_default();
-    (subject.clone(), landing_body(state, convoy, &subject, &reason, ctx), kind)
+) -> Result<Decision, Refusal> {
+    let (id, who) = (resolve_convoy(state, convoy)?, watcher(who, ctx)?);
+    let found = &state.convoys[&id];
+    if found.recipients().contains(&who) {
+        return Ok(Decision::same(Item::same(&id, format!("{who} is told already"))));
+    }
+    if found.content.notify.len() + found.watchers.len() >= NOTIFY_MAX {
+        return Err(Refusal::invalid("addr", format!("at most {NOTIFY_MAX} addresses are told of a convoy")));
+    }
+    let item = Item::changed(&id).noted(format!("{who} will be told"));
+    Ok(Decision::of(Event::ConvoyWatched { convoy: id, address: who }, item))
 }
 
-/// Lands a complete convoy: the fact, and a notice for each recipient, once per landing epoch.
-pub(super) fn land(state: &State, convoy: &Convoy, observer: Observer, ctx: &mut Context<'_>) -> Vec<Event> {
-    let id = &convoy.content.id;
-    let landing_epoch = convoy.landing_epoch + 1;
-    let subject = format!("Convoy Landed: {} ({id})", convoy.content.title);
-    let body = landing_body(state, convoy, &subject, "", ctx);
-    let mut events = vec![Event::ConvoyLanded { convoy: id.clone(), landing_epoch, observer }];
-    let kind = NoticeKind::ConvoyLanded;
-    events.extend(tell(state, convoy.recipients(), kind, &subject, &body, Some((id, landing_epoch)), ctx));
-    events
+pub(super) fn unwatch(
+    state: &State,
+    convoy: &str,
+    who: Option<&str>,
+    ctx: &Context<'_>,
+) -> Result<Decision, Refusal> {
+    let (id, who) = (resolve_convoy(state, convoy)?, watcher(who, ctx)?);
+    let found = &state.convoys[&id];
+    if !found.watchers.contains(&who) && !found.content.notify.contains(&who) {
+        let note = match found.content.owner == who {
+            true => format!("{who} owns it, and is told as its owner"),
+            false => format!("{who} does not watch it"),
+        };
+        return Ok(Decision::same(Item::same(&id, note)));
+    }
+    let item = Item::changed(&id).noted(format!("{who} is told no more"));
+    Ok(Decision::of(Event::ConvoyUnwatched { convoy: id, address: who }, item))
 }
 
-fn landing_body(state: &State, convoy: &Convoy, subject: &str, reason: &str, ctx: &Context<'_>) -> String {
-    use std::fmt::Write as _;
-    let mut body = format!("🚚 {subject}\n{reason}\nIssues ({}):\n", convoy.content.tracked.len());
-    for id in convoy.content.tracked.iter().take(LISTED_MAX) {
-        if let Some(issue) = state.issues.get(id) {
-            let glyph = match (issue.is_closed(), issue.is_unknown()) {
-                (true, _) => '✓',
-                (false, true) => '?',
-                (false, false) => '○',
-            };
-            let _ = writeln!(body, "  {glyph} {id}: {}", issue.content.title);
-        }
-    }
-    let more = convoy.content.tracked.len().saturating_sub(LISTED_MAX);
-    if more > 0 {
-        let _ = writeln!(body, "  … and {more} more");
-    }
-    let since = convoy.started_at.unwrap_or(convoy.created_at);
-    let _ = write!(body, "\nDuration: {}", ctx.now.since(since));
-    body
+fn watcher(who: Option<&str>, ctx: &Context<'_>) -> Result<Address, Refusal> {
+    who.map_or_else(|| Ok(ctx.actor.clone()), |text| address("addr", text))
 }

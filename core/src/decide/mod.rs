@@ -7,6 +7,7 @@
 mod convoy;
 mod fresh;
 mod issue;
+mod landing;
 mod merge;
 mod refs;
 mod session;
@@ -21,7 +22,6 @@ pub use work::{Limit, may_begin, pause_is_over, room};
 
 use crate::address::Address;
 use crate::command::{Observed, Request};
-use crate::convoy::Observer;
 use crate::event::{Batch, Event, Key};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
@@ -164,11 +164,16 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::DependencyRemove { id, needs } => issue::undepend(state, id, needs),
         Request::ConvoyCreate { .. } => convoy::create(state, request, ctx),
         Request::ConvoyAdd { convoy, issues } => convoy::add(state, convoy, issues),
+        Request::ConvoyRemove { convoy, issues } => convoy::remove(state, convoy, issues),
         Request::ConvoyStart { convoy } => convoy::start(state, convoy),
-        Request::ConvoyCheck { convoy } => convoy::check(state, convoy.as_deref(), ctx),
+        Request::ConvoyCheck { convoy } => landing::check(state, convoy.as_deref(), ctx),
         Request::ConvoyClose { convoy, reason, notify } => {
-            convoy::close(state, convoy, reason.as_deref(), notify, ctx)
+            landing::close(state, convoy, reason.as_deref(), notify, ctx)
         }
+        Request::ConvoyReopen { convoy } => landing::reopen(state, convoy),
+        Request::ConvoyLand { convoy } => landing::land(state, convoy, ctx),
+        Request::ConvoyWatch { convoy, address } => convoy::watch(state, convoy, address.as_deref(), ctx),
+        Request::ConvoyUnwatch { convoy, address } => convoy::unwatch(state, convoy, address.as_deref(), ctx),
         Request::Sling { .. } => sling::sling(state, request, ctx),
         Request::Assign { issue, convoy, agent, model } => {
             sling::assign(state, issue, convoy, agent.as_deref(), model.as_deref(), ctx)
@@ -204,23 +209,13 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Merge { worker, epoch, round, outcome } => {
             merge::outcome(state, worker, *epoch, *round, outcome, ctx)
         }
+        Observed::Patrol => landing::patrol(state, ctx),
         Observed::CheckoutChanged { worker, round } => merge::checkout_changed(state, worker, *round),
         Observed::Tracker { rig, issues, all } => tracker::seen(state, rig, issues, all.as_ref(), ctx),
         Observed::TrackerLost { rig, why } => tracker::lost(state, rig, why),
         Observed::Pushed { rig, round, pushed } => tracker::pushed(state, rig, *round, pushed, ctx),
     };
     Decision::events(events)
-}
-
-/// Who notices, when this command completes a convoy.
-fn observer(command: &Command) -> Observer {
-    match command {
-        Command::Request(Request::IssueClose { .. }) => Observer::Close,
-        Command::Request(_) => Observer::Person,
-        Command::Observed(Observed::Merge { .. }) => Observer::Merger,
-        Command::Observed(Observed::Tracker { .. }) | Command::Made(_) => Observer::Tracker,
-        Command::Observed(_) => Observer::Witness,
-    }
 }
 
 /// Decides, applies and settles: the whole of what a command does to the state.
@@ -236,15 +231,7 @@ pub fn step(
     for event in &events {
         state.apply(event, ctx.now, ctx.actor.as_str());
     }
-    while let Some(id) = state.index.touched.pop_first() {
-        let Some(convoy) = state.convoys.get(&id) else { continue };
-        if convoy.is_open() && convoy.is_complete() {
-            for event in convoy::land(state, convoy, observer(command), ctx) {
-                state.apply(&event, ctx.now, ctx.actor.as_str());
-                events.push(event);
-            }
-        }
-    }
+    landing::settle(state, command, &mut events, ctx);
     let key = ctx.key.take().filter(|_| !events.is_empty()).map(|key| Key {
         key,
         ids: items.iter().filter(|item| item.error.is_none()).map(|item| item.id.clone()).collect(),

@@ -169,6 +169,9 @@ fn in_new_convoy(
         max_parallel: None,
         agent,
         model: wishes.model.map(str::to_owned),
+        epic: None,
+        owned: false,
+        due: None,
     };
     let convoy_id = convoy.id.clone();
     decision.events.push(Event::ConvoyCreated { convoy });

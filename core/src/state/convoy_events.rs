@@ -1,5 +1,7 @@
 //! How convoy events change the state.
 
+use std::collections::BTreeSet;
+
 use crate::convoy::{Convoy, Status};
 use crate::event::Event;
 use crate::id::{ConvoyId, IssueId};
@@ -19,6 +21,8 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
                 created_by: actor.to_owned(),
                 created_at: at,
                 started_at: None,
+                watchers: BTreeSet::new(),
+                held: false,
                 landing_epoch: 0,
                 open_count: 0,
             };
@@ -27,6 +31,18 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             track(state, &new.id, &tracked);
         }
         Event::ConvoyIssuesAdded { convoy, issues } => track(state, convoy, issues),
+        Event::ConvoyIssuesRemoved { convoy, issues } => untrack(state, convoy, issues),
+        Event::ConvoyWatched { convoy, address } => {
+            if let Some(convoy) = state.convoys.get_mut(convoy) {
+                convoy.watchers.insert(address.clone());
+            }
+        }
+        Event::ConvoyUnwatched { convoy, address } => {
+            if let Some(convoy) = state.convoys.get_mut(convoy) {
+                convoy.watchers.remove(address);
+                convoy.content.notify.retain(|known| known != address);
+            }
+        }
         Event::ConvoyStarted { convoy: id } => {
             if let Some(convoy) = state.convoys.get_mut(id) {
                 convoy.started_at = Some(at);
@@ -40,9 +56,10 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             let status = Status::Abandoned { reason: reason.clone(), open: open.clone(), at };
             close(state, convoy, *landing_epoch, status);
         }
-        Event::ConvoyReopened { convoy: id } => {
+        Event::ConvoyReopened { convoy: id, held } => {
             if let Some(convoy) = state.convoys.get_mut(id) {
                 convoy.status = Status::Open;
+                convoy.held = *held;
                 state.index.open.insert((convoy.number, id.clone()));
             }
             state.refresh_convoy(id);
@@ -55,6 +72,7 @@ fn close(state: &mut State, id: &ConvoyId, landing_epoch: u32, status: Status) {
     if let Some(convoy) = state.convoys.get_mut(id) {
         convoy.status = status;
         convoy.landing_epoch = landing_epoch;
+        convoy.held = false;
         state.index.open.remove(&(convoy.number, id.clone()));
     }
     state.index.touched.remove(id);
@@ -71,6 +89,25 @@ fn track(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
             convoy.open_count += usize::from(!issue.is_closed());
         }
     }
+    convoy.held = false;
+    state.index.touched.insert(id.clone());
+    for issue in issues {
+        state.refresh_startable(issue);
+    }
+}
+
+fn untrack(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
+    let Some(convoy) = state.convoys.get_mut(id) else { return };
+    for issue_id in issues {
+        if let Some(issue) = state.issues.get_mut(issue_id)
+            && issue.convoys.remove(id)
+        {
+            convoy.open_count -= usize::from(!issue.is_closed());
+        }
+    }
+    let gone: BTreeSet<&IssueId> = issues.iter().collect();
+    convoy.content.tracked.retain(|issue| !gone.contains(issue));
+    convoy.held = false;
     state.index.touched.insert(id.clone());
     for issue in issues {
         state.refresh_startable(issue);

@@ -117,13 +117,16 @@ pub(super) fn set_status(state: &mut State, id: &IssueId, status: Status, at: Ti
 /// Changes an issue, with everything that hangs on whether it counts as closed.
 pub(super) fn change(state: &mut State, id: &IssueId, change: impl FnOnce(&mut Issue)) {
     let Some(issue) = state.issues.get_mut(id) else { return };
-    let was_closed = issue.is_closed();
+    let (was_closed, stood_closed) = (issue.is_closed(), issue.was_closed());
     change(issue);
+    // That its tracker cannot be read for a while is no change of the issue itself.
+    let moved = stood_closed != issue.was_closed();
     let is_closed = issue.is_closed();
     if was_closed != is_closed {
         let (convoys, dependents) = (issue.convoys.clone(), issue.dependents.clone());
         for convoy_id in convoys {
             if let Some(convoy) = state.convoys.get_mut(&convoy_id) {
+                convoy.held &= !moved;
                 if is_closed {
                     convoy.open_count -= 1;
                 } else {

@@ -135,6 +135,9 @@ fn set(state: &mut State, id: &WorkerId, to: WorkerState, at: Time) {
     } else {
         worker.intent = None;
         state.index.active.remove(id);
+        // Its end is an occasion to look at the convoys of its issue.
+        let convoys = state.issues.get(&worker.content.issue).map(|issue| &issue.convoys);
+        state.index.touched.extend(convoys.into_iter().flatten().cloned());
     }
     worker.state = to;
 }

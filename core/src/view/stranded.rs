@@ -1,4 +1,4 @@
-//! Open convoys in which nothing is moving.
+//! Open convoys in which nothing is moving, or that are overdue.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,32 +8,155 @@ use crate::id::{ConvoyId, IssueId};
 use crate::policy::Policy;
 use crate::state::State;
 use crate::time::Time;
-use crate::worker::WorkerState;
+use crate::why::Reason;
+use crate::worker::{Worker, WorkerState};
 
-/// An open convoy in which nothing is moving.
+/// What keeps a convoy from moving.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub enum Category {
+    /// Work is ready, and nobody has it.
+    #[serde(rename = "ready but unassigned")]
+    ReadyButUnassigned,
+    /// Whoever had the work gave it up, and nobody took it over.
+    #[serde(rename = "dead worker")]
+    DeadWorker,
+    /// Everything waits for issues that are not closed.
+    #[serde(rename = "blocked")]
+    Blocked,
+    /// It tracks nothing.
+    #[serde(rename = "empty")]
+    Empty,
+    /// A person has to look.
+    #[serde(rename = "needs human")]
+    NeedsHuman,
+    /// Every agent that may work at once is at work.
+    #[serde(rename = "waiting for capacity")]
+    WaitingForCapacity,
+    /// Every issue is closed, and somebody has to land it.
+    #[serde(rename = "complete")]
+    Complete,
+    /// What it tracks cannot be read.
+    #[serde(rename = "unknown")]
+    Unknown,
+    /// It moves, but should have landed before.
+    #[serde(rename = "overdue")]
+    Overdue,
+}
+
+impl Category {
+    /// As people read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ReadyButUnassigned => "ready but unassigned",
+            Self::DeadWorker => "dead worker",
+            Self::Blocked => "blocked",
+            Self::Empty => "empty",
+            Self::NeedsHuman => "needs human",
+            Self::WaitingForCapacity => "waiting for capacity",
+            Self::Complete => "complete",
+            Self::Unknown => "unknown",
+            Self::Overdue => "overdue",
+        }
+    }
+    /// Whether nothing will happen before a person does something. What is ready, or waits for room, moves by itself
+    /// while an engine runs.
+    pub fn is_stuck(self) -> bool {
+        match self {
+            Self::DeadWorker
+            | Self::Blocked
+            | Self::Empty
+            | Self::NeedsHuman
+            | Self::Complete
+            | Self::Unknown => true,
+            Self::ReadyButUnassigned | Self::WaitingForCapacity | Self::Overdue => false,
+        }
+    }
+    fn of(reason: &Reason) -> Self {
+        match reason.code {
+            "ready" | "not_started" | "waiting" | "running" | "merging" => Self::ReadyButUnassigned,
+            "released" => Self::DeadWorker,
+            "blocked" => Self::Blocked,
+            "empty" => Self::Empty,
+            "at_capacity" => Self::WaitingForCapacity,
+            "owned" | "held" | "complete" => Self::Complete,
+            "unknown" => Self::Unknown,
+            _ => Self::NeedsHuman,
+        }
+    }
+}
+
+/// What a person can do most about comes first.
+const ORDER: [&str; 10] = [
+    "needs_human",
+    "stopped",
+    "failed",
+    "checkout_in_the_way",
+    "parked",
+    "released",
+    "ready",
+    "not_started",
+    "at_capacity",
+    "blocked",
+];
+
+/// An open convoy in which nothing is moving, or that should have landed before.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
 pub struct StrandedView {
     pub convoy_id: ConvoyId,
     pub title: String,
-    pub category: String,
+    pub category: Category,
     pub detail: String,
     pub issues: Vec<IssueId>,
     pub command: String,
     pub overdue: bool,
 }
 
-/// Open convoys in which nothing is moving, each with the command that would help.
+/// Open convoys in which nothing is moving and those that are overdue, each with the command that would help.
 pub fn stranded(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> {
     let convoys = state.index.open.iter().filter_map(|(_, id)| state.convoys.get(id));
-    convoys.filter_map(|convoy| stranded_one(state, policy, convoy, now)).collect()
+    convoys.filter_map(|convoy| one(state, policy, convoy, now)).collect()
 }
 
-fn stranded_one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<StrandedView> {
-    let tracked = || convoy.content.tracked.iter().filter_map(|id| state.issues.get(id));
-    let open = tracked().filter(|issue| !issue.is_closed());
-    let mut workers = open.filter_map(|issue| state.workers.get(issue.worker.as_ref()?));
-    let moving = workers.any(|worker| match &worker.state {
+fn one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<StrandedView> {
+    let id = &convoy.content.id;
+    let open: Vec<_> = convoy
+        .content
+        .tracked
+        .iter()
+        .filter_map(|id| state.issues.get(id))
+        .filter(|i| !i.is_closed())
+        .collect();
+    let overdue = convoy.is_overdue(now);
+    let moving = open
+        .iter()
+        .filter_map(|issue| state.workers.get(issue.worker.as_ref()?))
+        .any(|worker| is_moving(state, policy, worker));
+    if moving && !overdue {
+        return None;
+    }
+    let (category, detail, command) = if moving {
+        let due = convoy.content.due.map(|due| due.to_string()).unwrap_or_default();
+        (Category::Overdue, format!("it was due at {due}, and {} of its issues are open", open.len()), None)
+    } else {
+        let reasons = crate::why::convoy(state, policy, convoy, now);
+        let first = ORDER.iter().find_map(|code| reasons.iter().find(|reason| reason.code == *code));
+        let first = first.or(reasons.first())?;
+        (Category::of(first), first.text.clone(), first.command.clone())
+    };
+    Some(StrandedView {
+        convoy_id: id.clone(),
+        title: convoy.content.title.clone(),
+        category,
+        detail,
+        issues: open.iter().map(|issue| issue.content.id.clone()).collect(),
+        command: command.unwrap_or_else(|| format!("convoy why {id}")),
+        overdue,
+    })
+}
+
+fn is_moving(state: &State, policy: &Policy, worker: &Worker) -> bool {
+    match &worker.state {
         WorkerState::Running { .. } | WorkerState::Waiting { .. } => true,
         WorkerState::Submitted(submission) => submission.blocked.is_none(),
         WorkerState::Assigned => crate::decide::may_begin(state, policy, worker),
@@ -41,31 +164,5 @@ fn stranded_one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> O
         | WorkerState::Failed { .. }
         | WorkerState::Released
         | WorkerState::Stopped { .. } => false,
-    });
-    if moving {
-        return None;
     }
-    let reasons = crate::why::convoy(state, policy, convoy, now);
-    // The reason that a person can do most about comes first.
-    let order =
-        ["needs_human", "stopped", "checkout_in_the_way", "ready", "not_started", "at_capacity", "blocked"];
-    let first = order.iter().find_map(|code| reasons.iter().find(|reason| reason.code == *code));
-    let first = first.or(reasons.first())?;
-    let category = match first.code {
-        "ready" | "not_started" => "ready but unassigned",
-        "blocked" => "blocked",
-        "empty" => "empty",
-        "at_capacity" => "waiting for capacity",
-        "needs_human" | "stopped" | "checkout_in_the_way" | "failed" | "not_workable" => "needs human",
-        other => other,
-    };
-    Some(StrandedView {
-        convoy_id: convoy.content.id.clone(),
-        title: convoy.content.title.clone(),
-        category: category.to_owned(),
-        detail: first.text.clone(),
-        issues: tracked().filter(|issue| !issue.is_closed()).map(|issue| issue.content.id.clone()).collect(),
-        command: first.command.clone().unwrap_or_else(|| format!("convoy why {}", convoy.content.id)),
-        overdue: false,
-    })
 }

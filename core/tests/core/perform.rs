@@ -6,6 +6,7 @@ use convoy_core::event::{Event, IssueChange};
 use convoy_core::id::{Epoch, SessionId, WorkerId};
 use convoy_core::issue::{CloseReason, DependencyType, DiffStat, GateResult, IssueType};
 use convoy_core::money::Money;
+use convoy_core::policy::Observers;
 use convoy_core::report::{AgentResult, Exit, ExitKind, Observation, Report, StopWhy, Tokens};
 use convoy_core::session::{Findings, Workdir};
 use convoy_core::time::{Span, Time};
@@ -50,6 +51,17 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             door.now = Time::from_millis(door.now.as_millis() + seconds * 1000);
             Vec::new()
         }
+        "observers" => {
+            let on = |name| words.has(name);
+            door.policy.observers = Observers {
+                close: on("close"),
+                merger: on("merger"),
+                witness: on("witness"),
+                tracker: on("tracker"),
+                patrol: on("patrol"),
+            };
+            Vec::new()
+        }
         "limit" => {
             door.policy.max_parallel = words.bare[1].parse().unwrap();
             Vec::new()
@@ -65,11 +77,20 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
         "why" => why_lines(door, names, words.bare[1]),
         "stranded" => view::stranded(&door.state, &door.policy, door.now)
             .into_iter()
-            .map(|v| format!("  {} {}: {} {:?} ({})", v.convoy_id, v.category, v.detail, v.issues, v.command))
+            .map(|v| {
+                format!(
+                    "  {} {}: {} {:?} ({})",
+                    v.convoy_id,
+                    v.category.name(),
+                    v.detail,
+                    v.issues,
+                    v.command
+                )
+            })
             .collect(),
         "show" => shown(door, names, words.bare[1]),
         "prepared" | "prepare-failed" | "started" | "say" | "usage" | "result" | "ended" | "lost"
-        | "found" | "merge" | "checkout" | "begin" | "due" | "dispatch" => {
+        | "found" | "merge" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
@@ -133,7 +154,7 @@ fn shown(door: &Door, names: &Names, what: &str) -> Vec<String> {
 
 fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
     let id = |n: usize| names.id(words.bare.get(n).unwrap_or(&""));
-    let flags = ["start", "no-convoy"];
+    let flags = ["start", "no-convoy", "owned"];
     let from = |n: usize| -> Vec<String> {
         words.bare[n.min(words.bare.len())..]
             .iter()
@@ -193,7 +214,16 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             base: words.get("base"),
             max_parallel: words.get("max").map(|max| max.parse().unwrap()),
             start: words.has("start"),
+            from_epic: words.get("from"),
+            epic: words.get("epic"),
+            owned: words.has("owned"),
+            due: words.get("due").map(|at| Time::from_millis(at.parse::<i64>().unwrap() * 1000)),
         },
+        "remove" => Request::ConvoyRemove { convoy: id(1), issues: from(2) },
+        "unclose" => Request::ConvoyReopen { convoy: id(1) },
+        "land" => Request::ConvoyLand { convoy: id(1) },
+        "watch" => Request::ConvoyWatch { convoy: id(1), address: words.get("addr") },
+        "unwatch" => Request::ConvoyUnwatch { convoy: id(1), address: words.get("addr") },
         "add" => Request::ConvoyAdd { convoy: id(1), issues: from(2) },
         "launch" => Request::ConvoyStart { convoy: id(1) },
         "check" => Request::ConvoyCheck { convoy: words.bare.get(1).map(|name| names.id(name)) },
@@ -270,6 +300,7 @@ fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
             return Observed::CheckoutChanged { worker: WorkerId::new(&name).unwrap(), round };
         }
         "merge" => return merge(door, words, &name, third),
+        "patrol" => return Observed::Patrol,
         _ => {}
     }
     let session = SessionId::new(&name).unwrap();

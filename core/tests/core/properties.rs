@@ -82,6 +82,10 @@ fn request(state: &State, step: &Step) -> Option<Request> {
             base: None,
             max_parallel: None,
             start: *start,
+            from_epic: None,
+            epic: None,
+            owned: false,
+            due: None,
         },
         Step::Add(n, issues) => Request::ConvoyAdd { convoy: convoy(*n)?, issues: ids(issues) },
         Step::CloseConvoy(n) => {

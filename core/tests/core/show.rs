@@ -86,7 +86,11 @@ pub(crate) fn event(event: &Event) -> String {
             or_none(convoy.base.clone()),
             or_none(convoy.max_parallel)
         ),
-        Event::ConvoyIssuesAdded { issues, .. } => format!("{issues:?}"),
+        Event::ConvoyIssuesAdded { issues, .. } | Event::ConvoyIssuesRemoved { issues, .. } => {
+            format!("{issues:?}")
+        }
+        Event::ConvoyWatched { address, .. } | Event::ConvoyUnwatched { address, .. } => address.to_string(),
+        Event::ConvoyReopened { held: true, .. } => "held".into(),
         Event::ConvoyLanded { landing_epoch, observer, .. } => {
             format!("epoch {landing_epoch} by {}", observer.name())
         }

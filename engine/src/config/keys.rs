@@ -50,6 +50,12 @@ pub const KEYS: &[Key] = &[
         "models from weak to strong; not used yet",
     ),
     key("models.complexity.*", None, "the model for a complexity: label"),
+    key("observers.close", Some("true"), "whether the close of an issue lands convoys"),
+    key("observers.merger", Some("true"), "whether landing a branch does"),
+    key("observers.witness", Some("true"), "whether verifying a worker's end does"),
+    key("observers.tracker", Some("true"), "whether a tracker's data is watched for closes"),
+    key("observers.patrol", Some("true"), "whether a patrol comes by as the backup of the others"),
+    key("observers.patrol_interval", Some("\"5m\""), "how often the patrol comes by"),
     key("retention.workdirs", Some("\"7d\""), "how long workdirs of ended work are kept"),
     key("retention.logs", Some("\"30d\""), "how long output of ended work is kept"),
     key(

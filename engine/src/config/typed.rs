@@ -7,7 +7,7 @@ use convoy_api::{Code, Failure};
 use convoy_core::address::Address;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::{AgentName, RigName};
-use convoy_core::policy::{self, Policy, Retry};
+use convoy_core::policy::{self, Observers, Policy, Retry};
 use convoy_core::time::Span;
 
 use super::keys;
@@ -210,6 +210,19 @@ impl Config {
         }
     }
 
+    /// How often the patrol comes by; none when it is switched off.
+    ///
+    /// # Errors
+    /// When it is no duration, or shorter than a second.
+    pub fn patrol_interval(&self) -> Result<Option<Span>, Failure> {
+        let key = "observers.patrol_interval";
+        let interval = self.span(key)?;
+        if interval < Span::from_secs(1) {
+            return Err(self.wrong(key, "at least 1s"));
+        }
+        Ok(self.flag("observers.patrol")?.then_some(interval))
+    }
+
     fn rig(&self, workspace: &Workspace, name: &str) -> Result<Rig, Failure> {
         let key = |leaf: &str| format!("rigs.{name}.{leaf}");
         let path = self.text(&key("path"))?.unwrap_or(".");
@@ -299,6 +312,13 @@ impl Config {
                 backoff: self.span("retry.backoff")?,
                 backoff_max: self.span("retry.backoff_max")?,
                 ..Retry::default()
+            },
+            observers: Observers {
+                close: self.flag("observers.close")?,
+                merger: self.flag("observers.merger")?,
+                witness: self.flag("observers.witness")?,
+                tracker: self.flag("observers.tracker")?,
+                patrol: self.flag("observers.patrol")?,
             },
         })
     }

@@ -17,6 +17,9 @@ use crate::clock;
 
 /// How many records are read at a time for events.
 const EVENT_RECORDS: usize = 1000;
+/// What convoys can be chosen by: their states, and the outcomes of template convoys.
+const CONVOY_STATUSES: [&str; 9] =
+    ["open", "staged", "closed", "landed", "abandoned", "running", "completed", "failed", "partial"];
 /// The most events in one answer.
 const EVENTS_MAX: usize = 10_000;
 
@@ -138,18 +141,22 @@ impl Dispatcher {
     fn convoys(&self, filter: &ConvoyFilter) -> Result<Vec<view::ConvoyView>, Failure> {
         let (state, now) = (&self.state, clock::now());
         let fits = |convoy: &&Convoy| match filter.status.as_deref() {
-            Some("closed") => !convoy.is_open(),
+            Some("closed") => convoy.is_closed(),
             Some(status) => convoy.status.name() == status,
-            None => filter.all || convoy.is_open(),
+            None => filter.all || !convoy.is_closed(),
         };
         if let Some(status) = &filter.status {
-            known("status", status, &["open", "closed", "landed", "abandoned"])?;
+            known("status", status, &CONVOY_STATUSES)?;
         }
         let mut convoys: Vec<&Convoy> = if filter.status.is_none() && !filter.all {
             state.index.open.iter().filter_map(|(_, id)| state.convoys.get(id)).collect()
         } else {
             state.convoys.values().filter(fits).collect()
         };
+        convoys.retain(|convoy| {
+            (!filter.overdue || convoy.is_overdue(now))
+                && filter.epic.as_deref().is_none_or(|epic| convoy.content.epic.as_deref() == Some(epic))
+        });
         convoys.sort_by_key(|convoy| convoy.number);
         Ok(convoys.into_iter().map(|convoy| view::convoy(state, &self.policy, convoy, now)).collect())
     }

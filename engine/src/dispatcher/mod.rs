@@ -15,6 +15,7 @@ mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
 
 use convoy_api::query::EngineView;
 use convoy_api::{Code, Failure, Outcome};
@@ -25,6 +26,7 @@ use convoy_core::plan::{Plan, plan};
 use convoy_core::policy::Policy;
 use convoy_core::session::SessionState;
 use convoy_core::state::State;
+use convoy_core::time::Span;
 
 use crate::clock;
 use crate::executor::Executor;
@@ -50,7 +52,9 @@ pub(crate) struct Setup {
     /// Carries effects out. Without one, decisions are made and nothing is started.
     pub(crate) executor: Option<Executor>,
     /// Leave after so long with nothing to do.
-    pub(crate) idle_exit: Option<std::time::Duration>,
+    pub(crate) idle_exit: Option<Duration>,
+    /// How often the patrol comes by.
+    pub(crate) patrol: Option<Span>,
     /// What is removed before it leaves, so that nobody calls who would not be heard.
     pub(crate) socket: Option<std::path::PathBuf>,
 }
@@ -62,7 +66,10 @@ pub(crate) struct Dispatcher {
     policy: Policy,
     view: EngineView,
     executor: Option<Executor>,
-    idle_exit: Option<std::time::Duration>,
+    idle_exit: Option<Duration>,
+    /// When something last came in.
+    busy_at: clock::Instant,
+    patrol: Option<Patrol>,
     socket: Option<std::path::PathBuf>,
     inputs: Receiver<Input>,
     /// Who sees what is committed, by a number of their own.
@@ -96,7 +103,7 @@ struct Leaving {
 /// # Errors
 /// When the system has no thread for it.
 pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread::JoinHandle<()>, Failure> {
-    let Setup { log, folded: (state, unsaved), policy, view, executor, idle_exit, socket } = setup;
+    let Setup { log, folded: (state, unsaved), policy, view, executor, idle_exit, patrol, socket } = setup;
     let dispatcher = Dispatcher {
         log,
         state,
@@ -104,6 +111,8 @@ pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread
         view,
         executor,
         idle_exit,
+        busy_at: clock::Instant::now(),
+        patrol: patrol.map(Patrol::new),
         socket,
         inputs,
         watchers: BTreeMap::new(),
@@ -123,8 +132,9 @@ impl Dispatcher {
     fn run(mut self) {
         // What was under way when the last engine ended is wanted still: the first turn starts it again.
         // What was read before it began is known to it.
-        let waiting = self.inputs.try_iter().take(GROUP_MAX).collect();
-        self.turn(waiting);
+        let waiting = self.inputs.try_iter().take(GROUP_MAX);
+        let patrol = self.patrol.iter().map(|_| Input::Observed(Observed::Patrol));
+        self.turn(waiting.chain(patrol).collect());
         while let Some(inputs) = self.wait() {
             self.turn(inputs);
             if self.may_leave() {
@@ -140,13 +150,13 @@ impl Dispatcher {
         let _ = self.log.maintain();
         let first = match self.next_wake() {
             None => self.inputs.recv().ok()?,
-            Some((limit, idle)) => match self.inputs.recv_timeout(limit) {
+            Some((limit, wake)) => match self.inputs.recv_timeout(limit) {
                 Ok(input) => input,
-                Err(RecvTimeoutError::Timeout) if idle => return None,
-                Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
+                Err(RecvTimeoutError::Timeout) => return self.woken(wake),
                 Err(RecvTimeoutError::Disconnected) => return None,
             },
         };
+        self.busy_at = clock::Instant::now();
         let mut inputs = vec![first];
         while inputs.len() < GROUP_MAX {
             match self.inputs.try_recv() {
@@ -157,22 +167,41 @@ impl Dispatcher {
         Some(inputs)
     }
 
-    /// How long to wait at most, and whether the engine has been idle for long enough then.
-    fn next_wake(&self) -> Option<(std::time::Duration, bool)> {
-        let millis = |span: convoy_core::time::Span| {
-            std::time::Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0))
-        };
+    /// What there is to do when a timer went off; none when it is time to end.
+    fn woken(&mut self, wake: Wake) -> Option<Vec<Input>> {
+        match wake {
+            Wake::Plan => Some(Vec::new()),
+            Wake::Idle => None,
+            Wake::Patrol => {
+                if let Some(patrol) = &mut self.patrol {
+                    *patrol = Patrol::new(patrol.every);
+                }
+                Some(vec![Input::Observed(Observed::Patrol)])
+            }
+        }
+    }
+
+    /// How long to wait at most, and for what.
+    fn next_wake(&self) -> Option<(Duration, Wake)> {
         if !self.stalled.is_empty() || self.starved {
-            return Some((turn::STALLED_PAUSE, false));
+            return Some((turn::STALLED_PAUSE, Wake::Plan));
         }
-        if let Some(at) = self.plan.wake_at {
-            // Rounded up, so that the time has come when the timer fires.
-            return Some((millis(at.since(clock::now())) + std::time::Duration::from_millis(1), false));
-        }
-        match self.idle_exit {
-            Some(limit) if self.plan.is_idle() && self.watchers.is_empty() => Some((limit, true)),
-            _ => None,
-        }
+        // Rounded up, so that the time has come when the timer fires.
+        let planned = self
+            .plan
+            .wake_at
+            .map(|at| (std_duration(at.since(clock::now())) + Duration::from_millis(1), Wake::Plan));
+        let idle = self
+            .idle_exit
+            .filter(|_| self.plan.is_idle() && self.watchers.is_empty())
+            .map(|limit| (limit.saturating_sub(self.busy_at.elapsed()), Wake::Idle));
+        // With nothing open there is nothing to look after, and no reason to wake up.
+        let patrol = self
+            .patrol
+            .as_ref()
+            .filter(|_| !self.state.index.open.is_empty())
+            .map(|patrol| (patrol.next.left(), Wake::Patrol));
+        [planned, idle, patrol].into_iter().flatten().min_by_key(|(limit, _)| *limit)
     }
 
     fn may_leave(&self) -> bool {
@@ -240,6 +269,33 @@ impl Dispatcher {
             envelopes.iter().all(|envelope| watcher.try_send(envelope.clone()).is_ok())
         });
     }
+}
+
+/// Why the dispatcher wakes up although nothing came in.
+#[derive(Clone, Copy)]
+enum Wake {
+    /// The plan has something for this time.
+    Plan,
+    /// The patrol comes by.
+    Patrol,
+    /// It has been idle for long enough.
+    Idle,
+}
+
+/// The patrol's timer. On the monotonic clock: it comes by neither more nor less often because somebody set the date.
+struct Patrol {
+    every: Span,
+    next: clock::Instant,
+}
+
+impl Patrol {
+    fn new(every: Span) -> Self {
+        Self { every, next: clock::Instant::now().plus(every) }
+    }
+}
+
+fn std_duration(span: Span) -> Duration {
+    Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0))
 }
 
 /// Replies that wait for the commit.

@@ -353,6 +353,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         Observed::Dispatch { .. }
         | Observed::Begin { .. }
         | Observed::Due { .. }
+        | Observed::Patrol
         | Observed::Tracker { .. }
         | Observed::TrackerLost { .. } => {}
     }

@@ -11,6 +11,7 @@ use convoy_core::issue::{CloseReason, Issue, Status};
 use convoy_core::plan::plan;
 use convoy_core::report::Report;
 use convoy_core::state::State;
+use convoy_core::view::Category;
 use convoy_core::worker::{MergeOutcome, WorkerState};
 use convoy_core::{view, why};
 
@@ -21,10 +22,6 @@ use super::world::Role;
 
 /// How long everything may take after the last fault, in virtual milliseconds.
 const LANDED_WITHIN: u64 = 30 * 60_000;
-/// The categories of a stranded convoy that people are told of.
-const CATEGORIES: [&str; 5] =
-    ["ready but unassigned", "blocked", "empty", "waiting for capacity", "needs human"];
-
 /// What the checks remember of the log.
 #[derive(Default)]
 pub(super) struct Tracker {
@@ -285,14 +282,10 @@ impl Sim {
                 let worker = issue.worker.as_ref().map(|id| &state.workers[id].state);
                 matches!(worker, Some(WorkerState::Running { .. }))
             });
-            let is_stranded = stranded.iter().find(|view| view.convoy_id == *id);
-            if let Some(view) = is_stranded {
-                if runs || !convoy.is_open() {
-                    return Err(format!("{id} is stranded, and moves: {}", view.detail));
-                }
-                if !CATEGORIES.contains(&view.category.as_str()) {
-                    return Err(format!("{id} is stranded with the category {:?}", view.category));
-                }
+            let stuck =
+                stranded.iter().find(|view| view.convoy_id == *id && view.category != Category::Overdue);
+            if let Some(view) = stuck.filter(|_| runs || !convoy.is_open()) {
+                return Err(format!("{id} is stranded, and moves: {}", view.detail));
             }
         }
         for (id, issue) in &state.issues {

@@ -148,6 +148,10 @@ impl Sim {
             base: None,
             max_parallel,
             start: self.rng.u32(0..5) != 0,
+            from_epic: None,
+            epic: None,
+            owned: self.rng.u32(0..20) == 0,
+            due: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::{AgentName, RigName};
-use convoy_core::policy::{Policy, Retry, Rig};
+use convoy_core::policy::{Observers, Policy, Retry, Rig};
 use convoy_core::time::{Span, Time};
 
 use super::driver::Engine;
@@ -268,5 +268,6 @@ fn policy(rng: &mut fastrand::Rng) -> Policy {
             backoff_max: Span::from_secs(60),
             ..Retry::default()
         },
+        observers: Observers::default(),
     }
 }

@@ -59,6 +59,10 @@ pub(super) fn convoy(name: &str, issues: Vec<String>, start: bool) -> Request {
         base: None,
         max_parallel: None,
         start,
+        from_epic: None,
+        epic: None,
+        owned: false,
+        due: None,
     }
 }
 
