@@ -8,3 +8,4 @@ mod perform;
 mod properties;
 mod script;
 mod show;
+mod tracker;
