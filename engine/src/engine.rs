@@ -31,8 +31,10 @@ use crate::world::World;
 
 /// How many workdirs are made or looked at at once: more would only wait for the same disk.
 const GIT_PARALLEL_MAX: usize = 2;
-/// How many rounds of telling trackers a command goes through; what is left is for the engine that stays.
-const TELL_ROUNDS_MAX: usize = 20;
+/// How many issues a command tells trackers of by itself, each a process of its own; more is for an engine that stays.
+const TELL_MAX: usize = 20;
+/// How many rounds of telling it goes through at most.
+const TELL_ROUNDS_MAX: usize = 10;
 /// How many events are asked for at a time when a watcher catches up.
 const CATCH_UP: usize = 1000;
 
@@ -138,8 +140,10 @@ impl Engine {
         let folded = fold(&mut log).map_err(|error| error.failure())?;
         let trackers = Arc::new(Trackers::new(&config, env, mode != Mode::Command));
         let (handle, inputs) = inbox::queue(Arc::clone(&trackers));
-        // What others closed while nobody looked is known before anything is decided.
-        trackers.read(&handle);
+        if mode != Mode::Command {
+            // What others closed while nobody looked is known before anything is started.
+            trackers.freshen(&handle);
+        }
         for rig in trackers.forgotten(folded.0.trackers.keys()) {
             let why = "the configuration names no tracker for it any more".to_owned();
             handle.observed(Observed::TrackerLost { rig: rig.clone(), why });
@@ -192,7 +196,8 @@ impl Engine {
     pub(crate) fn tell_trackers(&self) -> Result<(), Failure> {
         for _ in 0..TELL_ROUNDS_MAX {
             let pushes = self.handle.pushes()?;
-            if pushes.is_empty() {
+            let count: usize = pushes.iter().map(|(_, _, pushes)| pushes.len()).sum();
+            if count == 0 || count > TELL_MAX {
                 break;
             }
             for (rig, round, pushes) in pushes {

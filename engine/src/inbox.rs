@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query};
-use convoy_core::command::Observed;
+use convoy_core::command::{Observed, Request};
 use convoy_core::event::Envelope;
 use convoy_core::id::{RigName, Seq};
 use convoy_core::tracker::{Push, Seen};
@@ -62,6 +62,10 @@ impl Handle {
         receiver.recv().map_err(|_| gone())
     }
     pub(crate) fn order(&self, order: Order) -> Result<Outcome, Failure> {
+        if matches!(order.request, Request::ConvoyCheck { .. }) {
+            return self.trackers.check(self, order);
+        }
+        self.trackers.freshen(self);
         match self.trackers.make(self, order) {
             Ok(outcome) => outcome,
             Err(order) => self.decide(order),
@@ -80,9 +84,14 @@ impl Handle {
         self.call(Input::Pushes)
     }
     pub(crate) fn ask(&self, query: Query) -> Result<Answer, Failure> {
-        let mut answer = self.call(|reply| Input::Ask(query, reply))??;
+        self.trackers.freshen(self);
+        let mut answer = self.look(query)?;
         self.trackers.complete(&mut answer);
         Ok(answer)
+    }
+    /// The answer from what is known already.
+    pub(crate) fn look(&self, query: Query) -> Result<Answer, Failure> {
+        self.call(|reply| Input::Ask(query, reply))?
     }
     pub(crate) fn trackers(&self) -> &Trackers {
         &self.trackers

@@ -100,6 +100,11 @@ impl<'a> Bd<'a> {
         bd
     }
 
+    /// What `init` made in `dir`.
+    pub fn at(env: &'a TestEnv, dir: &Path) -> Self {
+        Self { env, dir: dir.to_owned() }
+    }
+
     /// Runs `bd … --json`, as somebody else would.
     pub fn run<'w>(&self, words: impl IntoIterator<Item = &'w str>) -> Run {
         let mut command = self.env.command(path(), &self.dir);

@@ -213,7 +213,11 @@ pub(super) fn close(
         if let Some(worker) = issue.worker.as_ref().and_then(|worker| state.workers.get(worker)) {
             decision.events.extend(let_go(state, worker, "its issue was closed"));
         }
-        decision.items.push(Item::changed(&id));
+        let item = Item::changed(&id);
+        decision.items.push(match issue.is_unknown() {
+            true => item.noted("its tracker cannot be read: it counts as closed when that can be told"),
+            false => item,
+        });
     }
     Ok(decision)
 }

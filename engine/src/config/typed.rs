@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use convoy_api::{Code, Failure};
 use convoy_core::address::Address;
 use convoy_core::convoy::MergeStrategy;
-use convoy_core::id::{AgentName, RigName};
+use convoy_core::id::{AgentName, IssueId, RigName};
 use convoy_core::policy::{self, Observers, Policy, Retry};
 use convoy_core::time::Span;
 
@@ -229,17 +229,23 @@ impl Config {
         let prefix = self
             .text(&key("prefix"))?
             .ok_or_else(|| self.wrong(&key("prefix"), "a prefix for its issues"))?;
-        check_prefix(prefix)?;
+        let tracker = match self.text(&key("tracker"))? {
+            None | Some("builtin") => TrackerKind::Builtin,
+            Some("beads") => TrackerKind::Beads,
+            Some(_) => return Err(self.wrong(&key("tracker"), "builtin or beads")),
+        };
+        match tracker {
+            TrackerKind::Builtin => check_prefix(prefix)?,
+            // Its ids are another program's to make.
+            TrackerKind::Beads if IssueId::new(format!("{prefix}-1")).is_ok() => {}
+            TrackerKind::Beads => return Err(self.wrong(&key("prefix"), "letters and digits")),
+        }
         Ok(Rig {
             path: workspace.root().join(path).components().collect(),
             prefix: prefix.to_owned(),
             default_branch: self.text(&key("default_branch"))?.map(str::to_owned),
             max_parallel: self.number(&key("max_parallel"), 1)?,
-            tracker: match self.text(&key("tracker"))? {
-                None | Some("builtin") => TrackerKind::Builtin,
-                Some("beads") => TrackerKind::Beads,
-                Some(_) => return Err(self.wrong(&key("tracker"), "builtin or beads")),
-            },
+            tracker,
             tracker_command: self.texts(&key("tracker_command"))?.unwrap_or_default(),
         })
     }

@@ -52,7 +52,8 @@ pub struct Listing {
 }
 
 /// What came of telling.
-pub(crate) enum Told {
+#[derive(Debug)]
+pub enum Told {
     /// Taken, or refused.
     Pushed(Pushed),
     /// It is not as it was when that was decided, so nothing was told.
@@ -147,7 +148,7 @@ impl Beads {
     }
 
     /// Tells it what was done to an issue. Doing so again, after nobody heard of the first time, is harmless.
-    pub(crate) fn tell(&self, push: &Push) -> Told {
+    pub fn tell(&self, push: &Push) -> Told {
         let id = &push.issue;
         let refused = |steps: Vec<Step>, error: &Error| {
             Told::Pushed(Pushed { issue: id.clone(), steps, error: Some(explain(error)) })

@@ -24,11 +24,8 @@ impl Trackers {
             Event::IssueCreated { issue } => Some(issue),
             _ => None,
         });
-        let Some((issue, desk)) =
-            issue.and_then(|issue| Some((self.get(&issue.rig).cloned()?, issue))).map(|(d, i)| (i, d))
-        else {
-            return Err(order);
-        };
+        let of_tracker = issue.and_then(|issue| Some((self.get(&issue.rig).cloned()?, issue)));
+        let Some((desk, issue)) = of_tracker else { return Err(order) };
         let made = desk.alone(|beads| beads.create(&issue, with_id)).map_err(|error| Failure::from(&error));
         Ok(made.and_then(|seen| handle.made(order, seen)))
     }

@@ -5,6 +5,7 @@
 //! can reach the dispatcher after it.
 
 mod beads;
+mod check;
 mod desk;
 mod follow;
 mod hook;
@@ -12,7 +13,7 @@ mod make;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use convoy_api::{Answer, Failure};
@@ -23,7 +24,7 @@ use crate::config::{Config, TrackerKind};
 use crate::inbox::Handle;
 use crate::os::spawn::Environment;
 
-pub use beads::Beads;
+pub use beads::{Beads, Listing, Told};
 pub use hook::{Hooks, install, remove};
 
 pub(crate) use desk::Desk;
@@ -69,6 +70,7 @@ pub enum Error {
 /// The trackers of a workspace.
 pub(crate) struct Trackers {
     desks: BTreeMap<RigName, Arc<Desk>>,
+    fresh: Once,
 }
 
 impl Trackers {
@@ -84,7 +86,7 @@ impl Trackers {
                 (name.clone(), Arc::new(Desk::new(name.clone(), beads)))
             })
             .collect();
-        Self { desks }
+        Self { desks, fresh: Once::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -95,10 +97,12 @@ impl Trackers {
         self.desks.get(rig)
     }
 
-    /// Reads each now, and says what is in them.
-    pub(crate) fn read(&self, handle: &Handle) {
-        self.desks.values().for_each(|desk| {
-            desk.read(handle);
+    /// Reads each, if that was not done yet. A command that is its own engine does so before anything else.
+    pub(crate) fn freshen(&self, handle: &Handle) {
+        self.fresh.call_once(|| {
+            self.desks.values().for_each(|desk| {
+                desk.read(handle);
+            });
         });
     }
 
@@ -109,6 +113,8 @@ impl Trackers {
 
     /// Has each read once more, by whoever follows it, and waits until what it found is on its way.
     pub(crate) fn read_again(&self, handle: &Handle) {
+        // Nobody needs to do so twice.
+        self.fresh.call_once(|| {});
         let waiting: Vec<_> = self.desks.values().map(|desk| (desk, desk.ask_to_read())).collect();
         for (desk, answer) in waiting {
             match answer {
