@@ -19,7 +19,7 @@ fn seeds_pass() {
     assert!(report.faults.len() == 19 && report.landed > 0, "{report:?}");
     // Everything that can happen to the core happens to it here, sooner or later.
     if count >= 20_000 {
-        assert_eq!(report.types.len(), 39, "{:?}", report.types);
+        assert_eq!(report.types.len(), 42, "{:?}", report.types);
     }
 }
 
@@ -43,7 +43,7 @@ fn the_same_seed_does_the_same() {
 }
 
 /// Seeds within which each planted bug is to be noticed.
-const NOTICED_WITHIN: u64 = 500;
+const NOTICED_WITHIN: u64 = 3_000;
 
 #[test]
 fn planted_bugs_are_noticed() {

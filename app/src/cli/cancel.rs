@@ -6,7 +6,9 @@ use convoy_core::command::Request;
 use super::context::Context;
 use crate::error::Error;
 
-/// Stop a convoy: its workers are stopped, their work is kept, and it is abandoned
+/// Stop a convoy and abandon it
+///
+/// Its workers are stopped, and their work is kept.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  convoy cancel hq-cv-abc12 --reason 'not needed any more'")]
 pub(super) struct Cancel {

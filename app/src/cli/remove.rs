@@ -21,7 +21,10 @@ pub(super) struct Remove {
 
 impl Remove {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
-        let outcome = ctx.act(Request::ConvoyRemove { convoy: self.convoy, issues: self.issues }, false)?;
-        ctx.out.items(&outcome.items, "Removed")
+        let (outcome, landed) =
+            ctx.act_and_land(Request::ConvoyRemove { convoy: self.convoy, issues: self.issues })?;
+        let status = ctx.out.items(&outcome.items, "Removed")?;
+        ctx.out.landed(&landed)?;
+        Ok(status)
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! Every scenario of a command runs twice, with the engine down and up; what is printed must be the same.
 
+mod agree;
 mod convoys;
 mod help;
 mod hostile;
 mod issues;
 mod json;
+mod lifecycle;
 mod session;
 mod streams;
 mod work;

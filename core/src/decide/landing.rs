@@ -152,7 +152,7 @@ pub(super) fn land(state: &State, convoy: &str, ctx: &mut Context<'_>) -> Result
         ));
     }
     let events = land_by(state, convoy, Observer::Person, ctx);
-    Ok(Decision { events, items: vec![Item::changed(&id).noted("landed")] })
+    Ok(Decision { events, items: vec![Item::changed(&id)] })
 }
 
 pub(super) fn reopen(state: &State, convoy: &str) -> Result<Decision, Refusal> {

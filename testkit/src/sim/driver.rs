@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use convoy_core::address::Address;
+use convoy_core::command::Observed;
 use convoy_core::decide::{Command, Context, Entropy, step};
 use convoy_core::effect::Effect;
 use convoy_core::event::Batch;
@@ -82,7 +83,14 @@ impl Sim {
             Happening::Reap(id, ending) => self.reap(id, ending),
             Happening::Strike => self.strike(),
             Happening::CheckoutFreed => self.repo.checkout_in_way = false,
+            Happening::Patrol => self.patrol(),
         }
+    }
+
+    /// It comes by at intervals, and once more after everything else: what nobody noticed must not stay.
+    pub(super) fn patrol(&mut self) {
+        let command = Box::new(Command::Observed(Observed::Patrol));
+        self.receive(Input::Seen { effect: None, command, copy: Copied::First });
     }
 
     /// Something for the engine to handle; what comes at nearly the same time is handled together.

@@ -9,6 +9,7 @@ use convoy_core::event::{Batch, Event};
 use convoy_core::id::{ConvoyId, Epoch, IssueId, SessionId, WorkerId};
 use convoy_core::issue::{CloseReason, Issue, Status};
 use convoy_core::plan::plan;
+use convoy_core::policy::Observers;
 use convoy_core::report::Report;
 use convoy_core::state::State;
 use convoy_core::view::Category;
@@ -184,7 +185,9 @@ impl Sim {
                 let found = &state.convoys[convoy];
                 let told =
                     |to: &Address| self.tracker.told.contains(&(convoy.clone(), *landing_epoch, to.clone()));
-                if let Some(to) = found.recipients().iter().find(|to| !told(to)) {
+                // Who watches may have changed within the group.
+                let always = std::iter::once(&found.content.owner).chain(&found.content.notify);
+                if let Some(to) = always.into_iter().find(|to| !told(to)) {
                     return Err(format!("{to} was not told of landing {landing_epoch} of {convoy}"));
                 }
             }
@@ -216,7 +219,10 @@ impl Sim {
         for (_, id) in &state.index.open {
             let convoy = &state.convoys[id];
             let closed = |id: &IssueId| state.issues[id].is_closed();
-            if convoy.content.tracked.iter().all(closed) {
+            let complete = !convoy.content.tracked.is_empty() && convoy.content.tracked.iter().all(closed);
+            let excused =
+                convoy.held || convoy.content.owned || self.policy.observers != Observers::default();
+            if complete && !excused {
                 return Err(format!("{id} is open, and all its issues are closed"));
             }
         }
@@ -367,6 +373,9 @@ impl Sim {
         }
         if let Some(entry) = state.index.startable.first() {
             return Err(format!("stuck: {entry:?} is ready, and nothing happens\n{}", dump(state)));
+        }
+        if let Some(due) = state.convoys.values().find(|convoy| convoy.is_due_to_land()) {
+            return Err(format!("stuck: {} is complete, and did not land", due.content.id));
         }
         let stranded = view::stranded(state, &self.policy, self.now());
         for (_, id) in &state.index.open {

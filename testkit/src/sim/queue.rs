@@ -44,6 +44,8 @@ pub(super) enum Happening {
     Strike,
     /// A person has tidied their checkout.
     CheckoutFreed,
+    /// The patrol's timer goes off, if an engine runs.
+    Patrol,
 }
 
 /// Whether an answer is the true one.

@@ -43,6 +43,10 @@ impl Sim {
             self.client(Some(Scene::Convoy), 400 + 10 * n);
         }
         let count = self.rng.usize(0..=self.options.requests.max(1)).min(self.options.requests);
+        for _ in 0..self.rng.u64(0..=2) {
+            let at = self.rng.u64(500..90_000);
+            self.queue.push(at, Happening::Patrol);
+        }
         for _ in 0..count {
             let at = self.rng.u64(500..90_000);
             self.client(None, at);
@@ -150,7 +154,7 @@ impl Sim {
             start: self.rng.u32(0..5) != 0,
             from_epic: None,
             epic: None,
-            owned: self.rng.u32(0..20) == 0,
+            owned: self.rng.u32(0..12) == 0,
             due: None,
         }
     }
@@ -173,7 +177,12 @@ impl Sim {
     }
 
     fn any(&mut self, state: &State) -> Request {
-        match self.rng.u32(0..24) {
+        match self.rng.u32(0..30) {
+            24 => Request::ConvoyRemove { convoy: self.convoy(state), issues: self.some_issues(state) },
+            25..=26 => Request::ConvoyReopen { convoy: self.convoy(state) },
+            27 => Request::ConvoyLand { convoy: self.convoy(state) },
+            28 => Request::ConvoyWatch { convoy: self.convoy(state), address: Some("eve".into()) },
+            29 => Request::ConvoyUnwatch { convoy: self.convoy(state), address: Some("eve".into()) },
             0..=2 => self.sling(state),
             3..=4 => self.close(state),
             5..=6 => Request::IssueReopen { ids: vec![self.issue(state)] },

@@ -122,6 +122,8 @@ pub(super) struct Sim {
     pub(super) tracker: Tracker,
     pub(super) report: Report,
     pub(super) violation: Option<String>,
+    /// The patrol came by after everything else.
+    pub(super) looked_again: bool,
     pub(super) trace: Vec<String>,
 }
 
@@ -145,6 +147,10 @@ pub fn run(options: &Options) -> Result<Report, Box<Violation>> {
     sim.set_the_scene();
     while sim.violation.is_none() {
         let Some((t, happening)) = sim.queue.pop() else {
+            if !std::mem::replace(&mut sim.looked_again, true) {
+                sim.patrol();
+                continue;
+            }
             sim.check_end();
             break;
         };
@@ -212,6 +218,7 @@ impl Sim {
             tracker: Tracker::default(),
             report: Report::default(),
             violation: None,
+            looked_again: false,
             trace: Vec::new(),
             rng,
             options,
@@ -268,6 +275,20 @@ fn policy(rng: &mut fastrand::Rng) -> Policy {
             backoff_max: Span::from_secs(60),
             ..Retry::default()
         },
-        observers: Observers::default(),
+        observers: observers(rng),
+    }
+}
+
+/// Often all of them; else any of them, and the patrol, so that nothing complete is left at the end.
+fn observers(rng: &mut fastrand::Rng) -> Observers {
+    if rng.bool() {
+        return Observers::default();
+    }
+    Observers {
+        close: rng.bool(),
+        merger: rng.bool(),
+        witness: rng.bool(),
+        tracker: rng.bool(),
+        patrol: true,
     }
 }
