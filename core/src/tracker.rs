@@ -286,6 +286,15 @@ pub fn has_it(state: &State, mirror: &Mirror) -> bool {
     name.is_some_and(|(_, worker)| WorkerId::new(worker).is_ok_and(|id| state.workers.contains_key(&id)))
 }
 
+/// Whether somebody is at the issue whom only its tracker knows.
+pub fn is_taken(state: &State, issue: &Issue) -> bool {
+    let mirror =
+        issue.mirror.as_deref().filter(|_| matches!(issue.status, Status::Open) && !issue.is_unknown());
+    mirror.is_some_and(|mirror| {
+        mirror.standing == Standing::InProgress && mirror.assignee.is_some() && !has_it(state, mirror)
+    })
+}
+
 /// What trackers are to be told of issues of `rig`, as far as their pauses are over.
 pub fn pushes(state: &State, policy: &Policy, rig: &RigName, now: Time) -> Vec<Push> {
     let pending = state.index.pushes.get(rig).into_iter().flatten();

@@ -66,7 +66,7 @@ fn of_tracker(state: &State, issue: &Issue) -> Vec<Reason> {
         reasons.push(match (mirror.standing, &mirror.assignee) {
             (Standing::InProgress, Some(who)) => reason("taken", format!("{who} has it in its tracker")),
             (Standing::InProgress, None) => reason("taken", "somebody has it in its tracker"),
-            (Standing::Held, _) => reason("held", "its tracker says that it is put off, or no work"),
+            (Standing::Held, _) => reason("put_off", "its tracker says that it is put off, or no work"),
             (Standing::Open | Standing::Closed, _) => return reasons,
         });
     }

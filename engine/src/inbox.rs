@@ -66,9 +66,9 @@ impl Handle {
             return self.trackers.check(self, order);
         }
         self.trackers.freshen(self);
-        match self.trackers.make(self, order) {
-            Ok(outcome) => outcome,
-            Err(order) => self.decide(order),
+        match self.trackers.make(self, &order) {
+            Some(outcome) => outcome,
+            None => self.decide(order),
         }
     }
     /// Has an order decided that needs nothing of the world.

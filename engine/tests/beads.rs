@@ -137,7 +137,7 @@ fn what_is_told_is_so() {
         let beads = room.beads();
         let (first, other) =
             (beads.create(&new("A"), false).unwrap(), beads.create(&new("B"), false).unwrap());
-        let on = other.issue.id.clone();
+        let on = other.issue.id;
         let change = IssueChange {
             title: Some("New".into()),
             body: Some("one\ntwo".into()),
@@ -244,7 +244,6 @@ fn a_lock_is_waited_for_but_not_for_ever() {
     let error = room.beads_within(300).list().unwrap_err();
     assert!(matches!(error, Error::Locked { .. }), "{error}");
     std::thread::scope(|scope| {
-        #[expect(clippy::disallowed_methods, reason = "the other side of the lock")]
         let waiting = scope.spawn(|| told(&beads, &seen, vec![Step::Close { reason: "Completed".into() }]));
         // It has been refused before it is let in.
         let calls = fake_bd::calls_file(&room.dir());

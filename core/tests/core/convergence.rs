@@ -156,7 +156,9 @@ impl World {
             Step::TheyClose(n) => there(self, n, &|mirror| mirror.standing = Standing::Closed),
             Step::TheyReopen(n) => there(self, n, &|mirror| mirror.standing = Standing::Open),
             Step::TheyRename(n, title) => {
-                there(self, n, &|mirror| mirror.content.title = format!("T{title}"))
+                there(self, n, &|mirror| {
+                    mirror.content.title = format!("T{title}");
+                });
             }
             Step::TheyLabel(n, label, on) => there(self, n, &|mirror| {
                 let label = format!("l{label}");
@@ -217,7 +219,7 @@ impl World {
             Step::Release(n) => self.ask(Request::WorkRelease { issue: text(n) }),
             Step::Read => drop(self.read()),
             Step::Lost => {
-                drop(self.door.see(Observed::TrackerLost { rig: self.rig.clone(), why: "gone".into() }))
+                self.door.see(Observed::TrackerLost { rig: self.rig.clone(), why: "gone".into() });
             }
             Step::Tell(heard) => drop(self.tell(*heard, false)),
             Step::Refuse => drop(self.tell(true, true)),

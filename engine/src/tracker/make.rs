@@ -8,25 +8,25 @@ use super::Trackers;
 use crate::inbox::Handle;
 
 impl Trackers {
-    /// Makes the issue, if that is what is ordered and its rig has a tracker; else gives the order back.
-    pub(crate) fn make(&self, handle: &Handle, order: Order) -> Result<Result<Outcome, Failure>, Order> {
-        let Request::IssueCreate { id, .. } = &order.request else { return Err(order) };
+    /// Makes the issue, if that is what is ordered and its rig has a tracker.
+    pub(crate) fn make(&self, handle: &Handle, order: &Order) -> Option<Result<Outcome, Failure>> {
+        let Request::IssueCreate { id, .. } = &order.request else { return None };
         if self.is_empty() || order.dry_run {
-            return Err(order);
+            return None;
         }
         let with_id = id.is_some();
         // What is wrong with it is found out before anything is made; so is that it was made before.
         let outcome = match handle.decide(Order { dry_run: true, ..order.clone() }) {
             Ok(outcome) => outcome,
-            Err(failure) => return Ok(Err(failure)),
+            Err(failure) => return Some(Err(failure)),
         };
         let issue = outcome.would.into_iter().find_map(|event| match event {
             Event::IssueCreated { issue } => Some(issue),
             _ => None,
         });
-        let of_tracker = issue.and_then(|issue| Some((self.get(&issue.rig).cloned()?, issue)));
-        let Some((desk, issue)) = of_tracker else { return Err(order) };
+        let issue = issue?;
+        let desk = self.get(&issue.rig)?;
         let made = desk.alone(|beads| beads.create(&issue, with_id)).map_err(|error| Failure::from(&error));
-        Ok(made.and_then(|seen| handle.made(order, seen)))
+        Some(made.and_then(|seen| handle.made(order.clone(), seen)))
     }
 }
