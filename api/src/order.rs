@@ -68,4 +68,6 @@ pub enum Control {
     },
     /// Read every tracker once more, and be done when what they say is known.
     ReadTrackers,
+    /// Read the configuration again. One that is not accepted leaves everything as it is.
+    Reload,
 }

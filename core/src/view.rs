@@ -5,6 +5,7 @@
 mod convoy;
 mod issue;
 mod notice;
+mod rig;
 mod session;
 mod stranded;
 mod tracker;
@@ -13,6 +14,9 @@ mod worker;
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use issue::{DependencyView, IssueView, issue};
 pub use notice::{NoticeView, notice};
+pub use rig::{
+    MergingView, QueuedView, RigHealth, RigStatusView, RigView, RigWorkerView, is_rig, rig_status, rigs,
+};
 pub use session::{ExitView, SessionView, session};
 pub use stranded::{Category, StrandedView, stranded};
 pub use tracker::{RefusedView, TrackerView, trackers};

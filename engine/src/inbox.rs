@@ -2,11 +2,13 @@
 //!
 //! Whoever has a handle can speak to the dispatcher and knows nothing else of it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query};
 use convoy_core::command::{Observed, Request};
+use convoy_core::effect::Effect;
 use convoy_core::event::Envelope;
 use convoy_core::id::{RigName, Seq};
 use convoy_core::tracker::{Push, Seen};
@@ -32,8 +34,21 @@ pub(crate) enum Input {
     Made(Box<(Order, Seen)>, SyncSender<Result<Outcome, Failure>>),
     /// What are trackers to be told?
     Pushes(SyncSender<Vec<(RigName, u64, Vec<Push>)>>),
+    /// A rig's repository was looked at.
+    Rig(RigSeen),
     /// Leave.
     Control(Control, SyncSender<Result<(), Failure>>),
+}
+
+/// What was seen of a rig's repository. No observation of the log: it is so now, and looked at again.
+pub(crate) struct RigSeen {
+    pub(crate) rig: RigName,
+    /// Where it was looked for; the configuration may say something else by now.
+    pub(crate) path: PathBuf,
+    /// Why it cannot be used.
+    pub(crate) trouble: Option<String>,
+    /// What could not be done because of that, and is still to be done. None from whoever looks after it.
+    pub(crate) effect: Option<Effect>,
 }
 
 /// What a watcher gets: everything after `after`, until it says that it is gone.
@@ -107,7 +122,25 @@ impl Handle {
             self.trackers.read_again(self);
             return Ok(());
         }
-        self.call(|reply| Input::Control(control, reply))?
+        self.call(|reply| Input::Control(control, reply))??;
+        if control == Control::Reload {
+            self.trackers.reload(self);
+        }
+        Ok(())
+    }
+    /// Tells how a repository is.
+    pub(crate) fn rig_seen(&self, seen: RigSeen) {
+        let _ = self.inputs.send(Input::Rig(seen));
+    }
+    /// Has the configuration read again; whether there is still somebody who reads it.
+    pub(crate) fn reload(&self) -> bool {
+        let (sender, receiver) = sync_channel(1);
+        let sent = self.inputs.send(Input::Control(Control::Reload, sender)).is_ok();
+        let heard = sent.then(|| receiver.recv().ok()).flatten();
+        if let Some(Ok(())) = heard {
+            self.trackers.reload(self);
+        }
+        heard.is_some()
     }
     /// Tells what was seen. What is lost because the engine leaves is seen again by the next one.
     pub(crate) fn observed(&self, observed: Observed) {

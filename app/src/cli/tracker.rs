@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use clap::{Args, Subcommand};
 use convoy_api::Control;
 use convoy_core::id::RigName;
+use convoy_core::policy::Tracker as Kind;
 use convoy_core::view::TrackerView;
-use convoy_engine::config::{Config, Sources, TrackerKind};
+use convoy_engine::config::{Config, Sources};
 use convoy_engine::tracker::{self, Hooks};
 use serde_json::json;
 
@@ -152,7 +153,7 @@ fn shown(tracker: &TrackerView) -> String {
 fn beads_rig(ctx: &Context, rig: &RigName) -> Result<std::path::PathBuf, Error> {
     let config = Config::load(&ctx.workspace()?, &ctx.env, &Sources::default())?;
     match config.rigs().get(rig) {
-        Some(found) if found.tracker == TrackerKind::Beads => Ok(found.path.clone()),
+        Some(found) if found.tracker == Kind::Beads => Ok(found.path.clone()),
         Some(_) => Err(Error::refused(format!("the issues of {rig} are kept here"))
             .hint(format!("have beads keep them: convoy config set rigs.{rig}.tracker beads"))),
         None => Err(Error::from(convoy_api::Failure::new(

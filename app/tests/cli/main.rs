@@ -9,6 +9,7 @@ mod hostile;
 mod issues;
 mod json;
 mod lifecycle;
+mod rigs;
 mod session;
 mod streams;
 mod work;

@@ -81,6 +81,11 @@ impl Beads {
         Self { rig, dir: dir.to_owned(), command, path, environment, limit, version: OnceLock::new() }
     }
 
+    /// Whether the other is the same program in the same place.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (&self.dir, &self.command) == (&other.dir, &other.command)
+    }
+
     /// Where its data is.
     pub fn data(&self) -> PathBuf {
         self.dir.join(".beads")

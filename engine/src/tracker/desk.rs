@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +31,7 @@ pub(crate) struct Desk {
     turn: Mutex<Memory>,
     health: Mutex<Health>,
     caller: Mutex<Option<Caller>>,
+    ended: AtomicBool,
 }
 
 /// What was reported last.
@@ -69,11 +71,32 @@ fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Desk {
     pub(crate) fn new(rig: RigName, beads: Beads) -> Self {
         let (turn, health, caller) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { rig, beads, turn, health, caller }
+        Self { rig, beads, turn, health, caller, ended: AtomicBool::new(false) }
     }
 
     pub(super) fn beads(&self) -> &Beads {
         &self.beads
+    }
+
+    pub(super) fn rig(&self) -> &RigName {
+        &self.rig
+    }
+
+    /// Whether the other is a desk for the same data, by the same program.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.beads.is_like(&other.beads)
+    }
+
+    /// Has whoever follows it leave.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        if let Some(caller) = hold(&self.caller).as_mut() {
+            let _ = caller.wake.write(&[0]);
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// Reads it, and reports what is not as it was.

@@ -45,7 +45,7 @@ pub(super) fn start(desk: &Arc<Desk>, handle: &Handle, patrol: Option<Duration>)
 
 fn follow(desk: &Desk, handle: &Handle, woken: &UnixStream, patrol: Option<Duration>) {
     let (mut echoes, mut retry) = (0, RETRY);
-    loop {
+    while !desk.has_ended() {
         let asked = desk.waiting();
         // It is watched before it is read, so that nothing falls between.
         let watcher = Watcher::tree(&desk.beads().data())

@@ -13,16 +13,20 @@ mod make;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, PoisonError, RwLock};
 use std::time::Duration;
 
 use convoy_api::{Answer, Failure};
+use convoy_core::command::Observed;
 use convoy_core::id::RigName;
+use convoy_core::policy::Tracker;
 use convoy_core::time::Span;
 
-use crate::config::{Config, TrackerKind};
+use crate::config::{Config, Rig, Sources};
 use crate::inbox::Handle;
 use crate::os::spawn::Environment;
+use crate::settings::Source;
+use crate::workspace::Workspace;
 
 pub use beads::{Beads, Listing, Told};
 pub use hook::{Hooks, install, remove};
@@ -69,54 +73,116 @@ pub enum Error {
 
 /// The trackers of a workspace.
 pub(crate) struct Trackers {
-    desks: BTreeMap<RigName, Arc<Desk>>,
+    workspace: Workspace,
+    env: Environment,
+    /// The engine stays, so that they are followed, and not only read.
+    staying: bool,
+    desks: RwLock<BTreeMap<RigName, Arc<Desk>>>,
     fresh: Once,
 }
 
 impl Trackers {
     /// Those that the configuration names.
-    pub(crate) fn new(config: &Config, env: &Environment, staying: bool) -> Self {
-        let limit = if staying { STAYING_LIMIT } else { COMMAND_LIMIT };
-        let desks = config
-            .rigs()
-            .iter()
-            .filter(|(_, rig)| rig.tracker == TrackerKind::Beads)
-            .map(|(name, rig)| {
-                let beads = Beads::new(name.clone(), &rig.path, &rig.tracker_command, env, limit);
-                (name.clone(), Arc::new(Desk::new(name.clone(), beads)))
-            })
-            .collect();
-        Self { desks, fresh: Once::new() }
+    pub(crate) fn new(config: &Config, source: &Source, staying: bool) -> Self {
+        let trackers = Self {
+            workspace: source.workspace.clone(),
+            env: source.env.clone(),
+            staying,
+            desks: RwLock::default(),
+            fresh: Once::new(),
+        };
+        *trackers.desks.write().unwrap_or_else(PoisonError::into_inner) = trackers.wanted(config);
+        trackers
+    }
+
+    fn wanted(&self, config: &Config) -> BTreeMap<RigName, Arc<Desk>> {
+        let limit = if self.staying { STAYING_LIMIT } else { COMMAND_LIMIT };
+        let rigs = config.rigs().iter().filter(|(_, rig)| rig.tracker == Tracker::Beads);
+        let desk = |(name, rig): (&RigName, &Rig)| {
+            let beads = Beads::new(name.clone(), &rig.path, &rig.tracker_command, &self.env, limit);
+            (name.clone(), Arc::new(Desk::new(name.clone(), beads)))
+        };
+        rigs.map(desk).collect()
+    }
+
+    fn desks(&self) -> Vec<Arc<Desk>> {
+        self.desks.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.desks.is_empty()
+        self.desks.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    pub(crate) fn get(&self, rig: &RigName) -> Option<&Arc<Desk>> {
-        self.desks.get(rig)
+    pub(crate) fn get(&self, rig: &RigName) -> Option<Arc<Desk>> {
+        self.desks.read().unwrap_or_else(PoisonError::into_inner).get(rig).cloned()
     }
 
     /// Reads each, if that was not done yet. A command that is its own engine does so before anything else.
     pub(crate) fn freshen(&self, handle: &Handle) {
         self.fresh.call_once(|| {
-            self.desks.values().for_each(|desk| {
+            for desk in self.desks() {
                 desk.read(handle);
-            });
+            }
         });
     }
 
-    /// Follows each from now on. Nobody is told of changes by one whose thread could not be started.
-    pub(crate) fn follow(&self, handle: &Handle, patrol: Option<Duration>) {
-        self.desks.values().for_each(|desk| follow::start(desk, handle, patrol));
+    /// Follows each from now on, if the engine stays. Nobody is told of changes by one whose thread could not be
+    /// started.
+    pub(crate) fn follow(&self, handle: &Handle) {
+        for desk in self.desks() {
+            self.follow_one(&desk, handle);
+        }
+    }
+
+    fn follow_one(&self, desk: &Arc<Desk>, handle: &Handle) {
+        let config = Config::load(&self.workspace, &self.env, &Sources::default());
+        let Ok(config) = config else { return };
+        if !self.staying || config.flag("observers.tracker") == Ok(false) {
+            return;
+        }
+        let millis = |span: Span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0));
+        follow::start(desk, handle, config.patrol_interval().ok().flatten().map(millis));
+    }
+
+    /// Takes up what the configuration says now: whose tracker is another, or none any more.
+    pub(crate) fn reload(&self, handle: &Handle) {
+        // One that is not accepted leaves everything as it is.
+        let Ok(config) = Config::load(&self.workspace, &self.env, &Sources::default()) else { return };
+        let mut wanted = self.wanted(&config);
+        let (mut new, mut gone) = (Vec::new(), Vec::new());
+        {
+            let mut desks = self.desks.write().unwrap_or_else(PoisonError::into_inner);
+            for (rig, desk) in desks.iter() {
+                match wanted.get_mut(rig) {
+                    Some(other) if other.is_like(desk) => *other = Arc::clone(desk),
+                    Some(_) => desk.end(),
+                    None => gone.push(Arc::clone(desk)),
+                }
+            }
+            new.extend(
+                wanted
+                    .iter()
+                    .filter(|(rig, desk)| desks.get(*rig).is_none_or(|before| !Arc::ptr_eq(before, desk)))
+                    .map(|(_, desk)| Arc::clone(desk)),
+            );
+            *desks = wanted;
+        }
+        for desk in gone {
+            desk.end();
+            forget(handle, desk.rig());
+        }
+        for desk in new {
+            desk.read(handle);
+            self.follow_one(&desk, handle);
+        }
     }
 
     /// Has each read once more, by whoever follows it, and waits until what it found is on its way.
     pub(crate) fn read_again(&self, handle: &Handle) {
         // Nobody needs to do so twice.
         self.fresh.call_once(|| {});
-        let waiting: Vec<_> = self.desks.values().map(|desk| (desk, desk.ask_to_read())).collect();
-        for (desk, answer) in waiting {
+        let waiting: Vec<_> = self.desks().into_iter().map(|desk| (desk.ask_to_read(), desk)).collect();
+        for (answer, desk) in waiting {
             match answer {
                 // Whoever follows it ends with the engine, and then nobody needs to know.
                 Some(answer) => drop(answer.recv()),
@@ -131,20 +197,22 @@ impl Trackers {
     pub(crate) fn complete(&self, answer: &mut Answer) {
         if let Answer::Trackers { trackers } = answer {
             for view in trackers {
-                if let Some((_, desk)) = self.desks.iter().find(|(rig, _)| rig.as_str() == view.rig) {
+                if let Some(desk) = self.desks().iter().find(|desk| desk.rig().as_str() == view.rig) {
                     desk.complete(view);
                 }
             }
         }
     }
 
-    /// The rigs of the log whose tracker the configuration does not name any more.
-    pub(crate) fn forgotten<'a>(
-        &'a self,
-        known: impl Iterator<Item = &'a RigName> + 'a,
-    ) -> impl Iterator<Item = &'a RigName> + 'a {
-        known.filter(|rig| !self.desks.contains_key(*rig))
+    /// Says of which rigs of the log the configuration names no tracker any more.
+    pub(crate) fn forget<'a>(&self, handle: &Handle, known: impl Iterator<Item = &'a RigName>) {
+        known.filter(|rig| self.get(rig).is_none()).for_each(|rig| forget(handle, rig));
     }
+}
+
+fn forget(handle: &Handle, rig: &RigName) {
+    let why = "the configuration names no tracker for it any more".to_owned();
+    handle.observed(Observed::TrackerLost { rig: rig.clone(), why });
 }
 
 impl From<&Error> for Failure {
