@@ -115,3 +115,20 @@ fn one_that_writes_when_it_is_read_is_not_read_for_ever() {
     }
     assert!(lists() < 60, "{}", lists());
 }
+
+#[test]
+fn another_configuration_is_taken_up_while_the_engine_is_up() {
+    let room = Room::new();
+    room.convoy("up");
+    let (convoy, theirs) = half_done(&room);
+    let command = |program: &str| {
+        room.env.convoy(["config", "set", "rigs.tools.tracker_command", &format!("[\"{program}\"]")]).ok();
+    };
+    command("no-such-bd");
+    assert_eq!(room.issue(&theirs)["status"], "unknown");
+    assert!(room.convoy("tracker status").stdout.contains("no program"));
+    command("bd");
+    assert_eq!(room.issue(&theirs)["status"], "open");
+    room.bd().run(["close", &theirs]).ok();
+    assert_eq!(room.landed_by(&convoy), "tracker");
+}

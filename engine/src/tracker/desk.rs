@@ -181,6 +181,11 @@ impl Desk {
         *hold(&self.caller) = Some(Caller { wake, waiting: Vec::new() });
     }
 
+    /// Says that nobody follows it any more.
+    pub(super) fn unfollowed(&self) {
+        *hold(&self.caller) = None;
+    }
+
     /// Has whoever follows it read once more; the answer comes when that is reported. None if nobody follows it.
     pub(super) fn ask_to_read(&self) -> Option<Receiver<()>> {
         let mut caller = hold(&self.caller);

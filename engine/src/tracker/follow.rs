@@ -24,6 +24,8 @@ const QUIET: Duration = Duration::from_millis(5);
 const QUIET_TRIES: u32 = 10;
 /// The pauses before readings that follow one during which something changed.
 const ECHOES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_secs(1)];
+/// How often it is read while the system has no watch for it.
+const UNWATCHED: Duration = Duration::from_secs(10);
 /// The first pause after which one that cannot be read is tried again; it doubles.
 const RETRY: Duration = Duration::from_secs(1);
 /// The longest such pause.
@@ -36,9 +38,15 @@ pub(super) fn start(desk: &Arc<Desk>, handle: &Handle, patrol: Option<Duration>)
         wake.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
         desk.followed_by(wake);
-        tasks::start(Kind::Watch, move || follow(&desk, &handle, &woken, patrol))
+        let followed = Arc::clone(&desk);
+        tasks::start(Kind::Watch, move || {
+            follow(&followed, &handle, &woken, patrol);
+            // Who still waits for a reading gets none from here.
+            followed.unfollowed();
+        })
     });
     if let Err(error) = started {
+        desk.unfollowed();
         note(&format!("a tracker is not followed: {error}"));
     }
 }
@@ -74,7 +82,9 @@ fn follow(desk: &Desk, handle: &Handle, woken: &UnixStream, patrol: Option<Durat
             continue;
         }
         echoes = 0;
-        if wait(watcher.as_ref(), woken, patrol) {
+        // Where nothing can be watched, it is looked at.
+        let limit = if watcher.is_some() { patrol } else { Some(UNWATCHED) };
+        if wait(watcher.as_ref(), woken, limit) {
             settle(watcher.as_ref());
         }
     }

@@ -35,6 +35,8 @@ pub(crate) use desk::Desk;
 
 /// How long a command that is its own engine waits for a tracker: whoever types does not wait for longer.
 const COMMAND_LIMIT: Span = Span::from_secs(5);
+/// How long somebody waits for a reading that was asked for: one may be under way, and another follows it.
+const READ_WAIT: Duration = Duration::from_secs(65);
 /// How long an engine that stays waits for one call.
 const STAYING_LIMIT: Span = Span::from_secs(30);
 
@@ -185,7 +187,7 @@ impl Trackers {
         for (answer, desk) in waiting {
             match answer {
                 // Whoever follows it ends with the engine, and then nobody needs to know.
-                Some(answer) => drop(answer.recv()),
+                Some(answer) => drop(answer.recv_timeout(READ_WAIT)),
                 None => {
                     desk.read(handle);
                 }
