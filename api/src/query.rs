@@ -7,8 +7,8 @@ use convoy_core::id::{ConvoyId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    ConvoyView, IssueView, NoticeView, RigStatusView, RigView, SessionView, StrandedView, TrackerView,
-    WorkerView,
+    ConvoyView, IssueView, NoticeView, RigStatusView, RigView, SessionView, StageView, StrandedView,
+    TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -43,6 +43,13 @@ pub enum Query {
     Why {
         /// Reference.
         id: String,
+    },
+    /// What staging these would come to.
+    Stage {
+        /// References: issues, one epic, or one convoy.
+        ids: Vec<String>,
+        /// How many agents may work on it at once, if that is asked for.
+        max_parallel: Option<u32>,
     },
     /// Open convoys in which nothing moves.
     Stranded,
@@ -135,6 +142,7 @@ pub enum Answer {
     Workers { workers: Vec<WorkerView> },
     Worker { worker: Box<WorkerView> },
     Why(WhyView),
+    Stage { stage: Box<StageView> },
     Stranded { stranded: Vec<StrandedView> },
     Mail { notices: Vec<NoticeView> },
     Notice { notice: Box<NoticeView> },

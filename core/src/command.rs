@@ -66,6 +66,20 @@ pub enum Request {
     ConvoyAdd { convoy: String, issues: Vec<String> },
     /// Track issues no more.
     ConvoyRemove { convoy: String, issues: Vec<String> },
+    /// Analyse issues, an epic or a staged convoy, and stage a convoy of them, or restage it.
+    Stage {
+        what: Vec<String>,
+        title: Option<String>,
+        owner: Option<String>,
+        notify: Vec<String>,
+        merge: Option<crate::convoy::MergeStrategy>,
+        base: Option<String>,
+        max_parallel: Option<u32>,
+        launch: bool,
+        force: bool,
+    },
+    /// Open a staged convoy and have it worked on; issues and epics are staged first.
+    Launch { what: Vec<String>, force: bool },
     /// Have a convoy worked on as a whole.
     ConvoyStart { convoy: String },
     /// Land what is complete.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::convoy::{NewConvoy, Observer};
+use crate::convoy::{NewConvoy, Observer, Staged};
 use crate::id::{ConvoyId, Epoch, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
 use crate::issue::{Closed, DependencyType, NewIssue};
 use crate::money::Money;
@@ -110,6 +110,10 @@ pub enum Event {
     ConvoyWatched { convoy: ConvoyId, address: Address },
     #[serde(rename = "convoy.unwatched")]
     ConvoyUnwatched { convoy: ConvoyId, address: Address },
+    #[serde(rename = "convoy.staged")]
+    ConvoyStaged { convoy: NewConvoy, staged: Staged },
+    #[serde(rename = "convoy.launched")]
+    ConvoyLaunched { convoy: ConvoyId },
     #[serde(rename = "convoy.started")]
     ConvoyStarted { convoy: ConvoyId },
     #[serde(rename = "convoy.landed")]
@@ -223,6 +227,8 @@ impl Event {
             Self::ConvoyIssuesRemoved { .. } => "convoy.issues_removed",
             Self::ConvoyWatched { .. } => "convoy.watched",
             Self::ConvoyUnwatched { .. } => "convoy.unwatched",
+            Self::ConvoyStaged { .. } => "convoy.staged",
+            Self::ConvoyLaunched { .. } => "convoy.launched",
             Self::ConvoyStarted { .. } => "convoy.started",
             Self::ConvoyLanded { .. } => "convoy.landed",
             Self::ConvoyAbandoned { .. } => "convoy.abandoned",
@@ -271,11 +277,12 @@ impl Event {
             | Self::IssueMissing { issue }
             | Self::TrackerTold { issue, .. }
             | Self::TrackerRefused { issue, .. } => issue.as_str(),
-            Self::ConvoyCreated { convoy } => convoy.id.as_str(),
+            Self::ConvoyCreated { convoy } | Self::ConvoyStaged { convoy, .. } => convoy.id.as_str(),
             Self::ConvoyIssuesAdded { convoy, .. }
             | Self::ConvoyIssuesRemoved { convoy, .. }
             | Self::ConvoyWatched { convoy, .. }
             | Self::ConvoyUnwatched { convoy, .. }
+            | Self::ConvoyLaunched { convoy }
             | Self::ConvoyStarted { convoy }
             | Self::ConvoyLanded { convoy, .. }
             | Self::ConvoyAbandoned { convoy, .. }

@@ -19,6 +19,7 @@ pub mod policy;
 pub mod refusal;
 pub mod report;
 pub mod session;
+pub mod stage;
 pub mod state;
 pub mod time;
 pub mod tracker;

@@ -11,13 +11,10 @@ use crate::effect::Effect;
 use crate::id::{ConvoyId, RigName, WorkerId};
 use crate::policy::{Hold, Policy};
 use crate::session::SessionState;
-use crate::state::State;
+use crate::state::{InRig, Place, State};
 use crate::time::Time;
 use crate::tracker::paused_until;
 use crate::worker::{Worker, WorkerState};
-
-/// How far the queue of startable issues is looked through for one that has room.
-const LOOK_AHEAD_MAX: usize = 1000;
 
 /// What should be under way.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -169,28 +166,35 @@ fn plan_dispatch(state: &State, policy: &Policy, plan: &mut Plan) {
     }
     // Workers that were promised a session come before issues that nobody has.
     total += plan.proposals.len() as u32;
-    for (_, _, id) in state.index.startable.iter().take(LOOK_AHEAD_MAX) {
-        if total >= policy.max_parallel {
-            return;
-        }
-        let Some(issue) = state.issues.get(id) else { continue };
-        let Some(convoy) = state.started_convoy(issue) else { continue };
-        if policy.hold(&issue.content.rig).is_some() {
-            plan.waits |= unreadable(policy, &issue.content.rig);
+    let is_full = |convoy: &ConvoyId, by_convoy: &BTreeMap<&ConvoyId, u32>| {
+        let max = state.convoys.get(convoy).and_then(|convoy| convoy.content.max_parallel);
+        max.is_some_and(|max| by_convoy.get(convoy).is_some_and(|count| *count >= max))
+    };
+    // Of each rig only as many convoys can have a turn as there is room for agents; which are full, live
+    // sessions make so, and those are few.
+    let free = policy.max_parallel.saturating_sub(total) as usize;
+    let mut next: BTreeMap<&Place, (&RigName, &ConvoyId, &InRig)> = BTreeMap::new();
+    for (rig, queues) in state.index.startable.rigs() {
+        if policy.hold(rig).is_some() {
+            plan.waits |= unreadable(policy, rig);
             continue;
         }
-        let in_rig = by_rig.entry(&issue.content.rig).or_default();
-        let rig_max = policy.rigs.get(&issue.content.rig).and_then(|rig| rig.max_parallel);
-        let in_convoy = by_convoy.entry(&convoy.content.id).or_default();
-        if rig_max.is_some_and(|max| *in_rig >= max)
-            || convoy.content.max_parallel.is_some_and(|max| *in_convoy >= max)
-        {
+        let heads = queues.heads().filter(|(_, convoy)| !is_full(convoy, &by_convoy));
+        next.extend(heads.take(free).map(|(place, convoy)| (place, (rig, convoy, queues))));
+    }
+    while total < policy.max_parallel
+        && let Some((place, (rig, convoy, queues))) = next.pop_first()
+    {
+        let in_rig = by_rig.entry(rig).or_default();
+        let rig_max = policy.rigs.get(rig).and_then(|rig| rig.max_parallel);
+        if rig_max.is_some_and(|max| *in_rig >= max) || is_full(convoy, &by_convoy) {
             continue;
         }
         *in_rig += 1;
-        *in_convoy += 1;
+        *by_convoy.entry(convoy).or_default() += 1;
         total += 1;
-        plan.proposals.push(Observed::Dispatch { issue: id.clone() });
+        plan.proposals.push(Observed::Dispatch { issue: place.2.clone() });
+        next.extend(queues.after(convoy, place).map(|place| (place, (rig, convoy, queues))));
     }
 }
 

@@ -7,6 +7,7 @@ mod issue;
 mod notice;
 mod rig;
 mod session;
+mod stage;
 mod stranded;
 mod tracker;
 mod worker;
@@ -18,6 +19,7 @@ pub use rig::{
     MergingView, QueuedView, RigHealth, RigStatusView, RigView, RigWorkerView, is_rig, rig_status, rigs,
 };
 pub use session::{ExitView, SessionView, session};
+pub use stage::{GatedView, StageStatus, StageView, TaskView, TreeView, WaveView, stage};
 pub use stranded::{Category, StrandedView, stranded};
 pub use tracker::{RefusedView, TrackerView, trackers};
 pub use worker::{LessonView, WorkerView, full_name, worker};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::convoy::{Convoy, Status as ConvoyStatus};
+use crate::convoy::{Convoy, Staged, Status as ConvoyStatus};
 use crate::decide::room;
 use crate::id::RigName;
 use crate::issue::{Issue, Status};
@@ -137,13 +137,18 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
             reasons.push(reason("untracked", "no convoy tracks it").run(format!("convoy sling {id}")));
         }
         None => {
-            let open = issue.convoys.iter().find(|id| state.convoys.get(*id).is_some_and(Convoy::is_open));
-            reasons.push(match open {
-                Some(convoy) => {
+            let convoys = || issue.convoys.iter().filter_map(|id| state.convoys.get(id));
+            let staged = convoys().find_map(|convoy| Some((convoy, convoy.staged()?)));
+            reasons.push(match (convoys().find(|convoy| convoy.is_open()), staged) {
+                (Some(convoy), _) => {
+                    let convoy = &convoy.content.id;
                     reason("not_started", format!("its convoy {convoy} only tracks; nobody started it"))
                         .run(format!("convoy run {convoy}"))
                 }
-                None => reason("convoy_closed", "its convoys are closed").run(format!("convoy sling {id}")),
+                (None, Some((convoy, staged))) => waits_to_be_launched(convoy, staged),
+                (None, None) => {
+                    reason("convoy_closed", "its convoys are closed").run(format!("convoy sling {id}"))
+                }
             });
         }
         Some(convoy) if reasons.is_empty() && state.is_ready(issue) => {
@@ -157,6 +162,8 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
                 model_rationale: String::new(),
                 base: None,
                 takes_over: None,
+                name: None,
+                although_parked: false,
             };
             reasons.push(match room(state, policy, &probe) {
                 Err(limit) => at_capacity(&limit),
@@ -260,6 +267,16 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
     }
 }
 
+/// A staged convoy does nothing until a person launches it.
+fn waits_to_be_launched(convoy: &Convoy, staged: &Staged) -> Reason {
+    let (id, count) = (&convoy.content.id, staged.findings.len());
+    match count {
+        0 => reason("staged", format!("{id} is staged")).run(format!("convoy launch {id}")),
+        _ => reason("staged", format!("{id} is staged, with {count} warnings"))
+            .run(format!("convoy launch {id} --force")),
+    }
+}
+
 /// Why a convoy has not landed.
 pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Vec<Reason> {
     match &convoy.status {
@@ -270,6 +287,7 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Vec
             let why = why.as_deref().unwrap_or("no reason given");
             return vec![reason("abandoned", format!("it was abandoned at {at}: {why}"))];
         }
+        ConvoyStatus::Staged(staged) => return vec![waits_to_be_launched(convoy, staged)],
         ConvoyStatus::Open => {}
     }
     let id = &convoy.content.id;

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentName, ConvoyId, IssueId, RigName, Seq, SessionId, WorkerId};
+use crate::id::{AgentName, ConvoyId, IssueId, RigName, Seq, SessionId, WorkerId, WorkerName};
 use crate::issue::{DiffStat, GateResult};
 use crate::time::Time;
 
 /// A worker as it is assigned.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct NewWorker {
-    /// Its id, which is also its name within the rig.
+    /// Its id.
     pub id: WorkerId,
     /// The rig that it works in.
     pub rig: RigName,
@@ -27,6 +27,22 @@ pub struct NewWorker {
     pub base: Option<String>,
     /// The worker whose branch and brief it takes over.
     pub takes_over: Option<WorkerId>,
+    /// What people call it within its rig, if not by its id.
+    #[serde(default)]
+    pub name: Option<WorkerName>,
+    /// A person wants it to work also while its rig is parked.
+    #[serde(default)]
+    pub although_parked: bool,
+}
+
+impl NewWorker {
+    /// `rig/name`, as people read it.
+    pub fn full_name(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{}/{name}", self.rig),
+            None => format!("{}/{}", self.rig, self.id),
+        }
+    }
 }
 
 /// What a worker is at.

@@ -15,6 +15,8 @@ use crate::git::{Git, Repo};
 use crate::housekeeping::{Housekeeper, sessions};
 use crate::os::process;
 use crate::os::spawn::Environment;
+use crate::runtime::Runtime;
+use crate::runtime::tmux::{INSTALL, Tmux};
 use crate::settings;
 use crate::supervisor::MARK;
 use crate::workspace::Workspace;
@@ -112,6 +114,7 @@ impl Doctor<'_> {
         };
         self.say("configuration", Health::Ok, self.workspace.config_file().display().to_string(), None);
         self.agents(&config);
+        self.runtimes(&config);
         self.repositories(&config);
         self.mend_snapshot();
         let door = match door::open(self.workspace, self.env) {
@@ -205,6 +208,22 @@ impl Doctor<'_> {
                     );
                 }
                 Check::NotInstalled { .. } | Check::NoCommand => {}
+            }
+        }
+    }
+
+    fn runtimes(&mut self, config: &Config) {
+        let hosted = |runtime| runtime == Some(Runtime::Tmux);
+        let of_agents =
+            presets(config).is_ok_and(|presets| presets.iter().any(|preset| hosted(preset.runtime)));
+        if !of_agents && !hosted(config.runtime().ok()) {
+            return;
+        }
+        match Tmux::find(self.workspace, self.env) {
+            Ok(tmux) => self.say("runtime", Health::Ok, tmux.version(), None),
+            Err(error) => {
+                let detail = format!("agents are to run in tmux: {}", explain(&error));
+                self.say("runtime", Health::Error, detail, Some(INSTALL));
             }
         }
     }

@@ -13,4 +13,5 @@ pub mod normalise;
 pub mod processes;
 pub mod real_agents;
 pub mod sim;
+pub mod terminal;
 pub mod wait;

@@ -118,6 +118,14 @@ fn sentence(event: &Event) -> Option<String> {
         Event::ConvoyIssuesRemoved { issues, .. } => {
             format!("{} removed", text::count(issues.len(), "issue"))
         }
+        Event::ConvoyStaged { convoy, .. } => {
+            format!(
+                "→ staged: {} ({})",
+                text::title(&convoy.title),
+                text::count(convoy.tracked.len(), "issue")
+            )
+        }
+        Event::ConvoyLaunched { .. } => "launched".to_owned(),
         Event::ConvoyStarted { .. } => "started".to_owned(),
         Event::ConvoyLanded { observer, .. } => format!("✓ landed, noticed by {}", observer.name()),
         Event::ConvoyAbandoned { reason, open, .. } => {

@@ -11,6 +11,7 @@ mod json;
 mod lifecycle;
 mod rigs;
 mod session;
+mod stage;
 mod streams;
 mod work;
 

@@ -8,6 +8,8 @@
 mod attempts;
 mod conflicts;
 mod engine;
+mod hooks;
+mod include;
 mod merging;
 mod observers;
 mod order;
@@ -17,3 +19,5 @@ mod repositories;
 mod rigs;
 mod room;
 mod session;
+mod staged;
+mod tmux;

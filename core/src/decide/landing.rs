@@ -3,7 +3,7 @@
 //! Whoever notices that a convoy is complete comes through `land_by`, so that a landing is one fact with one notice
 //! for each recipient. Who may notice is configuration; who did is recorded.
 
-use super::convoy::address;
+use super::convoy::{address, refuse_staged};
 use super::refs::resolve_convoy;
 use super::tell::tell;
 use super::work::let_go;
@@ -59,6 +59,8 @@ fn is_about_membership(request: &Request) -> bool {
         | Request::ConvoyRemove { .. }
         | Request::ConvoyCheck { .. }
         | Request::ConvoyStart { .. }
+        | Request::Stage { .. }
+        | Request::Launch { .. }
         | Request::Sling { .. } => true,
         Request::IssueCreate { .. }
         | Request::IssueUpdate { .. }
@@ -123,6 +125,7 @@ pub(super) fn check(state: &State, convoy: Option<&str>, ctx: &mut Context<'_>) 
         Status::Open if found.is_complete() => {
             format!("every issue is closed, and its owner lands it: convoy land {id}")
         }
+        Status::Staged(_) => format!("it is staged; launch it: convoy launch {id}"),
         Status::Open => format!("{} of {} issues are open", found.open_count, found.content.tracked.len()),
         Status::Landed { .. } => "already landed".to_owned(),
         Status::Abandoned { .. } => "already abandoned".to_owned(),
@@ -137,6 +140,7 @@ pub(super) fn land(state: &State, convoy: &str, ctx: &mut Context<'_>) -> Result
     if convoy.is_closed() {
         return Ok(Decision::same(Item::same(&id, format!("already {}", convoy.status.name()))));
     }
+    refuse_staged(convoy)?;
     if !convoy.content.owned {
         return Err(Refusal::domain(
             format!("convoy {id} is not owned: it lands by itself when its last issue is closed"),

@@ -12,12 +12,15 @@ mod merge;
 mod refs;
 mod session;
 mod sling;
+mod stage;
+mod target;
 mod tell;
 mod tracker;
 mod work;
 
 pub use fresh::Entropy;
 pub use refs::{resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker};
+pub use stage::{Staging, staging};
 pub use work::{Limit, may_begin, pause_is_over, room};
 
 use crate::address::Address;
@@ -165,6 +168,8 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::ConvoyCreate { .. } => convoy::create(state, request, ctx),
         Request::ConvoyAdd { convoy, issues } => convoy::add(state, convoy, issues),
         Request::ConvoyRemove { convoy, issues } => convoy::remove(state, convoy, issues),
+        Request::Stage { .. } => stage::stage(state, request, ctx),
+        Request::Launch { what, force } => stage::launch(state, what, *force, ctx),
         Request::ConvoyStart { convoy } => convoy::start(state, convoy),
         Request::ConvoyCheck { convoy } => landing::check(state, convoy.as_deref(), ctx),
         Request::ConvoyClose { convoy, reason, notify } => {

@@ -1,12 +1,13 @@
 //! Workers: who gets which issue, when there is room, and how a person takes it back.
 
 use super::refs::{check_branch, resolve_issue};
+use super::target::holder;
 use super::tell::tell;
 use super::{Context, Decision, Item};
 use crate::address::Address;
 use crate::convoy::Convoy;
 use crate::event::{Counted, Event};
-use crate::id::{AgentName, Epoch, IssueId, WorkerId};
+use crate::id::{AgentName, Epoch, IssueId, WorkerId, WorkerName};
 use crate::issue::{Issue, Status};
 use crate::notice::NoticeKind;
 use crate::policy::Policy;
@@ -55,6 +56,8 @@ pub(super) struct Wishes<'a> {
     pub(super) agent: Option<&'a str>,
     pub(super) model: Option<&'a str>,
     pub(super) base: Option<&'a str>,
+    pub(super) name: Option<&'a WorkerName>,
+    pub(super) although_parked: bool,
 }
 
 /// A worker for the issue: agent, model and base from what was asked, the convoy, labels, defaults.
@@ -87,6 +90,8 @@ pub(super) fn new_worker(
             .map(str::to_owned)
             .or_else(|| convoy.and_then(|convoy| convoy.content.base.clone())),
         takes_over: issue.worker.clone(),
+        name: wishes.name.cloned(),
+        although_parked: wishes.although_parked,
     })
 }
 
@@ -297,9 +302,12 @@ pub(super) fn retry(state: &State, issue: &str, ctx: &mut Context<'_>) -> Result
         | WorkerState::Failed { .. }
         | WorkerState::Released
         | WorkerState::Stopped { .. } => {
+            let name = worker.content.name.clone();
             let again = NewWorker {
                 id: ctx.entropy.worker(state),
                 takes_over: Some(worker.content.id.clone()),
+                // Somebody else may be called so meanwhile.
+                name: name.filter(|name| holder(state, &worker.content.rig, name).is_none()),
                 ..worker.content.clone()
             };
             Ok(Decision::of(Event::WorkerAssigned { worker: again }, Item::changed(id)))

@@ -30,9 +30,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
         Event::IssueUpdated { issue: id, change } => {
             let Some(issue) = state.issues.get_mut(id) else { return };
             issue.updated_at = at;
-            let before = (issue.content.priority, issue.number, id.clone());
             change.clone().apply_to(&mut issue.content);
-            state.index.startable.remove(&before);
             state.refresh_startable(id);
         }
         Event::DependencyAdded { issue: id, needs, kind } => {

@@ -6,7 +6,7 @@ use super::issue_events::{change, insert, set_needs};
 use crate::event::Event;
 use crate::id::IssueId;
 use crate::issue::{Issue, NewIssue, Status};
-use crate::state::{State, place_in_queue};
+use crate::state::State;
 use crate::time::Time;
 use crate::tracker::{Mirror, Standing, Trouble, is_ours};
 
@@ -103,10 +103,6 @@ fn add(state: &mut State, content: NewIssue, mirror: Mirror, created_at: Time, a
 
 fn update(state: &mut State, mut content: NewIssue, mirror: Mirror, at: Time) {
     let id = content.id.clone();
-    if let Some(issue) = state.issues.get(&id) {
-        let before = place_in_queue(issue);
-        state.index.startable.remove(&before);
-    }
     set_needs(state, &id, std::mem::take(&mut content.needs));
     change(state, &id, |issue| {
         content.needs = std::mem::take(&mut issue.content.needs);

@@ -109,6 +109,14 @@ impl Door {
         self.step(&Command::Request(request), actor, key)
     }
 
+    /// A fact that no request makes, as imported data has it.
+    pub(crate) fn import(&mut self, event: Event) {
+        let actor = Address::overseer();
+        let batch = Batch { at: self.now, actor, key: None, events: vec![event] };
+        self.state.apply_batch(&batch);
+        self.log.push(batch);
+    }
+
     pub(crate) fn see(&mut self, observed: Observed) -> Vec<Event> {
         self.step(&Command::Observed(observed), "convoy", None).expect("observations are never refused").0
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use convoy_core::address::Address;
-use convoy_core::convoy::{MergeStrategy, NewConvoy, Observer};
+use convoy_core::convoy::{MergeStrategy, NewConvoy, Observer, Staged};
 use convoy_core::event::{Batch, Counted, Event, IssueChange, Key};
 use convoy_core::id::{Epoch, IssueId, SessionId, WorkerId};
 use convoy_core::issue::{
@@ -17,6 +17,7 @@ use convoy_core::money::Money;
 use convoy_core::notice::{NewNotice, NoticeKind};
 use convoy_core::report::{AgentResult, Exit, ExitKind, StopWhy, Tokens};
 use convoy_core::session::{NewSession, Outcome, Said, Workdir};
+use convoy_core::stage::{Category, Finding};
 use convoy_core::time::{Span, Time};
 use convoy_core::tracker::{Standing, Step};
 use convoy_core::worker::{Lesson, MergeBlock, NewWorker, Submission};
@@ -169,6 +170,13 @@ fn of_convoys() -> Vec<Event> {
         convoy: Some(convoy()),
         landing_epoch: Some(1),
     };
+    let staged = NewConvoy { id: "hq-cv-abc13".parse().unwrap(), ..new.clone() };
+    let finding = Finding {
+        category: Category::ParkedRig,
+        issue_ids: vec![issue()],
+        message: "rig home is parked".into(),
+        suggested_fix: "convoy rig unpark home".into(),
+    };
     let (reason, open) = (Some("enough".to_owned()), vec![issue()]);
     vec![
         Event::ConvoyCreated { convoy: new },
@@ -176,6 +184,11 @@ fn of_convoys() -> Vec<Event> {
         Event::ConvoyIssuesRemoved { convoy: convoy(), issues: vec![issue()] },
         Event::ConvoyWatched { convoy: convoy(), address: to() },
         Event::ConvoyUnwatched { convoy: convoy(), address: to() },
+        Event::ConvoyStaged {
+            convoy: staged,
+            staged: Staged { epic: Some(issue()), findings: vec![finding] },
+        },
+        Event::ConvoyLaunched { convoy: convoy() },
         Event::ConvoyStarted { convoy: convoy() },
         Event::ConvoyLanded { convoy: convoy(), landing_epoch: 1, observer: Observer::Merger },
         Event::ConvoyAbandoned { convoy: convoy(), landing_epoch: 2, reason, open },
@@ -198,6 +211,8 @@ fn of_workers() -> Vec<Event> {
         model_rationale: "asked for".into(),
         base: Some("main".into()),
         takes_over: Some(worker()),
+        name: Some("amber".parse().unwrap()),
+        although_parked: true,
     };
     let submission = Submission {
         session: session(),
@@ -348,6 +363,13 @@ fn events_from_before_a_field_keep_parsing() {
     // Fields of a newer version are skipped.
     convoy["data"]["convoy"]["hue"] = "blue".into();
     serde_json::from_value::<Event>(convoy).expect("it parses without");
+    let mut worker: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder().join("worker.assigned.json")).unwrap())
+            .unwrap();
+    for field in ["name", "although_parked"] {
+        worker["data"]["worker"].as_object_mut().unwrap().remove(field).unwrap();
+    }
+    serde_json::from_value::<Event>(worker).expect("it parses without");
 }
 
 #[test]

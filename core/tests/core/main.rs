@@ -9,4 +9,7 @@ mod perform;
 mod properties;
 mod script;
 mod show;
+mod staged;
+mod staging;
 mod tracker;
+mod turns;

@@ -17,6 +17,7 @@ use convoy_core::{view, why};
 
 use crate::door::Door;
 use crate::show::{self, Names};
+use crate::staged;
 use crate::tracker::of_tracker;
 
 /// A command, taken apart.
@@ -109,6 +110,16 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             lines.extend(plan.waits.then(|| "  * waits for a repository".to_owned()));
             lines
         }
+        "park" | "unpark" => {
+            let rig = door.policy.rigs.get_mut(words.bare[1]).unwrap();
+            rig.parked = words.bare[0] == "park";
+            Vec::new()
+        }
+        "import" | "import-issue" => {
+            door.import(staged::imported(&words));
+            Vec::new()
+        }
+        "analyse" => staged::analysed(door, names, &words),
         "verdict" => verdict(&words),
         "why" => why_lines(door, names, words.bare[1]),
         "stranded" => view::stranded(&door.state, &door.policy, door.now)
@@ -169,6 +180,14 @@ fn rig_status(door: &Door, name: &str) -> Vec<String> {
     workers.chain(view.queue.into_iter().map(queued)).chain(view.merges.into_iter().map(merging)).collect()
 }
 
+pub(crate) fn kind(words: &Words<'_>) -> DependencyType {
+    match words.get("kind").as_deref() {
+        Some("related") => DependencyType::Related,
+        Some("parent-child") => DependencyType::ParentChild,
+        _ => DependencyType::Blocks,
+    }
+}
+
 fn events_shown(names: &mut Names, events: &[Event]) -> Vec<String> {
     events.iter().for_each(|event| names.meet(event));
     events.iter().map(show::event).collect()
@@ -213,7 +232,7 @@ fn shown(door: &Door, names: &Names, what: &str) -> Vec<String> {
 
 fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
     let id = |n: usize| names.id(words.bare.get(n).unwrap_or(&""));
-    let flags = ["start", "no-convoy", "owned"];
+    let flags = ["start", "no-convoy", "owned", "launch", "force"];
     let from = |n: usize| -> Vec<String> {
         words.bare[n.min(words.bare.len())..]
             .iter()
@@ -221,11 +240,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             .map(|w| names.id(w))
             .collect()
     };
-    let kind = match words.get("kind").as_deref() {
-        Some("related") => DependencyType::Related,
-        Some("parent-child") => DependencyType::ParentChild,
-        _ => DependencyType::Blocks,
-    };
+    let kind = kind(words);
     match words.bare[0] {
         "issue" => Request::IssueCreate {
             id: (words.bare.get(1) != Some(&"-")).then(|| id(1)),
@@ -284,7 +299,19 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
         "watch" => Request::ConvoyWatch { convoy: id(1), address: words.get("addr") },
         "unwatch" => Request::ConvoyUnwatch { convoy: id(1), address: words.get("addr") },
         "add" => Request::ConvoyAdd { convoy: id(1), issues: from(2) },
-        "launch" => Request::ConvoyStart { convoy: id(1) },
+        "stage" => Request::Stage {
+            what: from(1),
+            title: words.get("title").map(|title| title.replace('_', " ")),
+            owner: words.get("owner"),
+            notify: words.list("notify"),
+            merge: (words.get("merge").as_deref() == Some("local")).then_some(MergeStrategy::Local),
+            base: words.get("base"),
+            max_parallel: words.get("max").map(|max| max.parse().unwrap()),
+            launch: words.has("launch"),
+            force: words.has("force"),
+        },
+        "launch" => Request::Launch { what: from(1), force: words.has("force") },
+        "start" => Request::ConvoyStart { convoy: id(1) },
         "check" => Request::ConvoyCheck { convoy: words.bare.get(1).map(|name| names.id(name)) },
         "close" => {
             Request::ConvoyClose { convoy: id(1), reason: words.get("reason"), notify: words.list("notify") }
@@ -296,7 +323,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             model: words.get("model"),
             base: words.get("base"),
             no_convoy: words.has("no-convoy"),
-            force: false,
+            force: words.has("force"),
         },
         "assign" => Request::Assign {
             issue: id(1),
@@ -312,7 +339,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
     }
 }
 
-fn default_title(words: &Words<'_>) -> String {
+pub(crate) fn default_title(words: &Words<'_>) -> String {
     if words.bare.get(1) == Some(&"-") { "generated".into() } else { format!("T {}", words.bare[1]) }
 }
 
@@ -432,7 +459,9 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
         "spend" => stopped(StopWhy::Spend),
         "storage" => stopped(StopWhy::Storage),
         "ordered" => stopped(StopWhy::Ordered),
+        "hungup" => stopped(StopWhy::Ordered),
         "nostart" => (None, None, ExitKind::StartFailed),
+        "hook" => (None, None, ExitKind::HookFailed),
         "signal" => (None, Some(9), ExitKind::Exited),
         code => (Some(code.parse().unwrap()), None, ExitKind::Exited),
     };
@@ -448,7 +477,12 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
         code,
         signal,
         kind,
-        detail: (how == "nostart").then(|| "no such program".to_owned()),
+        detail: match how {
+            "nostart" => Some("no such program".to_owned()),
+            "hungup" => Some("its terminal was closed".to_owned()),
+            "hook" => Some("hook before_run failed with status 3\nno room\n".to_owned()),
+            _ => None,
+        },
         leaked: 0,
         result,
         last_n: words.number("n", 1),

@@ -56,4 +56,4 @@ macro_rules! scripts {
     )*};
 }
 
-scripts! { issues dependencies convoys lifecycle observers sling work models capacity verdicts retries merging stale keys why rigs tracker }
+scripts! { issues dependencies convoys lifecycle observers sling stage work models capacity verdicts retries merging stale keys why rigs tracker }

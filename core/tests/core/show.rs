@@ -25,7 +25,9 @@ impl Names {
     /// Learns the ids that an event makes.
     pub(crate) fn meet(&mut self, event: &Event) {
         match event {
-            Event::ConvoyCreated { convoy } => self.learn("cv", convoy.id.as_str()),
+            Event::ConvoyCreated { convoy } | Event::ConvoyStaged { convoy, .. } => {
+                self.learn("cv", convoy.id.as_str());
+            }
             Event::WorkerAssigned { worker } => self.learn("w", worker.id.as_str()),
             Event::SessionWanted { session } => self.learn("s", session.id.as_str()),
             Event::NoticeSent { notice } => self.learn("n", notice.id.as_str()),
@@ -46,6 +48,12 @@ impl Names {
 
 fn or_none<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+fn staged(event: &Event) -> String {
+    let Event::ConvoyStaged { staged, .. } = event else { return String::new() };
+    let found: Vec<&str> = staged.findings.iter().map(|finding| finding.category.name()).collect();
+    format!(" epic {} found {found:?}", or_none(staged.epic.clone()))
 }
 
 /// An event in a line.
@@ -91,16 +99,18 @@ pub(crate) fn event(event: &Event) -> String {
         | Event::WorkerReleased { why, .. }
         | Event::WorkerFailed { why, .. }
         | Event::SessionLost { why, .. } => why.clone(),
-        Event::ConvoyCreated { convoy } => format!(
-            "{:?} tracks {:?} owner {} notify {:?} merge {:?} base {} max {}",
-            convoy.title,
-            convoy.tracked,
-            convoy.owner,
-            convoy.notify.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            convoy.merge,
-            or_none(convoy.base.clone()),
-            or_none(convoy.max_parallel)
-        ),
+        Event::ConvoyCreated { convoy } | Event::ConvoyStaged { convoy, .. } => {
+            format!(
+                "{:?} tracks {:?} owner {} notify {:?} merge {:?} base {} max {}",
+                convoy.title,
+                convoy.tracked,
+                convoy.owner,
+                convoy.notify.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                convoy.merge,
+                or_none(convoy.base.clone()),
+                or_none(convoy.max_parallel)
+            ) + &staged(event)
+        }
         Event::ConvoyIssuesAdded { issues, .. } | Event::ConvoyIssuesRemoved { issues, .. } => {
             format!("{issues:?}")
         }
@@ -112,17 +122,20 @@ pub(crate) fn event(event: &Event) -> String {
         Event::ConvoyAbandoned { landing_epoch, reason, open, .. } => {
             format!("epoch {landing_epoch} reason {} open {open:?}", or_none(reason.clone()))
         }
-        Event::WorkerAssigned { worker } => format!(
-            "{} on {} for {} agent {} model {} ({}) base {} after {}",
-            worker.rig,
-            worker.issue,
-            or_none(worker.convoy.clone()),
-            worker.agent,
-            or_none(worker.model.clone()),
-            worker.model_rationale,
-            or_none(worker.base.clone()),
-            or_none(worker.takes_over.clone())
-        ),
+        Event::WorkerAssigned { worker } => {
+            format!(
+                "{} on {} for {} agent {} model {} ({}) base {} after {}",
+                worker.rig,
+                worker.issue,
+                or_none(worker.convoy.clone()),
+                worker.agent,
+                or_none(worker.model.clone()),
+                worker.model_rationale,
+                or_none(worker.base.clone()),
+                or_none(worker.takes_over.clone())
+            ) + &worker.name.as_ref().map(|name| format!(" called {name}")).unwrap_or_default()
+                + if worker.although_parked { " although parked" } else { "" }
+        }
         Event::WorkerWaiting { until, why, .. } => format!("until {until}: {why}"),
         Event::WorkerSubmitted { submission, .. } => format!("{} {}", submission.branch, submission.tip),
         Event::WorkerStopRequested { by, .. } | Event::WorkerStopped { by, .. } => format!("by {by}"),
@@ -157,6 +170,7 @@ pub(crate) fn event(event: &Event) -> String {
         | Event::IssueMissing { .. }
         | Event::TrackerFound { .. }
         | Event::ConvoyStarted { .. }
+        | Event::ConvoyLaunched { .. }
         | Event::ConvoyReopened { .. }
         | Event::WorkerReady { .. }
         | Event::WorkerDone { .. }

@@ -22,6 +22,7 @@ pub const KEYS: &[Key] = &[
     key("defaults.agent", Some("\"claude\""), "the agent that works when none is named"),
     key("defaults.model", None, "the model when neither flag nor label names one"),
     key("defaults.merge", Some("\"direct\""), "how branches land: direct or local"),
+    key("defaults.runtime", Some("\"headless\""), "how agents are hosted: headless, or tmux to look on"),
     key("defaults.max_parallel", Some("4"), "how many agents work at once"),
     key("retry.max_attempts", Some("3"), "failures of a task or its gates before a person is needed"),
     key("retry.backoff", Some("\"10s\""), "the pause after the first failure; it doubles with each"),
@@ -38,12 +39,37 @@ pub const KEYS: &[Key] = &[
     key("agents.*.set", None, "variables that are set for it"),
     key("agents.*.like", None, "the agent that it begins as; plain if not given"),
     key("agents.*.stop", None, "how it is asked to stop: signals, each with its patience"),
+    key("agents.*.runtime", None, "how it is hosted: headless or tmux; defaults.runtime if not given"),
     key("agents.*.resume", None, "arguments that resume its conversation; read and checked, not used yet"),
     key("agents.*.writable", None, "what it may write besides its workdir; read and checked, not used yet"),
     key("gates.*.command", None, "program and arguments of a gate"),
     key("gates.*.timeout", Some("\"10m\""), "the longest that it may take"),
     key("gates.*.rigs", None, "the rigs whose merges have to pass it; all if not given"),
     key("gates.*.when", Some("[\"before-merge\"]"), "when it runs"),
+    key(
+        "hooks.after_create.command",
+        None,
+        "program and arguments to run in the workdir after a workdir was made",
+    ),
+    key("hooks.after_create.timeout", Some("\"2m\""), "the longest that it may take"),
+    key(
+        "hooks.before_run.command",
+        None,
+        "program and arguments to run in the workdir before an agent is started",
+    ),
+    key("hooks.before_run.timeout", Some("\"2m\""), "the longest that it may take"),
+    key(
+        "hooks.after_run.command",
+        None,
+        "program and arguments to run in the workdir after an agent has ended",
+    ),
+    key("hooks.after_run.timeout", Some("\"2m\""), "the longest that it may take"),
+    key(
+        "hooks.before_remove.command",
+        None,
+        "program and arguments to run in the workdir before a workdir is removed",
+    ),
+    key("hooks.before_remove.timeout", Some("\"2m\""), "the longest that it may take"),
     key("notify.default", Some("[]"), "who is told of every landing"),
     key(
         "models.tiers",
@@ -122,8 +148,10 @@ pub(super) fn nearest(path: &str) -> Option<String> {
                 .collect::<Vec<_>>()
                 .join(".")
         })
-        .map(|known| (strsim::damerau_levenshtein(&known, path), known))
+        // A slip in the first word is rarer than one after it.
+        .map(|known| (known.split('.').next() != words.first().copied(), known))
+        .map(|(elsewhere, known)| (elsewhere, strsim::damerau_levenshtein(&known, path), known))
         .min()
-        .filter(|(distance, known)| *distance <= known.len() / 2)
-        .map(|(_, known)| known)
+        .filter(|(_, distance, known)| *distance <= known.len() / 2)
+        .map(|(_, _, known)| known)
 }

@@ -1,11 +1,13 @@
 //! Configuration: layers of TOML, each value with its origin, and the typed whole.
 
 mod edit;
+mod hooks;
 mod keys;
 mod layers;
 mod typed;
 
 pub use edit::Edit;
+pub use hooks::{Hook, When};
 pub use keys::{KEYS, Key};
 pub use layers::{Entry, Origin, Sources, parse as value};
 pub use typed::{Config, Gate, Rig};

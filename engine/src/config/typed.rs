@@ -10,8 +10,10 @@ use convoy_core::id::{AgentName, IssueId, RigName};
 use convoy_core::policy::{self, Observers, Policy, Retry, Tracker};
 use convoy_core::time::Span;
 
+use super::hooks::When;
 use super::layers::{Entry, Origin, Sources, collect, user_file, variable};
 use crate::os::spawn::Environment;
+use crate::runtime::Runtime;
 use crate::workspace::{Workspace, check_prefix};
 
 /// A managed repository.
@@ -103,6 +105,10 @@ impl Config {
             config.span(key)?;
         }
         config.idle_exit()?;
+        config.runtime()?;
+        for when in When::ALL {
+            config.hook(when)?;
+        }
         Ok(config)
     }
 
@@ -164,7 +170,7 @@ impl Config {
         below.map(|(key, entry)| (key.to_owned(), entry.value.clone())).collect()
     }
 
-    fn wrong(&self, key: &str, expected: &str) -> Failure {
+    pub(super) fn wrong(&self, key: &str, expected: &str) -> Failure {
         let origin = self.entries.get(key).map_or(Origin::Default, |entry| entry.origin.clone());
         let value = self.entries.get(key).map(|entry| entry.value.to_string()).unwrap_or_default();
         Failure::new(Code::Invalid, format!("{key} = {value} ({origin}): expected {expected}"))
@@ -181,7 +187,7 @@ impl Config {
         }
     }
 
-    fn texts(&self, key: &str) -> Result<Option<Vec<String>>, Failure> {
+    pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<String>>, Failure> {
         let Some(entry) = self.entries.get(key) else { return Ok(None) };
         let list: Option<Vec<String>> = entry
             .value
@@ -226,6 +232,15 @@ impl Config {
     pub fn span(&self, key: &str) -> Result<Span, Failure> {
         let text = self.text(key)?.unwrap_or_default();
         duration(text).ok_or_else(|| self.wrong(key, "a duration such as \"10s\", \"5m\" or \"7d\""))
+    }
+
+    /// How agents are hosted that do not say it themselves.
+    ///
+    /// # Errors
+    /// When there is no such runtime.
+    pub fn runtime(&self) -> Result<Runtime, Failure> {
+        let name = self.text("defaults.runtime")?.unwrap_or_default();
+        Runtime::named(name).ok_or_else(|| self.wrong("defaults.runtime", "headless or tmux"))
     }
 
     /// How long the engine stays with nothing to do; none for ever.

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyView};
 use convoy_api::{Answer, Code, Failure, Query};
 use convoy_core::convoy::Convoy;
-use convoy_core::decide::{resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker};
+use convoy_core::decide::{
+    resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker, staging,
+};
 use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::{RigName, Seq};
 use convoy_core::issue::Issue;
@@ -58,6 +60,10 @@ impl Dispatcher {
                 Answer::Worker { worker: Box::new(worker) }
             }
             Query::Why { id } => Answer::Why(self.why(id)?),
+            Query::Stage { ids, max_parallel } => {
+                let staging = staging(state, &self.policy, ids, *max_parallel)?;
+                Answer::Stage { stage: Box::new(view::stage(state, &staging)) }
+            }
             Query::Stranded => Answer::Stranded { stranded: view::stranded(state, &self.policy, now) },
             Query::Mail { address } => {
                 let mut notices: Vec<_> =
@@ -110,10 +116,7 @@ impl Dispatcher {
 
     /// Whether there is something that waits for nothing but an engine, or for room.
     fn may_start(&self) -> bool {
-        let free = |id| {
-            self.state.issues.get(id).is_some_and(|issue| self.policy.hold(&issue.content.rig).is_none())
-        };
-        self.state.index.startable.iter().any(|(_, _, id)| free(id))
+        self.state.index.startable.rigs().any(|(rig, _)| self.policy.hold(rig).is_none())
     }
 
     fn rig(&self, name: &str) -> Result<view::RigStatusView, Failure> {
@@ -181,7 +184,8 @@ impl Dispatcher {
             known("status", status, &CONVOY_STATUSES)?;
         }
         let mut convoys: Vec<&Convoy> = if filter.status.is_none() && !filter.all {
-            state.index.open.iter().filter_map(|(_, id)| state.convoys.get(id)).collect()
+            let active = state.index.open.iter().chain(&state.index.staged);
+            active.filter_map(|(_, id)| state.convoys.get(id)).collect()
         } else {
             state.convoys.values().filter(fits).collect()
         };

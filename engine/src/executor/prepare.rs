@@ -4,9 +4,11 @@ use convoy_core::command::Observed;
 use convoy_core::session::Workdir;
 
 use super::job::{Place, Prepare};
+use crate::config::When;
 use crate::explain;
 use crate::git::workdir::{self, Base, Request};
 use crate::git::{self, Advance, Branch, Error, Identity, Key, Merge, Message, Oid, Repo};
+use crate::hooks::{self, Host, Of};
 use crate::world::World;
 
 /// What went wrong, and whether trying again could help.
@@ -17,15 +19,34 @@ struct Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let permanent =
-            matches!(error, Error::Unsupported { .. } | Error::NotARepository { .. } | Error::BadName { .. });
+        let permanent = matches!(
+            error,
+            Error::Unsupported { .. }
+                | Error::NotARepository { .. }
+                | Error::BadName { .. }
+                | Error::Included { .. }
+        );
         Self { error: explain(&error), permanent }
     }
 }
 
 pub(super) fn run(world: &World, job: &Prepare) -> Observed {
     let (session, epoch) = (job.session.clone(), job.epoch);
-    match world.git_permits.with(|| prepare(world, job)) {
+    let made = world.git_permits.with(|| prepare(world, job)).and_then(|workdir| {
+        let of = Of {
+            session: &job.session,
+            epoch: job.epoch,
+            worker: &job.worker,
+            issue: &job.issue,
+            convoy: job.convoy.as_ref(),
+            workdir: std::path::Path::new(&workdir.path),
+        };
+        // Whoever does this again makes the workdir again, so the hook always finds a new one.
+        hooks::run(&Host::of(world, &world.settings()), When::AfterCreate, &of)
+            .map_err(|error| Problem { error, permanent: false })?;
+        Ok(workdir)
+    });
+    match made {
         Ok(workdir) => Observed::Prepared { session, epoch, workdir },
         Err(Problem { error, permanent }) => Observed::PrepareFailed { session, epoch, error, permanent },
     }
@@ -72,6 +93,7 @@ fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
         identity: identity(job.worker.as_str(), job.session.as_str())?,
     };
     let made = workdir::create(&repo, &world.workdirs, &request)?;
+    git::include(&repo, &made)?;
     let path = made.path.to_str().ok_or_else(|| Problem {
         error: format!("the folder for workdirs is not UTF-8: {}", made.path.display()),
         permanent: true,

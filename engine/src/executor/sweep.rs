@@ -1,5 +1,6 @@
 //! Session directories that the log does not know: the log's tail was lost, or an engine died between making
-//! one and being told. Before anything is planned, nothing of them may run.
+//! one and being told. Before anything is planned, nothing of them may run, nor of gates and hooks that an earlier
+//! engine ran.
 
 use std::path::Path;
 
@@ -82,6 +83,14 @@ fn clear_gates(world: &World, repositories: &Repositories) -> git::Result<()> {
 fn folders(dir: &Path) -> Vec<SessionId> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     entries.filter_map(|entry| SessionId::new(entry.file_name().to_str()?).ok()).collect()
+}
+
+/// Ends what runs in the workdir of a session before its agent does.
+pub(super) fn end_commands(workspace: &Workspace, session: &SessionId) {
+    let of_it = format!("{session}-");
+    for id in folders(&workspace.gates_dir()).iter().filter(|id| id.as_str().starts_with(&of_it)) {
+        end(&workspace.gates_dir(), id);
+    }
 }
 
 fn end(parent: &Path, id: &SessionId) {

@@ -296,8 +296,7 @@ impl Sim {
         }
         for (id, issue) in &state.issues {
             let reasons = why::issue(state, &self.policy, issue, now);
-            let entry = (issue.content.priority, issue.number, id.clone());
-            let startable = state.index.startable.contains(&entry);
+            let startable = state.index.startable.contains(id);
             let ready = matches!(issue.status, Status::Open) && reasons.iter().any(|r| r.code == "ready");
             let waits = reasons.iter().any(|r| r.code == "at_capacity");
             if reasons.is_empty() || (ready && !startable) || (startable && !ready && !waits) {
@@ -371,7 +370,7 @@ impl Sim {
         if !rest.is_idle() {
             return Err(format!("stuck: {rest:?}\n{}", dump(state)));
         }
-        if let Some(entry) = state.index.startable.first() {
+        if let Some(entry) = state.index.startable.issues().next() {
             return Err(format!("stuck: {entry:?} is ready, and nothing happens\n{}", dump(state)));
         }
         if let Some(due) = state.convoys.values().find(|convoy| convoy.is_due_to_land()) {
