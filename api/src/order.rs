@@ -66,6 +66,8 @@ pub enum Control {
         /// Stop them, and keep their work.
         stop_agents: bool,
     },
+    /// Read every tracker once more, and be done when what they say is known.
+    ReadTrackers,
     /// Read the configuration again. One that is not accepted leaves everything as it is.
     Reload,
 }

@@ -8,7 +8,7 @@ use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
     ConvoyView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, SessionView, StageView,
-    StrandedView, WorkerView,
+    StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -101,6 +101,8 @@ pub enum Query {
         /// All that ever were.
         all: bool,
     },
+    /// Trackers that are not ours.
+    Trackers,
     /// The engine itself.
     Engine,
 }
@@ -163,6 +165,7 @@ pub enum Answer {
     Rig { rig: Box<RigStatusView> },
     Prefix { rigs: Vec<RigName> },
     Sessions { sessions: Vec<SessionView> },
+    Trackers { trackers: Vec<TrackerView> },
     Engine(EngineView),
 }
 

@@ -2,6 +2,8 @@
 //!
 //! References in requests are text as a person typed it, any unique prefix of an id; `decide` resolves them.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::IssueChange;
@@ -11,6 +13,7 @@ use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::report::{Exit, Observation};
 use crate::session::{Findings, Workdir};
 use crate::time::Time;
+use crate::tracker::{Pushed, Seen};
 use crate::worker::{Member, MergeOutcome};
 
 /// What is asked of the engine from outside.
@@ -158,4 +161,11 @@ pub enum Observed {
     MergeDue { worker: WorkerId, round: u32 },
     /// The checkout that was in the way of a merge has changed.
     CheckoutChanged { worker: WorkerId, round: u32 },
+    /// A tracker was read: these of its issues, which are new or may have changed. `all` says which it keeps when
+    /// nothing was left out, and comes last.
+    Tracker { rig: RigName, issues: Vec<Seen>, all: Option<BTreeSet<IssueId>> },
+    /// A tracker cannot be read.
+    TrackerLost { rig: RigName, why: String },
+    /// A tracker was told what it was to be told.
+    Pushed { rig: RigName, round: u64, pushed: Vec<Pushed> },
 }

@@ -3,7 +3,7 @@
 //! An effect names what it is about, with its epoch; the details are read from the state when it is started.
 //! Doing one again after a crash is always safe: each looks at the world first.
 
-use crate::id::{Epoch, SessionId, WorkerId};
+use crate::id::{Epoch, RigName, SessionId, WorkerId};
 use crate::worker::Member;
 
 /// One thing to be done in the world.
@@ -66,5 +66,12 @@ pub enum Effect {
         worker: WorkerId,
         /// Which try.
         round: u32,
+    },
+    /// Tell a rig's tracker what it is to be told.
+    Push {
+        /// Whose.
+        rig: RigName,
+        /// Which try.
+        round: u64,
     },
 }

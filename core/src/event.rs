@@ -15,6 +15,7 @@ use crate::notice::NewNotice;
 use crate::report::{Exit, Tokens};
 use crate::session::{NewSession, Outcome, Said, Workdir};
 use crate::time::Time;
+use crate::tracker::{Standing, Step};
 use crate::worker::{Lesson, MergeBlock, MergePause, MergeRequest, NewWorker, Submission};
 
 /// What of an issue was changed; absent is unchanged.
@@ -47,6 +48,22 @@ pub struct IssueChange {
     pub acceptance: Option<Vec<String>>,
 }
 
+impl IssueChange {
+    /// Makes the change.
+    pub fn apply_to(self, content: &mut NewIssue) {
+        let Self { title, body, priority, issue_type, add_labels, remove_labels, acceptance, hold: _ } = self;
+        content.title = title.unwrap_or_else(|| std::mem::take(&mut content.title));
+        content.body = body.unwrap_or_else(|| std::mem::take(&mut content.body));
+        content.priority = priority.unwrap_or(content.priority);
+        content.issue_type = issue_type.unwrap_or(content.issue_type);
+        content.labels.extend(add_labels);
+        for label in &remove_labels {
+            content.labels.remove(label);
+        }
+        content.acceptance = acceptance.unwrap_or_else(|| std::mem::take(&mut content.acceptance));
+    }
+}
+
 /// One fact.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data")]
@@ -68,6 +85,26 @@ pub enum Event {
     IssueReopened { issue: IssueId },
     #[serde(rename = "issue.needs_human")]
     IssueNeedsHuman { issue: IssueId, why: String },
+    /// As its tracker has it, and as we hold it where that is to differ until the tracker was told.
+    #[serde(rename = "issue.mirrored")]
+    IssueMirrored {
+        issue: Box<NewIssue>,
+        standing: Standing,
+        assignee: Option<String>,
+        created_at: Option<Time>,
+        ours: Option<Box<NewIssue>>,
+    },
+    #[serde(rename = "issue.missing")]
+    IssueMissing { issue: IssueId },
+
+    #[serde(rename = "tracker.lost")]
+    TrackerLost { rig: RigName, why: String },
+    #[serde(rename = "tracker.found")]
+    TrackerFound { rig: RigName },
+    #[serde(rename = "tracker.told")]
+    TrackerTold { rig: RigName, issue: IssueId, steps: Vec<Step> },
+    #[serde(rename = "tracker.refused")]
+    TrackerRefused { rig: RigName, issue: IssueId, error: String, failures: u32, until: Time },
 
     #[serde(rename = "convoy.created")]
     ConvoyCreated { convoy: NewConvoy },
@@ -212,6 +249,12 @@ impl Event {
             Self::IssueClosed { .. } => "issue.closed",
             Self::IssueReopened { .. } => "issue.reopened",
             Self::IssueNeedsHuman { .. } => "issue.needs_human",
+            Self::IssueMirrored { .. } => "issue.mirrored",
+            Self::IssueMissing { .. } => "issue.missing",
+            Self::TrackerLost { .. } => "tracker.lost",
+            Self::TrackerFound { .. } => "tracker.found",
+            Self::TrackerTold { .. } => "tracker.told",
+            Self::TrackerRefused { .. } => "tracker.refused",
             Self::ConvoyCreated { .. } => "convoy.created",
             Self::ConvoyImported { .. } => "convoy.imported",
             Self::ConvoyIssuesAdded { .. } => "convoy.issues_added",
@@ -263,12 +306,17 @@ impl Event {
         match self {
             Self::IssueCreated { issue } => issue.id.as_str(),
             Self::IssueImported { issue } => issue.issue.id.as_str(),
+            Self::IssueMirrored { issue, .. } => issue.id.as_str(),
+            Self::TrackerLost { rig, .. } | Self::TrackerFound { rig } => rig.as_str(),
             Self::IssueUpdated { issue, .. }
             | Self::DependencyAdded { issue, .. }
             | Self::DependencyRemoved { issue, .. }
             | Self::IssueClosed { issue, .. }
             | Self::IssueReopened { issue }
-            | Self::IssueNeedsHuman { issue, .. } => issue.as_str(),
+            | Self::IssueNeedsHuman { issue, .. }
+            | Self::IssueMissing { issue }
+            | Self::TrackerTold { issue, .. }
+            | Self::TrackerRefused { issue, .. } => issue.as_str(),
             Self::ConvoyCreated { convoy } | Self::ConvoyStaged { convoy, .. } => convoy.id.as_str(),
             Self::ConvoyImported { convoy } => convoy.convoy.id.as_str(),
             Self::ConvoyIssuesAdded { convoy, .. }

@@ -9,6 +9,7 @@ use crate::id::{ConvoyId, IssueId, RigName, WorkerId};
 use crate::import::{Hold, Origin};
 use crate::money::Money;
 use crate::time::{Span, Time};
+use crate::tracker::{Mirror, Standing};
 
 /// The longest title, in characters.
 pub const TITLE_CHARS_MAX: usize = 512;
@@ -256,12 +257,37 @@ pub struct Issue {
     pub held: Option<Hold>,
     /// What else is known from that tracker.
     pub origin: Option<Box<Origin>>,
+    /// What its tracker last said of it; none if it is kept here.
+    pub mirror: Option<Box<Mirror>>,
 }
 
 impl Issue {
-    /// Whether it counts as done.
+    /// Whether it counts as done. What cannot be read does not.
     pub fn is_closed(&self) -> bool {
+        self.was_closed() && !self.is_unknown()
+    }
+    /// Whether it was closed, as far as is known.
+    pub fn was_closed(&self) -> bool {
         matches!(self.status, Status::Closed(_))
+    }
+    /// Whether its tracker cannot be read, or does not list it any more.
+    pub fn is_unknown(&self) -> bool {
+        self.mirror.as_ref().is_some_and(|mirror| mirror.missing || mirror.lost)
+    }
+    /// The name of its state that scripts read. Somebody may be at it whom only its tracker knows.
+    pub fn status_name(&self) -> &'static str {
+        match (&self.status, self.mirror.as_deref()) {
+            _ if self.is_unknown() => "unknown",
+            (Status::Open, Some(Mirror { standing: Standing::InProgress, .. })) => "in_progress",
+            (status, _) => status.name(),
+        }
+    }
+    /// Whether its tracker lets us set an agent to it: nobody else has it, and it is not put off.
+    pub fn is_free(&self) -> bool {
+        match self.mirror.as_deref() {
+            None => true,
+            Some(mirror) => !self.is_unknown() && mirror.standing == Standing::Open,
+        }
     }
     /// What it needs closed first.
     pub fn blockers(&self) -> impl Iterator<Item = &IssueId> {

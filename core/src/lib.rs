@@ -24,6 +24,7 @@ pub mod session;
 pub mod stage;
 pub mod state;
 pub mod time;
+pub mod tracker;
 pub mod view;
 pub mod why;
 pub mod worker;

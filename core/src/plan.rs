@@ -14,6 +14,7 @@ use crate::queue;
 use crate::session::SessionState;
 use crate::state::{InRig, Place, State};
 use crate::time::Time;
+use crate::tracker::paused_until;
 use crate::worker::{Member, WorkerState};
 
 /// What should be under way.
@@ -48,6 +49,7 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     plan_workers(state, policy, now, &mut plan);
     plan_dispatch(state, policy, &mut plan);
     plan_merges(state, policy, now, &mut plan);
+    plan_pushes(state, policy, now, &mut plan);
     plan
 }
 
@@ -225,5 +227,24 @@ fn plan_dispatch(state: &State, policy: &Policy, plan: &mut Plan) {
         total += 1;
         plan.proposals.push(Observed::Dispatch { issue: place.2.clone() });
         next.extend(queues.after(convoy, place).map(|place| (place, (rig, convoy, queues))));
+    }
+}
+
+/// One round at a time for each tracker that can be read.
+fn plan_pushes(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
+    for (rig, pending) in &state.index.pushes {
+        let Some(tracker) = state.trackers.get(rig).filter(|tracker| tracker.lost.is_none()) else {
+            continue;
+        };
+        let mut pauses = pending
+            .iter()
+            .filter_map(|id| state.issues.get(id))
+            .map(|issue| paused_until(policy, issue, now))
+            .collect::<BTreeSet<_>>();
+        if pauses.remove(&None) {
+            plan.effects.insert(Effect::Push { rig: rig.clone(), round: tracker.round });
+        } else if let Some(Some(until)) = pauses.pop_first() {
+            plan.wake_at = Some(plan.wake_at.map_or(until, |at| at.min(until)));
+        }
     }
 }

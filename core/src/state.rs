@@ -10,6 +10,7 @@ mod issue_events;
 mod session_events;
 mod stage_events;
 mod startable;
+mod tracker_events;
 mod worker_events;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,11 +19,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::convoy::Convoy;
 use crate::event::{Batch, Event, Key};
-use crate::id::{ConvoyId, IssueId, NoticeId, Seq, SessionId, WorkerId};
+use crate::id::{ConvoyId, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
 use crate::issue::{self, Issue};
 use crate::notice::Notice;
 use crate::session::Session;
 use crate::time::Time;
+use crate::tracker::{self, Standing, Tracker};
 use crate::worker::{Worker, WorkerState};
 pub use startable::{InRig, Place, Startable};
 
@@ -44,6 +46,8 @@ pub struct State {
     pub sessions: BTreeMap<SessionId, Session>,
     /// Notices.
     pub notices: BTreeMap<NoticeId, Notice>,
+    /// Trackers that are not ours, by the rig whose issues they keep.
+    pub trackers: BTreeMap<RigName, Tracker>,
     /// The epoch of the newest session; 0 before there is one.
     pub epoch: u64,
     /// Issues and convoys ever made; the next one's number.
@@ -70,12 +74,14 @@ pub struct Index {
     pub open: BTreeSet<(u64, ConvoyId)>,
     /// Convoys that are staged, newest last.
     pub staged: BTreeSet<(u64, ConvoyId)>,
+    /// Issues that their trackers are to be told something of.
+    pub pushes: BTreeMap<RigName, BTreeSet<IssueId>>,
+    /// Issues that nobody has seen yet, with those that wait for them.
+    pub awaited: BTreeMap<IssueId, BTreeSet<IssueId>>,
     /// Convoys that may have become complete in this batch; empty between batches.
     pub touched: BTreeSet<ConvoyId>,
     /// Keys by text.
     pub keys: BTreeMap<String, (u64, Vec<String>)>,
-    /// Blockers that are not here, and who waits for them.
-    pub awaited: BTreeMap<IssueId, BTreeSet<IssueId>>,
     /// Unread notices.
     pub unread: usize,
 }
@@ -119,6 +125,12 @@ impl State {
             | Event::IssueClosed { .. }
             | Event::IssueReopened { .. }
             | Event::IssueNeedsHuman { .. } => issue_events::apply(self, event, at, actor),
+            Event::IssueMirrored { .. }
+            | Event::IssueMissing { .. }
+            | Event::TrackerLost { .. }
+            | Event::TrackerFound { .. }
+            | Event::TrackerTold { .. }
+            | Event::TrackerRefused { .. } => tracker_events::apply(self, event, at),
             Event::ConvoyCreated { .. }
             | Event::ConvoyIssuesAdded { .. }
             | Event::ConvoyIssuesRemoved { .. }
@@ -189,10 +201,11 @@ impl State {
         };
         let pairs: Vec<(IssueId, IssueId)> = self.issues.iter().flat_map(blockers).collect();
         for (blocker, id) in pairs {
-            match self.issues.get_mut(&blocker) {
-                Some(blocker) => blocker.dependents.insert(id),
-                None => self.index.awaited.entry(blocker).or_default().insert(id),
-            };
+            if let Some(blocker) = self.issues.get_mut(&blocker) {
+                blocker.dependents.insert(id);
+            } else {
+                self.index.awaited.entry(blocker).or_default().insert(id);
+            }
         }
         for (id, convoy) in &mut self.convoys {
             convoy.open_count = 0;
@@ -215,6 +228,11 @@ impl State {
             }
         }
         self.index.startable = startable;
+        let pending = self.issues.values().filter(|issue| !tracker::steps(self, issue).is_empty());
+        let pending: Vec<_> = pending.map(|i| (i.content.rig.clone(), i.content.id.clone())).collect();
+        for (rig, id) in pending {
+            self.index.pushes.entry(rig).or_default().insert(id);
+        }
         for (id, worker) in &self.workers {
             if worker.state.is_active() {
                 self.index.active.insert(id.clone());
@@ -240,6 +258,7 @@ impl State {
         matches!(issue.status, issue::Status::Open)
             && issue.is_workable()
             && issue.held.is_none()
+            && (issue.is_free() || self.was_ours(issue))
             && self.open_blockers(issue).next().is_none()
             && !issue.worker.as_ref().and_then(|id| self.workers.get(id)).is_some_and(|worker| {
                 worker.state.is_active() || matches!(worker.state, WorkerState::Stopped { .. })
@@ -277,12 +296,39 @@ impl State {
         self.started_convoy(issue).filter(|_| self.is_ready(issue))
     }
 
-    /// Puts the issue into the queue of what can be started, or takes it out.
+    /// Whether its tracker says that a worker of ours has it, who has given it back.
+    fn was_ours(&self, issue: &Issue) -> bool {
+        let mirror = issue.mirror.as_deref().filter(|_| !issue.is_unknown());
+        mirror.is_some_and(|mirror| {
+            // One that is being reopened is closed there until the tracker was told.
+            mirror.standing == Standing::Closed
+                || mirror.standing == Standing::InProgress && tracker::has_it(self, mirror)
+        })
+    }
+
+    /// Puts the issue into the queue of what can be started, or takes it out; and likewise the queue of what its
+    /// tracker is to be told.
     pub(crate) fn refresh_startable(&mut self, id: &IssueId) {
+        self.refresh_pushes(id);
         self.index.startable.take(id);
         let Some(issue) = self.issues.get(id) else { return };
         if let Some(convoy) = self.starts_for(issue).map(|convoy| convoy.content.id.clone()) {
             self.index.startable.put(issue, &convoy);
+        }
+    }
+
+    fn refresh_pushes(&mut self, id: &IssueId) {
+        let Some(issue) = self.issues.get(id).filter(|issue| issue.mirror.is_some()) else { return };
+        let rig = issue.content.rig.clone();
+        if tracker::steps(self, issue).is_empty() {
+            if let Some(pending) = self.index.pushes.get_mut(&rig) {
+                pending.remove(id);
+                if pending.is_empty() {
+                    self.index.pushes.remove(&rig);
+                }
+            }
+        } else {
+            self.index.pushes.entry(rig).or_default().insert(id.clone());
         }
     }
 

@@ -10,6 +10,7 @@ mod rig;
 mod session;
 mod stage;
 mod stranded;
+mod tracker;
 mod worker;
 
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
@@ -22,4 +23,5 @@ pub use rig::{
 pub use session::{ExitView, SessionView, session};
 pub use stage::{GatedView, StageStatus, StageView, TaskView, TreeView, WaveView, stage};
 pub use stranded::{Category, StrandedView, stranded};
+pub use tracker::{RefusedView, TrackerView, trackers};
 pub use worker::{LessonView, WorkerView, full_name, worker};

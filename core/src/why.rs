@@ -12,6 +12,7 @@ use crate::queue;
 use crate::session::SessionState;
 use crate::state::State;
 use crate::time::Time;
+use crate::tracker::{self, Standing};
 use crate::worker::{MergePause, NewWorker, Submission, Worker, WorkerState};
 
 /// One reason.
@@ -63,8 +64,50 @@ impl Reason {
 
 /// Why an issue is not being worked on, or is not closed.
 pub fn issue(state: &State, policy: &Policy, issue: &Issue, now: Time) -> Vec<Reason> {
-    let id = &issue.content.id;
     let current = issue.worker.as_ref().and_then(|worker| state.workers.get(worker));
+    let mut reasons = of_tracker(state, issue);
+    if issue.is_unknown() {
+        return reasons;
+    }
+    reasons.splice(0..0, of_issue(state, policy, issue, current, now));
+    reasons
+}
+
+/// What an issue's tracker has to do with it.
+fn of_tracker(state: &State, issue: &Issue) -> Vec<Reason> {
+    let Some(mirror) = issue.mirror.as_deref() else { return Vec::new() };
+    let rig = &issue.content.rig;
+    if let Some((why, since)) = state.trackers.get(rig).and_then(|tracker| tracker.lost.as_ref()) {
+        let text = format!("the tracker of {rig} cannot be read since {since}: {why}");
+        return vec![reason("unknown", text).run("convoy tracker status")];
+    }
+    if mirror.missing {
+        return vec![reason("unknown", format!("the tracker of {rig} does not list it any more"))];
+    }
+    let mut reasons = Vec::new();
+    if let Some(trouble) = mirror.trouble.as_ref().filter(|_| !tracker::steps(state, issue).is_empty()) {
+        let text = format!("the tracker of {rig} was not told of it: {}", trouble.error);
+        reasons.push(reason("tracker_refused", text).run("convoy tracker status"));
+    }
+    if matches!(issue.status, Status::Open) && !issue.is_free() && !tracker::has_it(state, mirror) {
+        reasons.push(match (mirror.standing, &mirror.assignee) {
+            (Standing::InProgress, Some(who)) => reason("taken", format!("{who} has it in its tracker")),
+            (Standing::InProgress, None) => reason("taken", "somebody has it in its tracker"),
+            (Standing::Held, _) => reason("put_off", "its tracker says that it is put off, or no work"),
+            (Standing::Open | Standing::Closed, _) => return reasons,
+        });
+    }
+    reasons
+}
+
+fn of_issue(
+    state: &State,
+    policy: &Policy,
+    issue: &Issue,
+    current: Option<&Worker>,
+    now: Time,
+) -> Vec<Reason> {
+    let id = &issue.content.id;
     match &issue.status {
         Status::Closed(closed) => vec![reason("closed", format!("it was closed at {}", closed.at))],
         Status::NeedsHuman { why } => {
@@ -118,7 +161,7 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
                 }
             });
         }
-        Some(convoy) if reasons.is_empty() => {
+        Some(convoy) if reasons.is_empty() && state.is_ready(issue) => {
             let probe = NewWorker {
                 id: crate::id::WorkerId::new("w-probe").expect("a constant that is a valid id"),
                 rig: issue.content.rig.clone(),
@@ -144,7 +187,7 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
 
 fn blockers(state: &State, issue: &Issue) -> Vec<Reason> {
     let reason_of = |blocker| {
-        let status = state.issues.get(blocker).map_or("unknown", |issue| issue.status.name());
+        let status = state.issues.get(blocker).map_or("unknown", |issue| issue.status_name());
         reason("blocked", format!("it is blocked by {blocker}, which is {status}"))
             .run(format!("convoy why {blocker}"))
     };

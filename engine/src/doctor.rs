@@ -138,9 +138,36 @@ impl Doctor<'_> {
         self.say("engine", Health::Ok, up, None);
         self.verify(&door);
         self.leftovers(&door);
+        self.trackers(&door);
         self.attention(&door);
         // The command's own engine has nothing to hand over here.
         drop(door);
+    }
+
+    fn trackers(&mut self, service: &dyn Service) {
+        let trackers = match service.ask(Query::Trackers) {
+            Ok(Answer::Trackers { trackers }) => trackers,
+            Ok(_) => return,
+            Err(failure) => return self.failed("tracker", &failure),
+        };
+        for tracker in trackers {
+            let rig = &tracker.rig;
+            match (&tracker.why, tracker.refused.first()) {
+                (Some(why), _) => {
+                    let detail = format!("{rig}: it cannot be read, and its issues are unknown: {why}");
+                    self.say("tracker", Health::Error, detail, Some("convoy tracker status"));
+                }
+                (None, Some(refused)) => {
+                    let (id, error) = (&refused.issue_id, &refused.error);
+                    let detail = format!("{rig}: it was not told of {id}: {error}");
+                    self.say("tracker", Health::Warning, detail, Some("convoy tracker status"));
+                }
+                (None, None) => {
+                    let version = tracker.version.as_deref().unwrap_or("of a version not asked for yet");
+                    self.say("tracker", Health::Ok, format!("{rig}: bd {version}"), None);
+                }
+            }
+        }
     }
 
     fn agents(&mut self, config: &Config) {

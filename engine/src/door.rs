@@ -58,6 +58,9 @@ impl Door {
     pub fn finish(self) -> Result<Option<EngineView>, Failure> {
         let Inner::Local(engine) = self.inner.into_inner() else { return Ok(None) };
         let ordered = self.ordered.get();
+        if ordered {
+            engine.tell_trackers()?;
+        }
         let pending = ordered && matches!(engine.ask(Query::Engine)?, Answer::Engine(view) if !view.idle);
         drop(engine);
         if pending { background::up(&self.workspace, &self.env).map(|up| Some(up.view)) } else { Ok(None) }

@@ -26,11 +26,16 @@ use crate::os::spawn::Environment;
 use crate::permits::Permits;
 use crate::server::{self, Serving};
 use crate::settings::{self, Loaded, Settings, Source};
+use crate::tracker::Trackers;
 use crate::workspace::Workspace;
 use crate::world::{Wanted, World};
 
 /// How many workdirs are made or looked at at once: more would only wait for the same disk.
 const GIT_PARALLEL_MAX: usize = 2;
+/// How many issues a command tells trackers of by itself, each a process of its own; more is for an engine that stays.
+const TELL_MAX: usize = 20;
+/// How many rounds of telling it goes through at most.
+const TELL_ROUNDS_MAX: usize = 10;
 /// How many events are asked for at a time when a watcher catches up.
 const CATCH_UP: usize = 1000;
 
@@ -125,10 +130,16 @@ impl Engine {
         let source = Source { workspace: workspace.clone(), env: env.clone(), mode };
         let Loaded { settings, policy, idle_exit, patrol, mirror } = source.load()?;
         let mut log = open_log(workspace)?;
-        let (handle, inputs) = inbox::queue();
         let folded = fold(&mut log).map_err(|error| error.failure())?;
         let mirror = mirror
             .map(|file| Mirror::new(file, workspace.mirror_stamp(), folded.0.seq, mode != Mode::Command));
+        let trackers = Arc::new(Trackers::new(&settings.config, &source, mode != Mode::Command));
+        let (handle, inputs) = inbox::queue(Arc::clone(&trackers));
+        if mode != Mode::Command {
+            // What others closed while nobody looked is known before anything is started.
+            trackers.freshen(&handle);
+        }
+        trackers.forget(&handle, folded.0.trackers.keys());
         let mut executor = None;
         if let Mode::Staying { .. } = mode {
             let world = world(workspace, settings, env)?;
@@ -151,6 +162,7 @@ impl Engine {
             mirror,
         };
         let dispatcher = dispatcher::start(setup, inputs)?;
+        trackers.follow(&handle);
         Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, _lock: lock })
     }
 
@@ -172,6 +184,23 @@ impl Engine {
         if let Some(serving) = self.serving.take() {
             serving.end();
         }
+    }
+
+    /// Tells trackers what they are to be told, as far as they take it now.
+    pub(crate) fn tell_trackers(&self) -> Result<(), Failure> {
+        for _ in 0..TELL_ROUNDS_MAX {
+            let pushes = self.handle.pushes()?;
+            let count: usize = pushes.iter().map(|(_, _, pushes)| pushes.len()).sum();
+            if count == 0 || count > TELL_MAX {
+                break;
+            }
+            for (rig, round, pushes) in pushes {
+                if let Some(desk) = self.handle.trackers().get(&rig) {
+                    desk.push(&self.handle, round, &pushes);
+                }
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn handle(&self) -> Handle {

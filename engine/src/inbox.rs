@@ -3,13 +3,17 @@
 //! Whoever has a handle can speak to the dispatcher and knows nothing else of it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query};
-use convoy_core::command::Observed;
+use convoy_core::command::{Observed, Request};
 use convoy_core::effect::Effect;
 use convoy_core::event::Envelope;
 use convoy_core::id::{RigName, Seq};
+use convoy_core::tracker::{Push, Seen};
+
+use crate::tracker::Trackers;
 
 /// How many inputs may wait; whoever sends more waits for the dispatcher.
 const QUEUE_MAX: usize = 1024;
@@ -26,6 +30,10 @@ pub(crate) enum Input {
     Unsubscribe(u64),
     /// The executor saw something.
     Observed(Observed),
+    /// An issue that somebody ordered was made in its tracker.
+    Made(Box<(Order, Seen)>, SyncSender<Result<Outcome, Failure>>),
+    /// What are trackers to be told?
+    Pushes(SyncSender<Vec<(RigName, u64, Vec<Push>)>>),
     /// A rig's repository was looked at.
     Rig(RigSeen),
     /// Leave.
@@ -54,6 +62,8 @@ pub(crate) struct Subscription {
 #[derive(Clone)]
 pub(crate) struct Handle {
     inputs: SyncSender<Input>,
+    /// Where issues are made, and read again, that others keep.
+    trackers: Arc<Trackers>,
 }
 
 pub(crate) fn gone() -> Failure {
@@ -67,10 +77,39 @@ impl Handle {
         receiver.recv().map_err(|_| gone())
     }
     pub(crate) fn order(&self, order: Order) -> Result<Outcome, Failure> {
+        if matches!(order.request, Request::ConvoyCheck { .. }) {
+            return self.trackers.check(self, order);
+        }
+        self.trackers.freshen(self);
+        match self.trackers.make(self, &order) {
+            Some(outcome) => outcome,
+            None => self.decide(order),
+        }
+    }
+    /// Has an order decided that needs nothing of the world.
+    pub(crate) fn decide(&self, order: Order) -> Result<Outcome, Failure> {
         self.call(|reply| Input::Order(order, reply))?
     }
+    /// Takes in what was made for an order.
+    pub(crate) fn made(&self, order: Order, seen: Seen) -> Result<Outcome, Failure> {
+        self.call(|reply| Input::Made(Box::new((order, seen)), reply))?
+    }
+    /// What trackers are to be told now, with the round of each.
+    pub(crate) fn pushes(&self) -> Result<Vec<(RigName, u64, Vec<Push>)>, Failure> {
+        self.call(Input::Pushes)
+    }
     pub(crate) fn ask(&self, query: Query) -> Result<Answer, Failure> {
+        self.trackers.freshen(self);
+        let mut answer = self.look(query)?;
+        self.trackers.complete(&mut answer);
+        Ok(answer)
+    }
+    /// The answer from what is known already.
+    pub(crate) fn look(&self, query: Query) -> Result<Answer, Failure> {
         self.call(|reply| Input::Ask(query, reply))?
+    }
+    pub(crate) fn trackers(&self) -> &Trackers {
+        &self.trackers
     }
     pub(crate) fn subscribe(&self) -> Result<Subscription, Failure> {
         self.call(Input::Subscribe)
@@ -79,7 +118,15 @@ impl Handle {
         let _ = self.inputs.send(Input::Unsubscribe(number));
     }
     pub(crate) fn control(&self, control: Control) -> Result<(), Failure> {
-        self.call(|reply| Input::Control(control, reply))?
+        if control == Control::ReadTrackers {
+            self.trackers.read_again(self);
+            return Ok(());
+        }
+        self.call(|reply| Input::Control(control, reply))??;
+        if control == Control::Reload {
+            self.trackers.reload(self);
+        }
+        Ok(())
     }
     /// Tells how a repository is.
     pub(crate) fn rig_seen(&self, seen: RigSeen) {
@@ -88,7 +135,12 @@ impl Handle {
     /// Has the configuration read again; whether there is still somebody who reads it.
     pub(crate) fn reload(&self) -> bool {
         let (sender, receiver) = sync_channel(1);
-        self.inputs.send(Input::Control(Control::Reload, sender)).is_ok() && receiver.recv().is_ok()
+        let sent = self.inputs.send(Input::Control(Control::Reload, sender)).is_ok();
+        let heard = sent.then(|| receiver.recv().ok()).flatten();
+        if let Some(Ok(())) = heard {
+            self.trackers.reload(self);
+        }
+        heard.is_some()
     }
     /// Tells what was seen. What is lost because the engine leaves is seen again by the next one.
     pub(crate) fn observed(&self, observed: Observed) {
@@ -97,7 +149,7 @@ impl Handle {
 }
 
 /// A queue for a dispatcher that is about to start, so that its executor can know where to report.
-pub(crate) fn queue() -> (Handle, Receiver<Input>) {
+pub(crate) fn queue(trackers: Arc<Trackers>) -> (Handle, Receiver<Input>) {
     let (inputs, receiver) = sync_channel(QUEUE_MAX);
-    (Handle { inputs }, receiver)
+    (Handle { inputs, trackers }, receiver)
 }

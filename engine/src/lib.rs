@@ -36,6 +36,7 @@ mod settings;
 pub mod supervisor;
 pub mod tasks;
 pub mod text;
+pub mod tracker;
 pub mod workspace;
 mod world;
 

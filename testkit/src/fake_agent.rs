@@ -139,20 +139,20 @@ pub fn path() -> &'static std::path::Path {
     PATH.get_or_init(|| built("fake-agent"))
 }
 
-/// A program of the test kit.
+/// A built program of the test kit.
 pub(crate) fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the running test has a path");
     // target/debug/deps/test-hash or target/debug/program
     let folder = test.ancestors().skip(1).find(|dir| !dir.ends_with("deps")).expect("a target folder");
     let program = folder.join(name);
     if !program.exists() {
-        build(folder, name);
+        build(name, folder);
     }
     program
 }
 
 #[expect(clippy::disallowed_methods, reason = "builds a program of the test kit")]
-fn build(folder: &std::path::Path, name: &str) {
+fn build(name: &str, folder: &std::path::Path) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = std::process::Command::new(cargo);
     command.args(["build", "--quiet", "--package", "convoy-testkit", "--bin", name]);

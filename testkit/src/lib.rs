@@ -7,6 +7,7 @@
 pub mod conformance;
 pub mod env;
 pub mod fake_agent;
+pub mod fake_bd;
 pub mod fake_gh;
 pub mod model_server;
 pub mod normalise;

@@ -6,7 +6,7 @@ use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
     ConvoyView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, StageView, StrandedView,
-    WorkerView,
+    TrackerView, WorkerView,
 };
 
 fn other() -> Failure {
@@ -148,6 +148,14 @@ pub(super) fn events(
 ) -> Result<(Vec<Envelope>, Seq), Failure> {
     match service.ask(Query::Events { after, limit, kind })? {
         Answer::Events { events, seq } => Ok((events, seq)),
+        _ => Err(other()),
+    }
+}
+
+/// Trackers that are not ours.
+pub(super) fn trackers(service: &dyn Service) -> Result<Vec<TrackerView>, Failure> {
+    match service.ask(Query::Trackers)? {
+        Answer::Trackers { trackers } => Ok(trackers),
         _ => Err(other()),
     }
 }

@@ -40,6 +40,7 @@ mod stage;
 mod status;
 mod stranded;
 mod supervise;
+mod tracker;
 mod up;
 mod usage;
 mod values;
@@ -133,6 +134,8 @@ enum Command {
     #[command(subcommand)]
     Workdir(workdir::Workdir),
     #[command(subcommand)]
+    Tracker(tracker::Tracker),
+    #[command(subcommand)]
     Config(config::ConfigCommand),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
@@ -157,10 +160,12 @@ impl Command {
     /// Whether it may be used inside a session, where an agent's own commands go to its supervisor.
     fn works_inside_sessions(&self) -> bool {
         let own = matches!(self, Self::Done(_) | Self::Blocked(_) | Self::Note(_));
-        own || matches!(
-            self,
-            Self::Completions(_) | Self::Schema(_) | Self::DemoAgent(_) | Self::DemoCheck(_)
-        )
+        let hook = matches!(self, Self::Tracker(command) if command.works_inside_sessions());
+        own || hook
+            || matches!(
+                self,
+                Self::Completions(_) | Self::Schema(_) | Self::DemoAgent(_) | Self::DemoCheck(_)
+            )
     }
 
     fn run(self, ctx: &mut Context) -> Result<u8, Error> {
@@ -202,6 +207,7 @@ impl Command {
             Self::Attach(command) => command.run(ctx),
             Self::Agent(command) => command.run(ctx),
             Self::Workdir(command) => command.run(ctx),
+            Self::Tracker(command) => command.run(ctx),
             Self::Config(command) => command.run(ctx),
             Self::Doctor(command) => command.run(ctx),
             Self::Demo(command) => command.run(ctx),

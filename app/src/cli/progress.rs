@@ -93,6 +93,10 @@ impl AboutAnIssue for Event {
                 | Self::IssueClosed { .. }
                 | Self::IssueReopened { .. }
                 | Self::IssueNeedsHuman { .. }
+                | Self::IssueMirrored { .. }
+                | Self::IssueMissing { .. }
+                | Self::TrackerTold { .. }
+                | Self::TrackerRefused { .. }
         )
     }
 }
@@ -104,6 +108,12 @@ fn sentence(event: &Event) -> Option<String> {
         Event::IssueClosed { closed, .. } => format!("✓ closed ({:?})", closed.reason).to_lowercase(),
         Event::IssueReopened { .. } => "open again".to_owned(),
         Event::IssueNeedsHuman { why: reason, .. } => format!("! needs a human: {}", why(reason)),
+        Event::IssueMissing { .. } => "? its tracker does not list it any more".to_owned(),
+        Event::TrackerLost { why: reason, .. } => {
+            format!("? its tracker cannot be read: {}", why(reason))
+        }
+        Event::TrackerFound { .. } => "its tracker can be read".to_owned(),
+        Event::TrackerRefused { error, .. } => format!("! its tracker was not told: {}", why(error)),
         Event::ConvoyCreated { convoy } => format!("made: {}", text::title(&convoy.title)),
         Event::ConvoyImported { convoy } => {
             format!("taken over from {}: {}", convoy.from.name(), text::title(&convoy.convoy.title))
@@ -189,6 +199,8 @@ fn sentence(event: &Event) -> Option<String> {
         | Event::IssueUpdated { .. }
         | Event::DependencyAdded { .. }
         | Event::DependencyRemoved { .. }
+        | Event::IssueMirrored { .. }
+        | Event::TrackerTold { .. }
         | Event::ConvoyWatched { .. }
         | Event::ConvoyUnwatched { .. }
         | Event::WorkerReady { .. }

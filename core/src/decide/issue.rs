@@ -215,7 +215,7 @@ pub(super) fn close(
             decision.items.push(Item::refused(&id, refusal));
             continue;
         }
-        if issue.is_closed() {
+        if issue.was_closed() {
             decision.items.push(Item::same(&id, "already closed"));
             continue;
         }
@@ -232,7 +232,11 @@ pub(super) fn close(
         if let Some(worker) = issue.worker.as_ref().and_then(|worker| state.workers.get(worker)) {
             decision.events.extend(let_go(state, worker, "its issue was closed"));
         }
-        decision.items.push(Item::changed(&id));
+        let item = Item::changed(&id);
+        decision.items.push(match issue.is_unknown() {
+            true => item.noted("its tracker cannot be read: it counts as closed when that can be told"),
+            false => item,
+        });
     }
     Ok(decision)
 }

@@ -41,6 +41,7 @@ fn noticed_by(command: &Command, events: &[Event], switches: &Observers) -> Opti
         Command::Observed(Observed::Merge { .. } | Observed::Batch { .. }) => Some(Observer::Merger),
         Command::Observed(Observed::Patrol) => Some(Observer::Patrol),
         Command::Observed(Observed::Found { .. }) => Some(Observer::Witness),
+        Command::Observed(Observed::Tracker { .. }) | Command::Made(_) => Some(Observer::Tracker),
         Command::Observed(_) => None,
     };
     let closed = events.iter().any(closes_an_issue);
@@ -261,7 +262,11 @@ fn landing_body(state: &State, convoy: &Convoy, subject: &str, reason: &str, ctx
     let mut body = format!("🚚 {subject}\n{reason}\nIssues ({}):\n", convoy.content.tracked.len());
     for id in convoy.content.tracked.iter().take(LISTED_MAX) {
         if let Some(issue) = state.issues.get(id) {
-            let glyph = if issue.is_closed() { '✓' } else { '○' };
+            let glyph = match (issue.is_closed(), issue.is_unknown()) {
+                (true, _) => '✓',
+                (false, true) => '?',
+                (false, false) => '○',
+            };
             let _ = writeln!(body, "  {glyph} {id}: {}", issue.content.title);
         }
     }

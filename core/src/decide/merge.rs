@@ -131,7 +131,7 @@ fn landed(
         no_change: false,
     };
     let mut events = Vec::new();
-    if state.issues.get(&worker.content.issue).is_some_and(|issue| !issue.is_closed()) {
+    if state.issues.get(&worker.content.issue).is_some_and(|issue| !issue.was_closed()) {
         events.push(Event::IssueClosed {
             issue: worker.content.issue.clone(),
             closed: Closed {

@@ -17,6 +17,7 @@ mod sling;
 mod stage;
 mod target;
 mod tell;
+mod tracker;
 mod work;
 
 pub use fresh::Entropy;
@@ -32,6 +33,7 @@ use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::time::Time;
+use crate::tracker::Seen;
 
 /// The longest idempotency key, in bytes.
 pub const KEY_BYTES_MAX: usize = 200;
@@ -43,6 +45,8 @@ pub enum Command {
     Request(Request),
     /// By the executor.
     Observed(Observed),
+    /// An issue that somebody asked for was made in its tracker.
+    Made(Box<Seen>),
 }
 
 /// What a decision may depend on besides the state.
@@ -129,6 +133,14 @@ pub fn decide(state: &State, command: &Command, ctx: &mut Context<'_>) -> Result
             decide_request(state, request, ctx)
         }
         Command::Observed(observed) => Ok(decide_observed(state, observed, ctx)),
+        Command::Made(seen) => {
+            if let Some(known) = repeated(state, ctx)? {
+                return Ok(known);
+            }
+            let made = std::slice::from_ref(seen.as_ref());
+            let events = tracker::seen(state, &seen.issue.rig, made, None, ctx);
+            Ok(Decision { events, items: vec![Item::changed(&seen.issue.id)] })
+        }
     }
 }
 
@@ -217,6 +229,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::MergeDue { worker, round } => queue::due(state, worker, *round),
         Observed::Patrol => landing::patrol(state, ctx),
         Observed::CheckoutChanged { worker, round } => merge::checkout_changed(state, worker, *round),
+        Observed::Tracker { rig, issues, all } => tracker::seen(state, rig, issues, all.as_ref(), ctx),
+        Observed::TrackerLost { rig, why } => tracker::lost(state, rig, why),
+        Observed::Pushed { rig, round, pushed } => tracker::pushed(state, rig, *round, pushed, ctx),
     };
     Decision::events(events)
 }

@@ -24,7 +24,7 @@ enum Guard {
 
 fn guard(state: &State, issue: &Issue) -> Guard {
     let id = &issue.content.id;
-    if issue.is_closed() {
+    if issue.was_closed() {
         return Guard::Refused(Refusal::domain(
             format!("{id} is closed"),
             format!("reopen it: convoy issue reopen {id}"),

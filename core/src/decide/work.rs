@@ -154,6 +154,7 @@ pub(super) fn dispatch(state: &State, issue: &IssueId, ctx: &mut Context<'_>) ->
 pub fn may_begin(state: &State, policy: &Policy, worker: &Worker) -> bool {
     state.issues.get(&worker.content.issue).is_some_and(|issue| {
         !issue.is_closed()
+            && !issue.is_unknown()
             && state.open_blockers(issue).next().is_none()
             && policy.holds(&worker.content).is_none()
             && room(state, policy, &worker.content).is_ok()
@@ -283,7 +284,7 @@ pub(super) fn ending(id: &IssueId, worker: &Worker) -> Refusal {
 pub(super) fn retry(state: &State, issue: &str, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
     let (id, worker) = worker_of(state, issue)?;
     let issue = &state.issues[&id];
-    if issue.is_closed() {
+    if issue.was_closed() {
         return Err(Refusal::domain(
             format!("{id} is closed"),
             format!("reopen it: convoy issue reopen {id}"),
@@ -381,7 +382,7 @@ pub(super) fn give_up(state: &State, worker: &Worker, why: &str, ctx: &mut Conte
     let mut events = vec![Event::WorkerFailed { worker: worker.content.id.clone(), why: why.to_owned() }];
     let id = &worker.content.issue;
     let Some(issue) = state.issues.get(id) else { return events };
-    if issue.is_closed() || matches!(issue.status, Status::NeedsHuman { .. }) {
+    if issue.was_closed() || matches!(issue.status, Status::NeedsHuman { .. }) {
         return events;
     }
     events.push(Event::IssueNeedsHuman { issue: id.clone(), why: why.to_owned() });

@@ -1,6 +1,6 @@
 //! How issue events change the state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::Event;
 use crate::id::IssueId;
@@ -16,29 +16,9 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
         Event::IssueUpdated { issue: id, change } => {
             let Some(issue) = state.issues.get_mut(id) else { return };
             issue.updated_at = at;
-            let content = &mut issue.content;
-            if let Some(title) = &change.title {
-                content.title.clone_from(title);
-            }
-            if let Some(body) = &change.body {
-                content.body.clone_from(body);
-            }
-            if let Some(priority) = change.priority {
-                content.priority = priority;
-            }
-            if let Some(issue_type) = change.issue_type {
-                content.issue_type = issue_type;
-            }
-            content.labels.extend(change.add_labels.iter().cloned());
-            for label in &change.remove_labels {
-                content.labels.remove(label);
-            }
+            change.clone().apply_to(&mut issue.content);
             if let Some(hold) = &change.hold {
                 issue.held = Some(hold.clone());
-            }
-            let content = &mut issue.content;
-            if let Some(acceptance) = &change.acceptance {
-                content.acceptance.clone_from(acceptance);
             }
             state.refresh_startable(id);
         }
@@ -74,10 +54,9 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     }
 }
 
-/// A new open issue. Who waited for it before it was here is known then.
+/// A new open issue.
 pub(super) fn insert(state: &mut State, content: NewIssue, created_by: String, at: Time) {
     state.numbers += 1;
-    let id = content.id.clone();
     let issue = Issue {
         content,
         status: Status::Open,
@@ -87,15 +66,33 @@ pub(super) fn insert(state: &mut State, content: NewIssue, created_by: String, a
         updated_at: at,
         worker: None,
         convoys: BTreeSet::new(),
-        dependents: state.index.awaited.remove(&id).unwrap_or_default(),
+        dependents: BTreeSet::new(),
         held: None,
         origin: None,
+        mirror: None,
     };
+    link(state, issue);
+}
+
+/// Adds an issue, and links it with what blocks it and with what waited for it before it was here.
+pub(super) fn link(state: &mut State, mut issue: Issue) {
+    let id = issue.content.id.clone();
+    issue.dependents = state.index.awaited.remove(&id).unwrap_or_default();
     let blockers: Vec<IssueId> = issue.blockers().cloned().collect();
     state.issues.insert(id.clone(), issue);
     for blocker in blockers {
         depend(state, &blocker, &id);
     }
+}
+
+/// Gives an issue other dependencies.
+pub(super) fn set_needs(state: &mut State, id: &IssueId, needs: BTreeMap<IssueId, DependencyType>) {
+    let Some(issue) = state.issues.get_mut(id) else { return };
+    let before: Vec<IssueId> = issue.blockers().cloned().collect();
+    issue.content.needs = needs;
+    let after: Vec<IssueId> = issue.blockers().cloned().collect();
+    before.iter().for_each(|blocker| undepend(state, blocker, id));
+    after.iter().for_each(|blocker| depend(state, blocker, id));
 }
 
 pub(super) fn depend(state: &mut State, blocker: &IssueId, dependent: &IssueId) {
@@ -117,19 +114,28 @@ pub(super) fn undepend(state: &mut State, blocker: &IssueId, dependent: &IssueId
     }
 }
 
-/// Changes the status, with everything that hangs on whether the issue is closed.
+/// Changes the status.
 pub(super) fn set_status(state: &mut State, id: &IssueId, status: Status, at: Time) {
+    change(state, id, |issue| {
+        issue.status = status;
+        issue.held = None;
+        issue.updated_at = at;
+    });
+}
+
+/// Changes an issue, with everything that hangs on whether it counts as closed.
+pub(super) fn change(state: &mut State, id: &IssueId, change: impl FnOnce(&mut Issue)) {
     let Some(issue) = state.issues.get_mut(id) else { return };
-    let was_closed = issue.is_closed();
-    issue.status = status;
-    issue.held = None;
-    issue.updated_at = at;
+    let (was_closed, stood_closed) = (issue.is_closed(), issue.was_closed());
+    change(issue);
+    // That its tracker cannot be read for a while is no change of the issue itself.
+    let moved = stood_closed != issue.was_closed();
     let is_closed = issue.is_closed();
     if was_closed != is_closed {
         let (convoys, dependents) = (issue.convoys.clone(), issue.dependents.clone());
         for convoy_id in convoys {
             if let Some(convoy) = state.convoys.get_mut(&convoy_id) {
-                convoy.held = false;
+                convoy.held &= !moved;
                 if is_closed {
                     convoy.open_count -= 1;
                 } else {

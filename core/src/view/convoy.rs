@@ -99,7 +99,7 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
                 id: issue.content.id.clone(),
                 title: issue.content.title.clone(),
                 issue_type: issue.content.issue_type,
-                status: issue.status.name().to_owned(),
+                status: issue.status_name().to_owned(),
                 dependency_type: "tracks".to_owned(),
                 blocked: !issue.is_closed() && state.open_blockers(issue).next().is_some(),
                 worker: worker.map(full_name),

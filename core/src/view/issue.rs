@@ -73,7 +73,7 @@ pub fn issue(state: &State, policy: &Policy, issue: &Issue) -> IssueView {
         id: content.id.clone(),
         title: content.title.clone(),
         description: content.body.clone(),
-        status: issue.status.name().to_owned(),
+        status: issue.status_name().to_owned(),
         issue_type: content.issue_type,
         priority: content.priority,
         labels: content.labels.iter().cloned().collect(),
@@ -94,7 +94,7 @@ pub fn issue(state: &State, policy: &Policy, issue: &Issue) -> IssueView {
         blocked_by,
         convoys: issue.convoys.iter().cloned().collect(),
         worker: worker.map(|worker| worker.content.id.clone()),
-        assignee: worker.map(full_name),
+        assignee: worker.map(full_name).or_else(|| issue.mirror.as_ref()?.assignee.clone()),
         needs_human: match &issue.status {
             Status::NeedsHuman { why } => Some(why.clone()),
             Status::Open | Status::InProgress { .. } | Status::Submitted { .. } | Status::Closed(_) => None,

@@ -92,7 +92,7 @@ impl Category {
                 Self::ReadyButUnassigned
             }
             "released" => Self::DeadWorker,
-            "blocked" => Self::Blocked,
+            "blocked" | "put_off" => Self::Blocked,
             "empty" => Self::Empty,
             "at_capacity" => Self::WaitingForCapacity,
             "owned" | "held" | "complete" => Self::Complete,
@@ -153,7 +153,8 @@ fn one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<Str
     let moving = open
         .iter()
         .filter_map(|issue| state.workers.get(issue.worker.as_ref()?))
-        .any(|worker| is_moving(state, policy, worker));
+        .any(|worker| is_moving(state, policy, worker))
+        || open.iter().any(|issue| crate::tracker::is_taken(state, issue));
     if moving && !overdue {
         return None;
     }

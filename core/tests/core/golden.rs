@@ -22,6 +22,7 @@ use convoy_core::report::{AgentResult, Exit, ExitKind, StopWhy, Tokens};
 use convoy_core::session::{NewSession, Outcome, Said, Workdir};
 use convoy_core::stage::{Category, Finding};
 use convoy_core::time::{Span, Time};
+use convoy_core::tracker::{Standing, Step};
 use convoy_core::worker::{Lesson, MergeBlock, MergePause, MergeRequest, NewWorker, Submission};
 
 fn issue() -> IssueId {
@@ -104,6 +105,56 @@ fn of_issues() -> Vec<Event> {
         Event::IssueClosed { issue: issue(), closed },
         Event::IssueReopened { issue: issue() },
         Event::IssueNeedsHuman { issue: issue(), why: "it failed".into() },
+    ]
+}
+
+fn of_trackers() -> Vec<Event> {
+    let rig = || "tools".parse().unwrap();
+    let new = NewIssue {
+        id: issue(),
+        rig: rig(),
+        title: "Theirs".into(),
+        body: "b".into(),
+        issue_type: IssueType::Task,
+        priority: 2,
+        labels: BTreeSet::from(["a".to_owned()]),
+        parent: None,
+        needs: BTreeMap::from([(issue(), DependencyType::Blocks)]),
+        acceptance: vec!["it works".into()],
+    };
+    let ours = NewIssue { title: "Ours".into(), ..new.clone() };
+    let change = IssueChange { title: Some("t".into()), ..IssueChange::default() };
+    let kind = DependencyType::Related;
+    let steps = vec![
+        Step::Edit { change },
+        Step::Label { label: "a".into() },
+        Step::Unlabel { label: "b".into() },
+        Step::Need { on: issue(), kind },
+        Step::Unneed { on: issue() },
+        Step::Take { assignee: "tools/w-12345".into() },
+        Step::Release,
+        Step::Close { reason: "Completed".into() },
+        Step::Reopen,
+    ];
+    vec![
+        Event::IssueMirrored {
+            issue: Box::new(new),
+            standing: Standing::InProgress,
+            assignee: Some("ann".into()),
+            created_at: Some(at()),
+            ours: Some(Box::new(ours)),
+        },
+        Event::IssueMissing { issue: issue() },
+        Event::TrackerLost { rig: rig(), why: "gone".into() },
+        Event::TrackerFound { rig: rig() },
+        Event::TrackerTold { rig: rig(), issue: issue(), steps },
+        Event::TrackerRefused {
+            rig: rig(),
+            issue: issue(),
+            error: "locked".into(),
+            failures: 2,
+            until: at(),
+        },
     ]
 }
 
@@ -300,7 +351,7 @@ fn of_sessions() -> Vec<Event> {
 }
 
 fn samples() -> Vec<Event> {
-    [of_issues(), of_convoys(), of_workers(), of_sessions()].concat()
+    [of_issues(), of_trackers(), of_convoys(), of_workers(), of_sessions()].concat()
 }
 
 fn type_of(event: &Event) -> String {

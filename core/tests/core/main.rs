@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy counts only functions marked as tests; all of this is one")]
 
+mod convergence;
 mod door;
 mod golden;
 mod import;
@@ -11,4 +12,5 @@ mod script;
 mod show;
 mod staged;
 mod staging;
+mod tracker;
 mod turns;

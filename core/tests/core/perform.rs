@@ -17,6 +17,7 @@ use convoy_core::{view, why};
 use crate::door::Door;
 use crate::show::{self, Names};
 use crate::staged;
+use crate::tracker::of_tracker;
 
 /// A command, taken apart.
 pub(crate) struct Words<'a> {
@@ -29,17 +30,17 @@ impl<'a> Words<'a> {
         let (named, bare): (Vec<&str>, Vec<&str>) = line.split_whitespace().partition(|w| w.contains('='));
         Self { bare, named: named.into_iter().filter_map(|word| word.split_once('=')).collect() }
     }
-    fn has(&self, word: &str) -> bool {
+    pub(crate) fn has(&self, word: &str) -> bool {
         self.bare.contains(&word)
     }
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.named.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
     }
-    fn list(&self, name: &str) -> Vec<String> {
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
         let text = self.get(name).unwrap_or_default();
         text.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
-    fn number(&self, name: &str, default: u64) -> u64 {
+    pub(crate) fn number(&self, name: &str, default: u64) -> u64 {
         self.get(name).map_or(default, |text| text.parse().unwrap())
     }
 }
@@ -141,6 +142,11 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             Vec::new()
         }
         "show" => shown(door, names, words.bare[1]),
+        "bd" | "bd-lost" | "told" => {
+            let observed = of_tracker(door, names, &words);
+            let events = door.see(observed);
+            if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
+        }
         "prepared" | "prepare-failed" | "started" | "say" | "usage" | "result" | "ended" | "lost"
         | "found" | "merge" | "batch" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);

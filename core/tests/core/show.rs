@@ -88,7 +88,22 @@ pub(crate) fn event(event: &Event) -> String {
                 or_none(closed.note.clone())
             )
         }
-        Event::IssueNeedsHuman { why, .. }
+        Event::IssueMirrored { issue, standing, assignee, ours, .. } => {
+            let labels: Vec<_> = issue.labels.iter().map(String::as_str).collect();
+            let needs = &issue.needs;
+            let ours =
+                ours.as_ref().map(|ours| format!("{:?} {:?} {:?}", ours.title, ours.labels, ours.needs));
+            format!(
+                "{:?} {standing:?} {} {labels:?} {needs:?} ours {}",
+                issue.title,
+                or_none(assignee.clone()),
+                or_none(ours)
+            )
+        }
+        Event::TrackerTold { rig, steps, .. } => format!("{rig} {}", serde_json::to_string(steps).unwrap()),
+        Event::TrackerRefused { error, failures, until, .. } => format!("{error} ({failures}) until {until}"),
+        Event::TrackerLost { why, .. }
+        | Event::IssueNeedsHuman { why, .. }
         | Event::WorkerReleaseRequested { why, .. }
         | Event::WorkerReleased { why, .. }
         | Event::WorkerFailed { why, .. }
@@ -170,6 +185,8 @@ pub(crate) fn event(event: &Event) -> String {
         Event::SessionOver { outcome, .. } => format!("{outcome:?}"),
         Event::NoticeSent { notice } => format!("to {} {:?}: {}", notice.to, notice.kind, notice.subject),
         Event::IssueReopened { .. }
+        | Event::IssueMissing { .. }
+        | Event::TrackerFound { .. }
         | Event::ConvoyStarted { .. }
         | Event::ConvoyLaunched { .. }
         | Event::ConvoyReopened { .. }
@@ -211,5 +228,6 @@ pub(crate) fn effect(effect: &Effect) -> String {
             format!("  * follow the request of {worker} round {round}")
         }
         Effect::WatchCheckout { worker, round } => format!("  * watch {worker} round {round}"),
+        Effect::Push { rig, round } => format!("  * push {rig} round {round}"),
     }
 }

@@ -117,6 +117,7 @@ pub const KEYS: &[Key] = &[
     key("rigs.*.max_parallel", None, "how many agents work in it at once"),
     key("rigs.*.parked", Some("false"), "begin no new work in it; see convoy rig park"),
     key("rigs.*.tracker", Some("\"builtin\""), "who keeps its issues: builtin or beads"),
+    key("rigs.*.tracker_command", None, "program and first arguments that stand for bd"),
 ];
 
 /// The key that a dotted path names.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use convoy_api::{Code, Failure};
 use convoy_core::address::Address;
 use convoy_core::convoy::MergeStrategy;
-use convoy_core::id::{AgentName, RigName};
+use convoy_core::id::{AgentName, IssueId, RigName};
 use convoy_core::policy::{self, Batches, Observers, Policy, Retry, Tracker};
 use convoy_core::time::Span;
 
@@ -31,6 +31,8 @@ pub struct Rig {
     pub parked: bool,
     /// Who keeps its issues.
     pub tracker: Tracker,
+    /// What stands for the tracker's program; empty if it is the usual one.
+    pub tracker_command: Vec<String>,
 }
 
 /// A check that a merged tree has to pass.
@@ -305,18 +307,25 @@ impl Config {
         let prefix = self
             .text(&key("prefix"))?
             .ok_or_else(|| self.wrong(&key("prefix"), "a prefix for its issues"))?;
-        check_prefix(prefix)?;
+        let tracker = match self.text(&key("tracker"))? {
+            None | Some("builtin") => Tracker::Builtin,
+            Some("beads") => Tracker::Beads,
+            Some(_) => return Err(self.wrong(&key("tracker"), "builtin or beads")),
+        };
+        match tracker {
+            Tracker::Builtin => check_prefix(prefix)?,
+            // Its ids are another program's to make.
+            Tracker::Beads if IssueId::new(format!("{prefix}-1")).is_ok() => {}
+            Tracker::Beads => return Err(self.wrong(&key("prefix"), "letters and digits")),
+        }
         Ok(Rig {
             path: place(workspace.root(), path),
             prefix: prefix.to_owned(),
             default_branch: self.text(&key("default_branch"))?.map(str::to_owned),
             max_parallel: self.number(&key("max_parallel"), 1)?,
             parked: self.entries.contains_key(&key("parked")) && self.flag(&key("parked"))?,
-            tracker: match self.text(&key("tracker"))? {
-                None | Some("builtin") => Tracker::Builtin,
-                Some("beads") => Tracker::Beads,
-                Some(_) => return Err(self.wrong(&key("tracker"), "builtin or beads")),
-            },
+            tracker,
+            tracker_command: self.texts(&key("tracker_command"))?.unwrap_or_default(),
         })
     }
 

@@ -98,6 +98,7 @@ impl Dispatcher {
                 sessions.sort_by_key(|session| session.epoch);
                 Answer::Sessions { sessions }
             }
+            Query::Trackers => Answer::Trackers { trackers: view::trackers(state) },
             Query::Engine => Answer::Engine(self.engine()),
         })
     }
@@ -167,7 +168,7 @@ impl Dispatcher {
             )?;
         }
         let fits = |issue: &&Issue| {
-            let status = issue.status.name();
+            let status = issue.status_name();
             filter
                 .status
                 .as_deref()
@@ -264,7 +265,7 @@ impl Dispatcher {
         let (state, policy, now) = (&self.state, &self.policy, clock::now());
         let (id, kind, status, reasons) = if let Ok(id) = resolve_issue(state, text) {
             let issue = &state.issues[&id];
-            (id.to_string(), "issue", issue.status.name(), why::issue(state, policy, issue, now))
+            (id.to_string(), "issue", issue.status_name(), why::issue(state, policy, issue, now))
         } else if let Ok(id) = resolve_convoy(state, text) {
             let convoy = &state.convoys[&id];
             (id.to_string(), "convoy", convoy.status.name(), why::convoy(state, policy, convoy, now))

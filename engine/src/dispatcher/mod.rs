@@ -161,7 +161,10 @@ impl Dispatcher {
     fn run(mut self) {
         self.watch_rigs();
         // What was under way when the last engine ended is wanted still: the first turn starts it again.
-        self.turn(self.patrol.iter().map(|_| Input::Observed(Observed::Patrol)).collect());
+        // What was read before it began is known to it.
+        let waiting = self.inputs.try_iter().take(GROUP_MAX);
+        let patrol = self.patrol.iter().map(|_| Input::Observed(Observed::Patrol));
+        self.turn(waiting.chain(patrol).collect());
         while let Some(inputs) = self.wait() {
             self.turn(inputs);
             if let Some(mirror) = &mut self.mirror {
@@ -296,7 +299,7 @@ impl Dispatcher {
         self.under_way.retain(|effect| self.plan.effects.contains(effect));
         for effect in &self.plan.effects {
             if !self.under_way.contains(effect) {
-                if executor.start(effect, &self.state) {
+                if executor.start(effect, &self.state, &self.policy) {
                     self.under_way.insert(effect.clone());
                 } else {
                     // The system has no thread to spare; it is asked again in a moment.

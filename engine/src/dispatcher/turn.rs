@@ -7,7 +7,10 @@ use convoy_api::{Code, Control, Failure, ItemView, Order, Outcome};
 use convoy_core::address::Address;
 use convoy_core::command::{Observed, Request};
 use convoy_core::decide::{Command, Context, Entropy, Item, decide, step};
+use convoy_core::effect::Effect;
 use convoy_core::event::{Batch, Event};
+use convoy_core::id::RigName;
+use convoy_core::tracker::{Push, pushes};
 
 use super::{Dispatcher, Leaving, Replies, WATCH_MAX};
 use crate::inbox::{Input, Subscription, gone};
@@ -49,12 +52,15 @@ pub(super) struct Turn {
 impl Dispatcher {
     pub(super) fn turn(&mut self, inputs: Vec<Input>) {
         let mut turn = Turn::default();
+        let mut pushes = Vec::new();
         for observed in std::mem::take(&mut self.stalled) {
             self.observe(observed, &mut turn);
         }
         for input in inputs {
             match input {
-                Input::Order(order, reply) => self.take_order(order, reply, &mut turn),
+                Input::Order(order, reply) => {
+                    self.take_command(order, Command::Request, reply, &mut turn);
+                }
                 Input::Observed(observed) => self.observe(observed, &mut turn),
                 Input::Rig(seen) => self.rig_seen(seen),
                 Input::Ask(query, reply) => turn.questions.push((query, reply)),
@@ -62,8 +68,17 @@ impl Dispatcher {
                 Input::Unsubscribe(number) => {
                     self.watchers.remove(&number);
                 }
+                Input::Made(made, reply) => {
+                    let (order, seen) = *made;
+                    self.take_command(order, |_| Command::Made(Box::new(seen)), reply, &mut turn);
+                }
+                Input::Pushes(reply) => pushes.push(reply),
                 Input::Control(Control::Down { stop_agents }, reply) => {
                     self.leave(stop_agents, reply, &mut turn);
+                }
+                // By whoever has the handle: it concerns no state.
+                Input::Control(Control::ReadTrackers, reply) => {
+                    let _ = reply.send(Ok(()));
                 }
                 // Whoever leaves has nothing to do by it any more.
                 Input::Control(Control::Reload, reply) => {
@@ -89,6 +104,9 @@ impl Dispatcher {
                 self.watchers.insert(self.watches, sender);
             }
         }
+        for reply in pushes {
+            let _ = reply.send(self.pushes());
+        }
         for (reply, done) in reloads {
             let _ = reply.send(done);
         }
@@ -98,7 +116,24 @@ impl Dispatcher {
         }
     }
 
-    fn take_order(&mut self, order: Order, reply: SyncSender<Result<Outcome, Failure>>, turn: &mut Turn) {
+    /// What trackers are to be told now, with the round of each.
+    fn pushes(&self) -> Vec<(RigName, u64, Vec<Push>)> {
+        let wanted = self.plan.effects.iter().filter_map(|effect| match effect {
+            Effect::Push { rig, round } => Some((rig, *round)),
+            _ => None,
+        });
+        let now = clock::now();
+        wanted.map(|(rig, round)| (rig.clone(), round, pushes(&self.state, &self.policy, rig, now))).collect()
+    }
+
+    /// Decides what was ordered, as the command that it comes to.
+    fn take_command(
+        &mut self,
+        order: Order,
+        command: impl FnOnce(Request) -> Command,
+        reply: SyncSender<Result<Outcome, Failure>>,
+        turn: &mut Turn,
+    ) {
         if self.leaving.is_some() {
             // Whoever orders now would be heard by nobody: the next engine takes it.
             let _ = reply.send(Err(gone()));
@@ -112,7 +147,7 @@ impl Dispatcher {
             }
         };
         let print = order.key.as_ref().map_or(0, |_| fingerprint(&order.request));
-        let command = Command::Request(order.request);
+        let command = command(order.request);
         let mut ctx = Context {
             now: clock::now(),
             actor,

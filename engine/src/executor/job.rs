@@ -6,8 +6,10 @@ use convoy_core::convoy::MergeStrategy;
 use convoy_core::effect::Effect;
 use convoy_core::id::{AgentName, ConvoyId, Epoch, IssueId, RigName, SessionId, WorkerId};
 use convoy_core::issue::Status;
+use convoy_core::policy::Policy;
 use convoy_core::session::Workdir;
 use convoy_core::state::State;
+use convoy_core::tracker;
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
 use crate::config::Config;
@@ -22,6 +24,7 @@ pub(super) enum Job {
     MergeBatch(Vec<Merge>),
     FollowRequest(FollowRequest),
     WatchCheckout(WatchCheckout),
+    Push(Push),
 }
 
 /// Where a worker works.
@@ -119,8 +122,14 @@ pub(super) struct WatchCheckout {
     pub(super) files: Vec<String>,
 }
 
+pub(super) struct Push {
+    pub(super) rig: RigName,
+    pub(super) round: u64,
+    pub(super) pushes: Vec<tracker::Push>,
+}
+
 /// The details of an effect; nothing if the state no longer has what it is about.
-pub(super) fn job(effect: &Effect, state: &State, config: &Config) -> Option<Job> {
+pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Config) -> Option<Job> {
     let of_session = |id: &SessionId| {
         let session = state.sessions.get(id)?;
         Some((session, state.workers.get(&session.content.worker)?))
@@ -205,6 +214,11 @@ pub(super) fn job(effect: &Effect, state: &State, config: &Config) -> Option<Job
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
+        Effect::Push { rig, round } => Job::Push(Push {
+            rig: rig.clone(),
+            round: *round,
+            pushes: tracker::pushes(state, policy, rig, crate::clock::now()),
+        }),
     })
 }
 

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
 use convoy_core::id::RigName;
+use convoy_core::policy::Policy;
 use convoy_core::session::Findings;
 use convoy_core::state::State;
 use convoy_core::worker::MergeOutcome;
@@ -74,7 +75,7 @@ impl Executor {
 
     /// Starts an effect; whether there was a thread for it. The details are read from the state now, and the effect
     /// itself sees only the world.
-    pub(crate) fn start(&self, effect: &Effect, state: &State) -> bool {
+    pub(crate) fn start(&self, effect: &Effect, state: &State, policy: &Policy) -> bool {
         let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
@@ -83,9 +84,10 @@ impl Executor {
             | Effect::Stop { .. }
             | Effect::Inspect { .. }
             | Effect::Merge { .. }
+            | Effect::Push { .. }
             | Effect::MergeBatch { .. } => Kind::Effect,
         };
-        let job = job::job(effect, state, &world.settings().config).ok_or_else(|| impossible(effect));
+        let job = job::job(effect, state, policy, &world.settings().config).ok_or_else(|| impossible(effect));
         let effect_too = effect.clone();
         let started = tasks::start(kind, move || match job {
             Err(seen) => seen.into_iter().for_each(|seen| handle.observed(seen)),
@@ -106,6 +108,7 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         | Effect::Supervise { .. }
         | Effect::Stop { .. }
         | Effect::Inspect { .. }
+        | Effect::Push { .. }
         | Effect::WatchCheckout { .. } => false,
     }
 }
@@ -127,6 +130,11 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
             handle.observed(seen);
         }
         Job::Supervise(job) => follow::run(world, handle, &job),
+        Job::Push(job) => {
+            if let Some(desk) = handle.trackers().get(&job.rig) {
+                desk.push(handle, job.round, &job.pushes);
+            }
+        }
         Job::Stop(job) => stop::run(world, handle, &job),
         Job::Inspect(job) => {
             let seen = inspect::run(world, &job);
@@ -175,6 +183,9 @@ fn impossible(effect: &Effect) -> Option<Observed> {
             let outcome = MergeOutcome::Broken { error: why };
             Observed::Batch { tried: members.into_iter().map(|member| (member, outcome.clone())).collect() }
         }
-        Effect::Stop { .. } | Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } => return None,
+        Effect::Stop { .. }
+        | Effect::WatchCheckout { .. }
+        | Effect::FollowRequest { .. }
+        | Effect::Push { .. } => return None,
     })
 }

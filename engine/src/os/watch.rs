@@ -7,6 +7,16 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
+/// What counts as a change.
+const FLAGS: WatchFlags = WatchFlags::MODIFY
+    .union(WatchFlags::CREATE)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MOVED_TO)
+    .union(WatchFlags::MOVED_FROM)
+    .union(WatchFlags::ATTRIB);
+/// How many folders of a tree are watched: the system has a limit for all programs of a person together.
+const FOLDERS_MAX: usize = 1000;
+
 /// Sees what changes in some folders from the moment it is made, also while nobody waits.
 #[derive(Debug)]
 pub struct Watcher {
@@ -20,16 +30,49 @@ impl Watcher {
     /// When a folder is not there or the system has no more watches.
     pub fn new<P: AsRef<Path>>(dirs: impl IntoIterator<Item = P>) -> std::io::Result<Self> {
         let fd = inotify::init(CreateFlags::CLOEXEC)?;
-        let flags = WatchFlags::MODIFY
-            | WatchFlags::CREATE
-            | WatchFlags::DELETE
-            | WatchFlags::MOVED_TO
-            | WatchFlags::MOVED_FROM
-            | WatchFlags::ATTRIB;
         for dir in dirs {
-            inotify::add_watch(&fd, dir.as_ref(), flags)?;
+            inotify::add_watch(&fd, dir.as_ref(), FLAGS)?;
         }
         Ok(Self { fd })
+    }
+
+    /// Watches a folder with all that are in it now.
+    ///
+    /// # Errors
+    /// When it is not there, or the system has no more watches.
+    pub fn tree(root: &Path) -> std::io::Result<Self> {
+        let watcher = Self::new([root])?;
+        let mut folders = vec![root.to_owned()];
+        let mut count = 0;
+        while let Some(folder) = folders.pop() {
+            // One that has gone meanwhile has nothing to be watched; its going is seen by the one above.
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                if count < FOLDERS_MAX && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    match inotify::add_watch(&watcher.fd, entry.path(), FLAGS) {
+                        Ok(_) => folders.push(entry.path()),
+                        Err(rustix::io::Errno::NOENT) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                    count += 1;
+                }
+            }
+        }
+        rustix::fs::fcntl_setfl(&watcher.fd, rustix::fs::OFlags::NONBLOCK)?;
+        Ok(watcher)
+    }
+
+    /// Forgets what has changed up to now; whether anything has. Only of a `tree`.
+    pub fn drain(&self) -> bool {
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(&self.fd, &mut buffer);
+        let mut any = false;
+        loop {
+            match events.next() {
+                Ok(_) => any = true,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return any,
+            }
+        }
     }
 
     /// Blocks until something has changed, or for so long; whether something has.
@@ -61,5 +104,11 @@ impl Watcher {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+impl std::os::fd::AsFd for Watcher {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }

@@ -39,6 +39,8 @@ impl Sim {
             // Nobody asks for a request here.
             Effect::FollowRequest { .. } => return,
             Effect::WatchCheckout { worker, round } => Task::Watch { worker, round },
+            // No rig of the simulation has a tracker of its own.
+            Effect::Push { .. } => return,
         };
         let slow = if matches!(task, Task::Gates { .. } | Task::BatchGates { .. }) { 4_000 } else { 300 };
         self.soon(1, slow, Happening::Part(instance, task));
@@ -368,8 +370,15 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         Observed::Report { observation, .. } => observation.epoch.0 += 1,
         Observed::CheckoutChanged { round, .. } => *round += 1,
         Observed::Batch { tried } => tried.iter_mut().for_each(|(member, _)| member.epoch.0 += 1),
-        Observed::Gather { .. } | Observed::MergeDue { .. } => {}
-        Observed::Dispatch { .. } | Observed::Begin { .. } | Observed::Due { .. } | Observed::Patrol => {}
+        Observed::Pushed { round, .. } => *round += 1,
+        Observed::Dispatch { .. }
+        | Observed::Begin { .. }
+        | Observed::Due { .. }
+        | Observed::Gather { .. }
+        | Observed::MergeDue { .. }
+        | Observed::Patrol
+        | Observed::Tracker { .. }
+        | Observed::TrackerLost { .. } => {}
     }
     wrong
 }
