@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::IssueChange;
-use crate::id::{Epoch, IssueId, SessionId, WorkerId};
+use crate::id::{DeliveryId, Epoch, IssueId, SessionId, WorkerId};
 use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::report::{Exit, Observation};
 use crate::session::{Findings, Workdir};
@@ -97,6 +97,12 @@ pub enum Request {
     WorkRelease { issue: String },
     /// Mark a notice as read.
     MailRead { notice: String },
+    /// Write to a mailbox.
+    MailSend { to: String, subject: String, body: String },
+    /// Put notices away.
+    MailArchive { notices: Vec<String> },
+    /// Try a delivery again, or those of a notice that did not arrive.
+    MailRetry { delivery: String },
 }
 
 /// What the executor saw of the world. Late ones, by their epoch, change nothing.
@@ -125,6 +131,10 @@ pub enum Observed {
     Patrol,
     /// A try to land a branch ended.
     Merge { worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome },
+    /// A notice has arrived at the end of a route.
+    Delivered { delivery: DeliveryId, attempt: u32 },
+    /// It has not. Permanent: another try would come to the same.
+    DeliveryFailed { delivery: DeliveryId, attempt: u32, why: String, permanent: bool },
     /// The checkout that was in the way of a merge has changed.
     CheckoutChanged { worker: WorkerId, round: u32 },
 }

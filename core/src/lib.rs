@@ -14,6 +14,7 @@ pub mod id;
 pub mod issue;
 pub mod money;
 pub mod notice;
+pub mod outbox;
 pub mod plan;
 pub mod policy;
 pub mod refusal;

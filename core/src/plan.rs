@@ -8,15 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::command::Observed;
 use crate::decide::{may_begin, pause_is_over};
 use crate::effect::Effect;
-use crate::id::{ConvoyId, RigName, Seq};
+use crate::id::{ConvoyId, RigName, RouteName, Seq};
 use crate::policy::Policy;
 use crate::session::SessionState;
 use crate::state::State;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::worker::WorkerState;
 
 /// How far the queue of startable issues is looked through for one that has room.
 const LOOK_AHEAD_MAX: usize = 1000;
+/// How many notices are delivered at once: each has a thread of its own while it waits for an answer.
+const DELIVERIES_MAX: usize = 8;
+/// How many of them by one route, so that one that hangs does not hold the others up.
+const DELIVERIES_BY_ROUTE_MAX: u32 = 2;
+/// How many that are due are looked through for routes that have room.
+const DUE_LOOK_AHEAD_MAX: usize = 1000;
 
 /// What should be under way.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -43,7 +49,28 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     plan_sessions(state, &mut plan);
     plan_workers(state, policy, now, &mut plan);
     plan_dispatch(state, policy, &mut plan);
+    plan_outbox(state, now, &mut plan);
     plan
+}
+
+/// What is due, the longest first. Whoever is under way stays among the first: when it was due does not change.
+fn plan_outbox(state: &State, now: Time, plan: &mut Plan) {
+    let outbox = &state.index.outbox;
+    let due = outbox.range(..=now).flat_map(|(_, ids)| ids);
+    let mut by_route: BTreeMap<&RouteName, u32> = BTreeMap::new();
+    let mut started = 0;
+    for (_, id) in due.take(DUE_LOOK_AHEAD_MAX) {
+        let Some(delivery) = state.deliveries.get(id) else { continue };
+        let of_route = by_route.entry(&delivery.content.route).or_default();
+        if *of_route < DELIVERIES_BY_ROUTE_MAX && started < DELIVERIES_MAX {
+            *of_route += 1;
+            started += 1;
+            plan.effects.insert(Effect::Deliver { delivery: id.clone(), attempt: delivery.attempt() });
+        }
+    }
+    if let Some((at, _)) = outbox.range(now.plus(Span::from_millis(1))..).next() {
+        plan.wake_at = Some(plan.wake_at.map_or(*at, |before| before.min(*at)));
+    }
 }
 
 fn plan_sessions(state: &State, plan: &mut Plan) {

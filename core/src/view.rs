@@ -3,6 +3,7 @@
 //! Every object has a stable set of keys; absent is null, arrays are never null.
 
 mod convoy;
+mod delivery;
 mod issue;
 mod notice;
 mod session;
@@ -10,6 +11,7 @@ mod stranded;
 mod worker;
 
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
+pub use delivery::{DeliveryStatus, DeliveryView, delivery};
 pub use issue::{DependencyView, IssueView, issue};
 pub use notice::{NoticeView, notice};
 pub use session::{ExitView, SessionView, session};

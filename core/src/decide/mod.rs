@@ -8,7 +8,9 @@ mod convoy;
 mod fresh;
 mod issue;
 mod landing;
+mod mail;
 mod merge;
+mod outbox;
 mod refs;
 mod session;
 mod sling;
@@ -16,7 +18,7 @@ mod tell;
 mod work;
 
 pub use fresh::Entropy;
-pub use refs::{resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker};
+pub use refs::{resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker};
 pub use work::{Limit, may_begin, pause_is_over, room};
 
 use crate::address::Address;
@@ -169,13 +171,10 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::WorkRetry { issue } => work::retry(state, issue, ctx),
         Request::WorkStop { issue } => work::stop(state, issue, ctx),
         Request::WorkRelease { issue } => work::release(state, issue, ctx),
-        Request::MailRead { notice } => {
-            let id = resolve_notice(state, notice)?;
-            if state.notices[&id].read_at.is_some() {
-                return Ok(Decision::same(Item::same(id, "already read")));
-            }
-            Ok(Decision::of(Event::NoticeRead { notice: id.clone() }, Item::changed(id)))
-        }
+        Request::MailRead { notice } => mail::read(state, notice),
+        Request::MailSend { to, subject, body } => mail::send(state, to, subject, body, ctx),
+        Request::MailArchive { notices } => mail::archive(state, notices),
+        Request::MailRetry { delivery } => outbox::retry(state, delivery, ctx),
     }
 }
 
@@ -198,6 +197,10 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
             merge::outcome(state, worker, *epoch, *round, outcome, ctx)
         }
         Observed::Patrol => landing::patrol(state, ctx),
+        Observed::Delivered { delivery, attempt } => outbox::delivered(state, delivery, *attempt),
+        Observed::DeliveryFailed { delivery, attempt, why, permanent } => {
+            outbox::failed(state, delivery, *attempt, why, *permanent, ctx)
+        }
         Observed::CheckoutChanged { worker, round } => merge::checkout_changed(state, worker, *round),
     };
     Decision::events(events)

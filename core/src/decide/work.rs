@@ -1,7 +1,7 @@
 //! Workers: who gets which issue, when there is room, and how a person takes it back.
 
 use super::refs::{check_branch, resolve_issue};
-use super::tell::tell;
+use super::tell::{on_one_line, tell};
 use super::{Context, Decision, Item};
 use crate::address::Address;
 use crate::convoy::Convoy;
@@ -381,7 +381,7 @@ pub(super) fn give_up(state: &State, worker: &Worker, why: &str, ctx: &mut Conte
         .as_ref()
         .and_then(|convoy| state.convoys.get(convoy))
         .map_or_else(Address::overseer, |convoy| convoy.content.owner.clone());
-    let subject = format!("Needs a human: {} ({id})", issue.content.title);
+    let subject = format!("Needs a human: {} ({id})", on_one_line(&issue.content.title));
     let body = format!("{why}\n\nSee: convoy why {id}\nTry again: convoy work retry {id}");
     events.extend(tell(state, vec![owner], NoticeKind::NeedsHuman, &subject, &body, None, ctx));
     events

@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use convoy_core::address::Address;
 use convoy_core::convoy::{MergeStrategy, NewConvoy, Observer};
 use convoy_core::event::{Batch, Counted, Event, IssueChange, Key};
-use convoy_core::id::{Epoch, IssueId, SessionId, WorkerId};
+use convoy_core::id::{DeliveryId, Epoch, IssueId, RouteName, SessionId, WorkerId};
 use convoy_core::issue::{
     CloseReason, Closed, DependencyType, DiffStat, Evidence, GateResult, IssueType, NewIssue,
 };
 use convoy_core::money::Money;
 use convoy_core::notice::{NewNotice, NoticeKind};
+use convoy_core::outbox::NewDelivery;
 use convoy_core::report::{AgentResult, Exit, ExitKind, StopWhy, Tokens};
 use convoy_core::session::{NewSession, Outcome, Said, Workdir};
 use convoy_core::time::{Span, Time};
@@ -112,12 +113,15 @@ fn of_convoys() -> Vec<Event> {
     let notice = NewNotice {
         id: "n-12345678".parse().unwrap(),
         to: to(),
+        from: Some(to()),
         kind: NoticeKind::ConvoyLanded,
         subject: "s".into(),
         body: "b".into(),
         convoy: Some(convoy()),
         landing_epoch: Some(1),
     };
+    let delivery = || DeliveryId::new("d-12345678").unwrap();
+    let deliveries = vec![NewDelivery { id: delivery(), route: RouteName::new("pager").unwrap() }];
     let (reason, open) = (Some("enough".to_owned()), vec![issue()]);
     vec![
         Event::ConvoyCreated { convoy: new },
@@ -130,7 +134,17 @@ fn of_convoys() -> Vec<Event> {
         Event::ConvoyAbandoned { convoy: convoy(), landing_epoch: 2, reason, open },
         Event::ConvoyReopened { convoy: convoy(), held: true },
         Event::NoticeRead { notice: notice.id.clone() },
-        Event::NoticeSent { notice },
+        Event::NoticeArchived { notice: notice.id.clone() },
+        Event::NoticeDelivered { notice: notice.id.clone(), delivery: delivery(), attempt: 2 },
+        Event::NoticeDeliveryFailed {
+            notice: notice.id.clone(),
+            delivery: delivery(),
+            attempt: 1,
+            why: "it answered 503".into(),
+            retry_at: Some(at()),
+        },
+        Event::NoticeDeliveryRetried { notice: notice.id.clone(), delivery: delivery() },
+        Event::NoticeSent { notice, deliveries },
     ]
 }
 
@@ -294,6 +308,11 @@ fn events_from_before_a_field_keep_parsing() {
     for field in ["agent", "model", "epic", "owned", "due"] {
         convoy["data"]["convoy"].as_object_mut().unwrap().remove(field).unwrap();
     }
+    let text = std::fs::read_to_string(folder().join("notice.sent.json")).unwrap();
+    let mut notice: serde_json::Value = serde_json::from_str(&text).unwrap();
+    notice["data"].as_object_mut().unwrap().remove("deliveries").unwrap();
+    notice["data"]["notice"].as_object_mut().unwrap().remove("from").unwrap();
+    serde_json::from_value::<Event>(notice).expect("it parses without");
     // Fields of a newer version are skipped.
     convoy["data"]["convoy"]["hue"] = "blue".into();
     serde_json::from_value::<Event>(convoy).expect("it parses without");

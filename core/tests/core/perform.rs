@@ -3,7 +3,9 @@
 use convoy_core::command::{Observed, Request};
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::event::{Event, IssueChange};
-use convoy_core::id::{Epoch, SessionId, WorkerId};
+use convoy_core::address::Address;
+use convoy_core::decide::resolve_notice;
+use convoy_core::id::{DeliveryId, Epoch, RouteName, SessionId, WorkerId};
 use convoy_core::issue::{CloseReason, DependencyType, DiffStat, GateResult, IssueType};
 use convoy_core::money::Money;
 use convoy_core::policy::Observers;
@@ -62,6 +64,19 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             };
             Vec::new()
         }
+        "routes" => {
+            let name = |text: &String| RouteName::new(text).unwrap();
+            let of = |key: &str| words.list(key).iter().map(name).collect::<Vec<_>>();
+            door.policy.routes.every = of("*");
+            let addresses = words.named.iter().filter(|(key, _)| *key != "*");
+            door.policy.routes.by_address =
+                addresses.map(|(key, _)| (Address::new(key).unwrap(), of(key))).collect();
+            Vec::new()
+        }
+        "body" => {
+            let id = resolve_notice(&door.state, &names.id(words.bare[1])).unwrap();
+            door.state.notices[&id].content.body.lines().map(|line| format!("  | {line}")).collect()
+        }
         "limit" => {
             door.policy.max_parallel = words.bare[1].parse().unwrap();
             Vec::new()
@@ -90,7 +105,7 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             .collect(),
         "show" => shown(door, names, words.bare[1]),
         "prepared" | "prepare-failed" | "started" | "say" | "usage" | "result" | "ended" | "lost"
-        | "found" | "merge" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
+        | "found" | "merge" | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
@@ -249,6 +264,13 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
         "stop" => Request::WorkStop { issue: id(1) },
         "release" => Request::WorkRelease { issue: id(1) },
         "read" => Request::MailRead { notice: id(1) },
+        "send" => Request::MailSend {
+            to: words.bare[1].to_owned(),
+            subject: words.get("subject").unwrap_or_default().replace('_', " "),
+            body: words.get("body").unwrap_or_default().repeat(words.number("times", 1) as usize),
+        },
+        "archive" => Request::MailArchive { notices: from(1) },
+        "again" => Request::MailRetry { delivery: id(1) },
         other => panic!("{other:?} is no command: {line}"),
     }
 }
@@ -295,6 +317,16 @@ fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
         "begin" => return Observed::Begin { worker: WorkerId::new(&name).unwrap() },
         "due" => return Observed::Due { worker: WorkerId::new(&name).unwrap() },
         "dispatch" => return Observed::Dispatch { issue: name.parse().unwrap() },
+        "deliver" => {
+            let delivery = DeliveryId::new(&name).unwrap();
+            let next = door.state.deliveries[&delivery].attempt();
+            let attempt = words.number("attempt", u64::from(next)) as u32;
+            if third == "ok" {
+                return Observed::Delivered { delivery, attempt };
+            }
+            let why = words.get("why").unwrap_or_default().repeat(words.number("times", 1) as usize);
+            return Observed::DeliveryFailed { delivery, attempt, why, permanent: words.has("permanent") };
+        }
         "checkout" => {
             let round = words.number("round", 1) as u32;
             return Observed::CheckoutChanged { worker: WorkerId::new(&name).unwrap(), round };

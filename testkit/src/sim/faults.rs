@@ -46,13 +46,15 @@ pub enum Fault {
     CheckoutInWay,
     /// Workdirs cannot be made.
     PrepareFails,
+    /// Whoever is at the end of a route does not take a notice.
+    DeliveryFails,
     /// A foreign process gets the pid of one that ended.
     Stranger,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Crash,
         Self::CrashBeforeAppend,
         Self::CrashAfterAppend,
@@ -71,6 +73,7 @@ impl Fault {
         Self::BaseMoves,
         Self::CheckoutInWay,
         Self::PrepareFails,
+        Self::DeliveryFails,
         Self::Stranger,
     ];
 }

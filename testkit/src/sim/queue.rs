@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
-use convoy_core::id::{Epoch, SessionId, WorkerId};
+use convoy_core::id::{DeliveryId, Epoch, SessionId, WorkerId};
 use convoy_core::report::StopWhy;
 
 /// A process by its true identity: its place in the list of all that ever were.
@@ -91,6 +91,7 @@ pub(super) enum Task {
     Gates { worker: WorkerId, epoch: Epoch, round: u32 },
     Swap { worker: WorkerId, epoch: Epoch, round: u32, tip: String, expected: u32 },
     Watch { worker: WorkerId, round: u32 },
+    Deliver { delivery: DeliveryId, attempt: u32 },
 }
 
 struct Entry {
