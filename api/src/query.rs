@@ -6,7 +6,9 @@ use convoy_core::event::Envelope;
 use convoy_core::id::{ConvoyId, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
-use convoy_core::view::{ConvoyView, IssueView, NoticeView, SessionView, StrandedView, WorkerView};
+use convoy_core::view::{
+    ConvoyView, DeliveryView, IssueView, NoticeView, SessionView, StrandedView, WorkerView,
+};
 
 /// A question about the state. References are ids or unique prefixes.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -47,6 +49,11 @@ pub enum Query {
     Mail {
         /// Whose.
         address: String,
+    },
+    /// Deliveries of notices, oldest first.
+    Outbox {
+        /// Also those that have arrived, and failures of archived notices.
+        all: bool,
     },
     /// One notice.
     Notice {
@@ -120,6 +127,7 @@ pub enum Answer {
     Why(WhyView),
     Stranded { stranded: Vec<StrandedView> },
     Mail { notices: Vec<NoticeView> },
+    Outbox { deliveries: Vec<DeliveryView> },
     Notice { notice: Box<NoticeView> },
     Events { events: Vec<Envelope>, seq: Seq },
     Sessions { sessions: Vec<SessionView> },
@@ -179,4 +187,6 @@ pub struct EngineView {
     pub open_convoys: Vec<ConvoyId>,
     /// Unread notices.
     pub unread: usize,
+    /// Deliveries that were given up.
+    pub undelivered: usize,
 }

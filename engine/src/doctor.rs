@@ -1,5 +1,7 @@
 //! The doctor: what is missing, damaged or stale, and how to mend it.
 
+mod outbox;
+
 use std::collections::BTreeSet;
 
 use convoy_api::{Answer, Code, Failure, Query, Service};
@@ -103,6 +105,7 @@ impl Doctor<'_> {
         };
         self.say("configuration", Health::Ok, self.workspace.config_file().display().to_string(), None);
         self.agents(&config);
+        self.routes(&config);
         self.repositories(&config);
         self.mend_snapshot();
         let door = match door::open(self.workspace, self.env) {
@@ -125,6 +128,7 @@ impl Doctor<'_> {
         self.verify(&door);
         self.leftovers(&door);
         self.attention(&door);
+        self.undelivered(&door);
         // The command's own engine has nothing to hand over here.
         drop(door);
     }

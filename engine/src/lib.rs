@@ -20,6 +20,7 @@ pub mod housekeeping;
 mod inbox;
 pub mod lock;
 pub mod log;
+mod notify;
 pub mod os;
 pub mod output;
 mod permits;

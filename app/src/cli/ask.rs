@@ -4,7 +4,7 @@ use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, WhyView};
 use convoy_api::{Answer, Code, Failure, Query, Service};
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
-use convoy_core::view::{ConvoyView, IssueView, NoticeView, StrandedView, WorkerView};
+use convoy_core::view::{ConvoyView, DeliveryView, IssueView, NoticeView, StrandedView, WorkerView};
 
 fn other() -> Failure {
     Failure::new(Code::Unavailable, "the engine gave an answer to another question")
@@ -84,6 +84,14 @@ pub(super) fn stranded(service: &dyn Service) -> Result<Vec<StrandedView>, Failu
 pub(super) fn mail(service: &dyn Service, address: String) -> Result<Vec<NoticeView>, Failure> {
     match service.ask(Query::Mail { address })? {
         Answer::Mail { notices } => Ok(notices),
+        _ => Err(other()),
+    }
+}
+
+/// Deliveries of notices.
+pub(super) fn outbox(service: &dyn Service, all: bool) -> Result<Vec<DeliveryView>, Failure> {
+    match service.ask(Query::Outbox { all })? {
+        Answer::Outbox { deliveries } => Ok(deliveries),
         _ => Err(other()),
     }
 }

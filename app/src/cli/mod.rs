@@ -24,6 +24,7 @@ mod land;
 mod list;
 mod logs;
 mod mail;
+mod outbox;
 mod own;
 mod progress;
 mod remove;

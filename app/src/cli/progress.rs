@@ -166,7 +166,11 @@ fn sentence(event: &Event) -> Option<String> {
         | Event::SessionEnded { .. }
         | Event::SessionOver { .. }
         | Event::NoticeSent { .. }
-        | Event::NoticeRead { .. } => return None,
+        | Event::NoticeRead { .. }
+        | Event::NoticeArchived { .. }
+        | Event::NoticeDelivered { .. }
+        | Event::NoticeDeliveryFailed { .. }
+        | Event::NoticeDeliveryRetried { .. } => return None,
     };
     Some(sentence)
 }
@@ -182,5 +186,9 @@ pub(super) fn moves(event: &Event) -> bool {
             | Event::SessionSaid { .. }
             | Event::NoticeSent { .. }
             | Event::NoticeRead { .. }
+            | Event::NoticeArchived { .. }
+            | Event::NoticeDelivered { .. }
+            | Event::NoticeDeliveryFailed { .. }
+            | Event::NoticeDeliveryRetried { .. }
     )
 }

@@ -30,6 +30,7 @@ enum Name {
     Event,
     Stranded,
     Notice,
+    Delivery,
     Error,
     Item,
     Engine,
@@ -64,6 +65,7 @@ fn schema(name: Name) -> Schema {
         Name::Event => generator.into_root_schema_for::<Event>(),
         Name::Stranded => generator.into_root_schema_for::<view::StrandedView>(),
         Name::Notice => generator.into_root_schema_for::<view::NoticeView>(),
+        Name::Delivery => generator.into_root_schema_for::<view::DeliveryView>(),
         Name::Error => generator.into_root_schema_for::<ErrorReport>(),
         Name::Item => generator.into_root_schema_for::<Item>(),
         Name::Engine => generator.into_root_schema_for::<Engine>(),
@@ -149,6 +151,8 @@ struct Engine {
     open_convoys: Vec<ConvoyId>,
     /// Unread notices.
     unread: usize,
+    /// Deliveries that were given up.
+    undelivered: usize,
 }
 
 /// Why something is not running, or has not landed.
@@ -222,6 +226,7 @@ mod tests {
             idle: true,
             open_convoys: Vec::new(),
             unread: 0,
+            undelivered: 0,
         };
         check(Name::Engine, &json!(engine));
         let event = Fact::ConvoyStarted { convoy: ConvoyId::new("hq-cv-1").unwrap() };

@@ -18,7 +18,9 @@ mod tell;
 mod work;
 
 pub use fresh::Entropy;
-pub use refs::{resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker};
+pub use refs::{
+    resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
+};
 pub use work::{Limit, may_begin, pause_is_over, room};
 
 use crate::address::Address;

@@ -67,7 +67,10 @@ fn change(state: &mut State, id: &DeliveryId, change: impl FnOnce(&mut Delivery)
     let Some(delivery) = state.deliveries.get_mut(id) else { return };
     if let Some(due) = delivery.due() {
         let outbox = &mut state.index.outbox;
-        if outbox.get_mut(&due).is_some_and(|ids| ids.remove(&(delivery.number, id.clone())) && ids.is_empty()) {
+        if outbox
+            .get_mut(&due)
+            .is_some_and(|ids| ids.remove(&(delivery.number, id.clone())) && ids.is_empty())
+        {
             outbox.remove(&due);
         }
     }

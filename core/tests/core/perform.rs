@@ -1,10 +1,10 @@
 //! What the commands of the scripts do. Words are separated by spaces; `key=value` and bare words may be mixed.
 
+use convoy_core::address::Address;
 use convoy_core::command::{Observed, Request};
 use convoy_core::convoy::MergeStrategy;
-use convoy_core::event::{Event, IssueChange};
-use convoy_core::address::Address;
 use convoy_core::decide::resolve_notice;
+use convoy_core::event::{Event, IssueChange};
 use convoy_core::id::{DeliveryId, Epoch, RouteName, SessionId, WorkerId};
 use convoy_core::issue::{CloseReason, DependencyType, DiffStat, GateResult, IssueType};
 use convoy_core::money::Money;

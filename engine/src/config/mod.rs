@@ -2,8 +2,11 @@
 
 mod keys;
 mod layers;
+mod routes;
 mod typed;
 
 pub use keys::{KEYS, Key};
 pub use layers::{Entry, Origin, Sources, parse as value};
+pub(crate) use routes::host;
+pub use routes::{Route, Routes, Way};
 pub use typed::{Config, Gate, Rig};

@@ -232,7 +232,7 @@ impl Dispatcher {
         if self.leaving.is_some() || self.starved {
             self.plan.proposals.clear();
             self.plan.effects.retain(|effect| {
-                !matches!(effect, Effect::Prepare { .. } | Effect::Merge { .. })
+                !matches!(effect, Effect::Prepare { .. } | Effect::Merge { .. } | Effect::Deliver { .. })
                     || self.under_way.contains(effect)
             });
         }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::effect::Effect;
-use convoy_core::id::{AgentName, ConvoyId, Epoch, IssueId, SessionId, WorkerId};
+use convoy_core::id::{AgentName, ConvoyId, DeliveryId, Epoch, IssueId, RouteName, SessionId, WorkerId};
 use convoy_core::issue::Status;
 use convoy_core::session::Workdir;
 use convoy_core::state::State;
+use convoy_core::view::{self, NoticeView};
 use convoy_core::worker::{Lesson, Worker, WorkerState};
 
 use crate::config::Config;
@@ -19,6 +20,7 @@ pub(super) enum Job {
     Stop(Stop),
     Inspect(Inspect),
     Merge(Box<Merge>),
+    Deliver(Box<Deliver>),
     WatchCheckout(WatchCheckout),
 }
 
@@ -86,6 +88,13 @@ pub(super) struct Merge {
     pub(super) place: Place,
     pub(super) tip: String,
     pub(super) strategy: MergeStrategy,
+}
+
+pub(super) struct Deliver {
+    pub(super) delivery: DeliveryId,
+    pub(super) attempt: u32,
+    pub(super) route: RouteName,
+    pub(super) notice: NoticeView,
 }
 
 pub(super) struct WatchCheckout {
@@ -165,6 +174,15 @@ pub(super) fn job(effect: &Effect, state: &State, config: &Config) -> Option<Job
                 place: place(worker, config)?,
                 tip: submission.tip.clone(),
                 strategy: convoy.map_or_else(|| default_strategy(config), |convoy| convoy.content.merge),
+            }))
+        }
+        Effect::Deliver { delivery: id, attempt } => {
+            let delivery = state.deliveries.get(id)?;
+            Job::Deliver(Box::new(Deliver {
+                delivery: id.clone(),
+                attempt: *attempt,
+                route: delivery.content.route.clone(),
+                notice: view::notice(state.notices.get(&delivery.notice)?),
             }))
         }
         Effect::WatchCheckout { worker: id, round } => {

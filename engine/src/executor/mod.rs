@@ -4,6 +4,7 @@
 //! ends in an observation that names its epoch.
 
 mod checkout;
+mod deliver;
 mod follow;
 mod inspect;
 mod job;
@@ -62,9 +63,11 @@ impl Executor {
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
             Effect::WatchCheckout { .. } => Kind::Watch,
-            Effect::Prepare { .. } | Effect::Stop { .. } | Effect::Inspect { .. } | Effect::Merge { .. } => {
-                Kind::Effect
-            }
+            Effect::Prepare { .. }
+            | Effect::Stop { .. }
+            | Effect::Inspect { .. }
+            | Effect::Merge { .. }
+            | Effect::Deliver { .. } => Kind::Effect,
         };
         let job = job::job(effect, state, &world.config).ok_or_else(|| impossible(effect));
         let started = tasks::start(kind, move || match job {
@@ -76,6 +79,7 @@ impl Executor {
             Ok(job::Job::Merge(job)) => {
                 merge::run(&world, &job).into_iter().for_each(|seen| handle.observed(seen));
             }
+            Ok(job::Job::Deliver(job)) => handle.observed(deliver::run(&world, &job)),
             Ok(job::Job::WatchCheckout(job)) => handle.observed(checkout::run(&world, &job)),
         });
         if let Err(error) = &started {
@@ -98,6 +102,10 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         }
         Effect::Merge { worker, epoch, round } => {
             Observed::Merge { worker, epoch, round, outcome: MergeOutcome::Broken { error: why } }
+        }
+        Effect::Deliver { delivery, attempt } => {
+            let why = "there is no such notice".to_owned();
+            Observed::DeliveryFailed { delivery, attempt, why, permanent: true }
         }
         Effect::Stop { .. } | Effect::WatchCheckout { .. } => return None,
     })

@@ -329,8 +329,7 @@ impl Sim {
         if self.fault(Fault::DeliveryFails, 400) {
             let permanent = self.rng.u32(0..8) == 0;
             let why = "it answered 503".to_owned();
-            return self
-                .answer(Some(effect), Observed::DeliveryFailed { delivery, attempt, why, permanent });
+            return self.answer(Some(effect), Observed::DeliveryFailed { delivery, attempt, why, permanent });
         }
         *self.arrived.entry(delivery.clone()).or_default() += 1;
         if self.may_crash() && self.fault(Fault::Crash, 30) {
