@@ -8,6 +8,7 @@ mod hostile;
 mod issues;
 mod json;
 mod lifecycle;
+mod mail;
 mod session;
 mod streams;
 mod work;

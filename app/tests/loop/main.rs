@@ -9,6 +9,7 @@ mod attempts;
 mod conflicts;
 mod engine;
 mod merging;
+mod notify;
 mod observers;
 mod order;
 mod people;
