@@ -66,4 +66,6 @@ pub enum Control {
         /// Stop them, and keep their work.
         stop_agents: bool,
     },
+    /// Read the configuration again. One that is not accepted leaves everything as it is.
+    Reload,
 }

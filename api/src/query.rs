@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use convoy_core::event::Envelope;
-use convoy_core::id::{ConvoyId, Seq};
+use convoy_core::id::{ConvoyId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    ConvoyView, DeliveryView, IssueView, NoticeView, SessionView, StrandedView, WorkerView,
+    ConvoyView, DeliveryView, IssueView, NoticeView, RigStatusView, RigView, SessionView, StrandedView,
+    WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -68,6 +69,18 @@ pub enum Query {
         limit: usize,
         /// Only those whose dotted type begins so.
         kind: Option<String>,
+    },
+    /// Every rig.
+    Rigs,
+    /// One rig with what goes on in it.
+    Rig {
+        /// Its name.
+        name: String,
+    },
+    /// Which rigs have issues whose ids begin so.
+    Prefix {
+        /// What stands before the first dash.
+        prefix: String,
     },
     /// The sessions that are not over, or all.
     Sessions {
@@ -130,6 +143,9 @@ pub enum Answer {
     Outbox { deliveries: Vec<DeliveryView> },
     Notice { notice: Box<NoticeView> },
     Events { events: Vec<Envelope>, seq: Seq },
+    Rigs { rigs: Vec<RigView> },
+    Rig { rig: Box<RigStatusView> },
+    Prefix { rigs: Vec<RigName> },
     Sessions { sessions: Vec<SessionView> },
     Engine(EngineView),
 }

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::command::Observed;
 use crate::decide::{may_begin, pause_is_over};
 use crate::effect::Effect;
-use crate::id::{ConvoyId, RigName, RouteName, Seq};
-use crate::policy::Policy;
+use crate::id::{ConvoyId, RigName, RouteName, WorkerId};
+use crate::policy::{Hold, Policy};
 use crate::session::SessionState;
 use crate::state::State;
 use crate::time::{Span, Time};
-use crate::worker::WorkerState;
+use crate::worker::{Worker, WorkerState};
 
 /// How far the queue of startable issues is looked through for one that has room.
 const LOOK_AHEAD_MAX: usize = 1000;
@@ -34,6 +34,8 @@ pub struct Plan {
     pub effects: BTreeSet<Effect>,
     /// When to plan again if nothing happens before.
     pub wake_at: Option<Time>,
+    /// Something waits until a repository can be used again: somebody has to stay who notices.
+    pub waits: bool,
 }
 
 impl Plan {
@@ -46,7 +48,7 @@ impl Plan {
 /// Computes the plan.
 pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     let mut plan = Plan::default();
-    plan_sessions(state, &mut plan);
+    plan_sessions(state, policy, &mut plan);
     plan_workers(state, policy, now, &mut plan);
     plan_dispatch(state, policy, &mut plan);
     plan_outbox(state, now, &mut plan);
@@ -73,7 +75,7 @@ fn plan_outbox(state: &State, now: Time, plan: &mut Plan) {
     }
 }
 
-fn plan_sessions(state: &State, plan: &mut Plan) {
+fn plan_sessions(state: &State, policy: &Policy, plan: &mut Plan) {
     for session in state.index.sessions.iter().filter_map(|id| state.sessions.get(id)) {
         let (id, epoch) = (session.content.id.clone(), session.content.epoch);
         let effect = match session.state {
@@ -84,6 +86,11 @@ fn plan_sessions(state: &State, plan: &mut Plan) {
                 }
                 Effect::Supervise { session: id, epoch }
             }
+            // What it left is saved when there is a repository to save it in.
+            SessionState::Ended { .. } if !reaches(state, policy, &session.content.worker) => {
+                plan.waits |= waits(state, policy, &session.content.worker);
+                continue;
+            }
             SessionState::Ended { .. } => Effect::Inspect { session: id, epoch },
             SessionState::Over { .. } => continue,
         };
@@ -91,11 +98,22 @@ fn plan_sessions(state: &State, plan: &mut Plan) {
     }
 }
 
+fn reaches(state: &State, policy: &Policy, worker: &WorkerId) -> bool {
+    state.workers.get(worker).is_none_or(|worker| policy.reaches(&worker.content.rig))
+}
+
+fn waits(state: &State, policy: &Policy, worker: &WorkerId) -> bool {
+    state.workers.get(worker).is_some_and(|worker| unreadable(policy, &worker.content.rig))
+}
+
+/// Whether a rig's repository may be back at any moment. That a rig is in the configuration again is told.
+fn unreadable(policy: &Policy, rig: &RigName) -> bool {
+    matches!(policy.hold(rig), Some(Hold::Unreadable { .. }))
+}
+
 fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     let mut begins = BTreeSet::new();
-    // One merge at a time into each branch of a rig, the first that was submitted: parallel ones would only
-    // invalidate each other's gates. First by the log, not by the clock: the one under way must stay the first.
-    let mut merges: BTreeMap<(&RigName, Option<&str>), (Seq, Effect)> = BTreeMap::new();
+    let mut merges = Vec::new();
     for (id, worker) in state.index.active.iter().filter_map(|id| state.workers.get_key_value(id)) {
         match &worker.state {
             WorkerState::Assigned if may_begin(state, policy, worker) => {
@@ -103,6 +121,7 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
                 let urgency = issue.map(|issue| (issue.content.priority, issue.number));
                 begins.insert((urgency, id));
             }
+            WorkerState::Assigned => plan.waits |= unreadable(policy, &worker.content.rig),
             WorkerState::Waiting { until, .. } if pause_is_over(policy, *until, now) => {
                 plan.proposals.push(Observed::Due { worker: id.clone() });
             }
@@ -111,25 +130,19 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
             }
             WorkerState::Submitted(submission) => {
                 let round = submission.round;
+                if !policy.reaches(&worker.content.rig) {
+                    plan.waits |= unreadable(policy, &worker.content.rig);
+                    continue;
+                }
                 let Some(session) = state.sessions.get(&submission.session) else { continue };
                 if submission.blocked.is_some() {
                     plan.effects.insert(Effect::WatchCheckout { worker: id.clone(), round });
                     continue;
                 }
                 let effect = Effect::Merge { worker: id.clone(), epoch: session.content.epoch, round };
-                let since = worker.submitted;
-                let slot = (&worker.content.rig, worker.content.base.as_deref());
-                merges
-                    .entry(slot)
-                    .and_modify(|first| {
-                        if since < first.0 {
-                            *first = (since, effect.clone());
-                        }
-                    })
-                    .or_insert((since, effect));
+                merges.push((worker, effect));
             }
-            WorkerState::Assigned
-            | WorkerState::Running { .. }
+            WorkerState::Running { .. }
             | WorkerState::Done
             | WorkerState::Failed { .. }
             | WorkerState::Released
@@ -138,7 +151,27 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     }
     // Whoever has no session yet gets one by priority, then age, as issues get workers.
     plan.proposals.extend(begins.into_iter().map(|(_, id)| Observed::Begin { worker: id.clone() }));
-    plan.effects.extend(merges.into_values().map(|(_, effect)| effect));
+    plan.effects.extend(first_merges(policy, merges));
+}
+
+/// One merge at a time into each branch of a rig, the first that was submitted: parallel ones would only invalidate
+/// each other's gates. First by the log, not by the clock, and behind everything earlier that is for the same
+/// branch, so that the one under way stays the first. A branch that only the repository can name may be any.
+fn first_merges(policy: &Policy, mut merges: Vec<(&Worker, Effect)>) -> Vec<Effect> {
+    merges.sort_by_key(|(worker, _)| worker.submitted);
+    let mut earlier: BTreeMap<&RigName, Vec<Option<&str>>> = BTreeMap::new();
+    let mut first = Vec::new();
+    for (worker, effect) in merges {
+        let rig = &worker.content.rig;
+        let default = policy.rigs.get(rig).and_then(|rig| rig.default_branch.as_deref());
+        let branch = worker.content.base.as_deref().or(default);
+        let before = earlier.entry(rig).or_default();
+        if before.iter().all(|other| other.is_some() && branch.is_some() && *other != branch) {
+            first.push(effect);
+        }
+        before.push(branch);
+    }
+    first
 }
 
 /// Ready issues of started convoys by priority, then age, as many as there is room for.
@@ -167,6 +200,10 @@ fn plan_dispatch(state: &State, policy: &Policy, plan: &mut Plan) {
         }
         let Some(issue) = state.issues.get(id) else { continue };
         let Some(convoy) = state.started_convoy(issue) else { continue };
+        if policy.hold(&issue.content.rig).is_some() {
+            plan.waits |= unreadable(policy, &issue.content.rig);
+            continue;
+        }
         let in_rig = by_rig.entry(&issue.content.rig).or_default();
         let rig_max = policy.rigs.get(&issue.content.rig).and_then(|rig| rig.max_parallel);
         let in_convoy = by_convoy.entry(&convoy.content.id).or_default();

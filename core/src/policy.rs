@@ -2,18 +2,66 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::address::Address;
 use crate::convoy::{MergeStrategy, Observer};
 use crate::id::{AgentName, RigName, RouteName};
 use crate::time::Span;
 
+/// Who keeps the issues of a rig.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tracker {
+    /// Convoy itself.
+    #[default]
+    Builtin,
+    /// The `bd` command.
+    Beads,
+}
+
+impl Tracker {
+    /// The name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Builtin => "builtin",
+            Self::Beads => "beads",
+        }
+    }
+}
+
 /// One managed repository.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Rig {
     /// The prefix of its issues.
     pub prefix: String,
     /// How many agents may work in it at once.
     pub max_parallel: Option<u32>,
+    /// Where it is, as people read it.
+    pub path: String,
+    /// The branch that work lands in; none if the repository is to say.
+    pub default_branch: Option<String>,
+    /// Who keeps its issues.
+    pub tracker: Tracker,
+    /// A person wants no new work begun in it.
+    pub parked: bool,
+    /// Why its repository cannot be used, as the engine saw last. No fact of the log: it is looked at again.
+    pub trouble: Option<String>,
+}
+
+/// Why no work is begun in a rig.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hold<'a> {
+    /// The configuration does not name it any more.
+    Unknown,
+    /// Its repository cannot be used.
+    Unreadable {
+        /// What is wrong with it.
+        why: &'a str,
+    },
+    /// A person parked it.
+    Parked,
 }
 
 /// How often, and after how long, something is tried again.
@@ -147,4 +195,20 @@ pub struct Policy {
     pub retry: Retry,
     /// Who may land convoys.
     pub observers: Observers,
+}
+
+impl Policy {
+    /// Why no work is begun in a rig, if none is.
+    pub fn hold(&self, rig: &RigName) -> Option<Hold<'_>> {
+        let Some(rig) = self.rigs.get(rig) else { return Some(Hold::Unknown) };
+        match &rig.trouble {
+            Some(why) => Some(Hold::Unreadable { why }),
+            None => rig.parked.then_some(Hold::Parked),
+        }
+    }
+
+    /// Whether what is under way in a rig can go on: its repository is there, parked or not.
+    pub fn reaches(&self, rig: &RigName) -> bool {
+        matches!(self.hold(rig), None | Some(Hold::Parked))
+    }
 }

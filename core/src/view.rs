@@ -6,6 +6,7 @@ mod convoy;
 mod delivery;
 mod issue;
 mod notice;
+mod rig;
 mod session;
 mod stranded;
 mod worker;
@@ -14,6 +15,9 @@ pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use delivery::{DeliveryStatus, DeliveryView, delivery};
 pub use issue::{DependencyView, IssueView, issue};
 pub use notice::{NoticeView, notice};
+pub use rig::{
+    MergingView, QueuedView, RigHealth, RigStatusView, RigView, RigWorkerView, is_rig, rig_status, rigs,
+};
 pub use session::{ExitView, SessionView, session};
 pub use stranded::{Category, StrandedView, stranded};
 pub use worker::{LessonView, WorkerView, full_name, worker};

@@ -5,8 +5,9 @@ use serde::Serialize;
 
 use crate::convoy::{Convoy, Status as ConvoyStatus};
 use crate::decide::room;
+use crate::id::RigName;
 use crate::issue::{Issue, Status};
-use crate::policy::Policy;
+use crate::policy::{Hold, Policy};
 use crate::session::SessionState;
 use crate::state::State;
 use crate::time::Time;
@@ -21,6 +22,26 @@ pub struct Reason {
     pub text: String,
     /// What would change it, if a command would.
     pub command: Option<String>,
+}
+
+/// Why nothing is begun in a rig, if nothing is.
+pub fn hold(policy: &Policy, rig: &RigName) -> Option<Reason> {
+    Some(match policy.hold(rig)? {
+        Hold::Unknown => reason("rig_unknown", format!("its rig {rig} is not in the configuration any more"))
+            .run(format!("convoy rig add {rig} <path>")),
+        Hold::Unreadable { why } => {
+            reason("rig_unreadable", format!("the repository of its rig {rig} cannot be used: {why}"))
+                .run(format!("convoy rig status {rig}"))
+        }
+        Hold::Parked => {
+            reason("rig_parked", format!("its rig {rig} is parked")).run(format!("convoy rig unpark {rig}"))
+        }
+    })
+}
+
+/// Why what is under way in a rig cannot go on, if it cannot.
+fn out_of_reach(policy: &Policy, rig: &RigName) -> Option<Reason> {
+    if policy.reaches(rig) { None } else { hold(policy, rig) }
 }
 
 fn reason(code: &'static str, text: impl Into<String>) -> Reason {
@@ -61,6 +82,7 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
         reasons.push(reason("not_workable", format!("nobody works on an issue of type {kind} itself")));
     }
     reasons.extend(blockers(state, issue));
+    reasons.extend(hold(policy, &issue.content.rig));
     if let Some(worker) = current.filter(|worker| worker.state.is_active()) {
         reasons.push(reason("ending", format!("its earlier worker {} is being stopped", worker.content.id)));
     }
@@ -122,8 +144,9 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
     let (id, issue) = (&worker.content.id, &worker.content.issue);
     match &worker.state {
         WorkerState::Assigned => {
-            let blocked: Vec<Reason> =
+            let mut blocked: Vec<Reason> =
                 state.issues.get(issue).map(|issue| blockers(state, issue)).unwrap_or_default();
+            blocked.extend(hold(policy, &worker.content.rig));
             match room(state, policy, &worker.content) {
                 _ if !blocked.is_empty() => blocked,
                 Err(limit) => vec![at_capacity(&limit)],
@@ -131,7 +154,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
             }
         }
         WorkerState::Waiting { until, why } => {
-            vec![
+            let mut reasons = vec![
                 reason(
                     "waiting",
                     format!(
@@ -140,7 +163,9 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
                     ),
                 )
                 .run(format!("convoy work retry {issue}")),
-            ]
+            ];
+            reasons.extend(hold(policy, &worker.content.rig));
+            reasons
         }
         WorkerState::Running { session } => {
             let at = state.sessions.get(session).map(|session| match &session.state {
@@ -152,8 +177,15 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
                     "what its agent left is being looked at"
                 }
             });
+            let ended = state.sessions.get(session).is_some_and(|session| !session.is_live());
+            if let Some(held) = out_of_reach(policy, &worker.content.rig).filter(|_| ended) {
+                return vec![held];
+            }
             let text = format!("{id}: {}", at.unwrap_or("unknown"));
             vec![reason("running", text).run(format!("convoy logs {issue} -f"))]
+        }
+        WorkerState::Submitted(_) if !policy.reaches(&worker.content.rig) => {
+            out_of_reach(policy, &worker.content.rig).into_iter().collect()
         }
         WorkerState::Submitted(submission) => match &submission.blocked {
             Some(block) => vec![reason(

@@ -151,6 +151,20 @@ pub fn down(workspace: &Workspace, stop_agents: bool) -> Result<bool, Failure> {
     }
 }
 
+/// Has the engine that serves read the configuration again; whether there is one.
+///
+/// # Errors
+/// When it does not accept it.
+pub fn reload(workspace: &Workspace) -> Result<bool, Failure> {
+    let Some(service) = remote(workspace) else { return Ok(false) };
+    match service.control(Control::Reload) {
+        Ok(()) => Ok(true),
+        // It left meanwhile; the next one reads it anyway.
+        Err(failure) if failure.code == Code::Unavailable => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// What the engine is at; `running` says whether there is one.
 ///
 /// # Errors

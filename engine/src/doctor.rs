@@ -9,7 +9,7 @@ use convoy_core::id::Seq;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Check;
-use crate::config::{Config, Sources};
+use crate::config::Config;
 use crate::door;
 use crate::engine::presets;
 use crate::explain;
@@ -17,6 +17,7 @@ use crate::git::{Git, Repo};
 use crate::housekeeping::{Housekeeper, sessions};
 use crate::os::process;
 use crate::os::spawn::Environment;
+use crate::settings;
 use crate::supervisor::MARK;
 use crate::workspace::Workspace;
 
@@ -99,9 +100,17 @@ impl Doctor<'_> {
             }
             Err(error) => self.say("git", Health::Error, explain(&error), Some("install git 2.38 or later")),
         }
-        let config = match Config::load(self.workspace, self.env, &Sources::default()) {
-            Ok(config) => config,
-            Err(failure) => return self.failed("configuration", &failure),
+        // All that an engine asks of it, so that what one refuses to take up is found here.
+        let config = match settings::load(self.workspace, self.env) {
+            Ok(loaded) => loaded.settings.config,
+            Err(failure) => {
+                self.failed("configuration", &failure);
+                if crate::reach::remote(self.workspace).is_some() {
+                    let detail = "the engine that runs goes by the last one that was accepted";
+                    self.say("engine", Health::Warning, detail, None);
+                }
+                return;
+            }
         };
         self.say("configuration", Health::Ok, self.workspace.config_file().display().to_string(), None);
         self.agents(&config);
@@ -180,7 +189,7 @@ impl Doctor<'_> {
     fn repositories(&mut self, config: &Config) {
         let Ok(git) = Git::new(self.env) else { return };
         for (name, rig) in config.rigs() {
-            let looked = Repo::open(&git, &rig.path).and_then(|repo| {
+            let looked = Repo::open_at(&git, &rig.path).and_then(|repo| {
                 let branch = repo.default_branch()?;
                 if let Some(oid) = repo.resolve(&branch)? {
                     repo.refuse_unsupported(&oid)?;
@@ -189,10 +198,15 @@ impl Doctor<'_> {
             });
             match looked {
                 Ok(branch) => {
-                    let detail = format!("{name}: {} on branch {}", rig.path.display(), branch.as_str());
+                    let parked = if rig.parked { ", parked" } else { "" };
+                    let path = rig.path.display();
+                    let detail = format!("{name}: {path} on branch {}{parked}", branch.as_str());
                     self.say("rig", Health::Ok, detail, None);
                 }
-                Err(error) => self.say("rig", Health::Error, format!("{name}: {}", explain(&error)), None),
+                Err(error) => {
+                    let fix = format!("mend it, or: convoy rig remove {name}");
+                    self.say("rig", Health::Error, format!("{name}: {}", explain(&error)), Some(&fix));
+                }
             }
         }
     }

@@ -94,7 +94,11 @@ impl Service for Door {
     fn control(&self, control: Control) -> Result<(), Failure> {
         match &*self.inner.borrow() {
             Inner::Remote(service) => service.control(control),
-            Inner::Local(engine) => engine.control(control),
+            Inner::Local(engine) => {
+                // What another configuration lets go on needs somebody who stays.
+                self.ordered.set(self.ordered.get() || control == Control::Reload);
+                engine.control(control)
+            }
         }
     }
 }

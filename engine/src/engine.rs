@@ -1,18 +1,18 @@
 //! An engine: the lock, the log, the dispatcher, and the executor if it is to start anything.
 
-use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use convoy_api::query::EngineView;
 use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query, Service, Watch};
 use convoy_core::event::Envelope;
-use convoy_core::id::{AgentName, Seq};
+use convoy_core::id::Seq;
 
-use crate::agent::{Preset, Presets};
+use crate::agent::Presets;
 use crate::clock;
-use crate::config::{Config, Sources};
+use crate::config::Config;
 use crate::dispatcher::{self, Setup, fold};
 use crate::executor::{Executor, sweep};
 use crate::git::Git;
@@ -24,6 +24,7 @@ use crate::log::sqlite::SqliteLog;
 use crate::os::spawn::Environment;
 use crate::permits::Permits;
 use crate::server::{self, Serving};
+use crate::settings::{self, Loaded, Settings, Source};
 use crate::workspace::Workspace;
 use crate::world::World;
 
@@ -120,35 +121,23 @@ impl Engine {
         mode: Mode,
         lock: WorkspaceLock,
     ) -> Result<Self, Failure> {
-        let config = Config::load(workspace, env, &Sources::default())?;
-        let presets = presets(&config)?;
+        let background = mode == Mode::Staying { background: true };
+        let source = Source { workspace: workspace.clone(), env: env.clone(), background };
+        let Loaded { settings, policy, idle_exit, patrol } = source.load()?;
         let mut log = open_log(workspace)?;
-        let names = |presets: &mut dyn Iterator<Item = &Preset>| {
-            presets.filter_map(|preset| AgentName::new(&preset.name).ok()).collect()
-        };
-        let sandboxed = names(&mut presets.iter().filter(|preset| preset.sandboxed()));
-        let policy = config.policy(names(&mut presets.iter()), sandboxed)?;
-        presets.get(policy.agent.as_str()).map_err(|error| {
-            Failure::new(Code::Invalid, format!("defaults.agent: {}", crate::explain(&error)))
-        })?;
         let (handle, inputs) = inbox::queue();
         let folded = fold(&mut log).map_err(|error| error.failure())?;
         let mut executor = None;
-        let mut idle_exit = None;
-        let mut patrol = None;
-        if let Mode::Staying { background } = mode {
-            idle_exit = config
-                .idle_exit()?
-                .filter(|_| background)
-                .map(|span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0)));
-            patrol = config.patrol_interval()?;
-            let world = world(workspace, config, presets, env)?;
+        if let Mode::Staying { .. } = mode {
+            let world = world(workspace, settings, env)?;
             sweep(workspace, &folded.0, &world);
             executor = Some(Executor::new(world, handle.clone()));
+            settings::watch(workspace, env, handle.clone());
         }
         let view = view(workspace, mode);
         let socket = (mode != Mode::Command).then(|| workspace.socket());
-        let setup = Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, patrol, socket };
+        let setup =
+            Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, patrol, source, socket };
         let dispatcher = dispatcher::start(setup, inputs)?;
         Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, _lock: lock })
     }
@@ -187,29 +176,22 @@ impl Drop for Engine {
     }
 }
 
-fn world(
-    workspace: &Workspace,
-    config: Config,
-    presets: Presets,
-    env: &Environment,
-) -> Result<World, Failure> {
+fn world(workspace: &Workspace, settings: Settings, env: &Environment) -> Result<World, Failure> {
     let wrong = |error: &dyn std::error::Error| Failure::new(Code::Unavailable, crate::explain(error));
     let git = Git::new(env).map_err(|error| wrong(&error).hint("install git 2.38 or later"))?;
-    let workdirs = Root::open(&workdirs_root(workspace, &config, env)?).map_err(|error| wrong(&error))?;
+    let workdirs =
+        Root::open(&workdirs_root(workspace, &settings.config, env)?).map_err(|error| wrong(&error))?;
     let program = std::env::current_exe().map_err(|error| wrong(&error))?;
-    let disk_reserve = config.bytes("limits.disk_reserve")?;
     Ok(World {
         workspace: workspace.clone(),
-        presets,
+        settings: RwLock::new(Arc::new(settings)),
         env: env.clone(),
         git,
         workdirs,
         program,
-        disk_reserve,
         merges: Mutex::default(),
         git_permits: Permits::new(GIT_PARALLEL_MAX),
         tried_at_once: Mutex::default(),
-        config,
     })
 }
 

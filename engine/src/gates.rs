@@ -75,8 +75,12 @@ pub(crate) fn run(
         let session = SessionId::new(format!("{key}-{name}-{}", crate::entropy::seed() % 1_000_000))
             .map_err(|_| Error::Name { name: name.clone() })?;
         let dir = SessionDir::new(world.workspace.gates_dir().join(session.as_str()));
-        let plain =
-            world.presets.get("plain").map(|preset| preset.environment(&world.env)).unwrap_or_default();
+        let plain = world
+            .settings()
+            .presets
+            .get("plain")
+            .map(|preset| preset.environment(&world.env))
+            .unwrap_or_default();
         let spec = spec(gate, &session, epoch, whose, workdir, plain);
         let exit = supervise(world, &dir, &spec)
             .map_err(|source| Error::Supervisor { name: name.clone(), source })?;

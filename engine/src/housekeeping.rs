@@ -16,8 +16,9 @@ use crate::config::{Config, Sources};
 use crate::engine::workdirs_root;
 use crate::explain;
 use crate::git::workdir::{self, Root, Workdir};
-use crate::git::{self, Branch, Git, Identity, Key, Message, Oid, Repo, Salvage};
+use crate::git::{self, Branch, Git, Identity, Key, Message, Salvage};
 use crate::os::spawn::Environment;
+use crate::rig::Repositories;
 use crate::supervisor::files::SessionDir;
 use crate::workspace::Workspace;
 
@@ -117,12 +118,13 @@ impl Housekeeper {
         let now = clock::now();
         let sessions = sessions(service)?;
         let mut cleaned = Vec::new();
+        let repositories = Repositories::open(&self.git, &self.config, &self.root);
         for view in self.list(service)? {
             let old = view.ended_at.is_some_and(|at| at.plus(older_than) <= now);
             let Some(session) = sessions.get(view.session_id.as_str()).filter(|_| view.ended && old) else {
                 continue;
             };
-            let outcome = if dry_run { Ok(None) } else { self.remove(session) };
+            let outcome = if dry_run { Ok(None) } else { self.remove(&repositories, session) };
             cleaned.push(match outcome {
                 Ok(salvaged) => {
                     Cleaned { id: view.session_id, ok: true, changed: !dry_run, salvaged, error: None }
@@ -132,7 +134,7 @@ impl Housekeeper {
                     ok: false,
                     changed: false,
                     salvaged: None,
-                    error: Some(explain(&error)),
+                    error: Some(error),
                 },
             });
         }
@@ -140,33 +142,22 @@ impl Housekeeper {
     }
 
     /// Saves what is only in a session's workdir, then removes it. Where it was saved to, if anything was.
-    fn remove(&self, session: &SessionView) -> git::Result<Option<String>> {
-        let (_, rig) = self.config.home_rig();
-        let repo = Repo::open(&self.git, &rig.path)?;
-        let key = Key::new(session.id.as_str())?;
-        let Some(workdir) = self.workdir(&key, session)? else { return Ok(None) };
-        let who = Identity::new("Convoy", "convoy@convoy.invalid")?;
+    fn remove(&self, repositories: &Repositories, session: &SessionView) -> Result<Option<String>, String> {
+        let explained = |error: git::Error| explain(&error);
+        let key = Key::new(session.id.as_str()).map_err(explained)?;
+        let Some(branch) = &session.branch else { return Ok(None) };
+        // The base is in the specification of no one; it is pinned under the key while the workdir is there.
+        let (repo, base) = repositories.of(&key)?;
+        let branch = Branch::new(branch.clone()).map_err(explained)?;
+        let workdir = Workdir::at(&self.root, key, Some(branch), base.clone());
+        let who = Identity::new("Convoy", "convoy@convoy.invalid").map_err(explained)?;
         let message = Message::new(&format!("What was left of session {}", session.id));
-        let salvaged = match git::salvage(&repo, &self.root, &workdir, &who, &message)? {
+        let salvage = git::salvage(repo, &self.root, &workdir, &who, &message).map_err(explained)?;
+        workdir::remove(repo, &self.root, &workdir).map_err(explained)?;
+        Ok(match salvage {
             Salvage::Saved { reference, .. } => Some(reference),
             Salvage::Nothing => None,
-        };
-        workdir::remove(&repo, &self.root, &workdir)?;
-        Ok(salvaged)
-    }
-
-    fn workdir(&self, key: &Key, session: &SessionView) -> git::Result<Option<Workdir>> {
-        let Some(branch) = &session.branch else { return Ok(None) };
-        let branch = Branch::new(branch.clone())?;
-        // The base is in the specification of no one; it is pinned under the key while the workdir is there.
-        let (_, rig) = self.config.home_rig();
-        let repo = Repo::open(&self.git, &rig.path)?;
-        let leftovers = git::list(&repo, &self.root)?;
-        let base: Option<Oid> = leftovers.into_iter().find_map(|leftover| match leftover {
-            git::Leftover::Reference { key: of, kept: git::Kept::Base, commit } if of == *key => Some(commit),
-            _ => None,
-        });
-        Ok(base.map(|base| Workdir::at(&self.root, key.clone(), Some(branch), base)))
+        })
     }
 
     /// Removes the outputs of sessions that are over for longer than their retention, and of gates as old. How many.

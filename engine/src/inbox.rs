@@ -2,12 +2,14 @@
 //!
 //! Whoever has a handle can speak to the dispatcher and knows nothing else of it.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query};
 use convoy_core::command::Observed;
+use convoy_core::effect::Effect;
 use convoy_core::event::Envelope;
-use convoy_core::id::Seq;
+use convoy_core::id::{RigName, Seq};
 
 /// How many inputs may wait; whoever sends more waits for the dispatcher.
 const QUEUE_MAX: usize = 1024;
@@ -24,8 +26,21 @@ pub(crate) enum Input {
     Unsubscribe(u64),
     /// The executor saw something.
     Observed(Observed),
+    /// A rig's repository was looked at.
+    Rig(RigSeen),
     /// Leave.
     Control(Control, SyncSender<Result<(), Failure>>),
+}
+
+/// What was seen of a rig's repository. No observation of the log: it is so now, and looked at again.
+pub(crate) struct RigSeen {
+    pub(crate) rig: RigName,
+    /// Where it was looked for; the configuration may say something else by now.
+    pub(crate) path: PathBuf,
+    /// Why it cannot be used.
+    pub(crate) trouble: Option<String>,
+    /// What could not be done because of that, and is still to be done. None from whoever looks after it.
+    pub(crate) effect: Option<Effect>,
 }
 
 /// What a watcher gets: everything after `after`, until it says that it is gone.
@@ -65,6 +80,15 @@ impl Handle {
     }
     pub(crate) fn control(&self, control: Control) -> Result<(), Failure> {
         self.call(|reply| Input::Control(control, reply))?
+    }
+    /// Tells how a repository is.
+    pub(crate) fn rig_seen(&self, seen: RigSeen) {
+        let _ = self.inputs.send(Input::Rig(seen));
+    }
+    /// Has the configuration read again; whether there is still somebody who reads it.
+    pub(crate) fn reload(&self) -> bool {
+        let (sender, receiver) = sync_channel(1);
+        self.inputs.send(Input::Control(Control::Reload, sender)).is_ok() && receiver.recv().is_ok()
     }
     /// Tells what was seen. What is lost because the engine leaves is seen again by the next one.
     pub(crate) fn observed(&self, observed: Observed) {

@@ -4,16 +4,18 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use convoy_api::{Code, Failure};
-use convoy_core::id::RigName;
 
 use crate::config::{Config, Sources};
 use crate::os::spawn::{self, Environment};
+use crate::rig;
 
 /// The folder that makes a folder a workspace.
 pub const DIR: &str = ".convoy";
 
-/// What `.convoy/.gitignore` holds: the configuration is for committing, the state is not.
-const GITIGNORE: &str = "/state/\n";
+/// What `.convoy/.gitignore` holds: the configuration is for committing, the state and clones of rigs are not.
+const GITIGNORE: &str = "/state/\n/rigs/\n";
+/// The largest configuration that is looked through for rigs while a workspace is searched for.
+const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
 
 /// A workspace on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct Initialized {
     pub name: String,
     /// The prefix of its issues.
     pub prefix: String,
+    /// The names of its other rigs.
+    pub others: Vec<String>,
 }
 
 fn io(what: &str, path: &Path, error: &std::io::Error) -> Failure {
@@ -41,19 +45,42 @@ fn io(what: &str, path: &Path, error: &std::io::Error) -> Failure {
 }
 
 impl Workspace {
-    /// The workspace that `start` is in.
+    /// The workspace that `start` is in, or of which the repository that it is in is a rig.
     ///
     /// # Errors
-    /// When neither it nor any folder above it is one.
+    /// When there is none.
     pub fn find(start: &Path) -> Result<Self, Failure> {
         let start = start.canonicalize().map_err(|error| io("cannot enter", start, &error))?;
-        let root = start.ancestors().find(|dir| dir.join(DIR).is_dir()).ok_or_else(|| {
+        let near = start.ancestors().find(|dir| dir.join(DIR).is_dir());
+        let root = match near {
+            Some(root) if root.join(DIR).join("state").is_dir() => Some(root.to_owned()),
+            // A repository that brings a configuration and is not used as a workspace here belongs to the one that
+            // has it as a rig.
+            Some(root) => above(root).or_else(|| rig::workspace_of(root)).or_else(|| Some(root.to_owned())),
+            None => rig::workspace_of(&start),
+        };
+        let root = root.ok_or_else(|| {
             Failure::new(Code::NotFound, format!("no workspace in {} or above it", start.display()))
                 .hint("make one: convoy init")
         })?;
-        let workspace = Self { root: root.to_owned() };
+        let workspace = Self { root };
         workspace.check_owner()?;
         Ok(workspace)
+    }
+
+    /// Where the rigs of the workspace at `root` are, as far as its file says. Nothing else of it is believed.
+    pub(crate) fn rig_paths(root: &Path) -> Vec<PathBuf> {
+        let file = root.join(DIR).join("config.toml");
+        let fits = |facts: std::fs::Metadata| facts.is_file() && facts.len() <= CONFIG_BYTES_MAX;
+        if !file.symlink_metadata().is_ok_and(fits) {
+            return Vec::new();
+        }
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let table: toml::Table = text.parse().unwrap_or_default();
+        let rigs = table.get("rigs").and_then(toml::Value::as_table);
+        let paths =
+            rigs.into_iter().flat_map(toml::Table::values).filter_map(|rig| rig.get("path")?.as_str());
+        paths.map(|path| root.join(path)).collect()
     }
 
     /// A workspace says which programs are run: one that somebody else could have written is not trusted.
@@ -95,7 +122,9 @@ impl Workspace {
             let config = Config::load(&workspace, env, &Sources::default())?;
             let (name, rig) = config.home_rig();
             let prefix = rig.prefix.clone();
-            return Ok(Initialized { workspace, created: false, name: name.to_string(), prefix });
+            let others =
+                config.rigs().keys().filter(|other| *other != name).map(ToString::to_string).collect();
+            return Ok(Initialized { workspace, created: false, name: name.to_string(), prefix, others });
         }
         let is_repository =
             root.join(".git").exists() || root.join("HEAD").is_file() && root.join("objects").is_dir();
@@ -111,7 +140,7 @@ impl Workspace {
             Some(name) => name.to_owned(),
             None => default_name(&root),
         };
-        let rig = RigName::new(&name).map_err(|error| Failure::new(Code::Invalid, error.to_string()))?;
+        let rig = rig::check_name(&name)?;
         let prefix = prefix.map_or_else(|| default_prefix(&name), str::to_owned);
         check_prefix(&prefix)?;
         if !is_repository {
@@ -130,7 +159,7 @@ impl Workspace {
         );
         write_new(&convoy.join("config.toml"), &config)?;
         workspace.prepare_state()?;
-        Ok(Initialized { workspace, created: true, name, prefix })
+        Ok(Initialized { workspace, created: true, name, prefix, others: Vec::new() })
     }
 
     /// Makes the state folder if it is not there. It is private: prompts and logs are nobody else's business.
@@ -148,6 +177,23 @@ impl Workspace {
             .map_err(|error| io("cannot make", &state, &error))
     }
 
+    /// Makes the folder for clones of rigs, and has git ignore it.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn prepare_rigs(&self) -> Result<(), Failure> {
+        let dir = self.rigs_dir();
+        std::fs::create_dir_all(&dir).map_err(|error| io("cannot make", &dir, &error))?;
+        let ignore = self.root.join(DIR).join(".gitignore");
+        let text = std::fs::read_to_string(&ignore).unwrap_or_default();
+        if text.lines().any(|line| line == "/rigs/") {
+            return Ok(());
+        }
+        let text =
+            if text.is_empty() { GITIGNORE.to_owned() } else { format!("{}\n/rigs/\n", text.trim_end()) };
+        write_new(&ignore, &text)
+    }
+
     /// The folder that holds `.convoy/`.
     pub fn root(&self) -> &Path {
         &self.root
@@ -163,6 +209,10 @@ impl Workspace {
     /// `.convoy/state/`.
     pub fn state_dir(&self) -> PathBuf {
         self.root.join(DIR).join("state")
+    }
+    /// Where repositories are cloned to that are added by their address.
+    pub fn rigs_dir(&self) -> PathBuf {
+        self.root.join(DIR).join("rigs")
     }
     /// Where each session has a folder.
     pub fn sessions_dir(&self) -> PathBuf {
@@ -226,6 +276,13 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
         .map_err(|error| io("cannot write", path, &error))
 }
 
+/// The workspace around a folder that lists it as a rig.
+fn above(root: &Path) -> Option<PathBuf> {
+    let is_rig = |path: &PathBuf| path.canonicalize().is_ok_and(|path| path == root);
+    let mut outer = root.ancestors().skip(1).filter(|dir| dir.join(DIR).is_dir());
+    outer.find(|dir| Workspace::rig_paths(dir).iter().any(is_rig)).map(Path::to_owned)
+}
+
 fn default_name(root: &Path) -> String {
     let name: String = root
         .file_name()
@@ -240,7 +297,7 @@ fn default_name(root: &Path) -> String {
 }
 
 /// Two or three letters out of the name: initials of its words, or its first letters.
-fn default_prefix(name: &str) -> String {
+pub(crate) fn default_prefix(name: &str) -> String {
     let words: Vec<&str> = name.split('-').filter(|word| !word.is_empty()).collect();
     let letters: String = if words.len() > 1 {
         words.iter().filter_map(|word| word.chars().next()).take(3).collect()

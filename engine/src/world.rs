@@ -2,31 +2,28 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use convoy_core::effect::Effect;
 use convoy_core::id::SessionId;
 
-use crate::agent::Presets;
-use crate::config::Config;
 use crate::git::Git;
 use crate::git::workdir::Root;
 use crate::os::spawn::Environment;
 use crate::permits::Permits;
+use crate::settings::Settings;
 use crate::workspace::Workspace;
 
 /// Everything that effects need of the world.
 pub(crate) struct World {
     pub(crate) workspace: Workspace,
-    pub(crate) config: Config,
-    pub(crate) presets: Presets,
+    /// What the configuration says; replaced as a whole when that changes.
+    pub(crate) settings: RwLock<Arc<Settings>>,
     pub(crate) env: Environment,
     pub(crate) git: Git,
     pub(crate) workdirs: Root,
     /// This program, which is also the supervisor.
     pub(crate) program: PathBuf,
-    /// Bytes that must be free before something is started.
-    pub(crate) disk_reserve: u64,
     /// Merges that are still wanted: looked at right before a branch moves.
     pub(crate) merges: Mutex<BTreeSet<Effect>>,
     /// Limits how much git works at once.
@@ -36,6 +33,16 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// What the configuration says now. Who goes by it for longer than a moment asks once.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Goes by another configuration from now on.
+    pub(crate) fn adopt(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
     /// Whether the merge of this session, held up, may be tried although nothing was seen to change: once.
     pub(crate) fn may_try_at_once(&self, session: &SessionId) -> bool {
         self.tried_at_once.lock().unwrap_or_else(PoisonError::into_inner).insert(session.clone())

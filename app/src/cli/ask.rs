@@ -4,7 +4,9 @@ use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, WhyView};
 use convoy_api::{Answer, Code, Failure, Query, Service};
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
-use convoy_core::view::{ConvoyView, DeliveryView, IssueView, NoticeView, StrandedView, WorkerView};
+use convoy_core::view::{
+    ConvoyView, DeliveryView, IssueView, NoticeView, RigStatusView, RigView, StrandedView, WorkerView,
+};
 
 fn other() -> Failure {
     Failure::new(Code::Unavailable, "the engine gave an answer to another question")
@@ -100,6 +102,22 @@ pub(super) fn outbox(service: &dyn Service, all: bool) -> Result<Vec<DeliveryVie
 pub(super) fn notice(service: &dyn Service, id: &str) -> Result<NoticeView, Failure> {
     match service.ask(Query::Notice { id: id.to_owned() })? {
         Answer::Notice { notice } => Ok(*notice),
+        _ => Err(other()),
+    }
+}
+
+/// Every rig.
+pub(super) fn rigs(service: &dyn Service) -> Result<Vec<RigView>, Failure> {
+    match service.ask(Query::Rigs)? {
+        Answer::Rigs { rigs } => Ok(rigs),
+        _ => Err(other()),
+    }
+}
+
+/// One rig.
+pub(super) fn rig(service: &dyn Service, name: &str) -> Result<RigStatusView, Failure> {
+    match service.ask(Query::Rig { name: name.to_owned() })? {
+        Answer::Rig { rig } => Ok(*rig),
         _ => Err(other()),
     }
 }

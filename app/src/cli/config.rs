@@ -1,6 +1,7 @@
 //! `convoy config`.
 
 use clap::Subcommand;
+use convoy_engine::background;
 use convoy_engine::config::{self, Config, KEYS, Sources};
 use serde::Serialize;
 
@@ -54,13 +55,18 @@ impl ConfigCommand {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let workspace = ctx.workspace()?;
         if let Self::Set { key, value } = &self {
-            Config::set(&workspace, &ctx.env, key, value)?;
-            ctx.out.json(&serde_json::json!({ "key": key, "value": value, "changed": true }))?;
-            ctx.out.say(&format!(
-                "{} = {}\n\nA running engine takes it up when it is started again: convoy down, convoy up\n",
-                text::line(key),
-                text::line(value)
-            ))?;
+            let changed = Config::set(&workspace, &ctx.env, key, value)?;
+            let taken_up = background::reload(&workspace)?;
+            ctx.out.json(&serde_json::json!({ "key": key, "value": value, "changed": changed }))?;
+            let next = match (changed, taken_up) {
+                (false, _) => "\nIt was so already; nothing changed.\n",
+                (true, true) if key == "workdirs.root" => {
+                    "\nThe engine that runs takes it up when it is started again: convoy down, convoy up\n"
+                }
+                (true, true) => "\nThe engine that runs has taken it up.\n",
+                (true, false) => "",
+            };
+            ctx.out.say(&format!("{} = {}\n{next}", text::line(key), text::line(value)))?;
             return Ok(DONE);
         }
         let config = Config::load(&workspace, &ctx.env, &Sources::default())?;

@@ -29,12 +29,16 @@ impl Init {
         let made = Workspace::init(ctx.dir(), self.name.as_deref(), self.prefix.as_deref(), &ctx.env)?;
         let root = made.workspace.root().to_string_lossy();
         ctx.out.json(&serde_json::json!({
-            "root": root, "name": made.name, "prefix": made.prefix, "created": made.created,
+            "root": root, "name": made.name, "prefix": made.prefix, "created": made.created, "rigs": made.others,
         }))?;
         let (root, name) = (text::line(&root), text::line(&made.name));
         let what = if made.created { "Made a workspace in" } else { "Already a workspace, nothing changed:" };
+        let others = match made.others.join(", ") {
+            none if none.is_empty() => none,
+            others => format!("  Others:  {}\n", text::line(&others)),
+        };
         ctx.out.say(&format!(
-            "{what} {root}\n\n  Rig:     {name}\n  Prefix:  {}\n\nNext: convoy issue create 'What is to be done'\n",
+            "{what} {root}\n\n  Rig:     {name}\n  Prefix:  {}\n{others}\nNext: convoy issue create 'What is to be done'\n",
             made.prefix
         ))?;
         Ok(DONE)

@@ -29,6 +29,7 @@ mod own;
 mod progress;
 mod remove;
 mod reopen;
+mod rig;
 mod run;
 mod schema;
 mod sling;
@@ -81,6 +82,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    #[command(subcommand)]
+    Rig(rig::Rig),
     #[command(subcommand)]
     Issue(issue::Issue),
     Create(create::Create),
@@ -153,6 +156,7 @@ impl Command {
     fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         match self {
             Self::Init(command) => command.run(ctx),
+            Self::Rig(command) => command.run(ctx),
             Self::Issue(command) => command.run(ctx),
             Self::Create(command) => command.run(ctx),
             Self::Add(command) => command.run(ctx),

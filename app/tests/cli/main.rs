@@ -2,6 +2,7 @@
 //!
 //! Every scenario of a command runs twice, with the engine down and up; what is printed must be the same.
 
+mod agree;
 mod convoys;
 mod help;
 mod hostile;
@@ -9,6 +10,7 @@ mod issues;
 mod json;
 mod lifecycle;
 mod mail;
+mod rigs;
 mod session;
 mod streams;
 mod work;

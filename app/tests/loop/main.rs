@@ -15,5 +15,6 @@ mod order;
 mod people;
 mod real;
 mod repositories;
+mod rigs;
 mod room;
 mod session;

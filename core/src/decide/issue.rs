@@ -83,17 +83,20 @@ fn pick_rig(
     id: Option<&str>,
     parent: Option<&IssueId>,
 ) -> Result<RigName, Refusal> {
-    if let Some(text) = rig {
-        return policy
-            .rigs
-            .keys()
-            .find(|name| name.as_str() == text)
-            .cloned()
-            .ok_or_else(|| Refusal::NoSuch { kind: "rig", ids: vec![text.to_owned()] });
-    }
     let by_prefix =
         |prefix: &str| policy.rigs.iter().find(|(_, rig)| rig.prefix == prefix).map(|(name, _)| name.clone());
     let from_id = id.and_then(|id| id.split_once('-')).and_then(|(prefix, _)| by_prefix(prefix));
+    if let Some(text) = rig {
+        let known = policy.rigs.keys().find(|name| name.as_str() == text).cloned();
+        let known = known.ok_or_else(|| Refusal::NoSuch { kind: "rig", ids: vec![text.to_owned()] })?;
+        return match from_id.filter(|other| *other != known) {
+            Some(other) => Err(Refusal::invalid(
+                "rig",
+                format!("the prefix of that id is that of rig {other}, not {known}"),
+            )),
+            None => Ok(known),
+        };
+    }
     let from_parent = parent.and_then(|id| by_prefix(id.prefix()));
     Ok(from_id.or(from_parent).unwrap_or_else(|| policy.home.clone()))
 }

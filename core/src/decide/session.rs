@@ -51,6 +51,10 @@ pub(super) fn prepare_failed(
     let mut events = vec![over(session, Outcome::Infrastructure { why: error.to_owned() })];
     match &worker.intent {
         Some(intent) => events.push(fulfil(worker, intent)),
+        // It begins when there is a repository to work in: nobody's failure, and nobody is needed for it.
+        None if !ctx.policy.reaches(&worker.content.rig) => {
+            events.push(Event::WorkerReady { worker: worker.content.id.clone() });
+        }
         None if permanent => events.extend(give_up(state, worker, error, ctx)),
         None => {
             let lesson = lesson(session, error, "", None);

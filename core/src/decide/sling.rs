@@ -132,8 +132,10 @@ fn assign_one(
     ctx: &mut Context<'_>,
 ) -> Result<(), Refusal> {
     let worker = new_worker(state, &state.issues[id], convoy, wishes, ctx)?;
-    let item = Item::changed(id).noted(format!("assigned to {}/{}", worker.rig, worker.id));
-    let at_once = *slots == 0 && room(state, ctx.policy, &worker).is_ok();
+    let hold = crate::why::hold(ctx.policy, &worker.rig);
+    let waits = hold.as_ref().map(|reason| format!("; it waits: {}", reason.text)).unwrap_or_default();
+    let item = Item::changed(id).noted(format!("assigned to {}/{}{waits}", worker.rig, worker.id));
+    let at_once = *slots == 0 && hold.is_none() && room(state, ctx.policy, &worker).is_ok();
     let session = at_once.then(|| wanted(state, &worker.id, 1, ctx));
     *slots += 1;
     decision.events.push(Event::WorkerAssigned { worker });

@@ -137,18 +137,20 @@ pub(super) fn dispatch(state: &State, issue: &IssueId, ctx: &mut Context<'_>) ->
     let Ok(worker) = new_worker(state, issue, Some(convoy), &Wishes::default(), ctx) else {
         return Vec::new();
     };
-    if room(state, ctx.policy, &worker).is_err() {
+    if ctx.policy.hold(&worker.rig).is_some() || room(state, ctx.policy, &worker).is_err() {
         return Vec::new();
     }
     let session = wanted(state, &worker.id, 1, ctx);
     vec![Event::WorkerAssigned { worker }, session]
 }
 
-/// Whether an assigned worker may have a session: its issue is open, nothing blocks it, and there is room.
+/// Whether an assigned worker may have a session: its issue is open, nothing blocks it, nothing is wrong with its
+/// rig, and there is room.
 pub fn may_begin(state: &State, policy: &Policy, worker: &Worker) -> bool {
     state.issues.get(&worker.content.issue).is_some_and(|issue| {
         !issue.is_closed()
             && state.open_blockers(issue).next().is_none()
+            && policy.hold(&worker.content.rig).is_none()
             && room(state, policy, &worker.content).is_ok()
     })
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::full_name;
 use crate::id::{ConvoyId, IssueId, WorkerId};
 use crate::issue::{CloseReason, DependencyType, Evidence, Issue, IssueType, Status};
+use crate::policy::Policy;
 use crate::state::State;
 use crate::time::Time;
 use crate::worker::Worker;
@@ -34,6 +35,7 @@ pub struct IssueView {
     pub priority: u8,
     pub labels: Vec<String>,
     pub rig: String,
+    pub rig_known: bool,
     pub parent: Option<IssueId>,
     pub acceptance: Vec<String>,
     pub dependencies: Vec<DependencyView>,
@@ -54,7 +56,7 @@ pub struct IssueView {
 }
 
 /// The view of an issue.
-pub fn issue(state: &State, issue: &Issue) -> IssueView {
+pub fn issue(state: &State, policy: &Policy, issue: &Issue) -> IssueView {
     let content = &issue.content;
     let blocked_by: Vec<IssueId> =
         if issue.is_closed() { Vec::new() } else { state.open_blockers(issue).cloned().collect() };
@@ -74,6 +76,7 @@ pub fn issue(state: &State, issue: &Issue) -> IssueView {
         priority: content.priority,
         labels: content.labels.iter().cloned().collect(),
         rig: content.rig.to_string(),
+        rig_known: policy.rigs.contains_key(&content.rig),
         parent: content.parent.clone(),
         acceptance: content.acceptance.clone(),
         dependencies: content

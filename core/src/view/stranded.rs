@@ -38,6 +38,15 @@ pub enum Category {
     /// What it tracks cannot be read.
     #[serde(rename = "unknown")]
     Unknown,
+    /// Nothing new is started in its rig.
+    #[serde(rename = "rig parked")]
+    RigParked,
+    /// The repository of its rig cannot be read.
+    #[serde(rename = "rig unreadable")]
+    RigUnreadable,
+    /// Its rig is not one of this workspace.
+    #[serde(rename = "rig unknown")]
+    RigUnknown,
     /// It moves, but should have landed before.
     #[serde(rename = "overdue")]
     Overdue,
@@ -55,6 +64,9 @@ impl Category {
             Self::WaitingForCapacity => "waiting for capacity",
             Self::Complete => "complete",
             Self::Unknown => "unknown",
+            Self::RigParked => "rig parked",
+            Self::RigUnreadable => "rig unreadable",
+            Self::RigUnknown => "rig unknown",
             Self::Overdue => "overdue",
         }
     }
@@ -67,7 +79,10 @@ impl Category {
             | Self::Empty
             | Self::NeedsHuman
             | Self::Complete
-            | Self::Unknown => true,
+            | Self::Unknown
+            | Self::RigParked
+            | Self::RigUnreadable
+            | Self::RigUnknown => true,
             Self::ReadyButUnassigned | Self::WaitingForCapacity | Self::Overdue => false,
         }
     }
@@ -80,18 +95,23 @@ impl Category {
             "at_capacity" => Self::WaitingForCapacity,
             "owned" | "held" | "complete" => Self::Complete,
             "unknown" => Self::Unknown,
+            "rig_parked" => Self::RigParked,
+            "rig_unreadable" => Self::RigUnreadable,
+            "rig_unknown" => Self::RigUnknown,
             _ => Self::NeedsHuman,
         }
     }
 }
 
 /// What a person can do most about comes first.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 12] = [
     "needs_human",
     "stopped",
     "failed",
+    "rig_unreadable",
+    "rig_unknown",
+    "rig_parked",
     "checkout_in_the_way",
-    "parked",
     "released",
     "ready",
     "not_started",
@@ -157,8 +177,14 @@ fn one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<Str
 
 fn is_moving(state: &State, policy: &Policy, worker: &Worker) -> bool {
     match &worker.state {
-        WorkerState::Running { .. } | WorkerState::Waiting { .. } => true,
-        WorkerState::Submitted(submission) => submission.blocked.is_none(),
+        WorkerState::Running { session } => {
+            let live = state.sessions.get(session).is_some_and(crate::session::Session::is_live);
+            live || policy.reaches(&worker.content.rig)
+        }
+        WorkerState::Waiting { .. } => policy.hold(&worker.content.rig).is_none(),
+        WorkerState::Submitted(submission) => {
+            submission.blocked.is_none() && policy.reaches(&worker.content.rig)
+        }
         WorkerState::Assigned => crate::decide::may_begin(state, policy, worker),
         WorkerState::Done
         | WorkerState::Failed { .. }

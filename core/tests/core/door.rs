@@ -27,7 +27,7 @@ pub(crate) struct Door {
 }
 
 fn rig(prefix: &str, max_parallel: Option<u32>) -> Rig {
-    Rig { prefix: prefix.into(), max_parallel }
+    Rig { prefix: prefix.into(), max_parallel, ..Rig::default() }
 }
 
 impl Door {

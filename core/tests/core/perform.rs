@@ -1,5 +1,7 @@
 //! What the commands of the scripts do. Words are separated by spaces; `key=value` and bare words may be mixed.
 
+use std::collections::btree_map::Entry;
+
 use convoy_core::address::Address;
 use convoy_core::command::{Observed, Request};
 use convoy_core::convoy::MergeStrategy;
@@ -81,11 +83,44 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             door.policy.max_parallel = words.bare[1].parse().unwrap();
             Vec::new()
         }
+        "rig" => {
+            let name = words.bare[1].parse().unwrap();
+            let rig = door.policy.rigs.entry(name);
+            match (words.bare[2], rig) {
+                ("park", rig) => rig.or_default().parked = true,
+                ("unpark", rig) => rig.or_default().parked = false,
+                ("breaks", rig) => rig.or_default().trouble = Some("it is gone".into()),
+                ("mends", rig) => rig.or_default().trouble = None,
+                ("add", rig) => rig.or_default().prefix = words.get("prefix").unwrap(),
+                ("branch", rig) => rig.or_default().default_branch = Some(words.bare[3].into()),
+                ("remove", Entry::Occupied(rig)) => drop(rig.remove()),
+                (other, _) => panic!("{other:?} cannot be done to a rig"),
+            }
+            Vec::new()
+        }
+        "rigs" => {
+            let shown = |rig: view::RigView| {
+                let detail = rig.detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
+                let parked = if rig.parked { " parked" } else { "" };
+                format!(
+                    "  {} {}{detail}{parked} live {} ready {} merging {} open {}",
+                    rig.name,
+                    rig.health.name(),
+                    rig.live,
+                    rig.ready,
+                    rig.merging,
+                    rig.open_issues
+                )
+            };
+            view::rigs(&door.state, &door.policy).into_iter().map(shown).collect()
+        }
+        "rig-status" => rig_status(door, words.bare[1]),
         "plan" => {
             let (events, plan) = door.plan();
             let mut lines = events_shown(names, &events);
             lines.extend(plan.effects.iter().map(show::effect));
             lines.extend(plan.wake_at.map(|at| format!("  * wake at {at}")));
+            lines.extend(plan.waits.then(|| "  * waits for a repository".to_owned()));
             lines
         }
         "verdict" => verdict(&words),
@@ -125,6 +160,24 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
     }
 }
 
+fn rig_status(door: &Door, name: &str) -> Vec<String> {
+    let view = view::rig_status(&door.state, &door.policy, &name.parse().unwrap(), door.now);
+    let worker = |w: view::RigWorkerView| {
+        let why = w.why.unwrap_or_default();
+        format!(
+            "  worker {} {} on {} of {:?} for {}s: {why}",
+            w.name, w.state, w.issue_id, w.convoys, w.age_s
+        )
+    };
+    let queued = |q: view::QueuedView| {
+        format!("  ready {} p{} of {:?} started {}", q.id, q.priority, q.convoys, q.started)
+    };
+    let merging =
+        |m: view::MergingView| format!("  merging {} by {} round {}", m.issue_id, m.worker_id, m.round);
+    let workers = view.workers.into_iter().map(worker);
+    workers.chain(view.queue.into_iter().map(queued)).chain(view.merges.into_iter().map(merging)).collect()
+}
+
 fn events_shown(names: &mut Names, events: &[Event]) -> Vec<String> {
     events.iter().for_each(|event| names.meet(event));
     events.iter().map(show::event).collect()
@@ -150,7 +203,7 @@ fn shown(door: &Door, names: &Names, what: &str) -> Vec<String> {
     let (state, now) = (&door.state, door.now);
     let id = names.id(what);
     if let Some(issue) = state.issues.get(id.as_str()) {
-        let v = view::issue(state, issue);
+        let v = view::issue(state, &door.policy, issue);
         vec![format!("  {} {} blocked_by {:?} worker {:?}", v.id, v.status, v.blocked_by, v.worker)]
     } else if let Some(convoy) = state.convoys.get(id.as_str()) {
         let v = view::convoy(state, &door.policy, convoy, now);

@@ -56,4 +56,4 @@ macro_rules! scripts {
     )*};
 }
 
-scripts! { issues dependencies convoys lifecycle observers sling work models capacity verdicts retries merging stale mail keys why }
+scripts! { issues dependencies convoys lifecycle observers sling work models capacity verdicts retries merging stale mail keys why rigs }

@@ -42,6 +42,7 @@ pub const KEYS: &[Key] = &[
     key("agents.*.writable", None, "what it may write besides its workdir; read and checked, not used yet"),
     key("gates.*.command", None, "program and arguments of a gate"),
     key("gates.*.timeout", Some("\"10m\""), "the longest that it may take"),
+    key("gates.*.rigs", None, "the rigs whose merges have to pass it; all if not given"),
     key("gates.*.when", Some("[\"before-merge\"]"), "when it runs"),
     key("notify.default", Some("[]"), "who is told of every landing"),
     key(
@@ -86,6 +87,8 @@ pub const KEYS: &[Key] = &[
         "the branch that work lands in; what the repository says if not given",
     ),
     key("rigs.*.max_parallel", None, "how many agents work in it at once"),
+    key("rigs.*.parked", Some("false"), "begin no new work in it; see convoy rig park"),
+    key("rigs.*.tracker", Some("\"builtin\""), "who keeps its issues: builtin or beads"),
 ];
 
 /// The key that a dotted path names.

@@ -54,11 +54,12 @@ fn invalid(message: String) -> Failure {
     Failure::new(Code::Invalid, message)
 }
 
-/// All values that hold, by dotted path. Later layers win.
+/// All values that hold, by dotted path. Later layers win. A text is taken in place of the workspace's file.
 pub(super) fn collect(
     workspace: &Workspace,
     env: &Environment,
     flags: &Sources,
+    text: Option<&str>,
 ) -> Result<BTreeMap<String, Entry>, Failure> {
     let mut entries = BTreeMap::new();
     for key in keys::KEYS {
@@ -70,7 +71,11 @@ pub(super) fn collect(
         file(&mut entries, &path, Origin::User(path.clone()))?;
     }
     let path = workspace.config_file();
-    file(&mut entries, &path, Origin::Workspace(path.clone()))?;
+    let origin = Origin::Workspace(path.clone());
+    match text {
+        Some(text) => values(&mut entries, &path, text, &origin)?,
+        None => file(&mut entries, &path, origin)?,
+    }
     for key in keys::KEYS.iter().filter(|key| !key.path.contains('*')) {
         let name = variable(key.path);
         if let Some(text) = env.text(&name) {
@@ -120,6 +125,16 @@ fn file(entries: &mut BTreeMap<String, Entry>, path: &Path, origin: Origin) -> R
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(invalid(format!("cannot read {}: {error}", path.display()))),
     };
+    values(entries, path, &text, &origin)
+}
+
+/// The values in the text of a file.
+fn values(
+    entries: &mut BTreeMap<String, Entry>,
+    path: &Path,
+    text: &str,
+    origin: &Origin,
+) -> Result<(), Failure> {
     let table: toml::Table =
         text.parse().map_err(|error: toml::de::Error| invalid(format!("{}: {error}", path.display())))?;
     let mut found = Vec::new();

@@ -7,11 +7,10 @@ use convoy_api::{Code, Failure};
 use convoy_core::address::Address;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::{AgentName, RigName};
-use convoy_core::policy::{self, Observers, Policy, Retry};
+use convoy_core::policy::{self, Observers, Policy, Retry, Tracker};
 use convoy_core::time::Span;
 
-use super::keys;
-use super::layers::{Entry, Origin, Sources, collect, parse, user_file, variable};
+use super::layers::{Entry, Origin, Sources, collect, user_file, variable};
 use crate::os::spawn::Environment;
 use crate::workspace::{Workspace, check_prefix};
 
@@ -26,6 +25,10 @@ pub struct Rig {
     pub default_branch: Option<String>,
     /// How many agents work in it at once.
     pub max_parallel: Option<u32>,
+    /// Nothing new is begun in it.
+    pub parked: bool,
+    /// Who keeps its issues.
+    pub tracker: Tracker,
 }
 
 /// A check that a merged tree has to pass.
@@ -37,6 +40,15 @@ pub struct Gate {
     pub command: Vec<String>,
     /// The longest that it may take.
     pub timeout: Span,
+    /// The rigs whose merges it is for; all if none are named.
+    pub rigs: Option<Vec<RigName>>,
+}
+
+impl Gate {
+    /// Whether it is for merges in this rig.
+    pub fn is_for(&self, rig: &RigName) -> bool {
+        self.rigs.as_ref().is_none_or(|rigs| rigs.contains(rig))
+    }
 }
 
 /// The configuration of a workspace.
@@ -52,7 +64,18 @@ impl Config {
     /// # Errors
     /// Names the file and key that is wrong, and the accepted form.
     pub fn load(workspace: &Workspace, env: &Environment, flags: &Sources) -> Result<Self, Failure> {
-        let mut config = Self { entries: collect(workspace, env, flags)?, rigs: BTreeMap::new() };
+        Self::of(workspace, env, flags, None)
+    }
+
+    /// The same, with this text in place of the workspace's file.
+    pub(super) fn of(
+        workspace: &Workspace,
+        env: &Environment,
+        flags: &Sources,
+        text: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let entries = collect(workspace, env, flags, text)?;
+        let mut config = Self { entries, rigs: BTreeMap::new() };
         for name in config.names("rigs") {
             let rig = config.rig(workspace, &name)?;
             let name = RigName::new(&name).map_err(|error| Failure::new(Code::Invalid, error.to_string()))?;
@@ -64,6 +87,7 @@ impl Config {
                 workspace.config_file().display()
             )));
         }
+        config.check_rigs_differ()?;
         // Every typed value is read once, so that a mistake is found before anything is done.
         config.policy(Vec::new(), Vec::new())?;
         config.gates()?;
@@ -100,6 +124,23 @@ impl Config {
         own.and_then(|(key, _)| self.rigs.get_key_value(key.split('.').nth(1)?))
             .or_else(|| self.rigs.iter().next())
             .expect("a loaded configuration has a rig")
+    }
+
+    /// An issue's rig is read from its prefix, and a branch is moved for one rig only.
+    fn check_rigs_differ(&self) -> Result<(), Failure> {
+        let rigs: Vec<(&RigName, &Rig)> = self.rigs.iter().collect();
+        for (n, (name, rig)) in rigs.iter().enumerate() {
+            for (other, earlier) in &rigs[..n] {
+                let same = match () {
+                    () if rig.prefix == earlier.prefix => format!("prefix {:?}", rig.prefix),
+                    () if rig.path == earlier.path => format!("path {}", rig.path.display()),
+                    () => continue,
+                };
+                let text = format!("rigs {other} and {name} have the same {same}");
+                return Err(Failure::new(Code::Invalid, text));
+            }
+        }
+        Ok(())
     }
 
     /// The names below a table.
@@ -217,10 +258,16 @@ impl Config {
             .ok_or_else(|| self.wrong(&key("prefix"), "a prefix for its issues"))?;
         check_prefix(prefix)?;
         Ok(Rig {
-            path: workspace.root().join(path).components().collect(),
+            path: place(workspace.root(), path),
             prefix: prefix.to_owned(),
             default_branch: self.text(&key("default_branch"))?.map(str::to_owned),
             max_parallel: self.number(&key("max_parallel"), 1)?,
+            parked: self.entries.contains_key(&key("parked")) && self.flag(&key("parked"))?,
+            tracker: match self.text(&key("tracker"))? {
+                None | Some("builtin") => Tracker::Builtin,
+                Some("beads") => Tracker::Beads,
+                Some(_) => return Err(self.wrong(&key("tracker"), "builtin or beads")),
+            },
         })
     }
 
@@ -244,7 +291,15 @@ impl Config {
                 true => self.span(&key("timeout"))?,
                 false => Span::from_secs(600),
             };
-            gates.push(Gate { name, command, timeout });
+            let rigs = self.texts(&key("rigs"))?;
+            let known = |text: String| self.rigs.get_key_value(text.as_str()).map(|(name, _)| name.clone());
+            let rigs = rigs.map(|rigs| rigs.into_iter().map(known).collect::<Option<Vec<_>>>());
+            // A misspelt name would be a gate that never runs.
+            let rigs = match rigs {
+                Some(None) => return Err(self.wrong(&key("rigs"), "names of rigs")),
+                known => known.flatten(),
+            };
+            gates.push(Gate { name, command, timeout, rigs });
         }
         Ok(gates)
     }
@@ -274,7 +329,16 @@ impl Config {
             }
         }
         let rigs = self.rigs.iter().map(|(name, rig)| {
-            (name.clone(), policy::Rig { prefix: rig.prefix.clone(), max_parallel: rig.max_parallel })
+            let rig = policy::Rig {
+                prefix: rig.prefix.clone(),
+                max_parallel: rig.max_parallel,
+                path: rig.path.display().to_string(),
+                default_branch: rig.default_branch.clone(),
+                tracker: rig.tracker,
+                parked: rig.parked,
+                trouble: None,
+            };
+            (name.clone(), rig)
         });
         Ok(Policy {
             rigs: rigs.collect(),
@@ -304,44 +368,6 @@ impl Config {
         })
     }
 
-    /// Writes one value into the workspace's file, keeping what else is there, comments too.
-    ///
-    /// # Errors
-    /// When the key is not known, the value not accepted, or the file cannot be written; nothing is changed then.
-    pub fn set(workspace: &Workspace, env: &Environment, key: &str, text: &str) -> Result<(), Failure> {
-        if keys::find(key).is_none() {
-            let failure = Failure::new(Code::Invalid, format!("unknown key {key:?}"));
-            return Err(match keys::nearest(key) {
-                Some(near) => failure.hint(format!("did you mean {near:?}?")),
-                None => failure.hint("see every key: convoy config show --defaults"),
-            });
-        }
-        let value = parse(text).unwrap_or_else(|_| toml::Value::String(text.to_owned()));
-        // With the value as a flag the whole is checked before the file is touched.
-        let flags = Sources::from([(key.to_owned(), value.clone())]);
-        Self::load(workspace, env, &flags)?;
-        let path = workspace.config_file();
-        let wrong = |error: String| Failure::new(Code::Unavailable, format!("{}: {error}", path.display()));
-        let before = std::fs::read_to_string(&path).unwrap_or_default();
-        let mut document: toml_edit::DocumentMut =
-            before.parse().map_err(|e: toml_edit::TomlError| wrong(e.to_string()))?;
-        let words: Vec<&str> = key.split('.').collect();
-        let (leaf, tables) = words.split_last().expect("a known key is not empty");
-        let mut at = document.as_table_mut();
-        for word in tables {
-            let next = at.entry(word).or_insert_with(|| {
-                let mut table = toml_edit::Table::new();
-                table.set_implicit(true);
-                toml_edit::Item::Table(table)
-            });
-            at = next.as_table_mut().ok_or_else(|| wrong(format!("{word} is not a table")))?;
-        }
-        let edited: toml_edit::Value =
-            value.to_string().parse().map_err(|e: toml_edit::TomlError| wrong(e.to_string()))?;
-        at[leaf] = toml_edit::Item::Value(edited);
-        replace(&path, &document.to_string()).map_err(|error| wrong(error.to_string()))
-    }
-
     /// The variable that would set a key.
     pub fn variable(key: &str) -> String {
         variable(key)
@@ -352,14 +378,13 @@ impl Config {
     }
 }
 
-/// Replaces a file as a whole: a reader sees the old one or the new one.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    std::io::Write::write_all(&mut file, text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+/// Where a path leads that begins at the workspace. Leading `..` are undone: the root has no links in it.
+fn place(root: &Path, path: &str) -> PathBuf {
+    let (mut at, mut rest) = (root, Path::new(path));
+    while let (Some(parent), Ok(below)) = (at.parent(), rest.strip_prefix("..")) {
+        (at, rest) = (parent, below);
+    }
+    at.join(rest).components().collect()
 }
 
 /// `10s`, `5m`, `1h30m`, `7d`: a day has 24 hours.

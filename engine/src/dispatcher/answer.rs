@@ -1,11 +1,13 @@
 //! Answers to questions, from the committed state.
 
+use std::collections::BTreeSet;
+
 use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyView};
 use convoy_api::{Answer, Code, Failure, Query};
 use convoy_core::convoy::Convoy;
 use convoy_core::decide::{resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker};
 use convoy_core::event::{Batch, Envelope};
-use convoy_core::id::Seq;
+use convoy_core::id::{RigName, Seq};
 use convoy_core::issue::Issue;
 use convoy_core::outbox::Delivery;
 use convoy_core::refusal::Refusal;
@@ -31,7 +33,8 @@ impl Dispatcher {
             Query::Issues(filter) => self.issues(filter)?,
             Query::Issue { ids } => {
                 let found = ids.iter().map(|id| resolve_issue(state, id)).collect::<Result<Vec<_>, _>>()?;
-                let issues: Vec<_> = found.iter().map(|id| view::issue(state, &state.issues[id])).collect();
+                let issues: Vec<_> =
+                    found.iter().map(|id| view::issue(state, &self.policy, &state.issues[id])).collect();
                 let total = issues.len();
                 Answer::Issues { issues, total }
             }
@@ -77,6 +80,14 @@ impl Dispatcher {
                 Answer::Notice { notice: Box::new(notice) }
             }
             Query::Events { after, limit, kind } => self.events(*after, *limit, kind.as_deref())?,
+            Query::Rigs => Answer::Rigs { rigs: view::rigs(state, &self.policy) },
+            Query::Rig { name } => Answer::Rig { rig: Box::new(self.rig(name)?) },
+            Query::Prefix { prefix } => {
+                let has = |issue: &&Issue| issue.content.id.prefix() == prefix;
+                let rigs: BTreeSet<_> =
+                    state.issues.values().filter(has).map(|issue| issue.content.rig.clone()).collect();
+                Answer::Prefix { rigs: rigs.into_iter().collect() }
+            }
             Query::Sessions { all } => {
                 let sessions =
                     state.sessions.values().filter(|s| *all || state.index.sessions.contains(&s.content.id));
@@ -99,11 +110,32 @@ impl Dispatcher {
                 .iter()
                 .filter(|id| state.sessions.get(*id).is_some_and(convoy_core::session::Session::is_live))
                 .count(),
-            idle: self.plan.is_idle() && state.index.startable.is_empty(),
+            idle: self.plan.is_idle() && !self.plan.waits && !self.may_start(),
             open_convoys: open.map(|(_, id)| id.clone()).collect(),
             unread: state.index.unread,
             undelivered: state.index.undelivered.len(),
             ..self.view.clone()
+        }
+    }
+
+    /// Whether there is something that waits for nothing but an engine, or for room.
+    fn may_start(&self) -> bool {
+        let free = |id| {
+            self.state.issues.get(id).is_some_and(|issue| self.policy.hold(&issue.content.rig).is_none())
+        };
+        self.state.index.startable.iter().any(|(_, _, id)| free(id))
+    }
+
+    fn rig(&self, name: &str) -> Result<view::RigStatusView, Failure> {
+        let (state, policy) = (&self.state, &self.policy);
+        let found = RigName::new(name).ok().filter(|name| view::is_rig(state, policy, name));
+        match found {
+            Some(name) => Ok(view::rig_status(state, policy, &name, clock::now())),
+            None => {
+                let known: Vec<&str> = policy.rigs.keys().map(RigName::as_str).collect();
+                let failure: Failure = Refusal::NoSuch { kind: "rig", ids: vec![name.to_owned()] }.into();
+                Err(failure.hint(format!("known are: {}", known.join(", "))))
+            }
         }
     }
 
@@ -143,7 +175,7 @@ impl Dispatcher {
         let total = issues.len();
         issues.truncate(filter.limit.unwrap_or(usize::MAX));
         Ok(Answer::Issues {
-            issues: issues.into_iter().map(|issue| view::issue(state, issue)).collect(),
+            issues: issues.into_iter().map(|issue| view::issue(state, &self.policy, issue)).collect(),
             total,
         })
     }

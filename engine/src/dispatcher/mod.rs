@@ -11,6 +11,7 @@
 mod answer;
 mod commit;
 mod fold;
+mod reload;
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,15 +23,17 @@ use convoy_api::{Code, Failure, Outcome};
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
 use convoy_core::event::Envelope;
+use convoy_core::id::RigName;
 use convoy_core::plan::{Plan, plan};
 use convoy_core::policy::Policy;
-use convoy_core::session::SessionState;
+use convoy_core::session::{Session, SessionState};
 use convoy_core::state::State;
 use convoy_core::time::Span;
 
 use crate::clock;
 use crate::executor::Executor;
 use crate::log::EventLog;
+use crate::settings::Source;
 use crate::tasks::{self, Kind};
 
 pub(crate) use fold::fold;
@@ -55,6 +58,8 @@ pub(crate) struct Setup {
     pub(crate) idle_exit: Option<Duration>,
     /// How often the patrol comes by.
     pub(crate) patrol: Option<Span>,
+    /// Where the configuration is read again.
+    pub(crate) source: Source,
     /// What is removed before it leaves, so that nobody calls who would not be heard.
     pub(crate) socket: Option<std::path::PathBuf>,
 }
@@ -70,6 +75,11 @@ pub(crate) struct Dispatcher {
     /// When something last came in.
     busy_at: clock::Instant,
     patrol: Option<Patrol>,
+    source: Source,
+    /// Why the configuration as it stands now is not gone by, if it is not.
+    refused: Option<String>,
+    /// Rigs whose repositories somebody looks out for.
+    watched: BTreeSet<(RigName, String)>,
     socket: Option<std::path::PathBuf>,
     inputs: Receiver<Input>,
     /// Who sees what is committed, by a number of their own.
@@ -103,7 +113,8 @@ struct Leaving {
 /// # Errors
 /// When the system has no thread for it.
 pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread::JoinHandle<()>, Failure> {
-    let Setup { log, folded: (state, unsaved), policy, view, executor, idle_exit, patrol, socket } = setup;
+    let Setup { log, folded: (state, unsaved), policy, view, executor, idle_exit, patrol, source, socket } =
+        setup;
     let dispatcher = Dispatcher {
         log,
         state,
@@ -113,6 +124,9 @@ pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread
         idle_exit,
         busy_at: clock::Instant::now(),
         patrol: patrol.map(Patrol::new),
+        source,
+        refused: None,
+        watched: BTreeSet::new(),
         socket,
         inputs,
         watchers: BTreeMap::new(),
@@ -130,6 +144,7 @@ pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread
 
 impl Dispatcher {
     fn run(mut self) {
+        self.watch_rigs();
         // What was under way when the last engine ended is wanted still: the first turn starts it again.
         self.turn(self.patrol.iter().map(|_| Input::Observed(Observed::Patrol)).collect());
         while let Some(inputs) = self.wait() {
@@ -190,7 +205,7 @@ impl Dispatcher {
             .map(|at| (std_duration(at.since(clock::now())) + Duration::from_millis(1), Wake::Plan));
         let idle = self
             .idle_exit
-            .filter(|_| self.plan.is_idle() && self.watchers.is_empty())
+            .filter(|_| self.plan.is_idle() && !self.plan.waits && self.watchers.is_empty())
             .map(|limit| (limit.saturating_sub(self.busy_at.elapsed()), Wake::Idle));
         // With nothing open there is nothing to look after, and no reason to wake up.
         let patrol = self
@@ -204,9 +219,18 @@ impl Dispatcher {
     fn may_leave(&self) -> bool {
         match &self.leaving {
             Some(leaving) if leaving.stop_agents => {
-                // What only wants its workdir has not begun, and does not while the engine leaves.
+                // What only wants its workdir has not begun, and does not while the engine leaves. What a dead one
+                // left is saved when there is a repository for it, by whichever engine is there then.
                 let sessions = self.state.index.sessions.iter().filter_map(|id| self.state.sessions.get(id));
-                sessions.into_iter().all(|session| matches!(session.state, SessionState::Wanted))
+                let may_stay = |session: &Session| match session.state {
+                    SessionState::Wanted | SessionState::Over { .. } => true,
+                    SessionState::Starting { .. } | SessionState::Running { .. } => false,
+                    SessionState::Ended { .. } => {
+                        let worker = self.state.workers.get(&session.content.worker);
+                        worker.is_some_and(|worker| !self.policy.reaches(&worker.content.rig))
+                    }
+                };
+                sessions.into_iter().all(may_stay)
             }
             Some(_) => true,
             None => false,

@@ -38,6 +38,8 @@ pub(super) struct Turn {
     pub(super) replies: Replies,
     pub(super) observed: Vec<Observed>,
     subscribers: Vec<SyncSender<Subscription>>,
+    /// Answered when what follows from the configuration is under way.
+    reloads: Vec<(SyncSender<Result<(), Failure>>, Result<(), Failure>)>,
     questions: Vec<(convoy_api::Query, SyncSender<Result<convoy_api::Answer, Failure>>)>,
 }
 
@@ -51,6 +53,7 @@ impl Dispatcher {
             match input {
                 Input::Order(order, reply) => self.take_order(order, reply, &mut turn),
                 Input::Observed(observed) => self.observe(observed, &mut turn),
+                Input::Rig(seen) => self.rig_seen(seen),
                 Input::Ask(query, reply) => turn.questions.push((query, reply)),
                 Input::Subscribe(reply) => turn.subscribers.push(reply),
                 Input::Unsubscribe(number) => {
@@ -59,10 +62,15 @@ impl Dispatcher {
                 Input::Control(Control::Down { stop_agents }, reply) => {
                     self.leave(stop_agents, reply, &mut turn);
                 }
+                // Whoever leaves has nothing to do by it any more.
+                Input::Control(Control::Reload, reply) => {
+                    let done = if self.leaving.is_some() { Ok(()) } else { self.reload() };
+                    turn.reloads.push((reply, done));
+                }
             }
         }
         self.propose(&mut turn);
-        let Turn { batches, replies, observed, subscribers, questions } = turn;
+        let Turn { batches, replies, observed, subscribers, reloads, questions } = turn;
         let records = batches.len();
         if self.commit(batches, replies, observed) {
             if records > 0 {
@@ -78,7 +86,11 @@ impl Dispatcher {
                 self.watchers.insert(self.watches, sender);
             }
         }
+        for (reply, done) in reloads {
+            let _ = reply.send(done);
+        }
         for (query, reply) in questions {
+            self.look_at_rigs(&query);
             let _ = reply.send(self.answer(&query));
         }
     }

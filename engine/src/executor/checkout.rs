@@ -21,7 +21,7 @@ pub(super) fn run(world: &World, job: &WatchCheckout) -> Observed {
 }
 
 fn wait(world: &World, job: &WatchCheckout) -> Result<(), String> {
-    let repo = Repo::open(&world.git, &job.place.repository).map_err(|error| explain(&error))?;
+    let repo = Repo::open_at(&world.git, &job.place.repository).map_err(|error| explain(&error))?;
     let branch = base_branch(&repo, &job.place).map_err(|error| explain(&error))?;
     let look = || git::look_again(&repo, &branch, &job.files).map_err(|error| explain(&error));
     let mut changed = false;

@@ -12,7 +12,7 @@ pub(super) fn run(world: &World, job: &Deliver) -> Observed {
     let (delivery, attempt) = (job.delivery.clone(), job.attempt);
     let failed =
         |why, permanent| Observed::DeliveryFailed { delivery: delivery.clone(), attempt, why, permanent };
-    let routes = match world.config.routes() {
+    let routes = match world.settings().config.routes() {
         Ok(routes) => routes,
         Err(failure) => return failed(failure.message, true),
     };

@@ -193,13 +193,14 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     if dir.path().exists() {
         std::fs::remove_dir_all(dir.path()).map_err(|error| explain(&error))?;
     }
-    let preset = world.presets.get(job.agent.as_str()).map_err(|error| explain(&error))?;
+    let settings = world.settings();
+    let preset = settings.presets.get(job.agent.as_str()).map_err(|error| explain(&error))?;
     let argv = preset.argv(job.model.as_deref(), &dir.prompt());
     if argv.is_empty() {
         return Err(format!("agent {} has no command; set agents.{}.command", job.agent, job.agent));
     }
     let millis = |key: &str| {
-        let span = world.config.span(key).map_err(|failure| failure.message)?;
+        let span = settings.config.span(key).map_err(|failure| failure.message)?;
         Ok::<_, String>(u64::try_from(span.as_millis()).ok().filter(|ms| *ms > 0))
     };
     let spec = Spec {
@@ -218,7 +219,7 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
             wall_ms: millis("limits.wall_time")?,
             silence_ms: millis("limits.silence")?,
             spend_micros: None,
-            output_bytes: world.config.bytes("limits.output").map_err(|failure| failure.message)?,
+            output_bytes: settings.config.bytes("limits.output").map_err(|failure| failure.message)?,
         },
         stop: preset.stop.clone(),
         prices: BTreeMap::new(),

@@ -52,7 +52,7 @@ pub(super) fn run(world: &World, job: &Inspect) -> Observed {
 
 /// The work, saved, and why it must not land if it must not.
 fn collect(world: &World, job: &Inspect) -> Result<(Evidence, Option<String>), Error> {
-    let repo = Repo::open(&world.git, &job.repository)?;
+    let repo = Repo::open_at(&world.git, &job.place.repository)?;
     let workdir = Workdir::at(
         &world.workdirs,
         Key::new(job.session.as_str())?,

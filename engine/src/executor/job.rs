@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::effect::Effect;
-use convoy_core::id::{AgentName, ConvoyId, DeliveryId, Epoch, IssueId, RouteName, SessionId, WorkerId};
+use convoy_core::id::{
+    AgentName, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
+};
 use convoy_core::issue::Status;
 use convoy_core::session::Workdir;
 use convoy_core::state::State;
@@ -26,6 +28,7 @@ pub(super) enum Job {
 
 /// Where a worker works.
 pub(super) struct Place {
+    pub(super) rig: RigName,
     pub(super) repository: PathBuf,
     /// The branch that the work lands in, if it is not for the repository to say.
     pub(super) base_branch: Option<String>,
@@ -74,7 +77,7 @@ pub(super) struct Inspect {
     pub(super) issue: IssueId,
     pub(super) title: String,
     pub(super) workdir: Workdir,
-    pub(super) repository: PathBuf,
+    pub(super) place: Place,
 }
 
 pub(super) struct Merge {
@@ -156,7 +159,7 @@ pub(super) fn job(effect: &Effect, state: &State, config: &Config) -> Option<Job
                 issue: worker.content.issue.clone(),
                 title: state.issues.get(&worker.content.issue)?.content.title.clone(),
                 workdir: session.workdir()?.clone(),
-                repository: place(worker, config)?.repository,
+                place: place(worker, config)?,
             })
         }
         Effect::Merge { worker: id, epoch, round } => {
@@ -210,6 +213,7 @@ fn default_strategy(config: &Config) -> MergeStrategy {
 fn place(worker: &Worker, config: &Config) -> Option<Place> {
     let rig = config.rigs().get(&worker.content.rig)?;
     Some(Place {
+        rig: worker.content.rig.clone(),
         repository: rig.path.clone(),
         base_branch: worker.content.base.clone().or_else(|| rig.default_branch.clone()),
     })

@@ -46,7 +46,7 @@ enum Error {
 }
 
 fn merge(world: &World, job: &Job) -> Result<Option<MergeOutcome>, Error> {
-    let repo = Repo::open(&world.git, &job.place.repository)?;
+    let repo = Repo::open_at(&world.git, &job.place.repository)?;
     let tip = Oid::new(&job.tip)?;
     match job.strategy {
         MergeStrategy::Local => Ok(Some(match run_gates(world, job, &repo, &tip)? {
@@ -131,7 +131,8 @@ fn run_gates(
     repo: &Repo,
     commit: &Oid,
 ) -> Result<Result<Vec<GateResult>, MergeOutcome>, Error> {
-    let gates = world.config.gates().map_err(|failure| Error::Config(failure.message))?;
+    let mut gates = world.settings().config.gates().map_err(|failure| Error::Config(failure.message))?;
+    gates.retain(|gate| gate.is_for(&job.place.rig));
     if gates.is_empty() {
         return Ok(Ok(Vec::new()));
     }

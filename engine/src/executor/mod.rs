@@ -11,6 +11,7 @@ mod job;
 mod merge;
 mod prepare;
 mod prompt;
+mod reach;
 mod stop;
 mod sweep;
 
@@ -19,14 +20,17 @@ use std::sync::{Arc, PoisonError};
 
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
+use convoy_core::id::RigName;
 use convoy_core::session::Findings;
 use convoy_core::state::State;
 use convoy_core::worker::MergeOutcome;
 
 use crate::inbox::Handle;
+use crate::settings::Settings;
 use crate::tasks::{self, Kind};
 use crate::world::{World, note};
 
+use job::Job;
 pub(crate) use sweep::sweep;
 
 /// See the module.
@@ -45,8 +49,20 @@ impl Executor {
         let free = |path: &std::path::Path| {
             rustix::fs::statvfs(path).map_or(u64::MAX, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
         };
-        free(&self.world.workspace.state_dir()) >= self.world.disk_reserve
-            && free(self.world.workdirs.path()) >= self.world.disk_reserve
+        let reserve = self.world.settings().disk_reserve;
+        free(&self.world.workspace.state_dir()) >= reserve && free(self.world.workdirs.path()) >= reserve
+    }
+
+    /// Goes by another configuration from now on. What is under way goes on by the one that it began with.
+    pub(crate) fn adopt(&self, settings: Settings) {
+        self.world.adopt(settings);
+    }
+
+    /// Has somebody say when a repository that is away is back; whether there was a thread for it.
+    pub(crate) fn watch_rig(&self, name: &RigName) -> bool {
+        let settings = self.world.settings();
+        let rig = settings.config.rigs().get(name);
+        rig.is_some_and(|rig| reach::watch(&self.world, &self.handle, name, &rig.path))
     }
 
     /// Says which effects are wanted from now on. A merge that is not any more stops before its branch moves.
@@ -69,23 +85,54 @@ impl Executor {
             | Effect::Merge { .. }
             | Effect::Deliver { .. } => Kind::Effect,
         };
-        let job = job::job(effect, state, &world.config).ok_or_else(|| impossible(effect));
+        let job = job::job(effect, state, &world.settings().config).ok_or_else(|| impossible(effect));
+        let effect_too = effect.clone();
         let started = tasks::start(kind, move || match job {
             Err(seen) => seen.into_iter().for_each(|seen| handle.observed(seen)),
-            Ok(job::Job::Prepare(job)) => handle.observed(prepare::run(&world, &job)),
-            Ok(job::Job::Supervise(job)) => follow::run(&world, &handle, &job),
-            Ok(job::Job::Stop(job)) => stop::run(&world, &handle, &job),
-            Ok(job::Job::Inspect(job)) => handle.observed(inspect::run(&world, &job)),
-            Ok(job::Job::Merge(job)) => {
-                merge::run(&world, &job).into_iter().for_each(|seen| handle.observed(seen));
-            }
-            Ok(job::Job::Deliver(job)) => handle.observed(deliver::run(&world, &job)),
-            Ok(job::Job::WatchCheckout(job)) => handle.observed(checkout::run(&world, &job)),
+            Ok(job) => carry_out(&world, &handle, &effect_too, job),
         });
         if let Err(error) = &started {
             note(&format!("cannot start a thread for {effect:?}: {error}"));
         }
         started.is_ok()
+    }
+}
+
+/// Does the work of an effect, and tells what was seen. What failed because its repository cannot be used is nobody's
+/// failure: it waits until the repository is back.
+fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
+    match job {
+        Job::Prepare(job) => {
+            let seen = prepare::run(world, &job);
+            if matches!(seen, Observed::PrepareFailed { .. }) {
+                reach::tell(world, handle, effect, &job.place);
+            }
+            handle.observed(seen);
+        }
+        Job::Supervise(job) => follow::run(world, handle, &job),
+        Job::Stop(job) => stop::run(world, handle, &job),
+        Job::Inspect(job) => {
+            let seen = inspect::run(world, &job);
+            let unsaved = matches!(&seen, Observed::Found { findings: Findings::Unsaved { .. }, .. });
+            if !(unsaved && reach::tell(world, handle, effect, &job.place)) {
+                handle.observed(seen);
+            }
+        }
+        Job::Merge(job) => {
+            let Some(seen) = merge::run(world, &job) else { return };
+            let failed = matches!(
+                &seen,
+                Observed::Merge {
+                    outcome: MergeOutcome::Broken { .. } | MergeOutcome::GateFailed { .. },
+                    ..
+                }
+            );
+            if !(failed && reach::tell(world, handle, effect, &job.place)) {
+                handle.observed(seen);
+            }
+        }
+        Job::Deliver(job) => handle.observed(deliver::run(world, &job)),
+        Job::WatchCheckout(job) => handle.observed(checkout::run(world, &job)),
     }
 }
 

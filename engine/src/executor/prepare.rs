@@ -32,7 +32,7 @@ pub(super) fn run(world: &World, job: &Prepare) -> Observed {
 }
 
 fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
-    let repo = Repo::open(&world.git, &job.place.repository)?;
+    let repo = Repo::open_at(&world.git, &job.place.repository)?;
     let base_branch = base_branch(&repo, &job.place)?;
     let mut base = match repo.resolve(&base_branch)? {
         Some(oid) => Base::Commit(oid),

@@ -11,7 +11,8 @@ use rustix::process::Signal;
 use super::merge::GATE_PREFIX;
 use crate::explain;
 use crate::git::workdir::{self, Workdir};
-use crate::git::{self, Identity, Kept, Key, Leftover, Message, Oid, Repo, Salvage};
+use crate::git::{self, Identity, Key, Message, Salvage};
+use crate::rig::Repositories;
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{Fenced, Probe, fence, probe, reap_leftovers};
 use crate::workspace::Workspace;
@@ -22,6 +23,7 @@ const END_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Ends whatever runs for unknown sessions, and what is left of gates of an earlier engine.
 pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
+    let repositories = Repositories::open(&world.git, &world.settings().config, &world.workdirs);
     for id in folders(&workspace.sessions_dir()) {
         let known = state.sessions.get(&id).is_some_and(|session| match session.state {
             // One that still wants its workdir was never launched by anybody who is in the log.
@@ -34,53 +36,44 @@ pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
         if !known {
             end(&workspace.sessions_dir(), &id);
             // Nothing else will ever look at its workdir, or one is made again in its place.
-            match keep(world, &id) {
+            match keep(world, &repositories, &id) {
                 Ok(Salvage::Saved { reference, .. }) => {
                     note(&format!("session {id} is not in the log; its work is kept in {reference}"));
                 }
                 Ok(Salvage::Nothing) => {}
-                Err(error) => note(&format!("work of session {id}: {}", explain(&error))),
+                Err(why) => note(&format!("work of session {id}: {why}")),
             }
         }
     }
     for id in folders(&workspace.gates_dir()) {
         end(&workspace.gates_dir(), &id);
     }
-    if let Err(error) = clear_gates(world) {
+    if let Err(error) = clear_gates(world, &repositories) {
         note(&format!("workdirs of gates: {}", explain(&error)));
     }
 }
 
 /// Brings what a dead session did into the repository.
-fn keep(world: &World, id: &SessionId) -> git::Result<Salvage> {
-    let (_, rig) = world.config.home_rig();
-    let repo = Repo::open(&world.git, &rig.path)?;
-    let key = Key::new(id.as_str())?;
-    let Some(base) = base_of(world, &repo, &key)? else { return Ok(Salvage::Nothing) };
-    let workdir = Workdir::at(&world.workdirs, key, None, base);
-    let who = Identity::new("Convoy", "convoy@convoy.invalid")?;
+fn keep(world: &World, repositories: &Repositories, id: &SessionId) -> Result<Salvage, String> {
+    let key = Key::new(id.as_str()).map_err(|error| explain(&error))?;
+    if !world.workdirs.workdir(&key).is_dir() {
+        return Ok(Salvage::Nothing);
+    }
+    let (repo, base) = repositories.of(&key)?;
+    let workdir = Workdir::at(&world.workdirs, key, None, base.clone());
+    let who = Identity::new("Convoy", "convoy@convoy.invalid").map_err(|error| explain(&error))?;
     let message = Message::new(&format!("What session {id} did, which is not in the log"));
-    git::salvage(&repo, &world.workdirs, &workdir, &who, &message)
-}
-
-/// The commit that a workdir started from, which is pinned as long as the workdir is there.
-fn base_of(world: &World, repo: &Repo, key: &Key) -> git::Result<Option<Oid>> {
-    Ok(git::list(repo, &world.workdirs)?.into_iter().find_map(|left| match left {
-        Leftover::Reference { key: of, kept: Kept::Base, commit } if of == *key => Some(commit),
-        _ => None,
-    }))
+    git::salvage(repo, &world.workdirs, &workdir, &who, &message).map_err(|error| explain(&error))
 }
 
 /// Removes workdirs in which gates ran: nothing that runs is in them now, and nothing in them is anybody's work.
-fn clear_gates(world: &World) -> git::Result<()> {
-    let (_, rig) = world.config.home_rig();
+fn clear_gates(world: &World, repositories: &Repositories) -> git::Result<()> {
     for key in world.workdirs.keys()? {
-        if key.as_str().starts_with(GATE_PREFIX) {
-            let repo = Repo::open(&world.git, &rig.path)?;
-            if let Some(commit) = base_of(world, &repo, &key)? {
-                let workdir = Workdir::at(&world.workdirs, key, None, commit);
-                workdir::remove(&repo, &world.workdirs, &workdir)?;
-            }
+        if key.as_str().starts_with(GATE_PREFIX)
+            && let Ok((repo, base)) = repositories.of(&key)
+        {
+            let workdir = Workdir::at(&world.workdirs, key, None, base.clone());
+            workdir::remove(repo, &world.workdirs, &workdir)?;
         }
     }
     Ok(())

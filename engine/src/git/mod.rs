@@ -10,6 +10,7 @@
 //! - names reach git as full references or as hex object names, never as text that could be an option.
 
 mod advance;
+mod clone;
 mod error;
 mod evidence;
 mod heads;
@@ -25,6 +26,7 @@ mod unsupported;
 pub mod workdir;
 
 pub use advance::{Advance, Obstacle, Watched, advance, look_again};
+pub use clone::clone;
 pub use error::{Error, Result, Unsupported};
 pub use evidence::{Evidence, Leftovers, collect};
 pub use leftovers::{Kept, Leftover, list};

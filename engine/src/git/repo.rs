@@ -69,6 +69,31 @@ impl Repo {
         })
     }
 
+    /// The repository at `path` itself. One that `path` is only inside of would be worked on in its place.
+    ///
+    /// # Errors
+    /// `NotARepository`.
+    pub fn open_at(git: &Git, path: &Path) -> Result<Self> {
+        let repo = Self::open(git, path)?;
+        let path = std::fs::canonicalize(path).map_err(super::error::io("cannot find", path))?;
+        let tops = [repo.work_tree.as_ref(), Some(&repo.git_dir), Some(&repo.common_dir)];
+        if tops.into_iter().flatten().any(|top| top.canonicalize().is_ok_and(|top| top == path)) {
+            return Ok(repo);
+        }
+        let why = format!("it is inside the repository {}", repo.git_dir.display());
+        Err(Error::NotARepository { path, why })
+    }
+
+    /// Where it was cloned from, if it was.
+    ///
+    /// # Errors
+    /// What running git gave.
+    pub fn origin(&self) -> Result<Option<String>> {
+        let mut call = self.call("config");
+        let url = call.args(["--local", "--get", "remote.origin.url"]).accept(&[1]).text()?;
+        Ok(Some(url).filter(|url| !url.is_empty()))
+    }
+
     /// The program that it is used with.
     pub fn git(&self) -> &Git {
         &self.git

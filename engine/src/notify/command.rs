@@ -47,7 +47,8 @@ impl Mark<'_> {
 
 /// What every program may see: no secret of the engine's.
 pub(super) fn environment(world: &World) -> BTreeMap<String, String> {
-    world.presets.get("plain").map(|preset| preset.environment(&world.env)).unwrap_or_default()
+    let settings = world.settings();
+    settings.presets.get("plain").map(|preset| preset.environment(&world.env)).unwrap_or_default()
 }
 
 /// Runs a program with a text on its stdin until it ends.

@@ -3,6 +3,7 @@
 use std::mem::MaybeUninit;
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::OwnedFd;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
@@ -29,6 +30,20 @@ impl Watcher {
             inotify::add_watch(&fd, dir.as_ref(), flags)?;
         }
         Ok(Self { fd })
+    }
+
+    /// Blocks until something has changed, or for so long; whether something has.
+    ///
+    /// # Errors
+    /// When the system refuses to tell.
+    pub fn wait_for(&self, limit: std::time::Duration) -> std::io::Result<bool> {
+        let limit = rustix::event::Timespec::try_from(limit).map_err(|_| rustix::io::Errno::INVAL)?;
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
+        match poll(&mut fds, Some(&limit)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(false),
+            Ok(_) => self.wait().map(|()| true),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Blocks until something has changed since it was made or since the last call.

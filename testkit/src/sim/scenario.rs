@@ -260,7 +260,7 @@ impl Sim {
 fn policy(rng: &mut fastrand::Rng) -> Policy {
     let name = |text: &str| RigName::new(text).expect("a constant that is a valid name");
     let agent = AgentName::new("claude").expect("a constant that is a valid name");
-    let rig = |prefix: &str, max_parallel| Rig { prefix: prefix.to_owned(), max_parallel };
+    let rig = |prefix: &str, max_parallel| Rig { prefix: prefix.to_owned(), max_parallel, ..Rig::default() };
     Policy {
         rigs: BTreeMap::from([(name("home"), rig("hq", None)), (name("tools"), rig("gt", Some(1)))]),
         home: name("home"),

@@ -52,6 +52,10 @@ pub(super) fn measure(_: &Wanted) -> Result<Vec<Figure>> {
     let pid = room.up()?;
     let idle = watch(pid)?;
     let client = room.client();
+    // With a convoy open the patrol comes by at its interval, which is five minutes, and is all that ever wakes it.
+    let tracked = order_one(&client, create("Track"))?;
+    order(&client, convoy("Track", vec![tracked], false))?;
+    let patrolled = watch(pid)?;
     let issue = order_one(&client, create("Wait"))?;
     order(&client, convoy("Wait", vec![issue], true))?;
     let events = room.wait(1, |event| matches!(event, Event::SessionStarted { .. }))?;
@@ -68,6 +72,7 @@ pub(super) fn measure(_: &Wanted) -> Result<Vec<Figure>> {
     Ok(vec![
         Figure::value("wake-ups of an idle engine, 5 s", "", idle.0, none),
         Figure::value("its processor time, 5 s", "ticks", idle.1, none),
+        Figure::value("wake-ups of an idle engine with an open convoy", "", patrolled.0, none),
         Figure::value("wake-ups of an engine with a quiet agent", "", busy.0, none),
         Figure::value("wake-ups of a quiet agent's supervisor", "", supervisor.0, none),
         Figure::value("its processor time, 5 s", "ticks", supervisor.1, none),

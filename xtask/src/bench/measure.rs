@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::report::{self, Figure};
-use super::{append, build, close, gap, idle, intake, issues, memory, status};
+use super::{append, build, close, gap, idle, intake, issues, landing, memory, status};
 use crate::chore;
 
 /// Rounds when nothing else is said: enough for a median.
@@ -26,8 +26,9 @@ pub(super) struct Wanted {
 /// A group: its name, and what measures it.
 type Group = (&'static str, fn(&Wanted) -> Result<Vec<Figure>>);
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     ("close", close::measure),
+    ("landing", landing::measure),
     ("gap", gap::measure),
     ("append", append::measure),
     ("status", status::measure),

@@ -21,6 +21,8 @@ mod intake;
 #[cfg(feature = "bench")]
 mod issues;
 #[cfg(feature = "bench")]
+mod landing;
+#[cfg(feature = "bench")]
 mod measure;
 #[cfg(feature = "bench")]
 mod memory;

@@ -61,7 +61,7 @@ fn facts(issue: &IssueView) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("Status", issue.status.replace('_', " ")),
         ("Type", format!("{}, priority {}", issue.issue_type.name(), issue.priority)),
-        ("Rig", text::line(&issue.rig).into_owned()),
+        ("Rig", rig(issue)),
     ];
     let mut add = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
     let safe = |value: &Option<String>| value.as_deref().map(|value| text::line(value).into_owned());
@@ -81,6 +81,11 @@ fn facts(issue: &IssueView) -> Vec<(&'static str, String)> {
     add("Stands for", issue.duplicate_of.as_ref().map(|other| format!("it is a duplicate of {other}")));
     add("Evidence", issue.evidence.as_ref().map(evidence));
     facts
+}
+
+fn rig(issue: &IssueView) -> String {
+    let known = if issue.rig_known { "" } else { " (unknown: it is not in the configuration)" };
+    format!("{}{known}", text::line(&issue.rig))
 }
 
 fn evidence(evidence: &Evidence) -> String {

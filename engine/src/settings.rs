@@ -1,0 +1,99 @@
+//! What the configuration makes of an engine, read as a whole: all of it is good, or none of it is taken.
+
+use std::time::Duration;
+
+use convoy_api::{Code, Failure};
+use convoy_core::id::AgentName;
+use convoy_core::policy::Policy;
+use convoy_core::time::Span;
+
+use crate::agent::{Preset, Presets};
+use crate::config::{Config, Sources};
+use crate::engine::presets;
+use crate::os::spawn::Environment;
+use crate::os::watch::Watcher;
+use crate::tasks::{self, Kind};
+use crate::workspace::{DIR, Workspace};
+use crate::world::note;
+use crate::{inbox::Handle, rig};
+
+/// What effects go by.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) config: Config,
+    pub(crate) presets: Presets,
+    /// Bytes that must be free before something is started.
+    pub(crate) disk_reserve: u64,
+}
+
+/// A configuration that can be gone by.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) settings: Settings,
+    pub(crate) policy: Policy,
+    /// How long an engine in the background stays with nothing to do.
+    pub(crate) idle_exit: Option<Duration>,
+    /// How often the patrol comes by.
+    pub(crate) patrol: Option<Span>,
+}
+
+/// Reads the configuration, and looks whether the repositories are there.
+///
+/// # Errors
+/// What of it is not accepted.
+pub(crate) fn load(workspace: &Workspace, env: &Environment) -> Result<Loaded, Failure> {
+    let config = Config::load(workspace, env, &Sources::default())?;
+    let presets = presets(&config)?;
+    let names = |presets: &mut dyn Iterator<Item = &Preset>| {
+        presets.filter_map(|preset| AgentName::new(&preset.name).ok()).collect()
+    };
+    let sandboxed = names(&mut presets.iter().filter(|preset| preset.sandboxed()));
+    let mut policy = config.policy(names(&mut presets.iter()), sandboxed)?;
+    presets.get(policy.agent.as_str()).map_err(|error| {
+        Failure::new(Code::Invalid, format!("defaults.agent: {}", crate::explain(&error)))
+    })?;
+    for (name, rig) in &mut policy.rigs {
+        rig.trouble = config.rigs().get(name).and_then(|rig| rig::look(&rig.path));
+    }
+    let idle_exit = config.idle_exit()?;
+    let idle_exit = idle_exit.map(|span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0)));
+    let patrol = config.patrol_interval()?;
+    let disk_reserve = config.bytes("limits.disk_reserve")?;
+    Ok(Loaded { settings: Settings { config, presets, disk_reserve }, policy, idle_exit, patrol })
+}
+
+/// Where an engine reads its configuration again.
+pub(crate) struct Source {
+    pub(crate) workspace: Workspace,
+    pub(crate) env: Environment,
+    /// It leaves when it is idle for long enough.
+    pub(crate) background: bool,
+}
+
+impl Source {
+    pub(crate) fn load(&self) -> Result<Loaded, Failure> {
+        let mut loaded = load(&self.workspace, &self.env)?;
+        loaded.idle_exit = loaded.idle_exit.filter(|_| self.background);
+        Ok(loaded)
+    }
+}
+
+/// Has the engine take up the workspace's and the user's file whenever they change.
+pub(crate) fn watch(workspace: &Workspace, env: &Environment, handle: Handle) {
+    let mut dirs = vec![workspace.root().join(DIR)];
+    // A folder that is made later is seen by the next engine; so far there is nothing of the user's.
+    dirs.extend(
+        Config::user_file(env).and_then(|file| Some(file.parent()?.to_owned())).filter(|d| d.is_dir()),
+    );
+    let watcher = match Watcher::new(&dirs) {
+        Ok(watcher) => watcher,
+        Err(error) => return note(&format!("changes of the configuration are not noticed: {error}")),
+    };
+    let started = tasks::start(Kind::Watch, move || {
+        // What was refused the engine has said itself; it ends this by having left.
+        while watcher.wait().is_ok() && handle.reload() {}
+    });
+    if let Err(error) = started {
+        note(&format!("changes of the configuration are not noticed: {error}"));
+    }
+}
