@@ -4,6 +4,7 @@
 //! the dispatcher's to know; after a restart nothing is, and the same plan starts it again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use crate::command::Observed;
 use crate::decide::{may_begin, pause_is_over};
@@ -51,14 +52,17 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     plan_sessions(state, policy, &mut plan);
     plan_workers(state, policy, now, &mut plan);
     plan_dispatch(state, policy, &mut plan);
-    plan_outbox(state, now, &mut plan);
+    plan_outbox(state, policy, now, &mut plan);
     plan
 }
 
 /// What is due, the longest first. Whoever is under way stays among the first: when it was due does not change.
-fn plan_outbox(state: &State, now: Time, plan: &mut Plan) {
+fn plan_outbox(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     let outbox = &state.index.outbox;
-    let due = outbox.range(..=now).flat_map(|(_, ids)| ids);
+    // No pause is longer than the longest: what is due later than that was put in before the clock was set back.
+    let (soon, latest) = (now.plus(Span::from_millis(1)), now.plus(policy.routes.backoff_max));
+    let astray = outbox.range((Bound::Excluded(latest.max(now)), Bound::Unbounded));
+    let due = outbox.range(..=now).chain(astray).flat_map(|(_, ids)| ids);
     let mut by_route: BTreeMap<&RouteName, u32> = BTreeMap::new();
     let mut started = 0;
     for (_, id) in due.take(DUE_LOOK_AHEAD_MAX) {
@@ -70,7 +74,7 @@ fn plan_outbox(state: &State, now: Time, plan: &mut Plan) {
             plan.effects.insert(Effect::Deliver { delivery: id.clone(), attempt: delivery.attempt() });
         }
     }
-    if let Some((at, _)) = outbox.range(now.plus(Span::from_millis(1))..).next() {
+    if let Some((at, _)) = outbox.range(soon..).next().filter(|(at, _)| **at <= latest) {
         plan.wake_at = Some(plan.wake_at.map_or(*at, |before| before.min(*at)));
     }
 }

@@ -67,11 +67,12 @@ fn notices_are_worded_as_promised() {
         "issue create 'Update docs' --id bd-abc -q",
         "create 'Deploy v2.0' gt-xyz gt-def bd-abc --owner ann --notify ann --notify --human",
         "issue close gt-xyz gt-def bd-abc",
-        "mail read n- --as ann",
         "mail inbox",
+        "mail read n-nope",
         "mail outbox",
+        "mail archive n-nope",
+        "mail inbox bob",
     ];
-    // Two notices: which of them is meant has to be said.
     insta::assert_snapshot!(both_ways(&lines));
     let env = workspace();
     for line in &lines[..5] {

@@ -186,7 +186,7 @@ fn a_command_gets_a_hostile_notice_as_data() {
     program(&env, "tell", "#!/bin/sh\necho \"$#\" >args\nenv >seen\ncat >payload\n");
     let command = env.root().join("tell").display().to_string();
     let room = room(env, &format!("routes.\"--human\" = [{{ command = [\"{command}\"] }}]"));
-    let title = "--help $(touch pwned) `touch pwned`; \u{1b}[31m'\"\\ & <b>";
+    let title = "x --help $(touch pwned) `touch pwned`; \u{1b}[31m'\"\\ & <b>";
     land(&room, title);
     room.until("notice.delivered", "n-");
     let read = |name: &str| fs::read_to_string(room.env.dir().join(name)).unwrap();
