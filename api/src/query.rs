@@ -7,8 +7,8 @@ use convoy_core::id::{ConvoyId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    ConvoyView, DeliveryView, IssueView, NoticeView, RigStatusView, RigView, SessionView, StrandedView,
-    WorkerView,
+    ConvoyView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, SessionView, StageView,
+    StrandedView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -44,8 +44,22 @@ pub enum Query {
         /// Reference.
         id: String,
     },
+    /// What staging these would come to.
+    Stage {
+        /// References: issues, one epic, or one convoy.
+        ids: Vec<String>,
+        /// How many agents may work on it at once, if that is asked for.
+        max_parallel: Option<u32>,
+    },
     /// Open convoys in which nothing moves.
     Stranded,
+    /// What is to land.
+    Queue {
+        /// Only of this rig.
+        rig: Option<String>,
+        /// Only this one: its issue, worker or session.
+        issue: Option<String>,
+    },
     /// A mailbox, oldest first.
     Mail {
         /// Whose.
@@ -138,7 +152,9 @@ pub enum Answer {
     Workers { workers: Vec<WorkerView> },
     Worker { worker: Box<WorkerView> },
     Why(WhyView),
+    Stage { stage: Box<StageView> },
     Stranded { stranded: Vec<StrandedView> },
+    Queue { items: Vec<QueueItemView> },
     Mail { notices: Vec<NoticeView> },
     Outbox { deliveries: Vec<DeliveryView> },
     Notice { notice: Box<NoticeView> },

@@ -5,12 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::IssueChange;
-use crate::id::{DeliveryId, Epoch, IssueId, SessionId, WorkerId};
+use crate::id::{DeliveryId, Epoch, IssueId, RigName, SessionId, WorkerId};
 use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::report::{Exit, Observation};
 use crate::session::{Findings, Workdir};
 use crate::time::Time;
-use crate::worker::MergeOutcome;
+use crate::worker::{Member, MergeOutcome};
 
 /// What is asked of the engine from outside.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -63,6 +63,20 @@ pub enum Request {
     ConvoyAdd { convoy: String, issues: Vec<String> },
     /// Track issues no more.
     ConvoyRemove { convoy: String, issues: Vec<String> },
+    /// Analyse issues, an epic or a staged convoy, and stage a convoy of them, or restage it.
+    Stage {
+        what: Vec<String>,
+        title: Option<String>,
+        owner: Option<String>,
+        notify: Vec<String>,
+        merge: Option<crate::convoy::MergeStrategy>,
+        base: Option<String>,
+        max_parallel: Option<u32>,
+        launch: bool,
+        force: bool,
+    },
+    /// Open a staged convoy and have it worked on; issues and epics are staged first.
+    Launch { what: Vec<String>, force: bool },
     /// Have a convoy worked on as a whole.
     ConvoyStart { convoy: String },
     /// Land what is complete.
@@ -95,6 +109,10 @@ pub enum Request {
     WorkStop { issue: String },
     /// Take the issue from its worker.
     WorkRelease { issue: String },
+    /// Try a held up merge at once.
+    MergeRetry { issue: String },
+    /// Give a submitted branch back instead of merging it.
+    MergeReject { issue: String, reason: Option<String> },
     /// Mark a notice as read.
     MailRead { notice: String },
     /// Write to a mailbox.
@@ -135,6 +153,12 @@ pub enum Observed {
     Delivered { delivery: DeliveryId, attempt: u32 },
     /// It has not. Permanent: another try would come to the same.
     DeliveryFailed { delivery: DeliveryId, attempt: u32, why: String, permanent: bool },
+    /// Branches that were merged together, each with what came of it: decided as one.
+    Batch { tried: Vec<(Member, MergeOutcome)> },
+    /// A batch may be formed of what waits to land in this branch: proposed by the plan.
+    Gather { rig: RigName, base: Option<String> },
+    /// The pause of a merge that broke is over: proposed by the plan.
+    MergeDue { worker: WorkerId, round: u32 },
     /// The checkout that was in the way of a merge has changed.
     CheckoutChanged { worker: WorkerId, round: u32 },
 }

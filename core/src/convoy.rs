@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::id::{ConvoyId, IssueId};
+use crate::stage::Finding;
 use crate::time::Time;
 
 /// The longest convoy name, in characters.
@@ -21,8 +22,24 @@ pub enum MergeStrategy {
     /// A merge commit, made without touching anybody's checkout, and a compare-and-swap of the branch.
     #[default]
     Direct,
+    /// As `Direct`, but several branches at a time: their gates run once, on all of them merged together.
+    Queue,
+    /// By a request on the forge that hosts the repository; whoever maintains it merges that.
+    Pr,
     /// Not at all: the branch is left for a person.
     Local,
+}
+
+impl MergeStrategy {
+    /// The name that scripts read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Queue => "queue",
+            Self::Pr => "pr",
+            Self::Local => "local",
+        }
+    }
 }
 
 /// Who noticed that a convoy is complete.
@@ -60,6 +77,8 @@ impl Observer {
 /// The state of a convoy.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Status {
+    /// It was analysed, and waits to be launched. Nothing of it is dispatched, and it does not land.
+    Staged(Staged),
     /// It tracks, and works once it is started.
     Open,
     /// Every tracked issue is closed.
@@ -84,11 +103,21 @@ impl Status {
     /// The name that scripts read.
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Staged(_) => "staged",
             Self::Open => "open",
             Self::Landed { .. } => "landed",
             Self::Abandoned { .. } => "abandoned",
         }
     }
+}
+
+/// What a staged convoy was staged as.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Staged {
+    /// The epic whose parts it tracks.
+    pub epic: Option<IssueId>,
+    /// What the analysis warned of.
+    pub findings: Vec<Finding>,
 }
 
 /// A convoy as it is made.
@@ -160,6 +189,13 @@ impl Convoy {
     /// Whether it has landed or was abandoned.
     pub fn is_closed(&self) -> bool {
         matches!(self.status, Status::Landed { .. } | Status::Abandoned { .. })
+    }
+    /// What it was staged as, if it waits to be launched.
+    pub fn staged(&self) -> Option<&Staged> {
+        match &self.status {
+            Status::Staged(staged) => Some(staged),
+            Status::Open | Status::Landed { .. } | Status::Abandoned { .. } => None,
+        }
     }
     /// Whether everything that it tracks is closed. An empty convoy is never complete.
     pub fn is_complete(&self) -> bool {

@@ -4,6 +4,7 @@
 //! Doing one again after a crash is always safe: each looks at the world first.
 
 use crate::id::{DeliveryId, Epoch, SessionId, WorkerId};
+use crate::worker::Member;
 
 /// One thing to be done in the world.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -45,6 +46,18 @@ pub enum Effect {
         /// The epoch of the session that made it.
         epoch: Epoch,
         /// Which try.
+        round: u32,
+    },
+    /// Merge several submitted branches into one candidate, run the gates on it once, and land all of them.
+    MergeBatch {
+        /// Whose, in the order in which they are merged.
+        members: Vec<Member>,
+    },
+    /// Look at a request on the forge now and then, until it is merged or closed.
+    FollowRequest {
+        /// Whose.
+        worker: WorkerId,
+        /// Which look: a person may ask for another at once.
         round: u32,
     },
     /// Try to deliver a notice by a route. Whoever is there may get it twice, with the same key: an engine that dies

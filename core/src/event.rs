@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::convoy::{NewConvoy, Observer};
-use crate::id::{ConvoyId, DeliveryId, Epoch, IssueId, NoticeId, Seq, SessionId, WorkerId};
+use crate::convoy::{NewConvoy, Observer, Staged};
+use crate::id::{ConvoyId, DeliveryId, Epoch, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
 use crate::issue::{Closed, DependencyType, NewIssue};
 use crate::money::Money;
 use crate::notice::NewNotice;
@@ -15,7 +15,7 @@ use crate::outbox::NewDelivery;
 use crate::report::{Exit, Tokens};
 use crate::session::{NewSession, Outcome, Said, Workdir};
 use crate::time::Time;
-use crate::worker::{Lesson, MergeBlock, NewWorker, Submission};
+use crate::worker::{Lesson, MergeBlock, MergePause, MergeRequest, NewWorker, Submission};
 
 /// What of an issue was changed; absent is unchanged.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -74,6 +74,10 @@ pub enum Event {
     ConvoyWatched { convoy: ConvoyId, address: Address },
     #[serde(rename = "convoy.unwatched")]
     ConvoyUnwatched { convoy: ConvoyId, address: Address },
+    #[serde(rename = "convoy.staged")]
+    ConvoyStaged { convoy: NewConvoy, staged: Staged },
+    #[serde(rename = "convoy.launched")]
+    ConvoyLaunched { convoy: ConvoyId },
     #[serde(rename = "convoy.started")]
     ConvoyStarted { convoy: ConvoyId },
     #[serde(rename = "convoy.landed")]
@@ -116,6 +120,14 @@ pub enum Event {
     MergeBlocked { worker: WorkerId, block: MergeBlock },
     #[serde(rename = "merge.unblocked")]
     MergeUnblocked { worker: WorkerId, round: u32 },
+    #[serde(rename = "merge.batched")]
+    MergeBatched { rig: RigName, base: Option<String>, workers: Vec<WorkerId>, because: Batched },
+    #[serde(rename = "merge.set_aside")]
+    MergeSetAside { worker: WorkerId, files: Vec<String> },
+    #[serde(rename = "merge.paused")]
+    MergePaused { worker: WorkerId, round: u32, pause: MergePause },
+    #[serde(rename = "merge.requested")]
+    MergeRequested { worker: WorkerId, request: MergeRequest },
 
     #[serde(rename = "session.wanted")]
     SessionWanted { session: NewSession },
@@ -169,6 +181,19 @@ pub enum Event {
     NoticeDeliveryRetried { notice: NoticeId, delivery: DeliveryId },
 }
 
+/// Why branches are tested together.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Batched {
+    /// It was their turn.
+    Gathered,
+    /// They are a part of a batch that did not land as a whole.
+    Split {
+        /// Why it did not.
+        why: String,
+    },
+}
+
 /// What an attempt that did not land counts as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -199,6 +224,8 @@ impl Event {
             Self::ConvoyIssuesRemoved { .. } => "convoy.issues_removed",
             Self::ConvoyWatched { .. } => "convoy.watched",
             Self::ConvoyUnwatched { .. } => "convoy.unwatched",
+            Self::ConvoyStaged { .. } => "convoy.staged",
+            Self::ConvoyLaunched { .. } => "convoy.launched",
             Self::ConvoyStarted { .. } => "convoy.started",
             Self::ConvoyLanded { .. } => "convoy.landed",
             Self::ConvoyAbandoned { .. } => "convoy.abandoned",
@@ -217,6 +244,10 @@ impl Event {
             Self::MergeMoved { .. } => "merge.moved",
             Self::MergeBlocked { .. } => "merge.blocked",
             Self::MergeUnblocked { .. } => "merge.unblocked",
+            Self::MergeBatched { .. } => "merge.batched",
+            Self::MergeSetAside { .. } => "merge.set_aside",
+            Self::MergePaused { .. } => "merge.paused",
+            Self::MergeRequested { .. } => "merge.requested",
             Self::SessionWanted { .. } => "session.wanted",
             Self::SessionPrepared { .. } => "session.prepared",
             Self::SessionStarted { .. } => "session.started",
@@ -246,11 +277,12 @@ impl Event {
             | Self::IssueClosed { issue, .. }
             | Self::IssueReopened { issue }
             | Self::IssueNeedsHuman { issue, .. } => issue.as_str(),
-            Self::ConvoyCreated { convoy } => convoy.id.as_str(),
+            Self::ConvoyCreated { convoy } | Self::ConvoyStaged { convoy, .. } => convoy.id.as_str(),
             Self::ConvoyIssuesAdded { convoy, .. }
             | Self::ConvoyIssuesRemoved { convoy, .. }
             | Self::ConvoyWatched { convoy, .. }
             | Self::ConvoyUnwatched { convoy, .. }
+            | Self::ConvoyLaunched { convoy }
             | Self::ConvoyStarted { convoy }
             | Self::ConvoyLanded { convoy, .. }
             | Self::ConvoyAbandoned { convoy, .. }
@@ -268,7 +300,11 @@ impl Event {
             | Self::WorkerLearned { worker, .. }
             | Self::MergeMoved { worker, .. }
             | Self::MergeBlocked { worker, .. }
-            | Self::MergeUnblocked { worker, .. } => worker.as_str(),
+            | Self::MergeUnblocked { worker, .. }
+            | Self::MergeSetAside { worker, .. }
+            | Self::MergePaused { worker, .. }
+            | Self::MergeRequested { worker, .. } => worker.as_str(),
+            Self::MergeBatched { rig, .. } => rig.as_str(),
             Self::SessionWanted { session } => session.id.as_str(),
             Self::SessionPrepared { session, .. }
             | Self::SessionStarted { session, .. }

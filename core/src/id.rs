@@ -129,6 +129,9 @@ id_types! {
     RouteName, "route", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
     /// A rig: one managed repository.
     RigName, "rig", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
+    /// A worker's name within its rig, as a person gave it.
+    WorkerName, "worker name", "letters, digits, '.', '_' and '-', not at the ends, and not beginning with 'w-'",
+        |text| safe_part(text) && !text.starts_with("w-");
     /// An agent: the name of a preset.
     AgentName, "agent", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
 }

@@ -94,6 +94,9 @@ pub struct Evidence {
     pub merge_commit: Option<String>,
     /// What changed.
     pub diff: Option<DiffStat>,
+    /// The request on the forge by which it was merged.
+    #[serde(default)]
+    pub request: Option<String>,
     /// The gates that were run on the merged tree.
     pub gates: Vec<GateResult>,
     /// What the attempts of the worker cost together, as far as is known.

@@ -3,27 +3,20 @@
 //! The plan is levels, not edges: it says everything that should be under way. What is under way already is
 //! the dispatcher's to know; after a restart nothing is, and the same plan starts it again.
 
+mod outbox;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 
 use crate::command::Observed;
-use crate::decide::{may_begin, pause_is_over};
+use crate::decide::{batch_is_due, may_begin, pause_is_over};
 use crate::effect::Effect;
-use crate::id::{ConvoyId, RigName, RouteName, WorkerId};
+use crate::id::{ConvoyId, RigName, Seq, WorkerId};
 use crate::policy::{Hold, Policy};
+use crate::queue;
 use crate::session::SessionState;
-use crate::state::State;
-use crate::time::{Span, Time};
-use crate::worker::{Worker, WorkerState};
-
-/// How far the queue of startable issues is looked through for one that has room.
-const LOOK_AHEAD_MAX: usize = 1000;
-/// How many notices are delivered at once: each has a thread of its own while it waits for an answer.
-const DELIVERIES_MAX: usize = 8;
-/// How many of them by one route, so that one that hangs does not hold the others up.
-const DELIVERIES_BY_ROUTE_MAX: u32 = 2;
-/// How many that are due are looked through for routes that have room.
-const DUE_LOOK_AHEAD_MAX: usize = 1000;
+use crate::state::{InRig, Place, State};
+use crate::time::Time;
+use crate::worker::{Member, WorkerState};
 
 /// What should be under way.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -44,6 +37,10 @@ impl Plan {
     pub fn is_idle(&self) -> bool {
         self.proposals.is_empty() && self.effects.is_empty() && self.wake_at.is_none()
     }
+
+    fn wake(&mut self, at: Time) {
+        self.wake_at = Some(self.wake_at.map_or(at, |before| before.min(at)));
+    }
 }
 
 /// Computes the plan.
@@ -52,31 +49,9 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     plan_sessions(state, policy, &mut plan);
     plan_workers(state, policy, now, &mut plan);
     plan_dispatch(state, policy, &mut plan);
-    plan_outbox(state, policy, now, &mut plan);
+    outbox::plan(state, policy, now, &mut plan);
+    plan_merges(state, policy, now, &mut plan);
     plan
-}
-
-/// What is due, the longest first. Whoever is under way stays among the first: when it was due does not change.
-fn plan_outbox(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
-    let outbox = &state.index.outbox;
-    // No pause is longer than the longest: what is due later than that was put in before the clock was set back.
-    let (soon, latest) = (now.plus(Span::from_millis(1)), now.plus(policy.routes.backoff_max));
-    let astray = outbox.range((Bound::Excluded(latest.max(now)), Bound::Unbounded));
-    let due = outbox.range(..=now).chain(astray).flat_map(|(_, ids)| ids);
-    let mut by_route: BTreeMap<&RouteName, u32> = BTreeMap::new();
-    let mut started = 0;
-    for (_, id) in due.take(DUE_LOOK_AHEAD_MAX) {
-        let Some(delivery) = state.deliveries.get(id) else { continue };
-        let of_route = by_route.entry(&delivery.content.route).or_default();
-        if *of_route < DELIVERIES_BY_ROUTE_MAX && started < DELIVERIES_MAX {
-            *of_route += 1;
-            started += 1;
-            plan.effects.insert(Effect::Deliver { delivery: id.clone(), attempt: delivery.attempt() });
-        }
-    }
-    if let Some((at, _)) = outbox.range(soon..).next().filter(|(at, _)| **at <= latest) {
-        plan.wake_at = Some(plan.wake_at.map_or(*at, |before| before.min(*at)));
-    }
 }
 
 fn plan_sessions(state: &State, policy: &Policy, plan: &mut Plan) {
@@ -117,7 +92,6 @@ fn unreadable(policy: &Policy, rig: &RigName) -> bool {
 
 fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     let mut begins = BTreeSet::new();
-    let mut merges = Vec::new();
     for (id, worker) in state.index.active.iter().filter_map(|id| state.workers.get_key_value(id)) {
         match &worker.state {
             WorkerState::Assigned if may_begin(state, policy, worker) => {
@@ -129,24 +103,9 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
             WorkerState::Waiting { until, .. } if pause_is_over(policy, *until, now) => {
                 plan.proposals.push(Observed::Due { worker: id.clone() });
             }
-            WorkerState::Waiting { until, .. } => {
-                plan.wake_at = Some(plan.wake_at.map_or(*until, |at| at.min(*until)));
-            }
-            WorkerState::Submitted(submission) => {
-                let round = submission.round;
-                if !policy.reaches(&worker.content.rig) {
-                    plan.waits |= unreadable(policy, &worker.content.rig);
-                    continue;
-                }
-                let Some(session) = state.sessions.get(&submission.session) else { continue };
-                if submission.blocked.is_some() {
-                    plan.effects.insert(Effect::WatchCheckout { worker: id.clone(), round });
-                    continue;
-                }
-                let effect = Effect::Merge { worker: id.clone(), epoch: session.content.epoch, round };
-                merges.push((worker, effect));
-            }
-            WorkerState::Running { .. }
+            WorkerState::Waiting { until, .. } => plan.wake(*until),
+            WorkerState::Submitted(_)
+            | WorkerState::Running { .. }
             | WorkerState::Done
             | WorkerState::Failed { .. }
             | WorkerState::Released
@@ -155,27 +114,69 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     }
     // Whoever has no session yet gets one by priority, then age, as issues get workers.
     plan.proposals.extend(begins.into_iter().map(|(_, id)| Observed::Begin { worker: id.clone() }));
-    plan.effects.extend(first_merges(policy, merges));
 }
 
-/// One merge at a time into each branch of a rig, the first that was submitted: parallel ones would only invalidate
-/// each other's gates. First by the log, not by the clock, and behind everything earlier that is for the same
-/// branch, so that the one under way stays the first. A branch that only the repository can name may be any.
-fn first_merges(policy: &Policy, mut merges: Vec<(&Worker, Effect)>) -> Vec<Effect> {
-    merges.sort_by_key(|(worker, _)| worker.submitted);
-    let mut earlier: BTreeMap<&RigName, Vec<Option<&str>>> = BTreeMap::new();
-    let mut first = Vec::new();
-    for (worker, effect) in merges {
-        let rig = &worker.content.rig;
-        let default = policy.rigs.get(rig).and_then(|rig| rig.default_branch.as_deref());
-        let branch = worker.content.base.as_deref().or(default);
-        let before = earlier.entry(rig).or_default();
-        if before.iter().all(|other| other.is_some() && branch.is_some() && *other != branch) {
-            first.push(effect);
+/// The first merge of a lane: when it was taken up, into which branch, and how.
+type First<'a> = (Seq, Option<&'a str>, Effect);
+
+/// One merge at a time in each lane, what holds others up, and the next batch.
+fn plan_merges(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
+    let mut first: BTreeMap<&RigName, Vec<First<'_>>> = BTreeMap::new();
+    for ((rig, base), line) in queue::lines(state, policy) {
+        if !policy.reaches(rig) {
+            plan.waits |= unreadable(policy, rig);
+            continue;
         }
-        before.push(branch);
+        for entry in &line.requested {
+            let Member { worker, round, .. } = entry.member();
+            plan.effects.insert(Effect::FollowRequest { worker, round });
+        }
+        plan_held_up(policy, now, &line, plan);
+        if let Some((seq, group)) = line.under_way()
+            && let Some(effect) = queue::effect(group)
+        {
+            first.entry(rig).or_default().push((seq, base, effect));
+        }
+        match queue::next_batch_at(&line, policy) {
+            Some(at) if batch_is_due(policy, at, now) => {
+                let (rig, base) = (rig.clone(), base.map(str::to_owned));
+                plan.proposals.push(Observed::Gather { rig, base });
+            }
+            Some(at) => plan.wake(at),
+            None => {}
+        }
     }
-    first
+    plan.effects.extend(first.into_values().flat_map(one_for_each_branch));
+}
+
+/// What is watched for, or tried again when its pause is over.
+fn plan_held_up(policy: &Policy, now: Time, line: &queue::Line<'_>, plan: &mut Plan) {
+    for group in line.taken.values() {
+        if let Some((entry, _)) = queue::block(group) {
+            let Member { worker, round, .. } = entry.member();
+            plan.effects.insert(Effect::WatchCheckout { worker, round });
+        }
+        for entry in group {
+            match &entry.submission.pause {
+                Some(pause) if pause_is_over(policy, pause.until, now) => {
+                    let Member { worker, round, .. } = entry.member();
+                    plan.proposals.push(Observed::MergeDue { worker, round });
+                }
+                Some(pause) => plan.wake(pause.until),
+                None => {}
+            }
+        }
+    }
+}
+
+/// Of the lanes of a rig those that may go on side by side. A branch that only the repository can name may be any: it
+/// goes on alone, and what was taken up first is first.
+fn one_for_each_branch(mut lanes: Vec<First<'_>>) -> Vec<Effect> {
+    lanes.sort_by_key(|(seq, ..)| *seq);
+    let nameless = lanes.iter().position(|(_, branch, _)| branch.is_none());
+    let alone = nameless == Some(0);
+    let side_by_side = if alone { 1 } else { nameless.unwrap_or(lanes.len()) };
+    lanes.into_iter().take(side_by_side).map(|(.., effect)| effect).collect()
 }
 
 /// Ready issues of started convoys by priority, then age, as many as there is room for.
@@ -198,27 +199,34 @@ fn plan_dispatch(state: &State, policy: &Policy, plan: &mut Plan) {
     }
     // Workers that were promised a session come before issues that nobody has.
     total += plan.proposals.len() as u32;
-    for (_, _, id) in state.index.startable.iter().take(LOOK_AHEAD_MAX) {
-        if total >= policy.max_parallel {
-            return;
-        }
-        let Some(issue) = state.issues.get(id) else { continue };
-        let Some(convoy) = state.started_convoy(issue) else { continue };
-        if policy.hold(&issue.content.rig).is_some() {
-            plan.waits |= unreadable(policy, &issue.content.rig);
+    let is_full = |convoy: &ConvoyId, by_convoy: &BTreeMap<&ConvoyId, u32>| {
+        let max = state.convoys.get(convoy).and_then(|convoy| convoy.content.max_parallel);
+        max.is_some_and(|max| by_convoy.get(convoy).is_some_and(|count| *count >= max))
+    };
+    // Of each rig only as many convoys can have a turn as there is room for agents; which are full, live
+    // sessions make so, and those are few.
+    let free = policy.max_parallel.saturating_sub(total) as usize;
+    let mut next: BTreeMap<&Place, (&RigName, &ConvoyId, &InRig)> = BTreeMap::new();
+    for (rig, queues) in state.index.startable.rigs() {
+        if policy.hold(rig).is_some() {
+            plan.waits |= unreadable(policy, rig);
             continue;
         }
-        let in_rig = by_rig.entry(&issue.content.rig).or_default();
-        let rig_max = policy.rigs.get(&issue.content.rig).and_then(|rig| rig.max_parallel);
-        let in_convoy = by_convoy.entry(&convoy.content.id).or_default();
-        if rig_max.is_some_and(|max| *in_rig >= max)
-            || convoy.content.max_parallel.is_some_and(|max| *in_convoy >= max)
-        {
+        let heads = queues.heads().filter(|(_, convoy)| !is_full(convoy, &by_convoy));
+        next.extend(heads.take(free).map(|(place, convoy)| (place, (rig, convoy, queues))));
+    }
+    while total < policy.max_parallel
+        && let Some((place, (rig, convoy, queues))) = next.pop_first()
+    {
+        let in_rig = by_rig.entry(rig).or_default();
+        let rig_max = policy.rigs.get(rig).and_then(|rig| rig.max_parallel);
+        if rig_max.is_some_and(|max| *in_rig >= max) || is_full(convoy, &by_convoy) {
             continue;
         }
         *in_rig += 1;
-        *in_convoy += 1;
+        *by_convoy.entry(convoy).or_default() += 1;
         total += 1;
-        plan.proposals.push(Observed::Dispatch { issue: id.clone() });
+        plan.proposals.push(Observed::Dispatch { issue: place.2.clone() });
+        next.extend(queues.after(convoy, place).map(|place| (place, (rig, convoy, queues))));
     }
 }

@@ -9,6 +9,7 @@ use crate::address::Address;
 use crate::convoy::{MergeStrategy, Observer};
 use crate::id::{AgentName, RigName, RouteName};
 use crate::time::Span;
+use crate::worker::NewWorker;
 
 /// Who keeps the issues of a rig.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -79,6 +80,8 @@ pub struct Retry {
     pub max_conflicts: u32,
     /// Tries to land one branch on a base that keeps moving.
     pub max_rounds: u32,
+    /// Merges of one branch that break for reasons that have nothing to do with it.
+    pub max_broken: u32,
 }
 
 impl Default for Retry {
@@ -90,6 +93,7 @@ impl Default for Retry {
             max_lost: 5,
             max_conflicts: 3,
             max_rounds: 10,
+            max_broken: 3,
         }
     }
 }
@@ -127,6 +131,21 @@ impl Routes {
     pub fn of(&self, address: &Address) -> impl Iterator<Item = &RouteName> {
         let own = self.by_address.get(address).map_or(&[][..], Vec::as_slice);
         own.iter().chain(self.every.iter().filter(|route| !own.contains(route)))
+    }
+}
+
+/// How the merge queue makes its batches.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Batches {
+    /// How many branches are merged together at most.
+    pub max: u32,
+    /// How long the first of a batch waits for others.
+    pub wait: Span,
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self { max: 5, wait: Span::default() }
     }
 }
 
@@ -185,6 +204,8 @@ pub struct Policy {
     pub complexity: BTreeMap<String, String>,
     /// How branches land when the convoy does not say.
     pub merge: MergeStrategy,
+    /// How the merge queue makes its batches.
+    pub batches: Batches,
     /// How many agents work at once in the workspace, and by default in a convoy.
     pub max_parallel: u32,
     /// Who is told of every landing.
@@ -205,6 +226,12 @@ impl Policy {
             Some(why) => Some(Hold::Unreadable { why }),
             None => rig.parked.then_some(Hold::Parked),
         }
+    }
+
+    /// Why a worker does not begin, if its rig is the reason: of one that a person wants also while its rig is
+    /// parked, that is none.
+    pub fn holds(&self, worker: &NewWorker) -> Option<Hold<'_>> {
+        self.hold(&worker.rig).filter(|hold| *hold != Hold::Parked || !worker.although_parked)
     }
 
     /// Whether what is under way in a rig can go on: its repository is there, parked or not.

@@ -158,6 +158,9 @@ pub enum ExitKind {
     Stopped(StopWhy),
     /// It could not be started: missing program, bad format, no such directory.
     StartFailed,
+    /// It was not started, because a hook before it failed: no fault of the task. The detail is a line about it, and
+    /// the end of the hook's output in the lines after it. No supervisor says so.
+    HookFailed,
 }
 
 /// The content of `exit.json`, written once, after the whole tree of the agent is dead.

@@ -30,6 +30,9 @@ pub struct Workdir {
     pub branch: String,
     /// The commit that it began from, a full object id.
     pub base: String,
+    /// Where the base branch was then, if the work began from something older: what its agent may merge.
+    #[serde(default)]
+    pub onto: Option<String>,
 }
 
 /// What a session is at. The variants hold what is only true then.

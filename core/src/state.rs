@@ -8,6 +8,8 @@ mod convoy_events;
 mod issue_events;
 mod notice_events;
 mod session_events;
+mod stage_events;
+mod startable;
 mod worker_events;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -23,6 +25,7 @@ use crate::outbox::Delivery;
 use crate::session::Session;
 use crate::time::Time;
 use crate::worker::{Worker, WorkerState};
+pub use startable::{InRig, Place, Startable};
 
 /// How many idempotency keys are remembered; a retry comes within minutes, not after ten thousand others.
 pub const KEYS_MAX: usize = 10_000;
@@ -58,14 +61,16 @@ pub struct State {
 /// What is derived from the rest and kept for speed. Rebuilt after a snapshot is read.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Index {
-    /// Open issues that nothing blocks, that no worker has, in a started open convoy: by priority, then age.
-    pub startable: BTreeSet<(u8, u64, IssueId)>,
+    /// Open issues that nothing blocks, that no worker has, in a started open convoy.
+    pub startable: Startable,
     /// Workers to whom something may still happen.
     pub active: BTreeSet<WorkerId>,
     /// Sessions that are not over.
     pub sessions: BTreeSet<SessionId>,
     /// Convoys that are open, newest last.
     pub open: BTreeSet<(u64, ConvoyId)>,
+    /// Convoys that are staged, newest last.
+    pub staged: BTreeSet<(u64, ConvoyId)>,
     /// Convoys that may have become complete in this batch; empty between batches.
     pub touched: BTreeSet<ConvoyId>,
     /// Keys by text.
@@ -121,6 +126,9 @@ impl State {
             | Event::ConvoyLanded { .. }
             | Event::ConvoyAbandoned { .. }
             | Event::ConvoyReopened { .. } => convoy_events::apply(self, event, at, actor),
+            Event::ConvoyStaged { .. } | Event::ConvoyLaunched { .. } => {
+                stage_events::apply(self, event, at, actor);
+            }
             Event::WorkerAssigned { .. }
             | Event::WorkerWaiting { .. }
             | Event::WorkerReady { .. }
@@ -134,7 +142,11 @@ impl State {
             | Event::WorkerLearned { .. }
             | Event::MergeMoved { .. }
             | Event::MergeBlocked { .. }
-            | Event::MergeUnblocked { .. } => worker_events::apply(self, event, at),
+            | Event::MergeUnblocked { .. }
+            | Event::MergeBatched { .. }
+            | Event::MergeSetAside { .. }
+            | Event::MergePaused { .. }
+            | Event::MergeRequested { .. } => worker_events::apply(self, event, at),
             Event::SessionWanted { .. }
             | Event::SessionPrepared { .. }
             | Event::SessionStarted { .. }
@@ -180,10 +192,17 @@ impl State {
             }
             if convoy.is_open() {
                 self.index.open.insert((convoy.number, id.clone()));
+            } else if convoy.staged().is_some() {
+                self.index.staged.insert((convoy.number, id.clone()));
             }
         }
-        self.index.startable =
-            self.issues.values().filter(|issue| self.is_startable(issue)).map(place_in_queue).collect();
+        let mut startable = Startable::default();
+        for issue in self.issues.values() {
+            if let Some(convoy) = self.starts_for(issue) {
+                startable.put(issue, &convoy.content.id);
+            }
+        }
+        self.index.startable = startable;
         for (id, worker) in &self.workers {
             if worker.state.is_active() {
                 self.index.active.insert(id.clone());
@@ -241,19 +260,18 @@ impl State {
         counts
     }
 
-    /// Whether a worker may be assigned without anybody asking. In a large workspace most issues are in no convoy.
-    fn is_startable(&self, issue: &Issue) -> bool {
-        self.started_convoy(issue).is_some() && self.is_ready(issue)
+    /// The convoy for which a worker may be assigned without anybody asking. In a large workspace most issues are
+    /// in no convoy.
+    fn starts_for(&self, issue: &Issue) -> Option<&Convoy> {
+        self.started_convoy(issue).filter(|_| self.is_ready(issue))
     }
 
     /// Puts the issue into the queue of what can be started, or takes it out.
     pub(crate) fn refresh_startable(&mut self, id: &IssueId) {
+        self.index.startable.take(id);
         let Some(issue) = self.issues.get(id) else { return };
-        let entry = place_in_queue(issue);
-        if self.is_startable(issue) {
-            self.index.startable.insert(entry);
-        } else {
-            self.index.startable.remove(&entry);
+        if let Some(convoy) = self.starts_for(issue).map(|convoy| convoy.content.id.clone()) {
+            self.index.startable.put(issue, &convoy);
         }
     }
 
@@ -263,9 +281,4 @@ impl State {
             self.refresh_startable(issue);
         }
     }
-}
-
-/// By priority, then age.
-fn place_in_queue(issue: &Issue) -> (u8, u64, IssueId) {
-    (issue.content.priority, issue.number, issue.content.id.clone())
 }

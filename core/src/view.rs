@@ -6,8 +6,10 @@ mod convoy;
 mod delivery;
 mod issue;
 mod notice;
+mod queue;
 mod rig;
 mod session;
+mod stage;
 mod stranded;
 mod worker;
 
@@ -15,9 +17,11 @@ pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use delivery::{DeliveryStatus, DeliveryView, delivery};
 pub use issue::{DependencyView, IssueView, issue};
 pub use notice::{NoticeView, notice};
+pub use queue::{QueueItemView, queue};
 pub use rig::{
     MergingView, QueuedView, RigHealth, RigStatusView, RigView, RigWorkerView, is_rig, rig_status, rigs,
 };
 pub use session::{ExitView, SessionView, session};
+pub use stage::{GatedView, StageStatus, StageView, TaskView, TreeView, WaveView, stage};
 pub use stranded::{Category, StrandedView, stranded};
 pub use worker::{LessonView, WorkerView, full_name, worker};

@@ -3,15 +3,16 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::convoy::{Convoy, Status as ConvoyStatus};
+use crate::convoy::{Convoy, Staged, Status as ConvoyStatus};
 use crate::decide::room;
-use crate::id::RigName;
+use crate::id::{IssueId, RigName};
 use crate::issue::{Issue, Status};
 use crate::policy::{Hold, Policy};
+use crate::queue;
 use crate::session::SessionState;
 use crate::state::State;
 use crate::time::Time;
-use crate::worker::{NewWorker, Worker, WorkerState};
+use crate::worker::{MergePause, NewWorker, Submission, Worker, WorkerState};
 
 /// One reason.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -37,6 +38,11 @@ pub fn hold(policy: &Policy, rig: &RigName) -> Option<Reason> {
             reason("rig_parked", format!("its rig {rig} is parked")).run(format!("convoy rig unpark {rig}"))
         }
     })
+}
+
+/// Why a worker does not begin, if its rig is the reason.
+pub fn hold_of(policy: &Policy, worker: &NewWorker) -> Option<Reason> {
+    policy.holds(worker).and_then(|_| hold(policy, &worker.rig))
 }
 
 /// Why what is under way in a rig cannot go on, if it cannot.
@@ -94,13 +100,18 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
             reasons.push(reason("untracked", "no convoy tracks it").run(format!("convoy sling {id}")));
         }
         None => {
-            let open = issue.convoys.iter().find(|id| state.convoys.get(*id).is_some_and(Convoy::is_open));
-            reasons.push(match open {
-                Some(convoy) => {
+            let convoys = || issue.convoys.iter().filter_map(|id| state.convoys.get(id));
+            let staged = convoys().find_map(|convoy| Some((convoy, convoy.staged()?)));
+            reasons.push(match (convoys().find(|convoy| convoy.is_open()), staged) {
+                (Some(convoy), _) => {
+                    let convoy = &convoy.content.id;
                     reason("not_started", format!("its convoy {convoy} only tracks; nobody started it"))
                         .run(format!("convoy run {convoy}"))
                 }
-                None => reason("convoy_closed", "its convoys are closed").run(format!("convoy sling {id}")),
+                (None, Some((convoy, staged))) => waits_to_be_launched(convoy, staged),
+                (None, None) => {
+                    reason("convoy_closed", "its convoys are closed").run(format!("convoy sling {id}"))
+                }
             });
         }
         Some(convoy) if reasons.is_empty() => {
@@ -114,6 +125,8 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
                 model_rationale: String::new(),
                 base: None,
                 takes_over: None,
+                name: None,
+                although_parked: false,
             };
             reasons.push(match room(state, policy, &probe) {
                 Err(limit) => at_capacity(&limit),
@@ -146,7 +159,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
         WorkerState::Assigned => {
             let mut blocked: Vec<Reason> =
                 state.issues.get(issue).map(|issue| blockers(state, issue)).unwrap_or_default();
-            blocked.extend(hold(policy, &worker.content.rig));
+            blocked.extend(hold_of(policy, &worker.content));
             match room(state, policy, &worker.content) {
                 _ if !blocked.is_empty() => blocked,
                 Err(limit) => vec![at_capacity(&limit)],
@@ -164,7 +177,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
                 )
                 .run(format!("convoy work retry {issue}")),
             ];
-            reasons.extend(hold(policy, &worker.content.rig));
+            reasons.extend(hold_of(policy, &worker.content));
             reasons
         }
         WorkerState::Running { session } => {
@@ -187,7 +200,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
         WorkerState::Submitted(_) if !policy.reaches(&worker.content.rig) => {
             out_of_reach(policy, &worker.content.rig).into_iter().collect()
         }
-        WorkerState::Submitted(submission) => match &submission.blocked {
+        WorkerState::Submitted(submission) => match queue::block_of(state, submission) {
             Some(block) => vec![reason(
                 "checkout_in_the_way",
                 format!(
@@ -196,13 +209,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
                     block.files.join(", ")
                 ),
             )],
-            None => vec![reason(
-                "merging",
-                format!(
-                    "branch {} waits for its gates and its merge (round {})",
-                    submission.branch, submission.round
-                ),
-            )],
+            None => vec![merging(submission, issue)],
         },
         WorkerState::Stopped { by } => {
             vec![reason("stopped", format!("{by} stopped it")).run(format!("convoy work retry {issue}"))]
@@ -217,6 +224,30 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
     }
 }
 
+/// A staged convoy does nothing until a person launches it.
+fn waits_to_be_launched(convoy: &Convoy, staged: &Staged) -> Reason {
+    let (id, count) = (&convoy.content.id, staged.findings.len());
+    match count {
+        0 => reason("staged", format!("{id} is staged")).run(format!("convoy launch {id}")),
+        _ => reason("staged", format!("{id} is staged, with {count} warnings"))
+            .run(format!("convoy launch {id} --force")),
+    }
+}
+
+/// Why a submitted branch that nothing is in the way of has not landed.
+fn merging(submission: &Submission, issue: &IssueId) -> Reason {
+    if let Some(MergePause { until, error }) = &submission.pause {
+        let text = format!("its merge broke, and is tried again at {until}: {error}");
+        return reason("merge_paused", text).run(format!("convoy mq retry {issue}"));
+    }
+    if let Some(request) = &submission.request {
+        let text = format!("it waits until its request is merged: {}", request.url);
+        return reason("requested", text).run(format!("convoy mq status {issue}"));
+    }
+    let (branch, round) = (&submission.branch, submission.round);
+    reason("merging", format!("branch {branch} waits for its gates and its merge (round {round})"))
+}
+
 /// Why a convoy has not landed.
 pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Vec<Reason> {
     match &convoy.status {
@@ -227,6 +258,7 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Vec
             let why = why.as_deref().unwrap_or("no reason given");
             return vec![reason("abandoned", format!("it was abandoned at {at}: {why}"))];
         }
+        ConvoyStatus::Staged(staged) => return vec![waits_to_be_launched(convoy, staged)],
         ConvoyStatus::Open => {}
     }
     let id = &convoy.content.id;

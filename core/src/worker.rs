@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentName, ConvoyId, IssueId, RigName, Seq, SessionId, WorkerId};
+use crate::id::{AgentName, ConvoyId, Epoch, IssueId, RigName, Seq, SessionId, WorkerId, WorkerName};
 use crate::issue::{DiffStat, GateResult};
 use crate::time::Time;
 
 /// A worker as it is assigned.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct NewWorker {
-    /// Its id, which is also its name within the rig.
+    /// Its id.
     pub id: WorkerId,
     /// The rig that it works in.
     pub rig: RigName,
@@ -27,6 +27,22 @@ pub struct NewWorker {
     pub base: Option<String>,
     /// The worker whose branch and brief it takes over.
     pub takes_over: Option<WorkerId>,
+    /// What people call it within its rig, if not by its id.
+    #[serde(default)]
+    pub name: Option<WorkerName>,
+    /// A person wants it to work also while its rig is parked.
+    #[serde(default)]
+    pub although_parked: bool,
+}
+
+impl NewWorker {
+    /// `rig/name`, as people read it.
+    pub fn full_name(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{}/{name}", self.rig),
+            None => format!("{}/{}", self.rig, self.id),
+        }
+    }
 }
 
 /// What a worker is at.
@@ -47,7 +63,7 @@ pub enum WorkerState {
         why: String,
     },
     /// Its branch waits for its gates and its merge.
-    Submitted(Submission),
+    Submitted(Box<Submission>),
     /// Its issue is closed by its work.
     Done,
     /// It has used up its attempts.
@@ -102,8 +118,43 @@ pub struct Submission {
     pub at: Time,
     /// Which try to land it this is, from 1.
     pub round: u32,
+    /// How often its base branch moved while it was tried.
+    #[serde(default)]
+    pub moved: u32,
     /// What keeps it from landing until the person's checkout changes.
     pub blocked: Option<MergeBlock>,
+    /// The batch of the merge queue that it is in: the event that formed it.
+    #[serde(default)]
+    pub batch: Option<Seq>,
+    /// How often its merge broke for reasons that have nothing to do with the work.
+    #[serde(default)]
+    pub broken: u32,
+    /// When it is tried again after that, and what went wrong.
+    #[serde(default)]
+    pub pause: Option<MergePause>,
+    /// The request on the forge that asks for its merge.
+    #[serde(default)]
+    pub request: Option<MergeRequest>,
+}
+
+/// A merge that broke is tried again later.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MergePause {
+    /// When.
+    pub until: Time,
+    /// What went wrong.
+    pub error: String,
+}
+
+/// A request on a forge that asks for the merge of a branch.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct MergeRequest {
+    /// Its number in the repository.
+    pub number: u64,
+    /// Where people read it.
+    pub url: String,
+    /// The gates that passed before it was made.
+    pub gates: Vec<GateResult>,
 }
 
 /// A person's checkout is in the way of a merge.
@@ -170,6 +221,9 @@ pub struct Lesson {
     pub detail: String,
     /// Where its work is.
     pub branch: Option<String>,
+    /// The files in which its branch conflicts with the base branch, if that is what went wrong.
+    #[serde(default)]
+    pub conflicts: Vec<String>,
 }
 
 /// How a try to land a branch ended.
@@ -192,6 +246,13 @@ pub enum MergeOutcome {
     Conflict {
         /// Files in conflict.
         files: Vec<String>,
+        /// What the base branch did to them meanwhile: a line for each commit.
+        theirs: Vec<String>,
+    },
+    /// It merges with the base branch, but not with what comes before it in its batch.
+    SetAside {
+        /// Files in conflict.
+        files: Vec<String>,
     },
     /// A gate did not pass.
     GateFailed {
@@ -207,4 +268,27 @@ pub enum MergeOutcome {
         /// What.
         error: String,
     },
+    /// The same, and trying again without a person cannot help.
+    Unable {
+        /// What is missing.
+        why: String,
+    },
+    /// Its merge was asked for on the forge.
+    Requested(MergeRequest),
+    /// The request was closed without a merge.
+    Declined {
+        /// What is known of it.
+        why: String,
+    },
+}
+
+/// One of the branches that are merged together.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Member {
+    /// Whose.
+    pub worker: WorkerId,
+    /// The epoch of the session that made it.
+    pub epoch: Epoch,
+    /// Which try.
+    pub round: u32,
 }

@@ -5,6 +5,7 @@ mod outbox;
 use std::collections::BTreeSet;
 
 use convoy_api::{Answer, Code, Failure, Query, Service};
+use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::Seq;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,8 @@ use crate::git::{Git, Repo};
 use crate::housekeeping::{Housekeeper, sessions};
 use crate::os::process;
 use crate::os::spawn::Environment;
+use crate::runtime::Runtime;
+use crate::runtime::tmux::{INSTALL, Tmux};
 use crate::settings;
 use crate::supervisor::MARK;
 use crate::workspace::Workspace;
@@ -115,7 +118,9 @@ impl Doctor<'_> {
         self.say("configuration", Health::Ok, self.workspace.config_file().display().to_string(), None);
         self.agents(&config);
         self.routes(&config);
+        self.runtimes(&config);
         self.repositories(&config);
+        self.forge(&config);
         self.mend_snapshot();
         let door = match door::open(self.workspace, self.env) {
             Ok(door) => door,
@@ -186,6 +191,22 @@ impl Doctor<'_> {
         }
     }
 
+    fn runtimes(&mut self, config: &Config) {
+        let hosted = |runtime| runtime == Some(Runtime::Tmux);
+        let of_agents =
+            presets(config).is_ok_and(|presets| presets.iter().any(|preset| hosted(preset.runtime)));
+        if !of_agents && !hosted(config.runtime().ok()) {
+            return;
+        }
+        match Tmux::find(self.workspace, self.env) {
+            Ok(tmux) => self.say("runtime", Health::Ok, tmux.version(), None),
+            Err(error) => {
+                let detail = format!("agents are to run in tmux: {}", explain(&error));
+                self.say("runtime", Health::Error, detail, Some(INSTALL));
+            }
+        }
+    }
+
     fn repositories(&mut self, config: &Config) {
         let Ok(git) = Git::new(self.env) else { return };
         for (name, rig) in config.rigs() {
@@ -208,6 +229,17 @@ impl Doctor<'_> {
                     self.say("rig", Health::Error, format!("{name}: {}", explain(&error)), Some(&fix));
                 }
             }
+        }
+    }
+
+    fn forge(&mut self, config: &Config) {
+        match crate::forge::find(self.env) {
+            Ok(path) => self.say("forge", Health::Ok, format!("gh: {}", path.display()), None),
+            Err(error) if matches!(config.strategy(), Ok(MergeStrategy::Pr)) => {
+                self.say("forge", Health::Error, explain(&error), Some("install gh, then: gh auth login"));
+            }
+            // Only merge = "pr" needs it.
+            Err(_) => {}
         }
     }
 

@@ -26,7 +26,7 @@ use crate::permits::Permits;
 use crate::server::{self, Serving};
 use crate::settings::{self, Loaded, Settings, Source};
 use crate::workspace::Workspace;
-use crate::world::World;
+use crate::world::{Wanted, World};
 
 /// How many workdirs are made or looked at at once: more would only wait for the same disk.
 const GIT_PARALLEL_MAX: usize = 2;
@@ -121,8 +121,7 @@ impl Engine {
         mode: Mode,
         lock: WorkspaceLock,
     ) -> Result<Self, Failure> {
-        let background = mode == Mode::Staying { background: true };
-        let source = Source { workspace: workspace.clone(), env: env.clone(), background };
+        let source = Source { workspace: workspace.clone(), env: env.clone(), mode };
         let Loaded { settings, policy, idle_exit, patrol } = source.load()?;
         let mut log = open_log(workspace)?;
         let (handle, inputs) = inbox::queue();
@@ -137,7 +136,7 @@ impl Engine {
         let view = view(workspace, mode);
         let socket = (mode != Mode::Command).then(|| workspace.socket());
         let setup =
-            Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, patrol, source, socket };
+            Setup { log: Box::new(log), folded, policy, view, executor, idle_exit, source, patrol, socket };
         let dispatcher = dispatcher::start(setup, inputs)?;
         Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, _lock: lock })
     }
@@ -189,7 +188,7 @@ fn world(workspace: &Workspace, settings: Settings, env: &Environment) -> Result
         git,
         workdirs,
         program,
-        merges: Mutex::default(),
+        wanted: Wanted::default(),
         git_permits: Permits::new(GIT_PARALLEL_MAX),
         tried_at_once: Mutex::default(),
     })

@@ -16,6 +16,7 @@ use convoy_core::time::Span;
 use crate::agent::Output;
 use crate::config::Gate;
 use crate::os::spawn::Environment;
+use crate::runtime::Runtime;
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{self, Probe, launch, probe, reap_leftovers};
 use crate::supervisor::spec::{Limits, PromptVia, Spec, VERSION, default_ladder};
@@ -82,12 +83,12 @@ pub(crate) fn run(
             .map(|preset| preset.environment(&world.env))
             .unwrap_or_default();
         let spec = spec(gate, &session, epoch, whose, workdir, plain);
-        let exit = supervise(world, &dir, &spec)
+        let exit = supervise(&world.program, &dir, &spec)
             .map_err(|source| Error::Supervisor { name: name.clone(), source })?;
         // A supervisor that vanished or could not go on says nothing about the tree.
         let exit = exit.filter(|exit| match exit.kind {
             ExitKind::Stopped(why) => why == StopWhy::WallTime,
-            ExitKind::Exited | ExitKind::StartFailed => true,
+            ExitKind::Exited | ExitKind::StartFailed | ExitKind::HookFailed => true,
         });
         let Some(exit) = exit else {
             crate::world::note(&format!("gate {name:?}: its supervisor vanished (try {attempt})"));
@@ -135,14 +136,19 @@ fn spec(
             output_bytes: OUTPUT_BYTES,
         },
         stop: default_ladder(),
+        runtime: Runtime::Headless,
         prices: BTreeMap::new(),
     }
 }
 
-/// The gate's end; none if its supervisor vanished without one.
-fn supervise(world: &World, dir: &SessionDir, spec: &Spec) -> Result<Option<Exit>, launch::Error> {
+/// The command's end; none if its supervisor vanished without one.
+pub(crate) fn supervise(
+    program: &Path,
+    dir: &SessionDir,
+    spec: &Spec,
+) -> Result<Option<Exit>, launch::Error> {
     dir.create(spec, "")?;
-    let mut launched = launch(&world.program, dir, &Environment::default())?;
+    let mut launched = launch(program, dir, &Environment::default())?;
     if let Ok(messages) = launched.client.subscribe(0) {
         // Only its end matters.
         messages.for_each(drop);
@@ -154,7 +160,8 @@ fn supervise(world: &World, dir: &SessionDir, spec: &Spec) -> Result<Option<Exit
     })
 }
 
-fn tail(dir: &SessionDir) -> String {
+/// The end of what a command printed.
+pub(crate) fn tail(dir: &SessionDir) -> String {
     let mut bytes = Vec::new();
     if let Ok(mut file) = std::fs::File::open(dir.output()) {
         let start = file.metadata().map_or(0, |meta| meta.len().saturating_sub(TAIL_BYTES));

@@ -3,20 +3,22 @@
 //! Nothing is removed that is not kept elsewhere: what a workdir has beyond its branch is saved to
 //! `refs/convoy/salvage/<session>` first, and git refuses the removal otherwise.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use convoy_api::{Answer, Code, Failure, Query, Service};
-use convoy_core::id::{IssueId, SessionId, WorkerId};
+use convoy_core::id::{Epoch, IssueId, SessionId, WorkerId};
 use convoy_core::time::{Span, Time};
 use convoy_core::view::SessionView;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::config::{Config, Sources};
-use crate::engine::workdirs_root;
+use crate::config::{Config, Sources, When};
+use crate::engine::{presets, workdirs_root};
 use crate::explain;
 use crate::git::workdir::{self, Root, Workdir};
 use crate::git::{self, Branch, Git, Identity, Key, Message, Salvage};
+use crate::hooks::{self, Host, Of};
 use crate::os::spawn::Environment;
 use crate::rig::Repositories;
 use crate::supervisor::files::SessionDir;
@@ -64,6 +66,8 @@ pub struct Housekeeper {
     config: Config,
     git: Git,
     root: Root,
+    /// What programs that are no agents may see.
+    plain: BTreeMap<String, String>,
 }
 
 impl Housekeeper {
@@ -75,7 +79,8 @@ impl Housekeeper {
         let wrong = |error: git::Error| Failure::new(Code::Unavailable, explain(&error));
         let config = Config::load(workspace, env, &Sources::default())?;
         let root = Root::open(&workdirs_root(workspace, &config, env)?).map_err(wrong)?;
-        Ok(Self { workspace: workspace.clone(), config, git: Git::new(env).map_err(wrong)?, root })
+        let plain = hooks::plain(&presets(&config)?, env);
+        Ok(Self { workspace: workspace.clone(), config, git: Git::new(env).map_err(wrong)?, root, plain })
     }
 
     /// All workdirs, oldest end first.
@@ -118,7 +123,7 @@ impl Housekeeper {
         let now = clock::now();
         let sessions = sessions(service)?;
         let mut cleaned = Vec::new();
-        let repositories = Repositories::open(&self.git, &self.config, &self.root);
+        let repositories = LazyCell::new(|| Repositories::open(&self.git, &self.config, &self.root));
         for view in self.list(service)? {
             let old = view.ended_at.is_some_and(|at| at.plus(older_than) <= now);
             let Some(session) = sessions.get(view.session_id.as_str()).filter(|_| view.ended && old) else {
@@ -150,6 +155,8 @@ impl Housekeeper {
         let (repo, base) = repositories.of(&key)?;
         let branch = Branch::new(branch.clone()).map_err(explained)?;
         let workdir = Workdir::at(&self.root, key, Some(branch), base.clone());
+        // Before saving, so that whatever it changes is kept as well; what the agent did is on its branch.
+        self.before_remove(session, &workdir);
         let who = Identity::new("Convoy", "convoy@convoy.invalid").map_err(explained)?;
         let message = Message::new(&format!("What was left of session {}", session.id));
         let salvage = git::salvage(repo, &self.root, &workdir, &who, &message).map_err(explained)?;
@@ -158,6 +165,29 @@ impl Housekeeper {
             Salvage::Saved { reference, .. } => Some(reference),
             Salvage::Nothing => None,
         })
+    }
+
+    /// Runs the person's hook in a workdir that is about to go.
+    fn before_remove(&self, session: &SessionView, workdir: &Workdir) {
+        let (Some(worker), Some(issue), Ok(program)) =
+            (&session.worker_id, &session.issue_id, std::env::current_exe())
+        else {
+            return;
+        };
+        if !workdir.path.is_dir() {
+            return;
+        }
+        let host =
+            Host { workspace: &self.workspace, config: &self.config, program, env: self.plain.clone() };
+        let of = Of {
+            session: &session.id,
+            epoch: Epoch(session.epoch),
+            worker,
+            issue,
+            convoy: None,
+            workdir: &workdir.path,
+        };
+        hooks::run_noted(&host, When::BeforeRemove, &of);
     }
 
     /// Removes the outputs of sessions that are over for longer than their retention, and of gates as old. How many.

@@ -80,7 +80,7 @@ pub(crate) fn tail(workspace: &Workspace, session: &SessionId) -> String {
 }
 
 /// One line of output as people read it; nothing if it is only for programs.
-fn readable(output: Output, line: &str) -> Option<String> {
+pub(crate) fn readable(output: Output, line: &str) -> Option<String> {
     match output {
         Output::Plain => Some(line.to_owned()),
         Output::Claude => match serde_json::from_str::<Value>(line) {

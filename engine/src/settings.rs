@@ -9,7 +9,7 @@ use convoy_core::time::Span;
 
 use crate::agent::{Preset, Presets};
 use crate::config::{Config, Sources};
-use crate::engine::presets;
+use crate::engine::{Mode, presets};
 use crate::os::spawn::Environment;
 use crate::os::watch::Watcher;
 use crate::tasks::{self, Kind};
@@ -33,7 +33,7 @@ pub(crate) struct Loaded {
     pub(crate) policy: Policy,
     /// How long an engine in the background stays with nothing to do.
     pub(crate) idle_exit: Option<Duration>,
-    /// How often the patrol comes by.
+    /// How often the patrol of an engine that stays comes by.
     pub(crate) patrol: Option<Span>,
 }
 
@@ -66,14 +66,15 @@ pub(crate) fn load(workspace: &Workspace, env: &Environment) -> Result<Loaded, F
 pub(crate) struct Source {
     pub(crate) workspace: Workspace,
     pub(crate) env: Environment,
-    /// It leaves when it is idle for long enough.
-    pub(crate) background: bool,
+    /// What the engine is for.
+    pub(crate) mode: Mode,
 }
 
 impl Source {
     pub(crate) fn load(&self) -> Result<Loaded, Failure> {
         let mut loaded = load(&self.workspace, &self.env)?;
-        loaded.idle_exit = loaded.idle_exit.filter(|_| self.background);
+        loaded.idle_exit = loaded.idle_exit.filter(|_| self.mode == Mode::Staying { background: true });
+        loaded.patrol = loaded.patrol.filter(|_| self.mode != Mode::Command);
         Ok(loaded)
     }
 }

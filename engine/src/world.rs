@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use convoy_core::effect::Effect;
 use convoy_core::id::SessionId;
@@ -25,7 +26,7 @@ pub(crate) struct World {
     /// This program, which is also the supervisor.
     pub(crate) program: PathBuf,
     /// Merges that are still wanted: looked at right before a branch moves.
-    pub(crate) merges: Mutex<BTreeSet<Effect>>,
+    pub(crate) wanted: Wanted,
     /// Limits how much git works at once.
     pub(crate) git_permits: Permits,
     /// Sessions whose held up merge was tried once more by this engine although nothing was seen to change.
@@ -46,6 +47,29 @@ impl World {
     /// Whether the merge of this session, held up, may be tried although nothing was seen to change: once.
     pub(crate) fn may_try_at_once(&self, session: &SessionId) -> bool {
         self.tried_at_once.lock().unwrap_or_else(PoisonError::into_inner).insert(session.clone())
+    }
+}
+
+/// The effects that are wanted, of those that look.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    effects: Mutex<BTreeSet<Effect>>,
+    changed: Condvar,
+}
+
+impl Wanted {
+    pub(crate) fn set(&self, effects: BTreeSet<Effect>) {
+        *self.effects.lock().unwrap_or_else(PoisonError::into_inner) = effects;
+        self.changed.notify_all();
+    }
+    pub(crate) fn has(&self, effect: &Effect) -> bool {
+        self.effects.lock().unwrap_or_else(PoisonError::into_inner).contains(effect)
+    }
+    /// Waits so long, or until the effect is not wanted any more. Whether it still is.
+    pub(crate) fn stays(&self, effect: &Effect, span: Duration) -> bool {
+        let effects = self.effects.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(effects, span, |effects| effects.contains(effect));
+        waited.unwrap_or_else(PoisonError::into_inner).0.contains(effect)
     }
 }
 

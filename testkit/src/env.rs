@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::fake_agent;
 use crate::normalise::Normaliser;
+use crate::terminal::Terminal;
 use crate::{processes, wait};
 
 /// The longest that one command of a test may take; it is killed then, and the test fails with its output.
@@ -160,6 +161,13 @@ impl TestEnv {
         let mut command = self.command(&self.binary, &self.dir());
         command.args(args).stdin(file);
         self.run(command)
+    }
+
+    /// Starts `convoy` in the repository on a terminal.
+    pub fn on_terminal<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Terminal {
+        let mut command = self.command(&self.binary, &self.dir());
+        command.args(args);
+        Terminal::start(command)
     }
 
     /// Starts `convoy` in the repository and goes on, for commands that stay.

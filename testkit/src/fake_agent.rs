@@ -136,26 +136,29 @@ impl Script {
 /// When it cannot be built.
 pub fn path() -> &'static std::path::Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let test = std::env::current_exe().expect("the running test has a path");
-        // target/debug/deps/test-hash or target/debug/program
-        let folder = test.ancestors().skip(1).find(|dir| !dir.ends_with("deps")).expect("a target folder");
-        let program = folder.join("fake-agent");
-        if !program.exists() {
-            build(folder);
-        }
-        program
-    })
+    PATH.get_or_init(|| built("fake-agent"))
+}
+
+/// A program of the test kit.
+pub(crate) fn built(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the running test has a path");
+    // target/debug/deps/test-hash or target/debug/program
+    let folder = test.ancestors().skip(1).find(|dir| !dir.ends_with("deps")).expect("a target folder");
+    let program = folder.join(name);
+    if !program.exists() {
+        build(folder, name);
+    }
+    program
 }
 
 #[expect(clippy::disallowed_methods, reason = "builds a program of the test kit")]
-fn build(folder: &std::path::Path) {
+fn build(folder: &std::path::Path, name: &str) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = std::process::Command::new(cargo);
-    command.args(["build", "--quiet", "--package", "convoy-testkit", "--bin", "fake-agent"]);
+    command.args(["build", "--quiet", "--package", "convoy-testkit", "--bin", name]);
     if folder.ends_with("release") {
         command.arg("--release");
     }
     let status = command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).status();
-    assert!(status.is_ok_and(|s| s.success()), "fake-agent cannot be built");
+    assert!(status.is_ok_and(|s| s.success()), "{name} cannot be built");
 }

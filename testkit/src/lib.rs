@@ -7,10 +7,12 @@
 pub mod conformance;
 pub mod env;
 pub mod fake_agent;
+pub mod fake_gh;
 pub mod model_server;
 pub mod normalise;
 pub mod processes;
 pub mod real_agents;
 pub mod receiver;
 pub mod sim;
+pub mod terminal;
 pub mod wait;

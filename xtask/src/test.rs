@@ -88,6 +88,7 @@ fn step(steps: &mut Vec<Done>, name: &'static str, work: impl FnOnce() -> Result
 fn tools_needed() -> Result<(), String> {
     tools::need("git", "--version", &["git"], "it is what Convoy works on")?;
     tools::need("strace", "-V", &["strace"], "it shows that nothing polls")?;
+    tools::need("tmux", "-V", &["tmux"], "agents can be hosted in it")?;
     agents::install()
 }
 

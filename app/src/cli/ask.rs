@@ -5,7 +5,8 @@ use convoy_api::{Answer, Code, Failure, Query, Service};
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    ConvoyView, DeliveryView, IssueView, NoticeView, RigStatusView, RigView, StrandedView, WorkerView,
+    ConvoyView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, StageView, StrandedView,
+    WorkerView,
 };
 
 fn other() -> Failure {
@@ -70,6 +71,30 @@ pub(super) fn worker(service: &dyn Service, id: &str) -> Result<WorkerView, Fail
 pub(super) fn why(service: &dyn Service, id: &str) -> Result<WhyView, Failure> {
     match service.ask(Query::Why { id: id.to_owned() })? {
         Answer::Why(why) => Ok(why),
+        _ => Err(other()),
+    }
+}
+
+/// What staging these would come to.
+pub(super) fn stage(
+    service: &dyn Service,
+    ids: Vec<String>,
+    max_parallel: Option<u32>,
+) -> Result<StageView, Failure> {
+    match service.ask(Query::Stage { ids, max_parallel })? {
+        Answer::Stage { stage } => Ok(*stage),
+        _ => Err(other()),
+    }
+}
+
+/// What is to land: of one rig, or of one issue.
+pub(super) fn queue(
+    service: &dyn Service,
+    rig: Option<String>,
+    issue: Option<String>,
+) -> Result<Vec<QueueItemView>, Failure> {
+    match service.ask(Query::Queue { rig, issue })? {
+        Answer::Queue { items } => Ok(items),
         _ => Err(other()),
     }
 }

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use convoy_core::command::Request;
+use convoy_core::convoy::MergeStrategy;
 use convoy_core::view::ConvoyView;
+use convoy_engine::forge;
 
 use super::context::Context;
 use super::{ask, values};
@@ -80,6 +82,11 @@ impl Create {
         let changed = outcome.items.iter().any(|item| item.changed);
         ctx.out.json(&convoy)?;
         ctx.out.say(&made(&convoy, changed))?;
+        if convoy.merge == MergeStrategy::Pr
+            && let Err(error) = forge::find(&ctx.env)
+        {
+            ctx.out.aside(&format!("warning: {error}\n"));
+        }
         if ctx.out.quiet && !ctx.out.json {
             ctx.out.raw(&format!("{}\n", convoy.id))?;
         }

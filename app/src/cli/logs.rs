@@ -1,6 +1,7 @@
 //! `convoy logs`.
 
 use clap::Args;
+use convoy_core::id::SessionId;
 use convoy_engine::output;
 
 use super::ask;
@@ -26,40 +27,48 @@ pub(super) struct Logs {
 
 impl Logs {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
-        let workspace = ctx.workspace()?;
-        let worker = ctx.with(|service| ask::worker(service, &self.of))?;
-        // A session that is named is meant; otherwise the latest.
-        let named = worker.sessions.iter().find(|session| session.id.as_str().starts_with(&self.of));
-        let session =
-            named.or(worker.sessions.last()).map(|session| session.id.clone()).ok_or_else(|| {
-                Error::refused(format!("{} has had no session yet", worker.id))
-                    .hint(format!("convoy why {}", worker.issue_id))
-            })?;
-        let out = &mut ctx.out;
-        let mut failed = None;
-        // One value with everything, or, while it goes on, one line each.
-        let whole = out.json && !self.follow;
-        let mut lines = Vec::new();
-        output::lines(&workspace, &session, self.raw, self.follow, &mut |line| {
-            if whole {
-                lines.push(line.to_owned());
-                return Ok(());
-            }
-            let printed =
-                if out.json { out.json_line(line) } else { out.raw(&format!("{}\n", text::block(line))) };
-            match printed {
-                Ok(()) if !out.is_closed() => Ok(()),
-                Ok(()) => Err(std::io::ErrorKind::BrokenPipe.into()),
-                Err(error) => {
-                    failed = Some(error);
-                    Err(std::io::ErrorKind::Other.into())
-                }
-            }
-        })
-        .or_else(|failure| if out.is_closed() { Ok(()) } else { Err(failure) })?;
-        if whole {
-            out.json(&serde_json::json!({ "session_id": session, "lines": lines }))?;
-        }
-        failed.map_or(Ok(DONE), Err)
+        let session = session(ctx, &self.of)?;
+        print(ctx, &session, self.raw, self.follow)
     }
+}
+
+/// The session that is meant: one that is named, otherwise the latest of the worker.
+pub(super) fn session(ctx: &mut Context, of: &str) -> Result<SessionId, Error> {
+    let worker = ctx.with(|service| ask::worker(service, of))?;
+    let named = worker.sessions.iter().find(|session| session.id.as_str().starts_with(of));
+    named.or(worker.sessions.last()).map(|session| session.id.clone()).ok_or_else(|| {
+        Error::refused(format!("{} has had no session yet", worker.id))
+            .hint(format!("convoy why {}", worker.issue_id))
+    })
+}
+
+/// Prints what the agent of a session printed, and with `follow` what it goes on to print.
+pub(super) fn print(ctx: &mut Context, session: &SessionId, raw: bool, follow: bool) -> Result<u8, Error> {
+    let workspace = ctx.workspace()?;
+    let out = &mut ctx.out;
+    let mut failed = None;
+    // One value with everything, or, while it goes on, one line each.
+    let whole = out.json && !follow;
+    let mut lines = Vec::new();
+    output::lines(&workspace, session, raw, follow, &mut |line| {
+        if whole {
+            lines.push(line.to_owned());
+            return Ok(());
+        }
+        let printed =
+            if out.json { out.json_line(line) } else { out.raw(&format!("{}\n", text::block(line))) };
+        match printed {
+            Ok(()) if !out.is_closed() => Ok(()),
+            Ok(()) => Err(std::io::ErrorKind::BrokenPipe.into()),
+            Err(error) => {
+                failed = Some(error);
+                Err(std::io::ErrorKind::Other.into())
+            }
+        }
+    })
+    .or_else(|failure| if out.is_closed() { Ok(()) } else { Err(failure) })?;
+    if whole {
+        out.json(&serde_json::json!({ "session_id": session, "lines": lines }))?;
+    }
+    failed.map_or(Ok(DONE), Err)
 }

@@ -5,6 +5,7 @@
 mod add;
 mod agent;
 mod ask;
+mod attach;
 mod cancel;
 mod check;
 mod close;
@@ -24,6 +25,7 @@ mod land;
 mod list;
 mod logs;
 mod mail;
+mod mq;
 mod outbox;
 mod own;
 mod progress;
@@ -33,6 +35,7 @@ mod rig;
 mod run;
 mod schema;
 mod sling;
+mod stage;
 mod status;
 mod stranded;
 mod supervise;
@@ -103,9 +106,13 @@ enum Command {
     Wait(wait::Wait),
     Why(why::Why),
     Stranded(stranded::Stranded),
+    Stage(stage::Stage),
+    Launch(stage::Launch),
     Sling(sling::Sling),
     #[command(subcommand)]
     Work(work::Work),
+    #[command(subcommand)]
+    Mq(mq::Mq),
     Run(run::Run),
     Up(up::Up),
     Down(down::Down),
@@ -118,6 +125,7 @@ enum Command {
     Mail(mail::Mail),
     Events(events::Events),
     Logs(logs::Logs),
+    Attach(attach::Attach),
     #[command(subcommand)]
     Agent(agent::Agent),
     #[command(subcommand)]
@@ -173,8 +181,11 @@ impl Command {
             Self::Wait(command) => command.run(ctx),
             Self::Why(command) => command.run(ctx),
             Self::Stranded(command) => command.run(ctx),
+            Self::Stage(command) => command.run(ctx),
+            Self::Launch(command) => command.run(ctx),
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
+            Self::Mq(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),
             Self::Down(command) => command.run(ctx),
@@ -185,6 +196,7 @@ impl Command {
             Self::Mail(command) => command.run(ctx),
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
+            Self::Attach(command) => command.run(ctx),
             Self::Agent(command) => command.run(ctx),
             Self::Workdir(command) => command.run(ctx),
             Self::Config(command) => command.run(ctx),

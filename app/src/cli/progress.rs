@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use convoy_core::event::{Envelope, Event};
+use convoy_core::event::{Batched, Envelope, Event};
 use convoy_core::id::{IssueId, SessionId, WorkerId};
 use convoy_core::session::Said;
 use convoy_core::view::{ConvoyView, WorkerView};
@@ -108,6 +108,14 @@ fn sentence(event: &Event) -> Option<String> {
         Event::ConvoyIssuesRemoved { issues, .. } => {
             format!("{} removed", text::count(issues.len(), "issue"))
         }
+        Event::ConvoyStaged { convoy, .. } => {
+            format!(
+                "→ staged: {} ({})",
+                text::title(&convoy.title),
+                text::count(convoy.tracked.len(), "issue")
+            )
+        }
+        Event::ConvoyLaunched { .. } => "launched".to_owned(),
         Event::ConvoyStarted { .. } => "started".to_owned(),
         Event::ConvoyLanded { observer, .. } => format!("✓ landed, noticed by {}", observer.name()),
         Event::ConvoyAbandoned { reason, open, .. } => {
@@ -137,6 +145,29 @@ fn sentence(event: &Event) -> Option<String> {
             why(&block.why),
             why(&block.files.join(", "))
         ),
+        Event::MergeBatched { workers, because, .. } => match because {
+            Batched::Gathered => {
+                format!("{} merged and tested together", text::count(workers.len(), "branch"))
+            }
+            Batched::Split { why: reason } => {
+                format!(
+                    "{} tested apart from the others: {}",
+                    text::count(workers.len(), "branch"),
+                    why(reason)
+                )
+            }
+        },
+        Event::MergeSetAside { files, .. } => {
+            format!("it conflicts with what lands before it, and waits for that: {}", why(&files.join(", ")))
+        }
+        Event::MergePaused { pause, .. } => {
+            format!(
+                "! its merge broke; it is tried again at {}: {}",
+                text::clock(pause.until),
+                why(&pause.error)
+            )
+        }
+        Event::MergeRequested { request, .. } => format!("its merge is asked for: {}", why(&request.url)),
         Event::MergeUnblocked { .. } => "the checkout is out of the way of the merge".to_owned(),
         Event::SessionStarted { session, .. } => format!("▶ agent started ({session})"),
         Event::SessionStopRequested { .. } => "agent is being stopped".to_owned(),

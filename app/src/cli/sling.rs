@@ -13,15 +13,20 @@ use crate::text;
 
 /// Set agents to issues
 ///
-/// An issue that is in no open convoy gets one, named after it. Agents work in the background.
+/// An issue that is in no open convoy gets one, named after it; several get one together. Agents work in the
+/// background. An issue that is being worked on already is left to its worker; of one whose worker failed, stopped
+/// or was lost, the next goes on from its branch and is told what it came to.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  convoy sling gt-abc\n  convoy sling gt-abc gt-def --agent claude --model sonnet\n  \
-    convoy sling gt-abc gastown/      only if gt-abc belongs to rig gastown\n\n\
-    The last argument is a target when it has a '/' in it, or no '-'."
+    convoy sling gt-abc gastown/         only if gt-abc belongs to rig gastown\n  \
+    convoy sling gt-abc gastown/amber    the worker is called amber\n\n\
+    The last argument is a target when it has a '/' in it, or no '-', or is the name of a rig.\n\
+    Issues that are closed, or blocked within their convoy, are refused, also with --force; if others\n\
+    are slung all the same, the exit status is 5."
 )]
 pub(super) struct Sling {
-    /// Issues, and at last a target if there is one: a rig
+    /// Issues, and at last a target if there is one: a rig, or a rig and a name for the worker
     #[arg(value_name = "ISSUE", required = true)]
     issues: Vec<String>,
     /// The agent
@@ -36,7 +41,7 @@ pub(super) struct Sling {
     /// Make no convoy
     #[arg(long)]
     no_convoy: bool,
-    /// Take an issue over from its worker
+    /// Also in a rig that is parked
     #[arg(long)]
     force: bool,
     /// Say what would happen, and do nothing

@@ -188,6 +188,15 @@ fn facts(convoy: &ConvoyView) -> Vec<(&'static str, String)> {
     if convoy.spent.micros != 0 {
         facts.push(("Spent", text::money(&convoy.spent)));
     }
+    if convoy.status == "staged" {
+        let (id, count) = (&convoy.id, convoy.findings.len());
+        let warned =
+            if count > 0 { format!(" with {}", text::count(count, "warning")) } else { String::new() };
+        facts.push(("Staged", format!("waits{warned}; launch it: convoy launch {id}")));
+        facts
+            .extend(convoy.findings.iter().map(|found| ("Warning", text::line(&found.message).into_owned())));
+        return facts;
+    }
     match (convoy.started_at, convoy.closed_at) {
         (None, None) => {
             facts.push(("Started", format!("no, it only tracks; start it: convoy run {}", convoy.id)));

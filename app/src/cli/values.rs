@@ -69,7 +69,7 @@ named! {
 }
 named! {
     /// `--merge`.
-    Merge -> MergeStrategy { Direct, Local }
+    Merge -> MergeStrategy { Direct, Queue, Pr, Local }
 }
 
 /// A text that may be long: given, or read from a file or from stdin.

@@ -21,7 +21,7 @@ fn step(rng: &mut fastrand::Rng, convoys: &[String]) -> Vec<String> {
         0 => "hq-cv-none",
         n => &convoys[rng.usize(0..n)],
     };
-    let line = match rng.u32(0..16) {
+    let line = match rng.u32(0..18) {
         0..=1 => format!("create C {one} {other} --notify ann"),
         2 => format!("create Owned {one} --owned"),
         3 => format!("create Late {one} --due 2025-01-01"),
@@ -34,6 +34,7 @@ fn step(rng: &mut fastrand::Rng, convoys: &[String]) -> Vec<String> {
         12 => format!("land {convoy}"),
         13 => format!("issue dep add {one} {other}"),
         14 => format!("cancel {convoy}"),
+        15..=16 => format!("stage {one} {other}"),
         _ => "check".to_owned(),
     };
     line.split_whitespace().map(str::to_owned).collect()
@@ -67,8 +68,8 @@ fn check(env: &TestEnv) {
         let id = convoy["id"].as_str().unwrap();
         let status = env.convoy(["status", id, "--json"]).ok().json();
         assert_eq!(&status, convoy, "list and status");
-        let open = status["status"] == "open";
-        assert_eq!(active.contains(&convoy["id"]), open, "{id} in the default list");
+        let active_now = status["status"] == "open" || status["status"] == "staged";
+        assert_eq!(active.contains(&convoy["id"]), active_now, "{id} in the default list");
         let tracked = status["tracked"].as_array().unwrap();
         for one in tracked {
             let issue = &issues[one["id"].as_str().unwrap()];
@@ -90,6 +91,7 @@ fn check(env: &TestEnv) {
         let sign = match status["status"].as_str().unwrap() {
             "open" => "●",
             "landed" => "✓",
+            "staged" => "→",
             _ => "✗",
         };
         assert!(text.contains(&format!("  Status:    {sign}\n")), "{text}");

@@ -11,9 +11,17 @@ fn every_command_prints_one_value_also_when_there_is_nothing() {
         if up {
             env.convoy(["up", "--json"]).ok().json();
         }
-        for line in
-            ["list", "issue list", "status", "stranded", "work list", "mail inbox", "check", "list --all"]
-        {
+        for line in [
+            "list",
+            "issue list",
+            "status",
+            "stranded",
+            "work list",
+            "mq list",
+            "mail inbox",
+            "check",
+            "list --all",
+        ] {
             assert_eq!(env.convoy(crate::words(&format!("{line} --json"))).ok().json(), json!([]), "{line}");
         }
         for (line, kind) in [
@@ -33,6 +41,7 @@ fn every_command_prints_one_value_also_when_there_is_nothing() {
             ("check", "array"),
             ("check hq-", "array"),
             ("stranded", "array"),
+            ("mq list", "array"),
             ("why hq-", "object"),
             ("sling gt-1 --dry-run", "array"),
             ("issue close gt-1 gt-2", "array"),

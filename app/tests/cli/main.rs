@@ -12,6 +12,7 @@ mod lifecycle;
 mod mail;
 mod rigs;
 mod session;
+mod stage;
 mod streams;
 mod work;
 

@@ -20,7 +20,7 @@ fn convoy(env: &TestEnv, line: &str) -> Value {
 /// Insists on a refusal that changes nothing. What it says.
 #[track_caller]
 fn refused(env: &TestEnv, line: &str, status: i32) -> String {
-    let config = || std::fs::read_to_string(env.dir().join(".convoy/config.toml")).unwrap();
+    let config = || std::fs::read_to_string(env.dir().join(".convoy/config.toml")).expect("a configuration");
     let before = config();
     let run = env.convoy(words(line)).exits(status);
     assert_eq!(config(), before, "{line}");
@@ -130,7 +130,7 @@ fn an_address_is_cloned_into_the_workspace_and_git_ignores_it() {
     let clone = env.dir().join(".convoy/rigs/web");
     assert_eq!(std::fs::read_to_string(clone.join("README.md")).unwrap(), "# A small repository\n");
     assert!(!env.home().join("ran").exists() && !clone.join(".git/hooks/post-checkout").exists());
-    let config = std::fs::read_to_string(env.dir().join(".convoy/config.toml")).unwrap();
+    let config = std::fs::read_to_string(env.dir().join(".convoy/config.toml")).expect("a configuration");
     assert!(config.contains("[rigs.web]\npath = \".convoy/rigs/web\"\nprefix = \"we\"\n"), "{config}");
     assert!(config.starts_with("# Convoy's configuration."), "comments stay: {config}");
     let home = env.repo_at(&env.dir());

@@ -22,6 +22,15 @@ struct Scenario {
 
 impl Scenario {
     fn new() -> Self {
+        Self::with(LEAVES)
+    }
+
+    /// With a merge queue, whose batches are of two.
+    fn queue() -> Self {
+        Self::with(&format!("{LEAVES}[merge]\nbatch_wait = \"50ms\"\nbatch_max = 2\n"))
+    }
+
+    fn with(config: &str) -> Self {
         let room = Room::bare();
         let case = |issue: &str, attempt: Option<usize>, steps: Vec<Step>| Case {
             issue: Some(issue.to_owned()),
@@ -40,19 +49,25 @@ impl Scenario {
         let fails =
             vec![write("first.txt", "kept\n"), Step::Commit("Half".to_owned()), tell_commit(), Step::Exit(3)];
         let untidy = then_work([]).into_iter().chain([write("left.txt", "uncommitted\n")]).collect();
+        let merge = ["git", "merge", "-q", "-X", "ours", "-m", "Resolve", "origin/main"];
+        let resolve = vec![Step::Run(merge.map(str::to_owned).into()), tell_commit()];
+        let conflict = Some("Resolve the conflict first".to_owned());
         let script = Script::default()
+            .or(Case { prompt: conflict, steps: resolve, ..Case::default() })
             .or(case("gt-1", Some(1), clash("met-1", "met-2")))
             .or(case("gt-2", Some(1), clash("met-2", "met-1")))
             .or(case("gt-3", Some(1), fails))
             .or(case("gt-4", None, untidy))
             .or(Case { steps: work(), ..Case::default() });
-        room.init(&script, LEAVES);
+        room.init(&script, config);
         room.issues(&["gt-1", "gt-2", "gt-3"]);
         room.convoy(["issue", "create", "Issue gt-4", "--id", "gt-4", "--needs", "gt-1", "--needs", "gt-3"])
             .ok();
         // The command dies when all of it is recorded, so nobody has begun yet.
+        let queue = config.contains("[merge]");
         let mut create =
             room.command(["create", "Storm", "gt-1", "gt-2", "gt-3", "gt-4", "--run", "--notify", "mayor/"]);
+        create.args(["--merge", if queue { "queue" } else { "direct" }]);
         create.env("CONVOY_CRASH", "append:after@1");
         room.env.run(create).exits(137);
         let scenario = Self { room };
@@ -186,6 +201,21 @@ fn killed_around_a_launch_and_a_merge() {
             }
         }
     }
+}
+
+#[test]
+fn killed_around_a_batch() {
+    let scenario = Scenario::queue();
+    let expected = scenario.calm();
+    assert!(scenario.storm("batch:after@1", &expected) >= 2);
+    for point in ["batch:before", "batch:after"] {
+        for n in 1..=count(2, 20) {
+            if !scenario.once(&format!("{point}@{n}"), Some(&format!("{point}@1")), &expected) {
+                break;
+            }
+        }
+    }
+    scenario.storm("append:before@3", &expected);
 }
 
 /// Engines that die around a launch may leave several supervisors for one session: one of them starts the agent.

@@ -139,35 +139,3 @@ fn a_base_that_moves_is_merged_into_as_it_is_then() {
     );
     assert_eq!(room.worker("gt-a")["attempt"], 1, "no attempt was charged");
 }
-
-#[test]
-fn a_branch_that_conflicts_is_worked_on_again_on_the_new_base() {
-    let env = outside();
-    let edit = |line: &str| {
-        [shell(&format!("sed -i 's/two/{line}/' src/lib.txt")), Step::Commit(format!("Say {line}"))]
-    };
-    let script = Script::default()
-        .issue("gt-a", edit("zwei"))
-        .attempt(1, [&edit("deux")[..], &[Room::hold(&env, "merged")]].concat())
-        .attempt(
-            2,
-            [
-                &[save_prompt(&env, "prompt"), shell("grep zwei src/lib.txt")][..],
-                &[shell("sed -i 's/zwei/deux/' src/lib.txt"), Step::Commit("Say deux after all".into())],
-            ]
-            .concat(),
-        );
-    let room = Room::around(env, "", &script);
-    let convoy = room.launch_new("gt-a gt-b", "");
-    room.env.wait_witness("waiting", 1);
-    room.until("issue.closed", "gt-a");
-    room.open("merged");
-    room.lands(&convoy);
-    assert_eq!(room.repo().read("src/lib.txt"), "one\ndeux\nthree\n");
-    let worker = room.worker("gt-b");
-    assert_eq!((&worker["conflicts"], &worker["failures"]), (&1.into(), &0.into()), "{worker:#}");
-    let prompt = room.saved("prompt");
-    assert!(prompt.contains("conflicts in src/lib.txt"), "{prompt}");
-    assert!(prompt.contains(text(&worker, "/sessions/0/branch")), "{prompt}");
-    assert!(!prompt.contains("already holds that work"), "{prompt}");
-}

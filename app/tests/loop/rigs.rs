@@ -296,6 +296,8 @@ fn a_repository_that_git_does_not_take_for_one_is_waited_for() {
 fn a_clone_that_lost_its_git_directory_is_not_taken_for_the_repository_around_it() {
     let room = three("", |_| Script::works());
     let web = place(&room, "web");
+    // An engine that has seen it in order finds out only when it begins to work in it.
+    room.convoy("up");
     std::fs::rename(web.join(".git"), web.join("was.git")).unwrap();
     let convoy = room.launch_new("we-1 gt-1", "");
     room.until("issue.closed", "gt-1");
@@ -386,7 +388,43 @@ fn slinging_names_its_rig() {
     let wrong = room.env.convoy(["sling", "ap-1", "web"]).exits(2);
     assert!(wrong.stderr.contains("belongs to rig api"), "{}", wrong.shown());
     room.convoy("rig park api");
-    let slung = room.convoy("sling ap-1 api");
-    assert!(slung.stdout.contains("its rig api is parked"), "{}", slung.shown());
+    let slung = room.env.convoy(["sling", "ap-1", "api"]).exits(1);
+    assert!(slung.stderr.contains("rig api is parked"), "{}", slung.shown());
     assert_eq!(room.env.witness(), Vec::<Value>::new());
+    // Whoever insists has it begin all the same.
+    room.convoy("sling ap-1 api --force");
+    room.env.wait_witness("start", 1);
+}
+
+#[test]
+fn work_that_the_log_has_forgotten_is_saved_in_the_repository_that_it_is_of() {
+    let room = three("", |room| {
+        Script::always([&commit("ap-1.txt", "done\n")[..], &[Room::hold(&room.env, "go")]].concat())
+    });
+    room.issues("ap-1");
+    let convoy = room.json("create Work ap-1")["id"].as_str().unwrap().to_owned();
+    room.convoy("down");
+    let state = room.env.dir().join(".convoy/state");
+    let names = ["log.db", "log.db-wal", "log.ack", "snapshot"];
+    let before: Vec<_> = names.iter().map(|name| (name, std::fs::read(state.join(name)).ok())).collect();
+    room.convoy("up");
+    room.convoy(&format!("work assign ap-1 {convoy}"));
+    room.env.wait_witness("waiting", 1);
+    kill(&room, engine(&room));
+    for (name, content) in before {
+        let _ = std::fs::remove_file(state.join(name));
+        if let Some(content) = content {
+            std::fs::write(state.join(name), content).unwrap();
+        }
+    }
+    room.convoy("up");
+    assert_eq!(room.events("worker.assigned"), Vec::<Value>::new(), "the log has forgotten it");
+    let api = room.env.repo_at(&place(&room, "api"));
+    let saved = api.git(["for-each-ref", "--format=%(refname)", "refs/convoy/salvage"]);
+    assert_eq!(saved.lines().count(), 1, "{saved}\n{}", room.convoy("daemon logs").stdout);
+    assert_eq!(api.git(["show", &format!("{saved}:ap-1.txt")]), "done");
+    for other in ["home", "web"] {
+        let refs = room.env.repo_at(&place(&room, other)).git(["for-each-ref", "refs/convoy"]);
+        assert_eq!(refs, "", "{other}");
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::room::{Room, commit, outside, says, shell, text};
 
 /// Every command that is not an agent's own, each able to do harm or to tell what is none of its business.
-const OTHERS: [&[&str]; 29] = [
+const OTHERS: [&[&str]; 30] = [
     &["init"],
     &["issue", "create", "Mine"],
     &["issue", "list"],
@@ -33,6 +33,7 @@ const OTHERS: [&[&str]; 29] = [
     &["daemon", "status"],
     &["mail", "read", "n-1"],
     &["events"],
+    &["attach", "gt-a"],
     &["config", "set", "defaults.agent", "evil"],
     &["workdir", "clean", "--all"],
     &["doctor", "--fix"],

@@ -4,7 +4,7 @@ use super::refs::{check_branch, resolve_convoy, resolve_issue, resolve_issues};
 use super::{Context, Decision, Item};
 use crate::address::Address;
 use crate::command::Request;
-use crate::convoy::{NAME_CHARS_MAX, NewConvoy, TRACKED_MAX};
+use crate::convoy::{Convoy, NAME_CHARS_MAX, NewConvoy, TRACKED_MAX};
 use crate::epic;
 use crate::event::Event;
 use crate::id::IssueId;
@@ -161,9 +161,22 @@ pub(super) fn add(state: &State, convoy: &str, issues: &[String]) -> Result<Deci
     Ok(decision)
 }
 
+/// A staged convoy has to be launched first.
+pub(super) fn refuse_staged(convoy: &Convoy) -> Result<(), Refusal> {
+    let id = &convoy.content.id;
+    match convoy.staged() {
+        None => Ok(()),
+        Some(_) => Err(Refusal::domain(
+            format!("convoy {id} is staged"),
+            format!("launch it first: convoy launch {id}"),
+        )),
+    }
+}
+
 pub(super) fn start(state: &State, convoy: &str) -> Result<Decision, Refusal> {
     let id = resolve_convoy(state, convoy)?;
     let convoy = &state.convoys[&id];
+    refuse_staged(convoy)?;
     if !convoy.is_open() {
         return Err(Refusal::domain(
             format!("convoy {id} is {}", convoy.status.name()),

@@ -3,7 +3,7 @@
 //! Whoever notices that a convoy is complete comes through `land_by`, so that a landing is one fact with one notice
 //! for each recipient. Who may notice is configuration; who did is recorded.
 
-use super::convoy::address;
+use super::convoy::{address, refuse_staged};
 use super::refs::resolve_convoy;
 use super::tell::{on_one_line, tell};
 use super::work::let_go;
@@ -38,7 +38,7 @@ pub(super) fn settle(state: &mut State, command: &Command, events: &mut Vec<Even
 fn noticed_by(command: &Command, events: &[Event], switches: &Observers) -> Option<Observer> {
     let nearest = match command {
         Command::Request(request) => is_about_membership(request).then_some(Observer::Person),
-        Command::Observed(Observed::Merge { .. }) => Some(Observer::Merger),
+        Command::Observed(Observed::Merge { .. } | Observed::Batch { .. }) => Some(Observer::Merger),
         Command::Observed(Observed::Patrol) => Some(Observer::Patrol),
         Command::Observed(Observed::Found { .. }) => Some(Observer::Witness),
         Command::Observed(_) => None,
@@ -59,6 +59,8 @@ fn is_about_membership(request: &Request) -> bool {
         | Request::ConvoyRemove { .. }
         | Request::ConvoyCheck { .. }
         | Request::ConvoyStart { .. }
+        | Request::Stage { .. }
+        | Request::Launch { .. }
         | Request::Sling { .. } => true,
         Request::IssueCreate { .. }
         | Request::IssueUpdate { .. }
@@ -75,6 +77,8 @@ fn is_about_membership(request: &Request) -> bool {
         | Request::WorkRetry { .. }
         | Request::WorkStop { .. }
         | Request::WorkRelease { .. }
+        | Request::MergeRetry { .. }
+        | Request::MergeReject { .. }
         | Request::MailRead { .. }
         | Request::MailSend { .. }
         | Request::MailArchive { .. }
@@ -126,6 +130,7 @@ pub(super) fn check(state: &State, convoy: Option<&str>, ctx: &mut Context<'_>) 
         Status::Open if found.is_complete() => {
             format!("every issue is closed, and its owner lands it: convoy land {id}")
         }
+        Status::Staged(_) => format!("it is staged; launch it: convoy launch {id}"),
         Status::Open => format!("{} of {} issues are open", found.open_count, found.content.tracked.len()),
         Status::Landed { .. } => "already landed".to_owned(),
         Status::Abandoned { .. } => "already abandoned".to_owned(),
@@ -140,6 +145,7 @@ pub(super) fn land(state: &State, convoy: &str, ctx: &mut Context<'_>) -> Result
     if convoy.is_closed() {
         return Ok(Decision::same(Item::same(&id, format!("already {}", convoy.status.name()))));
     }
+    refuse_staged(convoy)?;
     if !convoy.content.owned {
         return Err(Refusal::domain(
             format!("convoy {id} is not owned: it lands by itself when its last issue is closed"),

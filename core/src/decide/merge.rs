@@ -2,16 +2,21 @@
 
 use super::Context;
 use super::session::notes;
-use super::work::{give_up, setback};
+use super::work::{backoff, give_up, learned, setback};
 use crate::convoy::MergeStrategy;
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, WorkerId};
 use crate::issue::{CloseReason, Closed, Evidence, GateResult, MoneyView};
 use crate::money::Money;
+use crate::queue;
 use crate::state::State;
-use crate::worker::{Lesson, MergeOutcome, Submission, Worker, WorkerState};
+use crate::worker::{Lesson, MergeOutcome, MergePause, Submission, Worker, WorkerState};
 
-fn submitted<'a>(state: &'a State, id: &WorkerId, round: u32) -> Option<(&'a Worker, &'a Submission)> {
+pub(super) fn submitted<'a>(
+    state: &'a State,
+    id: &WorkerId,
+    round: u32,
+) -> Option<(&'a Worker, &'a Submission)> {
     let worker = state.workers.get(id)?;
     match &worker.state {
         WorkerState::Submitted(submission) if submission.round == round => Some((worker, submission)),
@@ -45,21 +50,27 @@ pub(super) fn outcome(
         what,
         detail: if detail.is_empty() { notes } else { format!("{detail}\n{notes}").trim_end().to_owned() },
         branch: Some(submission.branch.clone()),
+        conflicts: Vec::new(),
     };
     match outcome {
         MergeOutcome::Landed { merge_commit, gates } => {
             landed(state, worker, submission, merge_commit.as_deref(), gates, ctx)
         }
-        MergeOutcome::Moved { now } if round < ctx.policy.retry.max_rounds => {
+        MergeOutcome::Moved { now } if submission.moved + 1 < ctx.policy.retry.max_rounds => {
             vec![Event::MergeMoved { worker: id.clone(), round: round + 1, now: now.clone() }]
         }
         MergeOutcome::Moved { .. } => {
-            give_up(state, worker, &format!("its base branch moved {round} times while it was merged"), ctx)
+            let times = submission.moved + 1;
+            give_up(state, worker, &format!("its base branch moved {times} times while it was merged"), ctx)
         }
-        MergeOutcome::Conflict { files } => {
-            let lesson = lesson(format!("its branch conflicts in {}", files.join(", ")), String::new());
-            // The next attempt begins on the new base; the old branch is named in its prompt.
-            setback(state, worker, lesson, Counted::Conflict, None, ctx)
+        MergeOutcome::Conflict { files, theirs } => {
+            let what = format!("its branch conflicts in {}", files.join(", "));
+            let lesson = Lesson { conflicts: files.clone(), ..lesson(what, theirs.join("\n")) };
+            // The next attempt goes on from its work, and merges the base branch into it.
+            setback(state, worker, lesson, Counted::Conflict, Some(submission.tip.clone()), ctx)
+        }
+        MergeOutcome::SetAside { files } => {
+            vec![Event::MergeSetAside { worker: id.clone(), files: files.clone() }]
         }
         MergeOutcome::GateFailed { gates, output } => {
             let name = gates.last().map_or("?", |gate| gate.name.as_str());
@@ -72,8 +83,25 @@ pub(super) fn outcome(
             }
             vec![Event::MergeBlocked { worker: id.clone(), block: block.clone() }]
         }
-        MergeOutcome::Broken { error } => {
-            give_up(state, worker, &format!("its branch could not be merged: {error}"), ctx)
+        MergeOutcome::Broken { error } if submission.broken < ctx.policy.retry.max_broken => {
+            let retry = &ctx.policy.retry;
+            let until = ctx.now.plus(backoff(retry.backoff, retry.backoff_max, submission.broken + 1));
+            let pause = MergePause { until, error: error.clone() };
+            vec![Event::MergePaused { worker: id.clone(), round: round + 1, pause }]
+        }
+        MergeOutcome::Broken { error: why } | MergeOutcome::Unable { why } => {
+            give_up(state, worker, &format!("its branch could not be merged: {why}"), ctx)
+        }
+        MergeOutcome::Requested(request) if submission.request.is_none() => {
+            vec![Event::MergeRequested { worker: id.clone(), request: request.clone() }]
+        }
+        MergeOutcome::Requested(_) => Vec::new(),
+        MergeOutcome::Declined { why } => {
+            let resume_from = Some(submission.tip.clone());
+            let told = lesson(why.clone(), String::new());
+            let mut events = vec![learned(worker, told, Counted::Nothing, resume_from)];
+            events.extend(give_up(state, worker, why, ctx));
+            events
         }
     }
 }
@@ -86,22 +114,18 @@ fn landed(
     gates: &[GateResult],
     ctx: &Context<'_>,
 ) -> Vec<Event> {
-    let strategy = worker
-        .content
-        .convoy
-        .as_ref()
-        .and_then(|id| state.convoys.get(id))
-        .map_or(ctx.policy.merge, |convoy| convoy.content.merge);
-    let reason = match strategy {
-        MergeStrategy::Direct => CloseReason::Merged,
+    let reason = match queue::strategy(state, ctx.policy, worker) {
+        MergeStrategy::Direct | MergeStrategy::Queue | MergeStrategy::Pr => CloseReason::Merged,
         MergeStrategy::Local => CloseReason::Completed,
     };
     let evidence = Evidence {
         branch: Some(submission.branch.clone()),
         commit: Some(submission.tip.clone()),
         merge_commit: merge_commit.map(str::to_owned),
+        request: submission.request.as_ref().map(|request| request.url.clone()),
         diff: Some(submission.diff),
-        gates: gates.to_vec(),
+        // Those of a request ran before it was made.
+        gates: submission.request.as_ref().map_or(gates, |request| &request.gates).to_vec(),
         cost: cost(state, worker),
         attempt: worker.sessions.len() as u32,
         no_change: false,

@@ -11,16 +11,21 @@ mod landing;
 mod mail;
 mod merge;
 mod outbox;
+mod queue;
 mod refs;
 mod session;
 mod sling;
+mod stage;
+mod target;
 mod tell;
 mod work;
 
 pub use fresh::Entropy;
+pub use queue::batch_is_due;
 pub use refs::{
     resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
 };
+pub use stage::{Staging, staging};
 pub use work::{Limit, may_begin, pause_is_over, room};
 
 use crate::address::Address;
@@ -157,6 +162,8 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::ConvoyCreate { .. } => convoy::create(state, request, ctx),
         Request::ConvoyAdd { convoy, issues } => convoy::add(state, convoy, issues),
         Request::ConvoyRemove { convoy, issues } => convoy::remove(state, convoy, issues),
+        Request::Stage { .. } => stage::stage(state, request, ctx),
+        Request::Launch { what, force } => stage::launch(state, what, *force, ctx),
         Request::ConvoyStart { convoy } => convoy::start(state, convoy),
         Request::ConvoyCheck { convoy } => landing::check(state, convoy.as_deref(), ctx),
         Request::ConvoyClose { convoy, reason, notify } => {
@@ -173,6 +180,8 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::WorkRetry { issue } => work::retry(state, issue, ctx),
         Request::WorkStop { issue } => work::stop(state, issue, ctx),
         Request::WorkRelease { issue } => work::release(state, issue, ctx),
+        Request::MergeRetry { issue } => queue::retry(state, issue),
+        Request::MergeReject { issue, reason } => queue::reject(state, issue, reason.as_deref(), ctx),
         Request::MailRead { notice } => mail::read(state, notice),
         Request::MailSend { to, subject, body } => mail::send(state, to, subject, body, ctx),
         Request::MailArchive { notices } => mail::archive(state, notices),
@@ -198,6 +207,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Merge { worker, epoch, round, outcome } => {
             merge::outcome(state, worker, *epoch, *round, outcome, ctx)
         }
+        Observed::Batch { tried } => queue::batch(state, tried, ctx),
+        Observed::Gather { rig, base } => queue::gather(state, rig, base.as_deref(), ctx),
+        Observed::MergeDue { worker, round } => queue::due(state, worker, *round),
         Observed::Patrol => landing::patrol(state, ctx),
         Observed::Delivered { delivery, attempt } => outbox::delivered(state, delivery, *attempt),
         Observed::DeliveryFailed { delivery, attempt, why, permanent } => {

@@ -7,6 +7,7 @@ use std::ops::Bound;
 use crate::id::{ConvoyId, DeliveryId, IssueId, NoticeId, SessionId, WorkerId};
 use crate::refusal::Refusal;
 use crate::state::State;
+use crate::worker::Worker;
 
 /// The longest branch name, in bytes.
 const BRANCH_BYTES_MAX: usize = 200;
@@ -64,13 +65,26 @@ pub fn resolve_convoy(state: &State, text: &str) -> Result<ConvoyId, Refusal> {
     }
 }
 
-/// The worker that is meant; its rig may stand before it.
+/// The worker that is meant, by its id or its name; its rig may stand before it. Of several that had the name, the
+/// one that is at work, else the last.
 ///
 /// # Errors
 /// When there is none, or several.
 pub fn resolve_worker(state: &State, text: &str) -> Result<WorkerId, Refusal> {
-    let name = text.rsplit('/').next().unwrap_or(text).trim_start_matches('@');
-    resolve("worker", &state.workers, name)
+    let (rig, name) = match text.trim_start_matches('@').rsplit_once('/') {
+        Some((rig, name)) => (Some(rig), name),
+        None => (None, text.trim_start_matches('@')),
+    };
+    resolve("worker", &state.workers, name).or_else(|error| {
+        let called = |worker: &&Worker| {
+            let content = &worker.content;
+            content.name.as_ref().is_some_and(|known| known.as_str() == name)
+                && rig.is_none_or(|rig| content.rig.as_str() == rig)
+        };
+        let found = state.workers.values().filter(called);
+        let last = found.max_by_key(|worker| (worker.state.is_active(), worker.assigned_at));
+        last.map(|worker| worker.content.id.clone()).ok_or(error)
+    })
 }
 
 /// The session that is meant.

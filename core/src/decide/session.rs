@@ -48,16 +48,17 @@ pub(super) fn prepare_failed(
     if !matches!(session.state, SessionState::Wanted) {
         return Vec::new();
     }
-    let mut events = vec![over(session, Outcome::Infrastructure { why: error.to_owned() })];
+    let (what, printed) = first_line(error);
+    let mut events = vec![over(session, Outcome::Infrastructure { why: what.to_owned() })];
     match &worker.intent {
         Some(intent) => events.push(fulfil(worker, intent)),
         // It begins when there is a repository to work in: nobody's failure, and nobody is needed for it.
         None if !ctx.policy.reaches(&worker.content.rig) => {
             events.push(Event::WorkerReady { worker: worker.content.id.clone() });
         }
-        None if permanent => events.extend(give_up(state, worker, error, ctx)),
+        None if permanent => events.extend(give_up(state, worker, what, ctx)),
         None => {
-            let lesson = lesson(session, error, "", None);
+            let lesson = lesson(session, what, printed, None);
             let resume_from = worker.resume_from.clone();
             events.extend(setback(state, worker, lesson, Counted::Lost, resume_from, ctx));
         }
@@ -153,7 +154,12 @@ pub(super) fn found(
         }
     };
     let mut events = vec![over(session, outcome.clone())];
-    let lesson = |what: &str| lesson(session, what, &notes(session), branch.clone());
+    let hook = exit.as_deref().filter(|exit| exit.kind == ExitKind::HookFailed);
+    let detail = match hook.and_then(|exit| exit.detail.as_deref()) {
+        Some(failed) => first_line(failed).1.to_owned(),
+        None => notes(session),
+    };
+    let lesson = |what: &str| lesson(session, what, &detail, branch.clone());
     match outcome {
         Outcome::Submitted => events.push(submit(session, worker, workdir, tip, diff, ctx)),
         Outcome::NoChange => events.extend(close_unchanged(state, session, worker, ctx)),
@@ -193,8 +199,19 @@ fn fulfil(worker: &Worker, intent: &Intent) -> Event {
     }
 }
 
+/// The line about what went wrong, and what was printed after it.
+fn first_line(error: &str) -> (&str, &str) {
+    error.split_once('\n').map_or((error, ""), |(line, rest)| (line, rest.trim_end()))
+}
+
 fn lesson(session: &Session, what: &str, detail: &str, branch: Option<String>) -> Lesson {
-    Lesson { session: session.content.id.clone(), what: what.to_owned(), detail: detail.to_owned(), branch }
+    Lesson {
+        session: session.content.id.clone(),
+        what: what.to_owned(),
+        detail: detail.to_owned(),
+        branch,
+        conflicts: Vec::new(),
+    }
 }
 
 fn submit(
@@ -214,7 +231,12 @@ fn submit(
             diff,
             at: ctx.now,
             round: 1,
+            moved: 0,
             blocked: None,
+            batch: None,
+            broken: 0,
+            pause: None,
+            request: None,
         },
     }
 }
@@ -229,6 +251,7 @@ fn close_unchanged(state: &State, session: &Session, worker: &Worker, ctx: &Cont
         branch: None,
         commit: None,
         merge_commit: None,
+        request: None,
         diff: None,
         gates: Vec::new(),
         cost: super::merge::cost(state, worker),
@@ -272,10 +295,16 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
             let detail = exit.detail.clone().unwrap_or_default();
             return Outcome::Infrastructure { why: format!("the agent could not be started: {detail}") };
         }
+        ExitKind::HookFailed => {
+            return Outcome::Lost {
+                why: first_line(exit.detail.as_deref().unwrap_or_default()).0.to_owned(),
+            };
+        }
         ExitKind::Stopped(StopWhy::Ordered) if session.stopping => return Outcome::Stopped,
         // Nobody who is in the log wanted that: the agent, or somebody beside us, ended its supervisor.
         ExitKind::Stopped(StopWhy::Ordered) => {
-            return Outcome::Lost { why: "its supervisor was told to end by somebody else".into() };
+            let detail = exit.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+            return Outcome::Lost { why: format!("its supervisor was told to end by somebody else{detail}") };
         }
         ExitKind::Stopped(StopWhy::WallTime) => return failed("it ran longer than it may".into()),
         ExitKind::Stopped(StopWhy::Silence) => return failed("it showed no sign of life".into()),

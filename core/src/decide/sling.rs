@@ -1,13 +1,16 @@
 //! Sling and assign: a person has named issues worked on.
 
-use super::refs::{check_branch, resolve_convoy, resolve_issues};
+use super::convoy::refuse_staged;
+use super::refs::{check_branch, resolve_convoy, resolve_issue, resolve_issues};
+use super::target::Target;
 use super::work::{Wishes, ending, new_worker, room, wanted};
 use super::{Context, Decision, Item};
 use crate::command::Request;
-use crate::convoy::NewConvoy;
+use crate::convoy::{Convoy, NewConvoy};
 use crate::event::Event;
 use crate::id::IssueId;
 use crate::issue::{Issue, Status};
+use crate::policy::Hold;
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::worker::WorkerState;
@@ -29,12 +32,15 @@ fn guard(state: &State, issue: &Issue) -> Guard {
     }
     if !issue.is_workable() {
         let kind = issue.content.issue_type.name();
-        return Guard::Refused(Refusal::domain(format!("{id} is of type {kind}"), "sling its parts instead"));
+        return Guard::Refused(Refusal::domain(
+            format!("{id} is of type {kind}"),
+            format!("have its parts worked on: convoy launch {id}"),
+        ));
     }
     match issue.worker.as_ref().and_then(|worker| state.workers.get(worker)) {
         Some(worker) if worker.intent.is_some() => Guard::Refused(ending(id, worker)),
         Some(worker) if worker.state.is_active() => {
-            let name = &worker.content.id;
+            let name = worker.content.full_name();
             Guard::Busy(match worker.state {
                 WorkerState::Submitted(_) => format!("its branch by {name} waits to be merged"),
                 _ => format!("already being worked on by {name}"),
@@ -44,35 +50,53 @@ fn guard(state: &State, issue: &Issue) -> Guard {
     }
 }
 
+/// No new work begins in a parked rig, unless a person insists.
+fn parked(ctx: &Context<'_>, issue: &Issue) -> Option<Refusal> {
+    let rig = &issue.content.rig;
+    (ctx.policy.hold(rig) == Some(Hold::Parked)).then(|| {
+        Refusal::domain(
+            format!("{}: rig {rig} is parked", issue.content.id),
+            format!("let work begin in it: convoy rig unpark {rig}; or sling with --force"),
+        )
+    })
+}
+
 pub(super) fn sling(state: &State, request: &Request, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
-    let Request::Sling { issues, target, agent, model, base, no_convoy, force: _ } = request else {
+    let Request::Sling { issues, target, agent, model, base, no_convoy, force } = request else {
         return Ok(Decision::nothing());
     };
-    let ids = resolve_issues(state, issues)?;
+    let (issues, target) = with_target(state, ctx, issues, target.as_deref())?;
+    let ids = resolve_issues(state, issues).map_err(|error| about_convoys(state, issues, error))?;
     if ids.is_empty() {
         return Err(Refusal::invalid("issue", "expected at least one"));
     }
-    check_target(state, &ids, target.as_deref(), ctx)?;
+    if let Some(target) = &target {
+        target.check(state, &ids)?;
+    }
     let mut decision = Decision::nothing();
     let mut free = Vec::new();
     for id in &ids {
-        match guard(state, &state.issues[id]) {
-            Guard::Free => free.push(id.clone()),
-            Guard::Busy(note) => decision.items.push(Item::same(id, note)),
-            Guard::Refused(refusal) => decision.items.push(Item::refused(id, refusal)),
+        let issue = &state.issues[id];
+        match (guard(state, issue), parked(ctx, issue).filter(|_| !force)) {
+            (Guard::Busy(note), _) => decision.items.push(Item::same(id, note)),
+            (Guard::Refused(refusal), _) | (Guard::Free, Some(refusal)) => {
+                decision.items.push(Item::refused(id, refusal));
+            }
+            (Guard::Free, None) => free.push(id.clone()),
         }
     }
-    if let (true, [Item { error: Some(refusal), .. }]) = (free.is_empty(), decision.items.as_slice()) {
-        return Err(refusal.clone());
-    }
-    let wishes = Wishes { agent: agent.as_deref(), model: model.as_deref(), base: base.as_deref() };
-    let (tracked, loose): (Vec<IssueId>, Vec<IssueId>) = free.into_iter().partition(|id| {
-        *no_convoy || state.issues[id].convoys.iter().any(|convoy| state.convoys[convoy].is_open())
-    });
+    let wishes = Wishes {
+        agent: agent.as_deref(),
+        model: model.as_deref(),
+        base: base.as_deref(),
+        name: target.as_ref().and_then(|target| target.name.as_ref()),
+        although_parked: *force,
+    };
+    let (tracked, loose): (Vec<IssueId>, Vec<IssueId>) =
+        free.into_iter().partition(|id| *no_convoy || open_convoy(state, id).is_some());
     let mut slots = 0;
     for id in &tracked {
-        let convoy =
-            state.issues[id].convoys.iter().map(|convoy| &state.convoys[convoy]).find(|c| c.is_open());
+        let convoy = open_convoy(state, id);
         match blocked(state, id) {
             Some(refusal) => decision.items.push(Item::refused(id, refusal)),
             None => assign_one(state, id, convoy, &wishes, &mut slots, &mut decision, ctx)?,
@@ -81,10 +105,52 @@ pub(super) fn sling(state: &State, request: &Request, ctx: &mut Context<'_>) -> 
     if !loose.is_empty() {
         in_new_convoy(state, &loose, &wishes, &mut slots, &mut decision, ctx)?;
     }
+    // As they were asked for.
+    decision.items.sort_by_key(|item| ids.iter().position(|id| *id.as_str() == item.id));
     match (decision.events.is_empty(), decision.items.as_slice()) {
         (true, [Item { error: Some(refusal), .. }]) => Err(refusal.clone()),
         _ => Ok(decision),
     }
+}
+
+/// The last of several words is the target if it is the name of a rig and of no issue: names of rigs may have the
+/// form of ids.
+fn with_target<'a>(
+    state: &State,
+    ctx: &Context<'_>,
+    words: &'a [String],
+    target: Option<&str>,
+) -> Result<(&'a [String], Option<Target>), Refusal> {
+    if let Some(text) = target {
+        return Ok((words, Some(Target::new(ctx.policy, text)?)));
+    }
+    if let [first @ .., last] = words
+        && !first.is_empty()
+        && ctx.policy.rigs.contains_key(last.as_str())
+        && resolve_issue(state, last).is_err()
+    {
+        return Ok((first, Some(Target::new(ctx.policy, last)?)));
+    }
+    Ok((words, None))
+}
+
+/// Whoever names a convoy among issues is told what to do with convoys.
+fn about_convoys(state: &State, words: &[String], error: Refusal) -> Refusal {
+    let mut convoys = words.iter().filter_map(|word| resolve_convoy(state, word).ok());
+    match (&error, convoys.next()) {
+        (Refusal::NoSuch { .. }, Some(convoy)) => Refusal::domain(
+            format!("{convoy} is a convoy, and only issues are slung"),
+            format!("have it worked on as a whole: convoy launch {convoy}"),
+        ),
+        _ => error,
+    }
+}
+
+/// The open convoy that an issue is worked on for: one that was started before one that only tracks, then the oldest.
+fn open_convoy<'a>(state: &'a State, id: &IssueId) -> Option<&'a Convoy> {
+    let convoys = state.issues[id].convoys.iter().filter_map(|convoy| state.convoys.get(convoy));
+    let open = convoys.filter(|convoy| convoy.is_open());
+    open.min_by_key(|convoy| (convoy.started_at.is_none(), convoy.number))
 }
 
 fn blocked(state: &State, id: &IssueId) -> Option<Refusal> {
@@ -97,44 +163,20 @@ fn blocked(state: &State, id: &IssueId) -> Option<Refusal> {
     })
 }
 
-fn check_target(
-    state: &State,
-    ids: &[IssueId],
-    target: Option<&str>,
-    ctx: &Context<'_>,
-) -> Result<(), Refusal> {
-    let Some(target) = target else { return Ok(()) };
-    let target = target.trim_end_matches('/');
-    if !ctx.policy.rigs.keys().any(|rig| rig.as_str() == target) {
-        let known: Vec<&str> = ctx.policy.rigs.keys().map(crate::id::RigName::as_str).collect();
-        return Err(Refusal::invalid(
-            "target",
-            format!("{target:?} is no rig; known are: {}", known.join(", ")),
-        ));
-    }
-    for id in ids {
-        let rig = &state.issues[id].content.rig;
-        if rig.as_str() != target {
-            return Err(Refusal::invalid("target", format!("{id} belongs to rig {rig}, not {target}")));
-        }
-    }
-    Ok(())
-}
-
 /// Gives the issue a worker, and a session at once if there is room.
 fn assign_one(
     state: &State,
     id: &IssueId,
-    convoy: Option<&crate::convoy::Convoy>,
+    convoy: Option<&Convoy>,
     wishes: &Wishes<'_>,
     slots: &mut u32,
     decision: &mut Decision,
     ctx: &mut Context<'_>,
 ) -> Result<(), Refusal> {
     let worker = new_worker(state, &state.issues[id], convoy, wishes, ctx)?;
-    let hold = crate::why::hold(ctx.policy, &worker.rig);
+    let hold = crate::why::hold_of(ctx.policy, &worker);
     let waits = hold.as_ref().map(|reason| format!("; it waits: {}", reason.text)).unwrap_or_default();
-    let item = Item::changed(id).noted(format!("assigned to {}/{}{waits}", worker.rig, worker.id));
+    let item = Item::changed(id).noted(format!("assigned to {}{waits}", worker.full_name()));
     let at_once = *slots == 0 && hold.is_none() && room(state, ctx.policy, &worker).is_ok();
     let session = at_once.then(|| wanted(state, &worker.id, 1, ctx));
     *slots += 1;
@@ -204,10 +246,11 @@ pub(super) fn assign(
     model: Option<&str>,
     ctx: &mut Context<'_>,
 ) -> Result<Decision, Refusal> {
-    let id = super::resolve_issue(state, issue)?;
+    let id = resolve_issue(state, issue)?;
     let convoy_id = resolve_convoy(state, convoy)?;
     let convoy = &state.convoys[&convoy_id];
     let issue = &state.issues[&id];
+    refuse_staged(convoy)?;
     if !convoy.is_open() {
         return Err(Refusal::domain(
             format!("convoy {convoy_id} is {}", convoy.status.name()),
@@ -228,8 +271,11 @@ pub(super) fn assign(
     if let (Some(refusal), Status::Open | Status::NeedsHuman { .. }) = (blocked(state, &id), &issue.status) {
         return Err(refusal);
     }
+    if let Some(refusal) = parked(ctx, issue) {
+        return Err(refusal);
+    }
     let mut decision = Decision::nothing();
-    let wishes = Wishes { agent, model, base: None };
+    let wishes = Wishes { agent, model, base: None, name: None, although_parked: false };
     assign_one(state, &id, Some(convoy), &wishes, &mut 0, &mut decision, ctx)?;
     Ok(decision)
 }

@@ -1,12 +1,13 @@
 //! Workers: who gets which issue, when there is room, and how a person takes it back.
 
 use super::refs::{check_branch, resolve_issue};
+use super::target::holder;
 use super::tell::{on_one_line, tell};
 use super::{Context, Decision, Item};
 use crate::address::Address;
 use crate::convoy::Convoy;
 use crate::event::{Counted, Event};
-use crate::id::{AgentName, Epoch, IssueId, WorkerId};
+use crate::id::{AgentName, Epoch, IssueId, WorkerId, WorkerName};
 use crate::issue::{Issue, Status};
 use crate::notice::NoticeKind;
 use crate::policy::Policy;
@@ -55,6 +56,8 @@ pub(super) struct Wishes<'a> {
     pub(super) agent: Option<&'a str>,
     pub(super) model: Option<&'a str>,
     pub(super) base: Option<&'a str>,
+    pub(super) name: Option<&'a WorkerName>,
+    pub(super) although_parked: bool,
 }
 
 /// A worker for the issue: agent, model and base from what was asked, the convoy, labels, defaults.
@@ -87,6 +90,8 @@ pub(super) fn new_worker(
             .map(str::to_owned)
             .or_else(|| convoy.and_then(|convoy| convoy.content.base.clone())),
         takes_over: issue.worker.clone(),
+        name: wishes.name.cloned(),
+        although_parked: wishes.although_parked,
     })
 }
 
@@ -150,7 +155,7 @@ pub fn may_begin(state: &State, policy: &Policy, worker: &Worker) -> bool {
     state.issues.get(&worker.content.issue).is_some_and(|issue| {
         !issue.is_closed()
             && state.open_blockers(issue).next().is_none()
-            && policy.hold(&worker.content.rig).is_none()
+            && policy.holds(&worker.content).is_none()
             && room(state, policy, &worker.content).is_ok()
     })
 }
@@ -296,9 +301,12 @@ pub(super) fn retry(state: &State, issue: &str, ctx: &mut Context<'_>) -> Result
         | WorkerState::Failed { .. }
         | WorkerState::Released
         | WorkerState::Stopped { .. } => {
+            let name = worker.content.name.clone();
             let again = NewWorker {
                 id: ctx.entropy.worker(state),
                 takes_over: Some(worker.content.id.clone()),
+                // Somebody else may be called so meanwhile.
+                name: name.filter(|name| holder(state, &worker.content.rig, name).is_none()),
                 ..worker.content.clone()
             };
             Ok(Decision::of(Event::WorkerAssigned { worker: again }, Item::changed(id)))
@@ -363,7 +371,7 @@ pub(super) fn setback(
     events
 }
 
-fn backoff(first: Span, most: Span, times: u32) -> Span {
+pub(super) fn backoff(first: Span, most: Span, times: u32) -> Span {
     let factor = 1_i64.checked_shl(times.saturating_sub(1).min(30)).unwrap_or(i64::MAX);
     Span::from_millis(first.as_millis().saturating_mul(factor).min(most.as_millis()))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::convoy::{Convoy, Status};
+use crate::convoy::{Convoy, NewConvoy, Status};
 use crate::event::Event;
 use crate::id::{ConvoyId, IssueId};
 use crate::state::State;
@@ -11,21 +11,9 @@ use crate::time::Time;
 pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     match event {
         Event::ConvoyCreated { convoy: new } => {
-            state.numbers += 1;
             let mut content = new.clone();
             let tracked = std::mem::take(&mut content.tracked);
-            let convoy = Convoy {
-                content,
-                status: Status::Open,
-                number: state.numbers,
-                created_by: actor.to_owned(),
-                created_at: at,
-                started_at: None,
-                watchers: BTreeSet::new(),
-                held: false,
-                landing_epoch: 0,
-                open_count: 0,
-            };
+            let convoy = fresh(state, content, Status::Open, at, actor);
             state.index.open.insert((convoy.number, new.id.clone()));
             state.convoys.insert(new.id.clone(), convoy);
             track(state, &new.id, &tracked);
@@ -68,18 +56,36 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     }
 }
 
+/// A convoy that was not there before. It tracks nothing yet.
+pub(super) fn fresh(state: &mut State, content: NewConvoy, status: Status, at: Time, actor: &str) -> Convoy {
+    state.numbers += 1;
+    Convoy {
+        content,
+        status,
+        number: state.numbers,
+        created_by: actor.to_owned(),
+        created_at: at,
+        started_at: None,
+        watchers: BTreeSet::new(),
+        held: false,
+        landing_epoch: 0,
+        open_count: 0,
+    }
+}
+
 fn close(state: &mut State, id: &ConvoyId, landing_epoch: u32, status: Status) {
     if let Some(convoy) = state.convoys.get_mut(id) {
         convoy.status = status;
         convoy.landing_epoch = landing_epoch;
         convoy.held = false;
         state.index.open.remove(&(convoy.number, id.clone()));
+        state.index.staged.remove(&(convoy.number, id.clone()));
     }
     state.index.touched.remove(id);
     state.refresh_convoy(id);
 }
 
-fn track(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
+pub(super) fn track(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
     let Some(convoy) = state.convoys.get_mut(id) else { return };
     for issue_id in issues {
         if let Some(issue) = state.issues.get_mut(issue_id)
@@ -96,7 +102,7 @@ fn track(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
     }
 }
 
-fn untrack(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
+pub(super) fn untrack(state: &mut State, id: &ConvoyId, issues: &[IssueId]) {
     let Some(convoy) = state.convoys.get_mut(id) else { return };
     for issue_id in issues {
         if let Some(issue) = state.issues.get_mut(issue_id)

@@ -40,7 +40,6 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
         Event::IssueUpdated { issue: id, change } => {
             let Some(issue) = state.issues.get_mut(id) else { return };
             issue.updated_at = at;
-            let before = (issue.content.priority, issue.number, id.clone());
             let content = &mut issue.content;
             if let Some(title) = &change.title {
                 content.title.clone_from(title);
@@ -61,7 +60,6 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             if let Some(acceptance) = &change.acceptance {
                 content.acceptance.clone_from(acceptance);
             }
-            state.index.startable.remove(&before);
             state.refresh_startable(id);
         }
         Event::DependencyAdded { issue: id, needs, kind } => {

@@ -1,6 +1,6 @@
 //! How worker and merge events change the state.
 
-use crate::event::{Counted, Event};
+use crate::event::{Batched, Counted, Event};
 use crate::id::{Seq, WorkerId};
 use crate::issue::{CloseReason, Status};
 use crate::state::State;
@@ -42,7 +42,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
         }
         Event::WorkerReady { worker } => set(state, worker, WorkerState::Assigned, at),
         Event::WorkerSubmitted { worker: id, submission } => {
-            set(state, id, WorkerState::Submitted(submission.clone()), at);
+            set(state, id, WorkerState::Submitted(Box::new(submission.clone())), at);
             let seq = state.seq;
             if let Some(worker) = state.workers.get_mut(id) {
                 worker.submitted = seq;
@@ -99,13 +99,44 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
         }
         Event::MergeMoved { worker, round, .. } | Event::MergeUnblocked { worker, round } => {
             if let Some(submission) = submission(state, worker, at) {
+                submission.moved += u32::from(matches!(event, Event::MergeMoved { .. }));
                 submission.round = *round;
                 submission.blocked = None;
+                submission.pause = None;
             }
         }
         Event::MergeBlocked { worker, block } => {
             if let Some(submission) = submission(state, worker, at) {
                 submission.blocked = Some(block.clone());
+            }
+        }
+        Event::MergeBatched { workers, because, .. } => {
+            let seq = state.seq;
+            // What is heard again of the batch that was split changes nothing any more.
+            let again = u32::from(matches!(because, Batched::Split { .. }));
+            for worker in workers {
+                if let Some(submission) = submission(state, worker, at) {
+                    submission.batch = Some(seq);
+                    submission.round += again;
+                }
+            }
+        }
+        Event::MergeSetAside { worker, .. } => {
+            if let Some(submission) = submission(state, worker, at) {
+                submission.batch = None;
+                submission.round += 1;
+            }
+        }
+        Event::MergePaused { worker, round, pause } => {
+            if let Some(submission) = submission(state, worker, at) {
+                submission.round = *round;
+                submission.broken += 1;
+                submission.pause = Some(pause.clone());
+            }
+        }
+        Event::MergeRequested { worker, request } => {
+            if let Some(submission) = submission(state, worker, at) {
+                submission.request = Some(request.clone());
             }
         }
         _ => {}

@@ -11,6 +11,7 @@ use crate::id::{ConvoyId, IssueId, WorkerId};
 use crate::issue::{IssueType, MoneyView};
 use crate::money::Money;
 use crate::policy::Policy;
+use crate::stage::Finding;
 use crate::state::State;
 use crate::time::Time;
 use crate::worker::Worker;
@@ -78,6 +79,7 @@ pub struct ConvoyView {
     pub landing_epoch: u32,
     pub landed_by: Option<String>,
     pub close_reason: Option<String>,
+    pub findings: Vec<Finding>,
     pub created_at: Time,
     pub started_at: Option<Time>,
     pub closed_at: Option<Time>,
@@ -117,7 +119,7 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         .collect();
     let spent = workers.iter().fold(Money::default(), |sum, worker| sum.plus(spent(state, worker)));
     let (closed_at, landed_by, close_reason) = match &convoy.status {
-        ConvoyStatus::Open => (None, None, None),
+        ConvoyStatus::Staged(_) | ConvoyStatus::Open => (None, None, None),
         ConvoyStatus::Landed { observer, at } => (Some(*at), Some(observer.name().to_owned()), None),
         ConvoyStatus::Abandoned { reason, at, .. } => (Some(*at), None, reason.clone()),
     };
@@ -162,6 +164,7 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         landing_epoch: convoy.landing_epoch,
         landed_by,
         close_reason,
+        findings: convoy.staged().map(|staged| staged.findings.clone()).unwrap_or_default(),
         created_at: convoy.created_at,
         started_at: convoy.started_at,
         closed_at,

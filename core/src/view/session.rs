@@ -99,6 +99,7 @@ pub fn session(state: &State, session: &Session) -> SessionView {
                 ExitKind::Exited => "exited".to_owned(),
                 ExitKind::Stopped(why) => format!("stopped: {why:?}").to_lowercase(),
                 ExitKind::StartFailed => "start_failed".to_owned(),
+                ExitKind::HookFailed => "hook_failed".to_owned(),
             },
             leaked: exit.leaked,
             detail: exit.detail.clone(),

@@ -88,7 +88,9 @@ impl Category {
     }
     fn of(reason: &Reason) -> Self {
         match reason.code {
-            "ready" | "not_started" | "waiting" | "running" | "merging" => Self::ReadyButUnassigned,
+            "ready" | "not_started" | "waiting" | "running" | "merging" | "merge_paused" => {
+                Self::ReadyButUnassigned
+            }
             "released" => Self::DeadWorker,
             "blocked" => Self::Blocked,
             "empty" => Self::Empty,
@@ -181,9 +183,9 @@ fn is_moving(state: &State, policy: &Policy, worker: &Worker) -> bool {
             let live = state.sessions.get(session).is_some_and(crate::session::Session::is_live);
             live || policy.reaches(&worker.content.rig)
         }
-        WorkerState::Waiting { .. } => policy.hold(&worker.content.rig).is_none(),
+        WorkerState::Waiting { .. } => policy.holds(&worker.content).is_none(),
         WorkerState::Submitted(submission) => {
-            submission.blocked.is_none() && policy.reaches(&worker.content.rig)
+            crate::queue::block_of(state, submission).is_none() && policy.reaches(&worker.content.rig)
         }
         WorkerState::Assigned => crate::decide::may_begin(state, policy, worker),
         WorkerState::Done

@@ -53,9 +53,9 @@ pub struct LessonView {
     pub branch: Option<String>,
 }
 
-/// `rig/worker`, as people read it.
+/// `rig/name`, as people read it.
 pub fn full_name(worker: &Worker) -> String {
-    format!("{}/{}", worker.content.rig, worker.content.id)
+    worker.content.full_name()
 }
 
 /// The view of a worker.

@@ -9,7 +9,7 @@ use convoy_core::decide::{Command, Context, Entropy, Item, step};
 use convoy_core::event::{Batch, Event};
 use convoy_core::id::{AgentName, RigName};
 use convoy_core::plan::{Plan, plan};
-use convoy_core::policy::{Observers, Policy, Retry, Rig, Routes};
+use convoy_core::policy::{Batches, Observers, Policy, Retry, Rig, Routes};
 use convoy_core::refusal::Refusal;
 use convoy_core::state::State;
 use convoy_core::time::{Span, Time};
@@ -43,6 +43,7 @@ impl Door {
             model: None,
             complexity: BTreeMap::from([("trivial".to_owned(), "haiku".to_owned())]),
             merge: MergeStrategy::Direct,
+            batches: Batches::default(),
             max_parallel: 4,
             notify: Vec::new(),
             retry: Retry {
@@ -108,6 +109,14 @@ impl Door {
         key: Option<String>,
     ) -> Result<(Vec<Event>, Vec<Item>), Refusal> {
         self.step(&Command::Request(request), actor, key)
+    }
+
+    /// A fact that no request makes, as imported data has it.
+    pub(crate) fn import(&mut self, event: Event) {
+        let actor = Address::overseer();
+        let batch = Batch { at: self.now, actor, key: None, events: vec![event] };
+        self.state.apply_batch(&batch);
+        self.log.push(batch);
     }
 
     pub(crate) fn see(&mut self, observed: Observed) -> Vec<Event> {

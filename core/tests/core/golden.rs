@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use convoy_core::address::Address;
-use convoy_core::convoy::{MergeStrategy, NewConvoy, Observer};
-use convoy_core::event::{Batch, Counted, Event, IssueChange, Key};
-use convoy_core::id::{DeliveryId, Epoch, IssueId, RouteName, SessionId, WorkerId};
+use convoy_core::convoy::{MergeStrategy, NewConvoy, Observer, Staged};
+use convoy_core::event::{Batch, Batched, Counted, Event, IssueChange, Key};
+use convoy_core::id::{DeliveryId, Epoch, IssueId, RouteName, Seq, SessionId, WorkerId};
 use convoy_core::issue::{
     CloseReason, Closed, DependencyType, DiffStat, Evidence, GateResult, IssueType, NewIssue,
 };
@@ -18,8 +18,9 @@ use convoy_core::notice::{NewNotice, NoticeKind};
 use convoy_core::outbox::NewDelivery;
 use convoy_core::report::{AgentResult, Exit, ExitKind, StopWhy, Tokens};
 use convoy_core::session::{NewSession, Outcome, Said, Workdir};
+use convoy_core::stage::{Category, Finding};
 use convoy_core::time::{Span, Time};
-use convoy_core::worker::{Lesson, MergeBlock, NewWorker, Submission};
+use convoy_core::worker::{Lesson, MergeBlock, MergePause, MergeRequest, NewWorker, Submission};
 
 fn issue() -> IssueId {
     IssueId::new("hq-abc").unwrap()
@@ -47,6 +48,7 @@ fn of_issues() -> Vec<Event> {
         branch: Some("convoy/x".into()),
         commit: Some(oid()),
         merge_commit: Some(oid()),
+        request: Some("https://forge/7".into()),
         diff: Some(diff),
         gates: vec![gate],
         cost: Some(Money::from_micros(12_500).into()),
@@ -122,6 +124,13 @@ fn of_convoys() -> Vec<Event> {
     };
     let delivery = || DeliveryId::new("d-12345678").unwrap();
     let deliveries = vec![NewDelivery { id: delivery(), route: RouteName::new("pager").unwrap() }];
+    let staged = NewConvoy { id: "hq-cv-abc13".parse().unwrap(), ..new.clone() };
+    let finding = Finding {
+        category: Category::ParkedRig,
+        issue_ids: vec![issue()],
+        message: "rig home is parked".into(),
+        suggested_fix: "convoy rig unpark home".into(),
+    };
     let (reason, open) = (Some("enough".to_owned()), vec![issue()]);
     vec![
         Event::ConvoyCreated { convoy: new },
@@ -129,6 +138,11 @@ fn of_convoys() -> Vec<Event> {
         Event::ConvoyIssuesRemoved { convoy: convoy(), issues: vec![issue()] },
         Event::ConvoyWatched { convoy: convoy(), address: to() },
         Event::ConvoyUnwatched { convoy: convoy(), address: to() },
+        Event::ConvoyStaged {
+            convoy: staged,
+            staged: Staged { epic: Some(issue()), findings: vec![finding] },
+        },
+        Event::ConvoyLaunched { convoy: convoy() },
         Event::ConvoyStarted { convoy: convoy() },
         Event::ConvoyLanded { convoy: convoy(), landing_epoch: 1, observer: Observer::Merger },
         Event::ConvoyAbandoned { convoy: convoy(), landing_epoch: 2, reason, open },
@@ -161,7 +175,11 @@ fn of_workers() -> Vec<Event> {
         model_rationale: "asked for".into(),
         base: Some("main".into()),
         takes_over: Some(worker()),
+        name: Some("amber".parse().unwrap()),
+        although_parked: true,
     };
+    let pause = MergePause { until: at(), error: why() };
+    let request = MergeRequest { number: 7, url: "https://forge/7".into(), gates: Vec::new() };
     let submission = Submission {
         session: session(),
         branch: "convoy/x".into(),
@@ -169,10 +187,20 @@ fn of_workers() -> Vec<Event> {
         diff: DiffStat { commits: 1, files: 1, insertions: 1, deletions: 0 },
         at: at(),
         round: 1,
+        moved: 1,
         blocked: Some(block.clone()),
+        batch: Some(Seq(3)),
+        broken: 1,
+        pause: Some(pause.clone()),
+        request: Some(request.clone()),
     };
-    let lesson =
-        Lesson { session: session(), what: why(), detail: "output".into(), branch: Some("convoy/x".into()) };
+    let lesson = Lesson {
+        session: session(),
+        what: why(),
+        detail: "output".into(),
+        branch: Some("convoy/x".into()),
+        conflicts: vec!["a.rs".into()],
+    };
     vec![
         Event::WorkerAssigned { worker: new },
         Event::WorkerWaiting { worker: worker(), until: at(), why: why() },
@@ -188,6 +216,15 @@ fn of_workers() -> Vec<Event> {
         Event::MergeMoved { worker: worker(), round: 2, now: oid() },
         Event::MergeBlocked { worker: worker(), block },
         Event::MergeUnblocked { worker: worker(), round: 2 },
+        Event::MergeBatched {
+            rig: "home".parse().unwrap(),
+            base: Some("main".into()),
+            workers: vec![worker()],
+            because: Batched::Split { why: why() },
+        },
+        Event::MergeSetAside { worker: worker(), files: vec!["a.rs".into()] },
+        Event::MergePaused { worker: worker(), round: 2, pause },
+        Event::MergeRequested { worker: worker(), request },
     ]
 }
 
@@ -215,7 +252,7 @@ fn of_sessions() -> Vec<Event> {
         started_at: Some(at()),
         ended_at: at(),
     };
-    let workdir = Workdir { path: "/w".into(), branch: "convoy/x".into(), base: oid() };
+    let workdir = Workdir { path: "/w".into(), branch: "convoy/x".into(), base: oid(), onto: Some(oid()) };
     let said = Said::Done { no_change: true, note: Some("nothing to do".into()) };
     vec![
         Event::SessionWanted { session: NewSession { id: id(), worker: worker(), epoch, number: 2 } },
@@ -313,9 +350,35 @@ fn events_from_before_a_field_keep_parsing() {
     notice["data"].as_object_mut().unwrap().remove("deliveries").unwrap();
     notice["data"]["notice"].as_object_mut().unwrap().remove("from").unwrap();
     serde_json::from_value::<Event>(notice).expect("it parses without");
+    // Written by the version before the merge queue.
+    let mut submitted: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder().join("worker.submitted.json")).unwrap())
+            .unwrap();
+    for field in ["moved", "batch", "broken", "pause", "request"] {
+        submitted["data"]["submission"].as_object_mut().unwrap().remove(field).unwrap();
+    }
+    serde_json::from_value::<Event>(submitted).expect("it parses without");
+    for (file, place, field) in [
+        ("worker.learned", "/data/lesson", "conflicts"),
+        ("session.prepared", "/data/workdir", "onto"),
+        ("issue.closed", "/data/closed/evidence", "request"),
+    ] {
+        let path = folder().join(format!("{file}.json"));
+        let mut event: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        event.pointer_mut(place).unwrap().as_object_mut().unwrap().remove(field).unwrap();
+        serde_json::from_value::<Event>(event).expect("it parses without");
+    }
     // Fields of a newer version are skipped.
     convoy["data"]["convoy"]["hue"] = "blue".into();
     serde_json::from_value::<Event>(convoy).expect("it parses without");
+    let mut worker: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder().join("worker.assigned.json")).unwrap())
+            .unwrap();
+    for field in ["name", "although_parked"] {
+        worker["data"]["worker"].as_object_mut().unwrap().remove(field).unwrap();
+    }
+    serde_json::from_value::<Event>(worker).expect("it parses without");
 }
 
 #[test]

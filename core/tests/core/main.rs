@@ -4,7 +4,11 @@
 
 mod door;
 mod golden;
+mod mailing;
 mod perform;
 mod properties;
 mod script;
 mod show;
+mod staged;
+mod staging;
+mod turns;

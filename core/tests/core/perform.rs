@@ -2,28 +2,27 @@
 
 use std::collections::btree_map::Entry;
 
-use convoy_core::address::Address;
 use convoy_core::command::{Observed, Request};
-use convoy_core::convoy::MergeStrategy;
-use convoy_core::decide::resolve_notice;
 use convoy_core::event::{Event, IssueChange};
-use convoy_core::id::{DeliveryId, Epoch, RouteName, SessionId, WorkerId};
-use convoy_core::issue::{CloseReason, DependencyType, DiffStat, GateResult, IssueType};
+use convoy_core::id::{Epoch, SessionId, WorkerId};
+use convoy_core::issue::{CloseReason, DiffStat, GateResult, IssueType};
 use convoy_core::money::Money;
 use convoy_core::policy::Observers;
 use convoy_core::report::{AgentResult, Exit, ExitKind, Observation, Report, StopWhy, Tokens};
 use convoy_core::session::{Findings, Workdir};
 use convoy_core::time::{Span, Time};
-use convoy_core::worker::{MergeBlock, MergeOutcome};
+use convoy_core::worker::{Member, MergeBlock, MergeOutcome, MergeRequest, WorkerState};
 use convoy_core::{view, why};
 
 use crate::door::Door;
+use crate::mailing;
 use crate::show::{self, Names};
+use crate::staged;
 
 /// A command, taken apart.
-struct Words<'a> {
-    bare: Vec<&'a str>,
-    named: Vec<(&'a str, &'a str)>,
+pub(crate) struct Words<'a> {
+    pub(crate) bare: Vec<&'a str>,
+    pub(crate) named: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Words<'a> {
@@ -31,17 +30,17 @@ impl<'a> Words<'a> {
         let (named, bare): (Vec<&str>, Vec<&str>) = line.split_whitespace().partition(|w| w.contains('='));
         Self { bare, named: named.into_iter().filter_map(|word| word.split_once('=')).collect() }
     }
-    fn has(&self, word: &str) -> bool {
+    pub(crate) fn has(&self, word: &str) -> bool {
         self.bare.contains(&word)
     }
-    fn get(&self, name: &str) -> Option<String> {
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.named.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
     }
-    fn list(&self, name: &str) -> Vec<String> {
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
         let text = self.get(name).unwrap_or_default();
         text.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect()
     }
-    fn number(&self, name: &str, default: u64) -> u64 {
+    pub(crate) fn number(&self, name: &str, default: u64) -> u64 {
         self.get(name).map_or(default, |text| text.parse().unwrap())
     }
 }
@@ -66,19 +65,8 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             };
             Vec::new()
         }
-        "routes" => {
-            let name = |text: &String| RouteName::new(text).unwrap();
-            let of = |key: &str| words.list(key).iter().map(name).collect::<Vec<_>>();
-            door.policy.routes.every = of("*");
-            let addresses = words.named.iter().filter(|(key, _)| *key != "*");
-            door.policy.routes.by_address =
-                addresses.map(|(key, _)| (Address::new(key).unwrap(), of(key))).collect();
-            Vec::new()
-        }
-        "body" => {
-            let id = resolve_notice(&door.state, &names.id(words.bare[1])).unwrap();
-            door.state.notices[&id].content.body.lines().map(|line| format!("  | {line}")).collect()
-        }
+        "routes" => mailing::routes(door, &words),
+        "body" => mailing::body(door, names, &words),
         "limit" => {
             door.policy.max_parallel = words.bare[1].parse().unwrap();
             Vec::new()
@@ -123,6 +111,11 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             lines.extend(plan.waits.then(|| "  * waits for a repository".to_owned()));
             lines
         }
+        "import" | "import-issue" => {
+            door.import(staged::imported(&words));
+            Vec::new()
+        }
+        "analyse" => staged::analysed(door, names, &words),
         "verdict" => verdict(&words),
         "why" => why_lines(door, names, words.bare[1]),
         "stranded" => view::stranded(&door.state, &door.policy, door.now)
@@ -138,9 +131,21 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
                 )
             })
             .collect(),
+        "queue" => view::queue(&door.state, &door.policy, door.now)
+            .into_iter()
+            .map(|v| {
+                let (place, batch) = (v.position.unwrap_or_default(), v.batch.map_or(0, |batch| batch.0));
+                format!("  {place} {} {} batch {batch} round {}", v.issue_id, v.state, v.round)
+            })
+            .collect(),
+        "batches" => {
+            door.policy.batches.max = words.bare[1].parse().unwrap();
+            door.policy.batches.wait = Span::from_secs(words.number("wait", 0) as i64);
+            Vec::new()
+        }
         "show" => shown(door, names, words.bare[1]),
         "prepared" | "prepare-failed" | "started" | "say" | "usage" | "result" | "ended" | "lost"
-        | "found" | "merge" | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
+        | "found" | "merge" | "batch" | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
@@ -222,7 +227,7 @@ fn shown(door: &Door, names: &Names, what: &str) -> Vec<String> {
 
 fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
     let id = |n: usize| names.id(words.bare.get(n).unwrap_or(&""));
-    let flags = ["start", "no-convoy", "owned"];
+    let flags = ["start", "no-convoy", "owned", "launch", "force"];
     let from = |n: usize| -> Vec<String> {
         words.bare[n.min(words.bare.len())..]
             .iter()
@@ -230,11 +235,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             .map(|w| names.id(w))
             .collect()
     };
-    let kind = match words.get("kind").as_deref() {
-        Some("related") => DependencyType::Related,
-        Some("parent-child") => DependencyType::ParentChild,
-        _ => DependencyType::Blocks,
-    };
+    let kind = staged::kind(words);
     match words.bare[0] {
         "issue" => Request::IssueCreate {
             id: (words.bare.get(1) != Some(&"-")).then(|| id(1)),
@@ -278,7 +279,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             issues: from(2),
             owner: words.get("owner"),
             notify: words.list("notify"),
-            merge: (words.get("merge").as_deref() == Some("local")).then_some(MergeStrategy::Local),
+            merge: words.get("merge").map(|name| serde_json::from_value(name.into()).unwrap()),
             base: words.get("base"),
             max_parallel: words.get("max").map(|max| max.parse().unwrap()),
             start: words.has("start"),
@@ -293,7 +294,19 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
         "watch" => Request::ConvoyWatch { convoy: id(1), address: words.get("addr") },
         "unwatch" => Request::ConvoyUnwatch { convoy: id(1), address: words.get("addr") },
         "add" => Request::ConvoyAdd { convoy: id(1), issues: from(2) },
-        "launch" => Request::ConvoyStart { convoy: id(1) },
+        "stage" => Request::Stage {
+            what: from(1),
+            title: words.get("title").map(|title| title.replace('_', " ")),
+            owner: words.get("owner"),
+            notify: words.list("notify"),
+            merge: words.get("merge").map(|name| serde_json::from_value(name.into()).unwrap()),
+            base: words.get("base"),
+            max_parallel: words.get("max").map(|max| max.parse().unwrap()),
+            launch: words.has("launch"),
+            force: words.has("force"),
+        },
+        "launch" => Request::Launch { what: from(1), force: words.has("force") },
+        "start" => Request::ConvoyStart { convoy: id(1) },
         "check" => Request::ConvoyCheck { convoy: words.bare.get(1).map(|name| names.id(name)) },
         "close" => {
             Request::ConvoyClose { convoy: id(1), reason: words.get("reason"), notify: words.list("notify") }
@@ -305,7 +318,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             model: words.get("model"),
             base: words.get("base"),
             no_convoy: words.has("no-convoy"),
-            force: false,
+            force: words.has("force"),
         },
         "assign" => Request::Assign {
             issue: id(1),
@@ -316,19 +329,15 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
         "retry" => Request::WorkRetry { issue: id(1) },
         "stop" => Request::WorkStop { issue: id(1) },
         "release" => Request::WorkRelease { issue: id(1) },
+        "mq-retry" => Request::MergeRetry { issue: id(1) },
+        "mq-reject" => Request::MergeReject { issue: id(1), reason: words.get("reason") },
         "read" => Request::MailRead { notice: id(1) },
-        "send" => Request::MailSend {
-            to: words.bare[1].to_owned(),
-            subject: words.get("subject").unwrap_or_default().replace('_', " "),
-            body: words.get("body").unwrap_or_default().repeat(words.number("times", 1) as usize),
-        },
-        "archive" => Request::MailArchive { notices: from(1) },
-        "again" => Request::MailRetry { delivery: id(1) },
+        "send" | "archive" | "again" => mailing::request(names, words),
         other => panic!("{other:?} is no command: {line}"),
     }
 }
 
-fn default_title(words: &Words<'_>) -> String {
+pub(crate) fn default_title(words: &Words<'_>) -> String {
     if words.bare.get(1) == Some(&"-") { "generated".into() } else { format!("T {}", words.bare[1]) }
 }
 
@@ -370,21 +379,13 @@ fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
         "begin" => return Observed::Begin { worker: WorkerId::new(&name).unwrap() },
         "due" => return Observed::Due { worker: WorkerId::new(&name).unwrap() },
         "dispatch" => return Observed::Dispatch { issue: name.parse().unwrap() },
-        "deliver" => {
-            let delivery = DeliveryId::new(&name).unwrap();
-            let next = door.state.deliveries[&delivery].attempt();
-            let attempt = words.number("attempt", u64::from(next)) as u32;
-            if third == "ok" {
-                return Observed::Delivered { delivery, attempt };
-            }
-            let why = words.get("why").unwrap_or_default().repeat(words.number("times", 1) as usize);
-            return Observed::DeliveryFailed { delivery, attempt, why, permanent: words.has("permanent") };
-        }
+        "deliver" => return mailing::observed(door, words, &name, third),
         "checkout" => {
             let round = words.number("round", 1) as u32;
             return Observed::CheckoutChanged { worker: WorkerId::new(&name).unwrap(), round };
         }
         "merge" => return merge(door, words, &name, third),
+        "batch" => return batch(door, names, words),
         "patrol" => return Observed::Patrol,
         _ => {}
     }
@@ -397,7 +398,7 @@ fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
     };
     match words.bare[0] {
         "prepared" => Observed::Prepared {
-            workdir: Workdir { path: "/w".into(), branch: "branch".into(), base: tip("base") },
+            workdir: Workdir { path: "/w".into(), branch: "branch".into(), base: tip("base"), onto: None },
             session,
             epoch,
         },
@@ -458,7 +459,9 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
         "spend" => stopped(StopWhy::Spend),
         "storage" => stopped(StopWhy::Storage),
         "ordered" => stopped(StopWhy::Ordered),
+        "hungup" => stopped(StopWhy::Ordered),
         "nostart" => (None, None, ExitKind::StartFailed),
+        "hook" => (None, None, ExitKind::HookFailed),
         "signal" => (None, Some(9), ExitKind::Exited),
         code => (Some(code.parse().unwrap()), None, ExitKind::Exited),
     };
@@ -474,7 +477,12 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
         code,
         signal,
         kind,
-        detail: (how == "nostart").then(|| "no such program".to_owned()),
+        detail: match how {
+            "nostart" => Some("no such program".to_owned()),
+            "hungup" => Some("its terminal was closed".to_owned()),
+            "hook" => Some("hook before_run failed with status 3\nno room\n".to_owned()),
+            _ => None,
+        },
         leaked: 0,
         result,
         last_n: words.number("n", 1),
@@ -485,27 +493,58 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
     }
 }
 
-fn merge(door: &Door, words: &Words<'_>, name: &str, how: &str) -> Observed {
+/// A try to land the branch of a worker, as it is or as the words say.
+fn member(door: &Door, words: &Words<'_>, name: &str) -> Member {
     let worker = WorkerId::new(name).unwrap();
     let last = door.state.workers[&worker].sessions.last();
     let epoch = last.map_or(0, |id| door.state.sessions[id].content.epoch.0);
+    let round = match &door.state.workers[&worker].state {
+        WorkerState::Submitted(submission) if words.has("now") => u64::from(submission.round),
+        _ => 1,
+    };
+    Member { worker, epoch: Epoch(words.number("epoch", epoch)), round: words.number("round", round) as u32 }
+}
+
+/// `batch w1,w2 gate`: one outcome for all; `batch w1:conflict,w2:aside`: one for each.
+fn batch(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
+    let all = words.bare.get(2).copied().unwrap_or_default();
+    let one = |text: &str| {
+        let (name, how) = text.split_once(':').unwrap_or((text, all));
+        (member(door, words, &names.id(name)), outcome(how))
+    };
+    Observed::Batch { tried: words.bare[1].split(',').map(one).collect() }
+}
+
+fn merge(door: &Door, words: &Words<'_>, name: &str, how: &str) -> Observed {
+    let Member { worker, epoch, round } = member(door, words, name);
+    Observed::Merge { worker, epoch, round, outcome: outcome(how) }
+}
+
+fn outcome(how: &str) -> MergeOutcome {
     let gate = |passed| GateResult { name: "test".into(), passed, code: Some(0), duration: Span::default() };
-    let outcome = match how {
+    match how {
         "landed" => MergeOutcome::Landed { merge_commit: Some(tip("merge")), gates: vec![gate(true)] },
         "kept" => MergeOutcome::Landed { merge_commit: None, gates: Vec::new() },
         "moved" => MergeOutcome::Moved { now: tip("now") },
-        "conflict" => MergeOutcome::Conflict { files: vec!["a.rs".into()] },
+        "conflict" => {
+            MergeOutcome::Conflict { files: vec!["a.rs".into()], theirs: vec!["1234567 Theirs".into()] }
+        }
+        "aside" => MergeOutcome::SetAside { files: vec!["a.rs".into()] },
+        "unable" => MergeOutcome::Unable { why: "gh is missing".into() },
+        "requested" => MergeOutcome::Requested(MergeRequest {
+            number: 7,
+            url: "https://forge/7".into(),
+            gates: vec![gate(true)],
+        }),
+        "declined" => MergeOutcome::Declined { why: "its request was closed".into() },
+        "locked" => {
+            MergeOutcome::Blocked(MergeBlock { why: "a rebase is under way".into(), files: Vec::new() })
+        }
         "gate" => MergeOutcome::GateFailed { gates: vec![gate(false)], output: "boom".into() },
         "blocked" => {
             MergeOutcome::Blocked(MergeBlock { why: "local changes".into(), files: vec!["a.rs".into()] })
         }
         "broken" => MergeOutcome::Broken { error: "no space".into() },
         other => panic!("{other:?} is no way to merge"),
-    };
-    Observed::Merge {
-        worker,
-        epoch: Epoch(words.number("epoch", epoch)),
-        round: words.number("round", 1) as u32,
-        outcome,
     }
 }

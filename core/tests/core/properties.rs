@@ -21,6 +21,8 @@ enum Step {
     Convoy(Vec<u8>, bool),
     Add(u8, Vec<u8>),
     CloseConvoy(u8),
+    Stage(Vec<u8>, bool),
+    Launch(u8, bool),
     Sling(Vec<u8>),
     Stop(u8),
     Retry(u8),
@@ -39,6 +41,8 @@ fn step() -> impl Strategy<Value = Step> {
         (some(), any::<bool>()).prop_map(|(issues, start)| Step::Convoy(issues, start)),
         (any::<u8>(), some()).prop_map(|(convoy, issues)| Step::Add(convoy, issues)),
         any::<u8>().prop_map(Step::CloseConvoy),
+        (some(), any::<bool>()).prop_map(|(issues, launch)| Step::Stage(issues, launch)),
+        (any::<u8>(), any::<bool>()).prop_map(|(convoy, force)| Step::Launch(convoy, force)),
         some().prop_map(Step::Sling),
         issue().prop_map(Step::Stop),
         issue().prop_map(Step::Retry),
@@ -91,6 +95,18 @@ fn request(state: &State, step: &Step) -> Option<Request> {
         Step::CloseConvoy(n) => {
             Request::ConvoyClose { convoy: convoy(*n)?, reason: None, notify: Vec::new() }
         }
+        Step::Stage(issues, launch) => Request::Stage {
+            what: ids(issues),
+            title: None,
+            owner: None,
+            notify: Vec::new(),
+            merge: None,
+            base: None,
+            max_parallel: None,
+            launch: *launch,
+            force: true,
+        },
+        Step::Launch(n, force) => Request::Launch { what: vec![convoy(*n)?], force: *force },
         Step::Sling(issues) => Request::Sling {
             issues: ids(issues),
             target: None,

@@ -56,4 +56,7 @@ macro_rules! scripts {
     )*};
 }
 
-scripts! { issues dependencies convoys lifecycle observers sling work models capacity verdicts retries merging stale mail keys why rigs }
+scripts! {
+    issues dependencies convoys lifecycle observers sling stage work models capacity verdicts retries merging queue stale mail keys why
+    rigs
+}

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use convoy_core::decide::Item;
 use convoy_core::effect::Effect;
 use convoy_core::event::Event;
+use convoy_core::id::WorkerId;
 use convoy_core::refusal::Refusal;
+use convoy_core::worker::Member;
 
 /// Random ids by the names that the scripts have for them: `cv1`, `w1`, `s1`, `n1`.
 #[derive(Default)]
@@ -25,7 +27,9 @@ impl Names {
     /// Learns the ids that an event makes.
     pub(crate) fn meet(&mut self, event: &Event) {
         match event {
-            Event::ConvoyCreated { convoy } => self.learn("cv", convoy.id.as_str()),
+            Event::ConvoyCreated { convoy } | Event::ConvoyStaged { convoy, .. } => {
+                self.learn("cv", convoy.id.as_str());
+            }
             Event::WorkerAssigned { worker } => self.learn("w", worker.id.as_str()),
             Event::SessionWanted { session } => self.learn("s", session.id.as_str()),
             Event::NoticeSent { notice, deliveries } => {
@@ -49,6 +53,12 @@ impl Names {
 
 fn or_none<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+fn staged(event: &Event) -> String {
+    let Event::ConvoyStaged { staged, .. } = event else { return String::new() };
+    let found: Vec<&str> = staged.findings.iter().map(|finding| finding.category.name()).collect();
+    format!(" epic {} found {found:?}", or_none(staged.epic.clone()))
 }
 
 /// An event in a line.
@@ -79,16 +89,18 @@ pub(crate) fn event(event: &Event) -> String {
         | Event::WorkerReleased { why, .. }
         | Event::WorkerFailed { why, .. }
         | Event::SessionLost { why, .. } => why.clone(),
-        Event::ConvoyCreated { convoy } => format!(
-            "{:?} tracks {:?} owner {} notify {:?} merge {:?} base {} max {}",
-            convoy.title,
-            convoy.tracked,
-            convoy.owner,
-            convoy.notify.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            convoy.merge,
-            or_none(convoy.base.clone()),
-            or_none(convoy.max_parallel)
-        ),
+        Event::ConvoyCreated { convoy } | Event::ConvoyStaged { convoy, .. } => {
+            format!(
+                "{:?} tracks {:?} owner {} notify {:?} merge {:?} base {} max {}",
+                convoy.title,
+                convoy.tracked,
+                convoy.owner,
+                convoy.notify.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                convoy.merge,
+                or_none(convoy.base.clone()),
+                or_none(convoy.max_parallel)
+            ) + &staged(event)
+        }
         Event::ConvoyIssuesAdded { issues, .. } | Event::ConvoyIssuesRemoved { issues, .. } => {
             format!("{issues:?}")
         }
@@ -100,17 +112,20 @@ pub(crate) fn event(event: &Event) -> String {
         Event::ConvoyAbandoned { landing_epoch, reason, open, .. } => {
             format!("epoch {landing_epoch} reason {} open {open:?}", or_none(reason.clone()))
         }
-        Event::WorkerAssigned { worker } => format!(
-            "{} on {} for {} agent {} model {} ({}) base {} after {}",
-            worker.rig,
-            worker.issue,
-            or_none(worker.convoy.clone()),
-            worker.agent,
-            or_none(worker.model.clone()),
-            worker.model_rationale,
-            or_none(worker.base.clone()),
-            or_none(worker.takes_over.clone())
-        ),
+        Event::WorkerAssigned { worker } => {
+            format!(
+                "{} on {} for {} agent {} model {} ({}) base {} after {}",
+                worker.rig,
+                worker.issue,
+                or_none(worker.convoy.clone()),
+                worker.agent,
+                or_none(worker.model.clone()),
+                worker.model_rationale,
+                or_none(worker.base.clone()),
+                or_none(worker.takes_over.clone())
+            ) + &worker.name.as_ref().map(|name| format!(" called {name}")).unwrap_or_default()
+                + if worker.although_parked { " although parked" } else { "" }
+        }
         Event::WorkerWaiting { until, why, .. } => format!("until {until}: {why}"),
         Event::WorkerSubmitted { submission, .. } => format!("{} {}", submission.branch, submission.tip),
         Event::WorkerStopRequested { by, .. } | Event::WorkerStopped { by, .. } => format!("by {by}"),
@@ -128,6 +143,15 @@ pub(crate) fn event(event: &Event) -> String {
         Event::MergeMoved { round, now, .. } => format!("round {round} now {now}"),
         Event::MergeBlocked { block, .. } => format!("{} {:?}", block.why, block.files),
         Event::MergeUnblocked { round, .. } => format!("round {round}"),
+        Event::MergeBatched { base, workers, because, .. } => {
+            let workers: Vec<&str> = workers.iter().map(WorkerId::as_str).collect();
+            format!("base {} [{}] {because:?}", or_none(base.clone()), workers.join(" "))
+        }
+        Event::MergeSetAside { files, .. } => format!("{files:?}"),
+        Event::MergePaused { round, pause, .. } => {
+            format!("round {round} until {}: {}", pause.until, pause.error)
+        }
+        Event::MergeRequested { request, .. } => format!("#{} {}", request.number, request.url),
         Event::SessionWanted { session } => {
             format!("{} number {} epoch {}", session.worker, session.number, session.epoch)
         }
@@ -154,6 +178,7 @@ pub(crate) fn event(event: &Event) -> String {
         Event::NoticeDeliveryRetried { delivery, .. } => delivery.to_string(),
         Event::IssueReopened { .. }
         | Event::ConvoyStarted { .. }
+        | Event::ConvoyLaunched { .. }
         | Event::ConvoyReopened { .. }
         | Event::WorkerReady { .. }
         | Event::WorkerDone { .. }
@@ -187,6 +212,13 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Inspect { session, epoch } => format!("  * inspect {session} epoch {epoch}"),
         Effect::Merge { worker, epoch, round } => format!("  * merge {worker} epoch {epoch} round {round}"),
         Effect::Deliver { delivery, attempt } => format!("  * deliver {delivery} try {attempt}"),
+        Effect::MergeBatch { members } => {
+            let one = |m: &Member| format!("{} epoch {} round {}", m.worker, m.epoch, m.round);
+            format!("  * merge together {}", members.iter().map(one).collect::<Vec<_>>().join(", "))
+        }
+        Effect::FollowRequest { worker, round } => {
+            format!("  * follow the request of {worker} round {round}")
+        }
         Effect::WatchCheckout { worker, round } => format!("  * watch {worker} round {round}"),
     }
 }

@@ -11,6 +11,7 @@ use toml::{Table, Value};
 
 use super::translate::Output;
 use crate::os::spawn::Environment;
+use crate::runtime::Runtime;
 use crate::supervisor::spec::{PromptVia, STEPS_MAX, Step, StopSignal, default_ladder};
 
 /// Variables that every agent gets: who it runs for, where programs are, language, and the way to the network.
@@ -41,8 +42,19 @@ const ENV: [&str; 24] = [
     "XDG_*",
 ];
 /// The keys of a preset, all of them optional.
-const KEYS: [&str; 10] =
-    ["command", "env", "like", "model_arg", "output", "prompt", "resume", "set", "stop", "writable"];
+const KEYS: [&str; 11] = [
+    "command",
+    "env",
+    "like",
+    "model_arg",
+    "output",
+    "prompt",
+    "resume",
+    "runtime",
+    "set",
+    "stop",
+    "writable",
+];
 /// The built-in presets.
 const BUILT_IN: [(&str, &str); 2] =
     [("claude", include_str!("presets/claude.toml")), ("plain", include_str!("presets/plain.toml"))];
@@ -105,6 +117,8 @@ pub struct Preset {
     pub set: BTreeMap<String, String>,
     /// How it is asked to stop.
     pub stop: Vec<Step>,
+    /// How its supervisor is hosted, if not as by default.
+    pub runtime: Option<Runtime>,
     /// Paths outside its workdir into which it has to write, `~` for the home directory.
     pub writable: Vec<String>,
 }
@@ -199,6 +213,7 @@ impl Preset {
             env: Vec::new(),
             set: BTreeMap::new(),
             stop: default_ladder(),
+            runtime: None,
             writable: Vec::new(),
         }
     }
@@ -216,6 +231,9 @@ impl Preset {
                 "env" => self.env.extend(texts(&agent, key, value)?),
                 "set" => self.set.extend(parsed::<BTreeMap<_, _>>(&agent, key, value, "a table of texts")?),
                 "stop" => self.stop = ladder(&agent, key, value)?,
+                "runtime" => {
+                    self.runtime = Some(parsed(&agent, key, value, "\"headless\" or \"tmux\"")?);
+                }
                 "writable" => self.writable = texts(&agent, key, value)?,
                 "like" => {}
                 _ => {

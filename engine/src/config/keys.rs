@@ -21,11 +21,17 @@ const fn key(path: &'static str, default: Option<&'static str>, doc: &'static st
 pub const KEYS: &[Key] = &[
     key("defaults.agent", Some("\"claude\""), "the agent that works when none is named"),
     key("defaults.model", None, "the model when neither flag nor label names one"),
-    key("defaults.merge", Some("\"direct\""), "how branches land: direct or local"),
+    key("defaults.merge", Some("\"direct\""), "how branches land: direct, queue, pr or local"),
+    key("defaults.runtime", Some("\"headless\""), "how agents are hosted: headless, or tmux to look on"),
     key("defaults.max_parallel", Some("4"), "how many agents work at once"),
     key("retry.max_attempts", Some("3"), "failures of a task or its gates before a person is needed"),
     key("retry.backoff", Some("\"10s\""), "the pause after the first failure; it doubles with each"),
     key("retry.backoff_max", Some("\"5m\""), "the longest pause"),
+    key("retry.max_conflicts", Some("3"), "merge conflicts of an issue before a person is needed"),
+    key("merge.batch_max", Some("5"), "how many branches the queue merges and tests together at most"),
+    key("merge.batch_wait", Some("\"0s\""), "how long the first of a batch waits for others"),
+    key("merge.remote", Some("\"origin\""), "the remote at which requests are made, with merge = pr"),
+    key("merge.request_interval", Some("\"1m\""), "how often an open request is looked at"),
     key("limits.wall_time", Some("\"4h\""), "the longest that an attempt may take"),
     key("limits.silence", Some("\"60m\""), "the longest that an agent may show no sign of life"),
     key("limits.output", Some("67108864"), "bytes of output that are kept of an attempt"),
@@ -38,12 +44,37 @@ pub const KEYS: &[Key] = &[
     key("agents.*.set", None, "variables that are set for it"),
     key("agents.*.like", None, "the agent that it begins as; plain if not given"),
     key("agents.*.stop", None, "how it is asked to stop: signals, each with its patience"),
+    key("agents.*.runtime", None, "how it is hosted: headless or tmux; defaults.runtime if not given"),
     key("agents.*.resume", None, "arguments that resume its conversation; read and checked, not used yet"),
     key("agents.*.writable", None, "what it may write besides its workdir; read and checked, not used yet"),
     key("gates.*.command", None, "program and arguments of a gate"),
     key("gates.*.timeout", Some("\"10m\""), "the longest that it may take"),
     key("gates.*.rigs", None, "the rigs whose merges have to pass it; all if not given"),
     key("gates.*.when", Some("[\"before-merge\"]"), "when it runs"),
+    key(
+        "hooks.after_create.command",
+        None,
+        "program and arguments to run in the workdir after a workdir was made",
+    ),
+    key("hooks.after_create.timeout", Some("\"2m\""), "the longest that it may take"),
+    key(
+        "hooks.before_run.command",
+        None,
+        "program and arguments to run in the workdir before an agent is started",
+    ),
+    key("hooks.before_run.timeout", Some("\"2m\""), "the longest that it may take"),
+    key(
+        "hooks.after_run.command",
+        None,
+        "program and arguments to run in the workdir after an agent has ended",
+    ),
+    key("hooks.after_run.timeout", Some("\"2m\""), "the longest that it may take"),
+    key(
+        "hooks.before_remove.command",
+        None,
+        "program and arguments to run in the workdir before a workdir is removed",
+    ),
+    key("hooks.before_remove.timeout", Some("\"2m\""), "the longest that it may take"),
     key("notify.default", Some("[]"), "who is told of every landing"),
     key(
         "notify.routes",
@@ -129,8 +160,10 @@ pub(super) fn nearest(path: &str) -> Option<String> {
                 .collect::<Vec<_>>()
                 .join(".")
         })
-        .map(|known| (strsim::damerau_levenshtein(&known, path), known))
+        // A slip in the first word is rarer than one after it.
+        .map(|known| (known.split('.').next() != words.first().copied(), known))
+        .map(|(elsewhere, known)| (elsewhere, strsim::damerau_levenshtein(&known, path), known))
         .min()
-        .filter(|(distance, known)| *distance <= known.len() / 2)
-        .map(|(_, known)| known)
+        .filter(|(_, distance, known)| *distance <= known.len() / 2)
+        .map(|(_, _, known)| known)
 }

@@ -1,12 +1,14 @@
 //! Configuration: layers of TOML, each value with its origin, and the typed whole.
 
 mod edit;
+mod hooks;
 mod keys;
 mod layers;
 mod routes;
 mod typed;
 
 pub use edit::Edit;
+pub use hooks::{Hook, When};
 pub use keys::{KEYS, Key};
 pub use layers::{Entry, Origin, Sources, parse as value};
 pub(crate) use routes::host;

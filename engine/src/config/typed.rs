@@ -7,11 +7,13 @@ use convoy_api::{Code, Failure};
 use convoy_core::address::Address;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::{AgentName, RigName};
-use convoy_core::policy::{self, Observers, Policy, Retry, Tracker};
+use convoy_core::policy::{self, Batches, Observers, Policy, Retry, Tracker};
 use convoy_core::time::Span;
 
+use super::hooks::When;
 use super::layers::{Entry, Origin, Sources, collect, user_file, variable};
 use crate::os::spawn::Environment;
+use crate::runtime::Runtime;
 use crate::workspace::{Workspace, check_prefix};
 
 /// A managed repository.
@@ -94,13 +96,19 @@ impl Config {
         for key in [
             "limits.wall_time",
             "limits.silence",
+            "merge.request_interval",
             "retention.workdirs",
             "retention.logs",
             "retention.salvage",
         ] {
             config.span(key)?;
         }
+        config.remote()?;
         config.idle_exit()?;
+        config.runtime()?;
+        for when in When::ALL {
+            config.hook(when)?;
+        }
         Ok(config)
     }
 
@@ -128,12 +136,14 @@ impl Config {
 
     /// An issue's rig is read from its prefix, and a branch is moved for one rig only.
     fn check_rigs_differ(&self) -> Result<(), Failure> {
-        let rigs: Vec<(&RigName, &Rig)> = self.rigs.iter().collect();
-        for (n, (name, rig)) in rigs.iter().enumerate() {
-            for (other, earlier) in &rigs[..n] {
+        let real = |rig: &Rig| rig.path.canonicalize().unwrap_or_else(|_| rig.path.clone());
+        let rigs: Vec<(&RigName, &Rig, PathBuf)> =
+            self.rigs.iter().map(|(name, rig)| (name, rig, real(rig))).collect();
+        for (n, (name, rig, path)) in rigs.iter().enumerate() {
+            for (other, earlier, there) in &rigs[..n] {
                 let same = match () {
                     () if rig.prefix == earlier.prefix => format!("prefix {:?}", rig.prefix),
-                    () if rig.path == earlier.path => format!("path {}", rig.path.display()),
+                    () if path == there => format!("path {}", rig.path.display()),
                     () => continue,
                 };
                 let text = format!("rigs {other} and {name} have the same {same}");
@@ -162,7 +172,7 @@ impl Config {
         below.map(|(key, entry)| (key.to_owned(), entry.value.clone())).collect()
     }
 
-    fn wrong(&self, key: &str, expected: &str) -> Failure {
+    pub(super) fn wrong(&self, key: &str, expected: &str) -> Failure {
         let origin = self.entries.get(key).map_or(Origin::Default, |entry| entry.origin.clone());
         let value = self.entries.get(key).map(|entry| entry.value.to_string()).unwrap_or_default();
         Failure::new(Code::Invalid, format!("{key} = {value} ({origin}): expected {expected}"))
@@ -179,7 +189,7 @@ impl Config {
         }
     }
 
-    fn texts(&self, key: &str) -> Result<Option<Vec<String>>, Failure> {
+    pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<String>>, Failure> {
         let Some(entry) = self.entries.get(key) else { return Ok(None) };
         let list: Option<Vec<String>> = entry
             .value
@@ -224,6 +234,29 @@ impl Config {
     pub fn span(&self, key: &str) -> Result<Span, Failure> {
         let text = self.text(key)?.unwrap_or_default();
         duration(text).ok_or_else(|| self.wrong(key, "a duration such as \"10s\", \"5m\" or \"7d\""))
+    }
+
+    /// How agents are hosted that do not say it themselves.
+    ///
+    /// # Errors
+    /// When there is no such runtime.
+    pub fn runtime(&self) -> Result<Runtime, Failure> {
+        let name = self.text("defaults.runtime")?.unwrap_or_default();
+        Runtime::named(name).ok_or_else(|| self.wrong("defaults.runtime", "headless or tmux"))
+    }
+
+    /// The remote that requests are made at.
+    ///
+    /// # Errors
+    /// When it is not the name of one: a path or a URL is not accepted, nor what looks like an option.
+    pub fn remote(&self) -> Result<&str, Failure> {
+        let name = self.text("merge.remote")?.unwrap_or("origin");
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        if plain && !name.is_empty() && !name.starts_with(['-', '.']) {
+            Ok(name)
+        } else {
+            Err(self.wrong("merge.remote", "the name of a remote"))
+        }
     }
 
     /// How long the engine stays with nothing to do; none for ever.
@@ -304,16 +337,25 @@ impl Config {
         Ok(gates)
     }
 
+    /// How branches land when the convoy does not say.
+    ///
+    /// # Errors
+    /// When it is none of the strategies.
+    pub fn strategy(&self) -> Result<MergeStrategy, Failure> {
+        match self.text("defaults.merge")? {
+            Some("direct") => Ok(MergeStrategy::Direct),
+            Some("queue") => Ok(MergeStrategy::Queue),
+            Some("pr") => Ok(MergeStrategy::Pr),
+            Some("local") => Ok(MergeStrategy::Local),
+            _ => Err(self.wrong("defaults.merge", "direct, queue, pr or local")),
+        }
+    }
+
     /// The rules for the core, with the agents that are known and those of them that are confined.
     ///
     /// # Errors
     /// When a value is not accepted.
     pub fn policy(&self, agents: Vec<AgentName>, sandboxed: Vec<AgentName>) -> Result<Policy, Failure> {
-        let merge = match self.text("defaults.merge")? {
-            Some("direct") => MergeStrategy::Direct,
-            Some("local") => MergeStrategy::Local,
-            _ => return Err(self.wrong("defaults.merge", "direct or local")),
-        };
         let agent = AgentName::new(self.text("defaults.agent")?.unwrap_or("claude"))
             .map_err(|error| Failure::new(Code::Invalid, format!("defaults.agent: {error}")))?;
         let notify = self.texts("notify.default")?.unwrap_or_default();
@@ -348,7 +390,11 @@ impl Config {
             agent,
             model: self.text("defaults.model")?.map(str::to_owned),
             complexity,
-            merge,
+            merge: self.strategy()?,
+            batches: Batches {
+                max: self.number("merge.batch_max", 1)?.unwrap_or(5),
+                wait: self.span("merge.batch_wait")?,
+            },
             max_parallel: self.number("defaults.max_parallel", 1)?.unwrap_or(4),
             notify,
             routes: self.route_policy()?,
@@ -356,6 +402,7 @@ impl Config {
                 max_attempts: self.number("retry.max_attempts", 1)?.unwrap_or(3),
                 backoff: self.span("retry.backoff")?,
                 backoff_max: self.span("retry.backoff_max")?,
+                max_conflicts: self.number("retry.max_conflicts", 1)?.unwrap_or(3),
                 ..Retry::default()
             },
             observers: Observers {

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyView};
 use convoy_api::{Answer, Code, Failure, Query};
 use convoy_core::convoy::Convoy;
-use convoy_core::decide::{resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker};
+use convoy_core::decide::{
+    resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker, staging,
+};
 use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::{RigName, Seq};
 use convoy_core::issue::Issue;
@@ -59,7 +61,14 @@ impl Dispatcher {
                 Answer::Worker { worker: Box::new(worker) }
             }
             Query::Why { id } => Answer::Why(self.why(id)?),
+            Query::Stage { ids, max_parallel } => {
+                let staging = staging(state, &self.policy, ids, *max_parallel)?;
+                Answer::Stage { stage: Box::new(view::stage(state, &staging)) }
+            }
             Query::Stranded => Answer::Stranded { stranded: view::stranded(state, &self.policy, now) },
+            Query::Queue { rig, issue } => {
+                Answer::Queue { items: self.queue(rig.as_deref(), issue.as_deref())? }
+            }
             Query::Mail { address } => {
                 let mut notices: Vec<_> =
                     state.notices.values().filter(|n| n.content.to.as_str() == address).collect();
@@ -120,10 +129,7 @@ impl Dispatcher {
 
     /// Whether there is something that waits for nothing but an engine, or for room.
     fn may_start(&self) -> bool {
-        let free = |id| {
-            self.state.issues.get(id).is_some_and(|issue| self.policy.hold(&issue.content.rig).is_none())
-        };
-        self.state.index.startable.iter().any(|(_, _, id)| free(id))
+        self.state.index.startable.rigs().any(|(rig, _)| self.policy.hold(rig).is_none())
     }
 
     fn rig(&self, name: &str) -> Result<view::RigStatusView, Failure> {
@@ -191,7 +197,8 @@ impl Dispatcher {
             known("status", status, &CONVOY_STATUSES)?;
         }
         let mut convoys: Vec<&Convoy> = if filter.status.is_none() && !filter.all {
-            state.index.open.iter().filter_map(|(_, id)| state.convoys.get(id)).collect()
+            let active = state.index.open.iter().chain(&state.index.staged);
+            active.filter_map(|(_, id)| state.convoys.get(id)).collect()
         } else {
             state.convoys.values().filter(fits).collect()
         };
@@ -221,6 +228,27 @@ impl Dispatcher {
             Failure::new(Code::NotFound, format!("no worker was ever assigned to {id}"))
                 .hint(format!("assign one: convoy sling {id}"))
         })
+    }
+
+    fn queue(&self, rig: Option<&str>, issue: Option<&str>) -> Result<Vec<view::QueueItemView>, Failure> {
+        if let Some(rig) = rig {
+            let names: Vec<&str> = self.policy.rigs.keys().map(convoy_core::id::RigName::as_str).collect();
+            known("rig", rig, &names)?;
+        }
+        let worker = issue.map(|issue| self.worker(issue)).transpose()?;
+        let mut items = view::queue(&self.state, &self.policy, clock::now());
+        items.retain(|item| {
+            rig.is_none_or(|rig| item.rig == rig)
+                && worker.is_none_or(|worker| item.worker_id == worker.content.id)
+        });
+        match worker {
+            Some(worker) if items.is_empty() => {
+                let (issue, at) = (&worker.content.issue, worker.state.name());
+                let message = format!("{issue} is not in the merge queue: its worker is {at}");
+                Err(Failure::new(Code::Refused, message).hint(format!("see why: convoy why {issue}")))
+            }
+            _ => Ok(items),
+        }
     }
 
     fn why(&self, text: &str) -> Result<WhyView, Failure> {

@@ -256,7 +256,10 @@ impl Dispatcher {
         if self.leaving.is_some() || self.starved {
             self.plan.proposals.clear();
             self.plan.effects.retain(|effect| {
-                !matches!(effect, Effect::Prepare { .. } | Effect::Merge { .. } | Effect::Deliver { .. })
+                !matches!(
+                    effect,
+                    Effect::Prepare { .. } | Effect::Merge { .. } | Effect::MergeBatch { .. } | Effect::Deliver { .. }
+                )
                     || self.under_way.contains(effect)
             });
         }

@@ -25,7 +25,7 @@ impl Dispatcher {
         if said != self.refused {
             match &said {
                 Some(why) => {
-                    self.say(&format!("the configuration is not accepted, the earlier one holds: {why}"))
+                    self.say(&format!("the configuration is not accepted, the earlier one holds: {why}"));
                 }
                 None => self.say("the configuration is accepted again"),
             }
@@ -41,7 +41,9 @@ impl Dispatcher {
             self.say("the configuration has changed");
         }
         (self.policy, self.idle_exit) = (policy, idle_exit);
-        self.patrol = patrol.filter(|_| self.executor.is_some()).map(Patrol::new);
+        if self.patrol.as_ref().map(|patrol| patrol.every) != patrol {
+            self.patrol = patrol.map(Patrol::new);
+        }
         if let Some(executor) = &self.executor {
             executor.adopt(settings);
         }

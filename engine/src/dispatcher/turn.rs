@@ -31,6 +31,9 @@ fn fingerprint(request: &Request) -> u64 {
     u64::from_le_bytes(std::array::from_fn(|i| hash[i]))
 }
 
+/// What came of a control.
+type Done = Result<(), Failure>;
+
 /// What a turn has decided and not yet committed.
 #[derive(Default)]
 pub(super) struct Turn {
@@ -39,7 +42,7 @@ pub(super) struct Turn {
     pub(super) observed: Vec<Observed>,
     subscribers: Vec<SyncSender<Subscription>>,
     /// Answered when what follows from the configuration is under way.
-    reloads: Vec<(SyncSender<Result<(), Failure>>, Result<(), Failure>)>,
+    reloads: Vec<(SyncSender<Done>, Done)>,
     questions: Vec<(convoy_api::Query, SyncSender<Result<convoy_api::Answer, Failure>>)>,
 }
 

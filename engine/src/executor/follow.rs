@@ -8,13 +8,17 @@ use rustix::process::Signal;
 
 use super::job::Supervise;
 use super::prompt;
+use crate::config::When;
 use crate::explain;
+use crate::hooks::{self, Host, Of};
 use crate::inbox::Handle;
 use crate::os::spawn::Environment;
 use crate::output;
+use crate::runtime::Runtime;
+use crate::runtime::tmux::Tmux;
 use crate::supervisor::client::{Client, Message};
 use crate::supervisor::files::{RunBy, SessionDir};
-use crate::supervisor::launch::{Probe, fence, launch, probe, reap_leftovers};
+use crate::supervisor::launch::{Fenced, Probe, fence, launch, probe, reap_leftovers};
 use crate::supervisor::spec::{Limits, Spec, VERSION};
 use crate::world::{World, note};
 use crate::{clock, crash};
@@ -45,7 +49,7 @@ impl Follower<'_> {
     fn follow(&mut self, world: &World, dir: &SessionDir) -> Result<Observed, String> {
         let (session, epoch) = (self.job.session.clone(), self.job.epoch);
         let text = |error: &dyn std::error::Error| explain(error);
-        let mut launches = 0;
+        let (mut launches, mut failed, mut ready) = (0, None, false);
         loop {
             match probe(dir).map_err(|error| text(&error))? {
                 Probe::Ended(exit) if exit.epoch != epoch => {
@@ -71,26 +75,55 @@ impl Follower<'_> {
                     return Ok(Observed::Lost { session, epoch, why });
                 }
                 Probe::NeverStarted if launches >= LAUNCHES_MAX => {
-                    return Err(format!("its supervisor was launched {launches} times and never began"));
+                    let detail = failed.unwrap_or_else(|| "it never began".to_owned());
+                    return Err(format!("its supervisor was launched {launches} times: {detail}"));
+                }
+                Probe::NeverStarted if !ready => {
+                    ready = true;
+                    // It takes time, in which the session may be fenced: looked at again after it.
+                    if let Err(detail) = self.before_run(world)
+                        && fence(dir).map_err(|error| text(&error))? == Fenced::Fenced
+                    {
+                        return Ok(self.not_started(ExitKind::HookFailed, detail));
+                    }
                 }
                 Probe::NeverStarted => {
                     launches += 1;
                     if let Err(detail) = write_spec(world, self.job, dir) {
                         return self.cannot_start(dir, detail);
                     }
-                    crash::point("launch:before");
-                    let launched =
-                        launch(&world.program, dir, &Environment::default()).map_err(|error| text(&error))?;
-                    crash::point("launch:after");
-                    self.launched = Some(launched.child);
-                    // One that told its exit has it on the disk, and needs not be waited for.
-                    if !self.listen(launched.client) {
-                        // It has ended or lost the race for the record to another; its files say which.
-                        self.reap();
+                    match self.launch(world, dir) {
+                        Ok(client) => {
+                            // One that told its exit has it on the disk, and needs not be waited for.
+                            if !client.is_some_and(|client| self.listen(client)) {
+                                // It has ended, lost the race for the record, or is late; its files say which.
+                                self.reap();
+                            }
+                        }
+                        Err(detail) => failed = Some(detail),
                     }
                 }
             }
         }
+    }
+
+    /// Starts a supervisor as its specification says; a connection to it, if there is one at once.
+    fn launch(&mut self, world: &World, dir: &SessionDir) -> Result<Option<Client>, String> {
+        let spec = dir.spec().map_err(|error| explain(&error))?;
+        crash::point("launch:before");
+        let client = match spec.runtime {
+            Runtime::Headless => {
+                let launched =
+                    launch(&world.program, dir, &Environment::default()).map_err(|error| explain(&error))?;
+                self.launched = Some(launched.child);
+                Some(launched.client)
+            }
+            Runtime::Tmux => Tmux::find(&world.workspace, &world.env)
+                .and_then(|tmux| tmux.launch(&world.program, &spec.session, dir))
+                .map_err(|error| explain(&error))?,
+        };
+        crash::point("launch:after");
+        Ok(client)
     }
 
     /// Waits for a supervisor that was launched here, or it would stay a zombie.
@@ -145,13 +178,29 @@ impl Follower<'_> {
 
     /// Nothing was started and nothing will be: what is wrong is not going to mend itself.
     fn cannot_start(&self, dir: &SessionDir, detail: String) -> Result<Observed, String> {
-        let (session, epoch) = (self.job.session.clone(), self.job.epoch);
         let _ = fence(dir).map_err(|error| explain(&error))?;
+        Ok(self.not_started(ExitKind::StartFailed, detail))
+    }
+
+    fn before_run(&self, world: &World) -> Result<(), String> {
+        let of = Of {
+            session: &self.job.session,
+            epoch: self.job.epoch,
+            worker: &self.job.worker,
+            issue: &self.job.issue,
+            convoy: self.job.convoy.as_ref(),
+            workdir: std::path::Path::new(&self.job.workdir.path),
+        };
+        hooks::run(&Host::of(world, &world.settings()), When::BeforeRun, &of)
+    }
+
+    fn not_started(&self, kind: ExitKind, detail: String) -> Observed {
+        let (session, epoch) = (self.job.session.clone(), self.job.epoch);
         let exit = Exit {
             epoch,
             code: None,
             signal: None,
-            kind: ExitKind::StartFailed,
+            kind,
             detail: Some(detail),
             leaked: 0,
             result: None,
@@ -161,7 +210,7 @@ impl Follower<'_> {
             dropped_bytes: 0,
             elapsed_ms: 0,
         };
-        Ok(Observed::Ended { session, epoch, exit })
+        Observed::Ended { session, epoch, exit }
     }
 
     /// Something is wrong with the session's own files or processes. Only what is proven dead is called lost.
@@ -199,6 +248,13 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     if argv.is_empty() {
         return Err(format!("agent {} has no command; set agents.{}.command", job.agent, job.agent));
     }
+    let runtime = match preset.runtime {
+        Some(runtime) => runtime,
+        None => settings.config.runtime().map_err(|failure| failure.message)?,
+    };
+    if runtime == Runtime::Tmux {
+        Tmux::find(&world.workspace, &world.env).map_err(|error| explain(&error))?;
+    }
     let millis = |key: &str| {
         let span = settings.config.span(key).map_err(|failure| failure.message)?;
         Ok::<_, String>(u64::try_from(span.as_millis()).ok().filter(|ms| *ms > 0))
@@ -222,6 +278,7 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
             output_bytes: settings.config.bytes("limits.output").map_err(|failure| failure.message)?,
         },
         stop: preset.stop.clone(),
+        runtime,
         prices: BTreeMap::new(),
     };
     let earlier = |session: &_| output::tail(&world.workspace, session);

@@ -6,9 +6,11 @@ use convoy_core::session::Findings;
 
 use super::job::Inspect;
 use super::prepare::identity;
+use crate::config::When;
 use crate::explain;
 use crate::git::workdir::Workdir;
 use crate::git::{self, Branch, Error, Evidence, Key, Leftovers, Message, Oid, Repo};
+use crate::hooks::{self, Host, Of};
 use crate::workspace;
 use crate::world::{World, note};
 
@@ -16,6 +18,24 @@ use crate::world::{World, note};
 const TRIES_MAX: u32 = 3;
 
 pub(super) fn run(world: &World, job: &Inspect) -> Observed {
+    let seen = look(world, job);
+    // After its work is saved: what the hook changes in the workdir is not the agent's.
+    let workdir = std::path::Path::new(&job.workdir.path);
+    if workdir.is_dir() {
+        let of = Of {
+            session: &job.session,
+            epoch: job.epoch,
+            worker: &job.worker,
+            issue: &job.issue,
+            convoy: job.convoy.as_ref(),
+            workdir,
+        };
+        hooks::run_noted(&Host::of(world, &world.settings()), When::AfterRun, &of);
+    }
+    seen
+}
+
+fn look(world: &World, job: &Inspect) -> Observed {
     let (session, epoch) = (job.session.clone(), job.epoch);
     let mut why = String::new();
     for _ in 0..TRIES_MAX {
@@ -53,12 +73,13 @@ pub(super) fn run(world: &World, job: &Inspect) -> Observed {
 /// The work, saved, and why it must not land if it must not.
 fn collect(world: &World, job: &Inspect) -> Result<(Evidence, Option<String>), Error> {
     let repo = Repo::open_at(&world.git, &job.place.repository)?;
-    let workdir = Workdir::at(
+    let mut workdir = Workdir::at(
         &world.workdirs,
         Key::new(job.session.as_str())?,
         Some(Branch::new(job.workdir.branch.clone())?),
         Oid::new(&job.workdir.base)?,
     );
+    workdir.onto = job.workdir.onto.clone().map(|onto| Oid::new(&onto)).transpose()?;
     let who = identity(job.worker.as_str(), job.session.as_str())?;
     let message = Message::new(&format!("{}: {}", job.issue, job.title))
         .trailer("Convoy-Session", job.session.as_str())?

@@ -11,7 +11,7 @@ use convoy_core::issue::Status;
 use convoy_core::session::Workdir;
 use convoy_core::state::State;
 use convoy_core::view::{self, NoticeView};
-use convoy_core::worker::{Lesson, Worker, WorkerState};
+use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
 use crate::config::Config;
 
@@ -23,6 +23,8 @@ pub(super) enum Job {
     Inspect(Inspect),
     Merge(Box<Merge>),
     Deliver(Box<Deliver>),
+    MergeBatch(Vec<Merge>),
+    FollowRequest(FollowRequest),
     WatchCheckout(WatchCheckout),
 }
 
@@ -43,8 +45,15 @@ pub(super) struct Prepare {
     pub(super) place: Place,
     /// The tip to go on from, and the base that it is compared with.
     pub(super) resume: Option<(String, Option<String>)>,
-    /// Tips of what it depends on, where those are not in the base branch.
-    pub(super) predecessors: Vec<String>,
+    /// What it depends on, where that may not be in the base branch.
+    pub(super) predecessors: Vec<Predecessor>,
+}
+
+/// Work that another builds on.
+pub(super) struct Predecessor {
+    pub(super) tip: String,
+    /// The commit by which it was merged elsewhere; it may have been squashed there.
+    pub(super) landed: Option<String>,
 }
 
 pub(super) struct Supervise {
@@ -75,6 +84,7 @@ pub(super) struct Inspect {
     pub(super) epoch: Epoch,
     pub(super) worker: WorkerId,
     pub(super) issue: IssueId,
+    pub(super) convoy: Option<ConvoyId>,
     pub(super) title: String,
     pub(super) workdir: Workdir,
     pub(super) place: Place,
@@ -87,10 +97,20 @@ pub(super) struct Merge {
     pub(super) round: u32,
     pub(super) issue: IssueId,
     pub(super) title: String,
+    pub(super) body: String,
     pub(super) convoy: Option<ConvoyId>,
     pub(super) place: Place,
+    pub(super) branch: String,
     pub(super) tip: String,
     pub(super) strategy: MergeStrategy,
+}
+
+pub(super) struct FollowRequest {
+    pub(super) worker: WorkerId,
+    pub(super) epoch: Epoch,
+    pub(super) round: u32,
+    pub(super) place: Place,
+    pub(super) number: u64,
 }
 
 pub(super) struct Deliver {
@@ -157,27 +177,30 @@ pub(super) fn job(effect: &Effect, state: &State, config: &Config) -> Option<Job
                 epoch: *epoch,
                 worker: worker.content.id.clone(),
                 issue: worker.content.issue.clone(),
+                convoy: worker.content.convoy.clone(),
                 title: state.issues.get(&worker.content.issue)?.content.title.clone(),
                 workdir: session.workdir()?.clone(),
                 place: place(worker, config)?,
             })
         }
-        Effect::Merge { worker: id, epoch, round } => {
+        Effect::Merge { worker, epoch, round } => {
+            let member = Member { worker: worker.clone(), epoch: *epoch, round: *round };
+            Job::Merge(Box::new(merge(&member, state, config)?))
+        }
+        Effect::MergeBatch { members } => {
+            let jobs = members.iter().map(|member| merge(member, state, config)).collect::<Option<_>>();
+            Job::MergeBatch(jobs?)
+        }
+        Effect::FollowRequest { worker: id, round } => {
             let worker = state.workers.get(id)?;
             let WorkerState::Submitted(submission) = &worker.state else { return None };
-            let convoy = worker.content.convoy.as_ref().and_then(|id| state.convoys.get(id));
-            Job::Merge(Box::new(Merge {
+            Job::FollowRequest(FollowRequest {
                 worker: id.clone(),
-                session: submission.session.clone(),
-                epoch: *epoch,
+                epoch: state.sessions.get(&submission.session)?.content.epoch,
                 round: *round,
-                issue: worker.content.issue.clone(),
-                title: state.issues.get(&worker.content.issue)?.content.title.clone(),
-                convoy: worker.content.convoy.clone(),
                 place: place(worker, config)?,
-                tip: submission.tip.clone(),
-                strategy: convoy.map_or_else(|| default_strategy(config), |convoy| convoy.content.merge),
-            }))
+                number: submission.request.as_ref()?.number,
+            })
         }
         Effect::Deliver { delivery: id, attempt } => {
             let delivery = state.deliveries.get(id)?;
@@ -202,12 +225,26 @@ pub(super) fn job(effect: &Effect, state: &State, config: &Config) -> Option<Job
     })
 }
 
-/// How branches land of workers that belong to no convoy.
-fn default_strategy(config: &Config) -> MergeStrategy {
-    match config.text("defaults.merge") {
-        Ok(Some("local")) => MergeStrategy::Local,
-        _ => MergeStrategy::Direct,
-    }
+fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
+    let worker = state.workers.get(&member.worker)?;
+    let WorkerState::Submitted(submission) = &worker.state else { return None };
+    let convoy = worker.content.convoy.as_ref().and_then(|id| state.convoys.get(id));
+    let issue = &state.issues.get(&worker.content.issue)?.content;
+    Some(Merge {
+        worker: member.worker.clone(),
+        session: submission.session.clone(),
+        epoch: member.epoch,
+        round: member.round,
+        issue: issue.id.clone(),
+        title: issue.title.clone(),
+        body: issue.body.clone(),
+        convoy: worker.content.convoy.clone(),
+        place: place(worker, config)?,
+        branch: submission.branch.clone(),
+        tip: submission.tip.clone(),
+        // The configuration was read whole, and its strategy checked, before anything began.
+        strategy: convoy.map_or_else(|| config.strategy().unwrap_or_default(), |c| c.content.merge),
+    })
 }
 
 fn place(worker: &Worker, config: &Config) -> Option<Place> {
@@ -225,8 +262,8 @@ fn base_of(state: &State, worker: &Worker) -> Option<String> {
     Some(state.sessions.get(&session.session)?.workdir()?.base.clone())
 }
 
-/// Tips of closed issues that the worker's issue depends on and that were left on their branches.
-fn predecessors(state: &State, worker: &Worker) -> Vec<String> {
+/// Closed issues that the worker's issue depends on and whose work was left on its branch, or was merged on the forge.
+fn predecessors(state: &State, worker: &Worker) -> Vec<Predecessor> {
     let Some(issue) = state.issues.get(&worker.content.issue) else { return Vec::new() };
     issue
         .blockers()
@@ -234,7 +271,9 @@ fn predecessors(state: &State, worker: &Worker) -> Vec<String> {
             Status::Closed(closed) => closed.evidence.as_ref(),
             _ => None,
         })
-        .filter(|evidence| evidence.merge_commit.is_none())
-        .filter_map(|evidence| evidence.commit.clone())
+        .filter(|evidence| evidence.merge_commit.is_none() || evidence.request.is_some())
+        .filter_map(|evidence| {
+            Some(Predecessor { tip: evidence.commit.clone()?, landed: evidence.merge_commit.clone() })
+        })
         .collect()
 }

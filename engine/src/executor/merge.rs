@@ -3,7 +3,7 @@
 //! What is tested is what lands: the merge commit is made first, the gates run on it, and the base branch moves
 //! to it by compare-and-swap. A base that moved meanwhile is a new round with new gates.
 
-use std::sync::PoisonError;
+use std::path::{Path, PathBuf};
 
 use convoy_core::command::Observed;
 use convoy_core::convoy::MergeStrategy;
@@ -13,59 +13,91 @@ use convoy_core::worker::{MergeBlock, MergeOutcome};
 
 use super::job::Merge as Job;
 use super::prepare::base_branch;
+use super::prove::{self, For, Proof};
+use super::request;
 use crate::crash;
 use crate::explain;
+use crate::forge;
 use crate::gates;
-use crate::git::workdir::{self, Base, Request};
-use crate::git::{self, Advance, Branch, Identity, Key, Merge, Message, Obstacle, Oid, Repo};
+use crate::git::{self, Advance, Identity, Merge, Message, Obstacle, Oid, Repo};
 use crate::world::World;
 
 /// Nothing is seen of a merge that was not wanted any more before its branch moved: it did not take place.
-pub(super) fn run(world: &World, job: &Job) -> Option<Observed> {
-    let outcome = match merge(world, job) {
+pub(super) fn run(world: &World, effect: &Effect, job: &Job) -> Option<Observed> {
+    let outcome = match merge(world, effect, job) {
         Ok(outcome) => outcome?,
-        Err(error) => MergeOutcome::Broken { error: explain(&error) },
+        Err(error) => error.outcome(),
     };
     Some(Observed::Merge { worker: job.worker.clone(), epoch: job.epoch, round: job.round, outcome })
 }
 
 /// How many conflicting files are named.
 const FILES_MAX: usize = 50;
-/// What the keys of workdirs begin with in which gates run.
-pub(super) const GATE_PREFIX: &str = "g-";
+/// How many commits are named that changed them.
+const THEIRS_MAX: usize = 20;
 
 /// What can go wrong that has nothing to do with the work.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(super) enum Error {
     #[error(transparent)]
     Git(#[from] git::Error),
     #[error(transparent)]
     Gate(#[from] gates::Error),
+    #[error(transparent)]
+    Forge(#[from] forge::Error),
     #[error("{0}")]
     Config(String),
 }
 
-fn merge(world: &World, job: &Job) -> Result<Option<MergeOutcome>, Error> {
-    let repo = Repo::open_at(&world.git, &job.place.repository)?;
-    let tip = Oid::new(&job.tip)?;
-    match job.strategy {
-        MergeStrategy::Local => Ok(Some(match run_gates(world, job, &repo, &tip)? {
-            Ok(gates) => MergeOutcome::Landed { merge_commit: None, gates },
-            Err(failed) => failed,
-        })),
-        MergeStrategy::Direct => direct(world, job, &repo, &tip),
+impl Error {
+    pub(super) fn outcome(&self) -> MergeOutcome {
+        match self {
+            Self::Forge(error @ forge::Error::Missing) => MergeOutcome::Unable { why: explain(error) },
+            other => MergeOutcome::Broken { error: explain(other) },
+        }
     }
 }
 
-fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<Option<MergeOutcome>, Error> {
-    let branch = base_branch(repo, &job.place)?;
-    let who = Identity::new("Convoy", "convoy@convoy.invalid")?;
-    let mut message = Message::new(&format!("Merge {}: {}", job.issue, job.title))
-        .trailer("Convoy-Issue", job.issue.as_str())?
-        .trailer("Convoy-Session", job.session.as_str())?;
-    if let Some(convoy) = &job.convoy {
-        message = message.trailer("Convoy-Convoy", convoy.as_str())?;
+fn merge(world: &World, effect: &Effect, job: &Job) -> Result<Option<MergeOutcome>, Error> {
+    let repo = Repo::open_at(&world.git, &job.place.repository)?;
+    let tip = Oid::new(&job.tip)?;
+    match job.strategy {
+        MergeStrategy::Local => Ok(match prove(world, effect, job, &repo, &tip)? {
+            Proof::Passed(gates) => Some(MergeOutcome::Landed { merge_commit: None, gates }),
+            Proof::Failed(gates, output) => Some(MergeOutcome::GateFailed { gates, output }),
+            Proof::Unwanted => None,
+        }),
+        MergeStrategy::Pr => {
+            forge::find(&world.env)?;
+            candidate(world, effect, job, &repo, &tip, |_, _, gates| {
+                Ok(MergeOutcome::Requested(request::make(world, job, &repo, &tip, gates)?))
+            })
+        }
+        // A queue's branches land by `batch`.
+        MergeStrategy::Direct | MergeStrategy::Queue => {
+            candidate(world, effect, job, &repo, &tip, |base, commit, gates| {
+                let branch = base_branch(&repo, &job.place)?;
+                crash::point("merge:before");
+                let advanced = git::advance(&repo, &branch, base, commit)?;
+                crash::point("merge:after");
+                let landed = MergeOutcome::Landed { merge_commit: Some(commit.to_string()), gates };
+                Ok(moved_to(advanced).unwrap_or(landed))
+            })
+        }
     }
+}
+
+/// Merges the branch into what the base branch is, has the gates pass on that, and lands it if it is still wanted.
+fn candidate(
+    world: &World,
+    effect: &Effect,
+    job: &Job,
+    repo: &Repo,
+    tip: &Oid,
+    land: impl FnOnce(Option<&Oid>, &Oid, Vec<GateResult>) -> Result<MergeOutcome, Error>,
+) -> Result<Option<MergeOutcome>, Error> {
+    let branch = base_branch(repo, &job.place)?;
+    let (who, message) = (identity()?, message(job)?);
     let (base, commit) = match world.git_permits.with(|| git::prepare(repo, &branch, tip, &who, &message))? {
         Merge::Prepared { base, commit } => (base, commit),
         // An engine that died after the merge and before it was in the log: its gates had passed.
@@ -73,39 +105,64 @@ fn direct(world: &World, job: &Job, repo: &Repo, tip: &Oid) -> Result<Option<Mer
             let merge_commit = Some(commit.to_string());
             return Ok(Some(MergeOutcome::Landed { merge_commit, gates: Vec::new() }));
         }
-        Merge::Conflict { files, .. } => {
-            let files = files.iter().take(FILES_MAX).map(|file| file.display().to_string()).collect();
-            return Ok(Some(MergeOutcome::Conflict { files }));
-        }
+        Merge::Conflict { base, files } => return conflict(repo, tip, &base, &files).map(Some),
     };
-    let gates = match run_gates(world, job, repo, &commit)? {
-        Ok(gates) => gates,
-        Err(failed) => return Ok(Some(failed)),
+    let gates = match prove(world, effect, job, repo, &commit)? {
+        Proof::Passed(gates) => gates,
+        Proof::Failed(gates, output) => return Ok(Some(MergeOutcome::GateFailed { gates, output })),
+        Proof::Unwanted => return Ok(None),
     };
-    if !still_wanted(world, job) {
+    // Nobody stopped the worker or closed its issue while the gates ran, and no other merge comes first now.
+    if !world.wanted.has(effect) {
         return Ok(None);
     }
-    crash::point("merge:before");
-    let advanced = git::advance(repo, &branch, base.as_ref(), &commit)?;
-    crash::point("merge:after");
-    Ok(Some(match advanced {
-        Advance::Advanced | Advance::AlreadyMerged => {
-            MergeOutcome::Landed { merge_commit: Some(commit.to_string()), gates }
-        }
+    land(base.as_ref(), &commit, gates).map(Some)
+}
+
+fn prove(world: &World, effect: &Effect, job: &Job, repo: &Repo, commit: &Oid) -> Result<Proof, Error> {
+    let of = For { effect, epoch: job.epoch, rig: &job.place.rig, worker: &job.worker, issue: &job.issue };
+    prove::run(world, &of, repo, commit)
+}
+
+/// Who makes merge commits.
+pub(super) fn identity() -> git::Result<Identity> {
+    Identity::new("Convoy", "convoy@convoy.invalid")
+}
+
+/// The message of the commit that lands a branch.
+pub(super) fn message(job: &Job) -> git::Result<Message> {
+    let message = Message::new(&format!("Merge {}: {}", job.issue, job.title))
+        .trailer("Convoy-Issue", job.issue.as_str())?
+        .trailer("Convoy-Session", job.session.as_str())?;
+    match &job.convoy {
+        Some(convoy) => message.trailer("Convoy-Convoy", convoy.as_str()),
+        None => Ok(message),
+    }
+}
+
+/// Files as they are named to people and agents.
+pub(super) fn named(files: &[PathBuf]) -> Vec<String> {
+    files.iter().take(FILES_MAX).map(|file| file.display().to_string()).collect()
+}
+
+/// What the worker needs to know of a conflict with the base branch.
+pub(super) fn conflict(repo: &Repo, tip: &Oid, base: &Oid, files: &[PathBuf]) -> Result<MergeOutcome, Error> {
+    let theirs = git::changes_to(repo, files, tip, base, THEIRS_MAX)?;
+    Ok(MergeOutcome::Conflict { files: named(files), theirs })
+}
+
+/// What came of moving a branch, unless it moved.
+pub(super) fn moved_to(advanced: Advance) -> Option<MergeOutcome> {
+    match advanced {
+        Advance::Advanced | Advance::AlreadyMerged => None,
         Advance::Moved { now } => {
-            MergeOutcome::Moved { now: now.map_or_else(|| "nothing".to_owned(), |oid| oid.to_string()) }
+            Some(MergeOutcome::Moved { now: now.map_or_else(|| "nothing".to_owned(), |oid| oid.to_string()) })
         }
-        Advance::Blocked { why, checkout } => MergeOutcome::Blocked(block(why, checkout.as_deref())),
-    }))
+        Advance::Blocked { why, checkout } => Some(MergeOutcome::Blocked(block(why, checkout.as_deref()))),
+    }
 }
 
-/// Whether nobody stopped the worker or closed its issue while the gates ran, and no other merge comes first now.
-fn still_wanted(world: &World, job: &Job) -> bool {
-    let effect = Effect::Merge { worker: job.worker.clone(), epoch: job.epoch, round: job.round };
-    world.merges.lock().unwrap_or_else(PoisonError::into_inner).contains(&effect)
-}
-
-fn block(why: Obstacle, checkout: Option<&std::path::Path>) -> MergeBlock {
+fn block(why: Obstacle, checkout: Option<&Path>) -> MergeBlock {
     let place = checkout.map(|path| format!(" in {}", path.display())).unwrap_or_default();
     match why {
         Obstacle::Files(files) => {
@@ -122,47 +179,4 @@ fn block(why: Obstacle, checkout: Option<&std::path::Path>) -> MergeBlock {
             MergeBlock { why: format!("git refused{place}: {text}"), files: Vec::new() }
         }
     }
-}
-
-/// Runs the gates on a commit, in a workdir of its own. The inner error is a gate that did not pass.
-fn run_gates(
-    world: &World,
-    job: &Job,
-    repo: &Repo,
-    commit: &Oid,
-) -> Result<Result<Vec<GateResult>, MergeOutcome>, Error> {
-    let mut gates = world.settings().config.gates().map_err(|failure| Error::Config(failure.message))?;
-    gates.retain(|gate| gate.is_for(&job.place.rig));
-    if gates.is_empty() {
-        return Ok(Ok(Vec::new()));
-    }
-    let key = format!("{GATE_PREFIX}{}-{}", job.session.as_str().trim_start_matches("s-"), commit.short());
-    let request = Request {
-        key: Key::new(key.clone())?,
-        base: Base::Commit(commit.clone()),
-        base_branch: None::<Branch>,
-        branch: None,
-        continue_from: None,
-        identity: Identity::new("Convoy", "convoy@convoy.invalid")?,
-    };
-    let workdir = world.git_permits.with(|| workdir::create(repo, &world.workdirs, &request))?;
-    let mut results = Vec::new();
-    let mut failed = None;
-    for gate in gates {
-        let (result, output) =
-            gates::run(world, &gate, &key, job.epoch, (&job.worker, &job.issue), &workdir.path)?;
-        let passed = result.passed;
-        results.push(result);
-        if !passed {
-            failed = Some(output);
-            break;
-        }
-    }
-    if let Err(error) = workdir::remove(repo, &world.workdirs, &workdir) {
-        crate::world::note(&format!("gates of {}: {}", job.session, explain(&error)));
-    }
-    Ok(match failed {
-        None => Ok(results),
-        Some(output) => Err(MergeOutcome::GateFailed { gates: results, output }),
-    })
 }

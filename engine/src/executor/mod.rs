@@ -3,6 +3,7 @@
 //! It decides nothing. Every effect looks at the world first, so that doing it again after a crash is safe, and
 //! ends in an observation that names its epoch.
 
+mod batch;
 mod checkout;
 mod deliver;
 mod follow;
@@ -11,12 +12,14 @@ mod job;
 mod merge;
 mod prepare;
 mod prompt;
+mod prove;
 mod reach;
+mod request;
 mod stop;
 mod sweep;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
@@ -67,9 +70,7 @@ impl Executor {
 
     /// Says which effects are wanted from now on. A merge that is not any more stops before its branch moves.
     pub(crate) fn want(&self, effects: &BTreeSet<Effect>) {
-        let merges =
-            effects.iter().filter(|effect| matches!(effect, Effect::Merge { .. })).cloned().collect();
-        *self.world.merges.lock().unwrap_or_else(PoisonError::into_inner) = merges;
+        self.world.wanted.set(effects.iter().filter(|effect| may_be_unwanted(effect)).cloned().collect());
     }
 
     /// Starts an effect; whether there was a thread for it. The details are read from the state now, and the effect
@@ -78,11 +79,12 @@ impl Executor {
         let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
-            Effect::WatchCheckout { .. } => Kind::Watch,
+            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } => Kind::Watch,
             Effect::Prepare { .. }
             | Effect::Stop { .. }
             | Effect::Inspect { .. }
             | Effect::Merge { .. }
+            | Effect::MergeBatch { .. }
             | Effect::Deliver { .. } => Kind::Effect,
         };
         let job = job::job(effect, state, &world.settings().config).ok_or_else(|| impossible(effect));
@@ -92,10 +94,27 @@ impl Executor {
             Ok(job) => carry_out(&world, &handle, &effect_too, job),
         });
         if let Err(error) = &started {
-            note(&format!("cannot start a thread for {effect:?}: {error}"));
+            note(&format!("cannot start a thread: {error}"));
         }
         started.is_ok()
     }
+}
+
+/// Effects that look whether they are still wanted before they change anything.
+fn may_be_unwanted(effect: &Effect) -> bool {
+    match effect {
+        Effect::Merge { .. } | Effect::MergeBatch { .. } | Effect::FollowRequest { .. } => true,
+        Effect::Prepare { .. }
+        | Effect::Supervise { .. }
+        | Effect::Stop { .. }
+        | Effect::Inspect { .. }
+        | Effect::WatchCheckout { .. } => false,
+    }
+}
+
+/// Whether an outcome may be for no other reason than that the repository cannot be used.
+fn is_failure(outcome: &MergeOutcome) -> bool {
+    matches!(outcome, MergeOutcome::Broken { .. } | MergeOutcome::GateFailed { .. })
 }
 
 /// Does the work of an effect, and tells what was seen. What failed because its repository cannot be used is nobody's
@@ -119,19 +138,24 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
             }
         }
         Job::Merge(job) => {
-            let Some(seen) = merge::run(world, &job) else { return };
-            let failed = matches!(
-                &seen,
-                Observed::Merge {
-                    outcome: MergeOutcome::Broken { .. } | MergeOutcome::GateFailed { .. },
-                    ..
-                }
-            );
+            let Some(seen) = merge::run(world, effect, &job) else { return };
+            let failed = matches!(&seen, Observed::Merge { outcome, .. } if is_failure(outcome));
             if !(failed && reach::tell(world, handle, effect, &job.place)) {
                 handle.observed(seen);
             }
         }
         Job::Deliver(job) => handle.observed(deliver::run(world, &job)),
+        Job::MergeBatch(jobs) => {
+            let Some(tried) = batch::run(world, effect, &jobs) else { return };
+            let failed = tried.iter().any(|(_, outcome)| is_failure(outcome));
+            let place = jobs.first().map(|job| &job.place);
+            if !(failed && place.is_some_and(|place| reach::tell(world, handle, effect, place))) {
+                handle.observed(Observed::Batch { tried });
+            }
+        }
+        Job::FollowRequest(job) => {
+            request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
         Job::WatchCheckout(job) => handle.observed(checkout::run(world, &job)),
     }
 }
@@ -154,6 +178,10 @@ fn impossible(effect: &Effect) -> Option<Observed> {
             let why = "there is no such notice".to_owned();
             Observed::DeliveryFailed { delivery, attempt, why, permanent: true }
         }
-        Effect::Stop { .. } | Effect::WatchCheckout { .. } => return None,
+        Effect::MergeBatch { members } => {
+            let outcome = MergeOutcome::Broken { error: why };
+            Observed::Batch { tried: members.into_iter().map(|member| (member, outcome.clone())).collect() }
+        }
+        Effect::Stop { .. } | Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } => return None,
     })
 }

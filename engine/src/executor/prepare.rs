@@ -1,13 +1,19 @@
 //! Making the workdir of a session.
 
 use convoy_core::command::Observed;
+use convoy_core::id::SessionId;
 use convoy_core::session::Workdir;
 
-use super::job::{Place, Prepare};
+use super::job::{Place, Predecessor, Prepare};
+use super::sweep::save;
+use crate::config::When;
 use crate::explain;
 use crate::git::workdir::{self, Base, Request};
-use crate::git::{self, Advance, Branch, Error, Identity, Key, Merge, Message, Oid, Repo};
-use crate::world::World;
+use crate::git::{
+    self, Advance, Branch, Error, Identity, Kept, Key, Leftover, Merge, Message, Oid, Repo, Salvage,
+};
+use crate::hooks::{self, Host, Of};
+use crate::world::{World, note};
 
 /// What went wrong, and whether trying again could help.
 struct Problem {
@@ -17,15 +23,34 @@ struct Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let permanent =
-            matches!(error, Error::Unsupported { .. } | Error::NotARepository { .. } | Error::BadName { .. });
+        let permanent = matches!(
+            error,
+            Error::Unsupported { .. }
+                | Error::NotARepository { .. }
+                | Error::BadName { .. }
+                | Error::Included { .. }
+        );
         Self { error: explain(&error), permanent }
     }
 }
 
 pub(super) fn run(world: &World, job: &Prepare) -> Observed {
     let (session, epoch) = (job.session.clone(), job.epoch);
-    match world.git_permits.with(|| prepare(world, job)) {
+    let made = world.git_permits.with(|| prepare(world, job)).and_then(|workdir| {
+        let of = Of {
+            session: &job.session,
+            epoch: job.epoch,
+            worker: &job.worker,
+            issue: &job.issue,
+            convoy: job.convoy.as_ref(),
+            workdir: std::path::Path::new(&workdir.path),
+        };
+        // Whoever does this again makes the workdir again, so the hook always finds a new one.
+        hooks::run(&Host::of(world, &world.settings()), When::AfterCreate, &of)
+            .map_err(|error| Problem { error, permanent: false })?;
+        Ok(workdir)
+    });
+    match made {
         Ok(workdir) => Observed::Prepared { session, epoch, workdir },
         Err(Problem { error, permanent }) => Observed::PrepareFailed { session, epoch, error, permanent },
     }
@@ -33,6 +58,7 @@ pub(super) fn run(world: &World, job: &Prepare) -> Observed {
 
 fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
     let repo = Repo::open_at(&world.git, &job.place.repository)?;
+    keep_forgotten(world, &repo, &job.session)?;
     let base_branch = base_branch(&repo, &job.place)?;
     let mut base = match repo.resolve(&base_branch)? {
         Some(oid) => Base::Commit(oid),
@@ -46,17 +72,23 @@ fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
     if let Base::Commit(oid) = &base {
         repo.refuse_unsupported(oid)?;
     }
-    let mut continue_from = None;
+    let (mut continue_from, mut onto) = (None, None);
     if let Some((tip, from)) = &job.resume {
         let tip = Oid::new(tip)?;
         if let Base::Commit(landed) = &base
             && !repo.is_ancestor(&tip, landed)?
         {
-            base = match from.as_deref().map(Oid::new).transpose()? {
-                Some(from) if repo.is_ancestor(&from, &tip)? => Base::Commit(from),
+            onto = Some(landed.clone());
+            let shared = repo.merge_base(&tip, landed)?;
+            let from = from.as_deref().map(Oid::new).transpose()?;
+            base = match (from, shared) {
+                // It has merged the base branch since.
+                (Some(from), Some(shared)) if repo.is_ancestor(&from, &shared)? => Base::Commit(shared),
+                (Some(from), _) if repo.is_ancestor(&from, &tip)? => Base::Commit(from),
                 // What it began from is not known, or is not where this tip began.
-                _ => repo.merge_base(&tip, landed)?.map_or(base, Base::Commit),
+                (_, shared) => shared.map_or(base, Base::Commit),
             };
+            onto = onto.filter(|onto| base != Base::Commit(onto.clone()));
             continue_from = Some(tip);
         }
     } else if let Some(joined) = join(&repo, job, &base)? {
@@ -68,15 +100,36 @@ fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
         base,
         base_branch: Some(base_branch),
         branch: Some(Branch::new(branch.clone())?),
+        onto: onto.clone(),
         continue_from,
         identity: identity(job.worker.as_str(), job.session.as_str())?,
     };
     let made = workdir::create(&repo, &world.workdirs, &request)?;
+    git::include(&repo, &made)?;
     let path = made.path.to_str().ok_or_else(|| Problem {
         error: format!("the folder for workdirs is not UTF-8: {}", made.path.display()),
         permanent: true,
     })?;
-    Ok(Workdir { path: path.to_owned(), branch, base: made.base.to_string() })
+    let onto = onto.map(|onto| onto.to_string());
+    Ok(Workdir { path: path.to_owned(), branch, base: made.base.to_string(), onto })
+}
+
+/// A workdir that is there already is made again. Mostly nobody was ever in it; but where the log's tail was lost, and
+/// the repository was away when the engine looked, an agent's work may still be in it.
+fn keep_forgotten(world: &World, repo: &Repo, session: &SessionId) -> Result<(), Problem> {
+    let key = Key::new(session.as_str())?;
+    if !world.workdirs.workdir(&key).is_dir() {
+        return Ok(());
+    }
+    let base = git::list(repo, &world.workdirs)?.into_iter().find_map(|left| match left {
+        Leftover::Reference { key: of, kept: Kept::Base, commit } if of == key => Some(commit),
+        _ => None,
+    });
+    let Some(base) = base else { return Ok(()) };
+    if let Salvage::Saved { reference, .. } = save(world, repo, key, base, session)? {
+        note(&format!("session {session}: what was in its workdir before is kept in {reference}"));
+    }
+    Ok(())
 }
 
 /// `convoy/<convoy>/<issue>-<session>`: never used twice.
@@ -100,13 +153,18 @@ pub(super) fn identity(worker: &str, session: &str) -> git::Result<Identity> {
     Identity::new(format!("Convoy worker {worker}"), format!("{session}@convoy.invalid"))
 }
 
-/// The commit that has everything which the issue depends on, where that was left on branches (`local`).
+/// The commit that has everything which the issue depends on, where that was left on branches (`local`) or was
+/// merged on the forge and not pulled yet (`pr`).
 fn join(repo: &Repo, job: &Prepare, base: &Base) -> Result<Option<Oid>, Problem> {
     let Base::Commit(base) = base else { return Ok(None) };
     let mut missing = Vec::new();
-    for tip in &job.predecessors {
-        let tip = Oid::new(tip)?;
-        if !repo.is_ancestor(&tip, base)? {
+    for Predecessor { tip, landed } in &job.predecessors {
+        let (tip, landed) = (Oid::new(tip)?, landed.as_deref().map(Oid::new).transpose()?);
+        let has_landed = match landed {
+            Some(landed) => repo.has(&landed)? && repo.is_ancestor(&landed, base)?,
+            None => false,
+        };
+        if !has_landed && !repo.is_ancestor(&tip, base)? {
             missing.push(tip);
         }
     }

@@ -43,6 +43,7 @@ pub(super) fn prompt(job: &Supervise, output: impl Fn(&SessionId) -> String) -> 
             text.push_str("\nThe working directory already holds that work; go on from it.\n");
         }
         text.push('\n');
+        merging(&mut text, job);
     }
     let _ = write!(
         text,
@@ -55,4 +56,32 @@ pub(super) fn prompt(job: &Supervise, output: impl Fn(&SessionId) -> String) -> 
         job.workdir.branch
     );
     text
+}
+
+/// What the agent has to do about the base branch, which moved while it worked.
+fn merging(text: &mut String, job: &Supervise) {
+    let Some(onto) = &job.workdir.onto else { return };
+    // An attempt after it may have failed for another reason, and resolved nothing.
+    let conflict = job.lessons.iter().rev().find(|lesson| !lesson.conflicts.is_empty());
+    let files = conflict.map(|lesson| lesson.conflicts.as_slice()).unwrap_or_default();
+    if files.is_empty() {
+        let _ = writeln!(
+            text,
+            "The base branch has moved since; it is at commit `{onto}` now. What is tested and merged is your work \
+             together with it: to see that, run `git merge {onto}`.\n"
+        );
+        return;
+    }
+    text.push_str("## Resolve the conflict first\n\nYour work conflicts with the base branch in:\n\n");
+    for file in files {
+        let _ = writeln!(text, "- {file}");
+    }
+    let _ = write!(
+        text,
+        "\nThe base branch is at commit `{onto}` now; what it did to these files since is listed above.\n\n\
+         1. Run `git merge {onto}`. It stops at the conflict.\n\
+         2. Edit the files so that they do what both sides meant; leave no conflict markers.\n\
+         3. Run the tests, `git add` the files, and `git commit`.\n\n\
+         Keep what the base branch did. Your branch is merged again when you end.\n\n"
+    );
 }

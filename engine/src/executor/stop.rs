@@ -4,6 +4,7 @@ use convoy_core::command::Observed;
 use rustix::process::Signal;
 
 use super::job::Stop;
+use super::sweep;
 use crate::explain;
 use crate::inbox::Handle;
 use crate::supervisor::files::SessionDir;
@@ -35,6 +36,8 @@ pub(super) fn run(world: &World, handle: &Handle, job: &Stop) {
             },
             Ok(Probe::NeverStarted) => match fence(&dir) {
                 Ok(Fenced::Fenced) => {
+                    // What was to make things ready for it has nothing to make ready any more.
+                    sweep::end_commands(&world.workspace, &job.session);
                     let why = "it was stopped before it started".to_owned();
                     handle.observed(Observed::Lost { session: job.session.clone(), epoch: job.epoch, why });
                     return;

@@ -1,6 +1,8 @@
 //! Session directories that the log does not know: the log's tail was lost, or an engine died between making
-//! one and being told. Before anything is planned, nothing of them may run.
+//! one and being told. Before anything is planned, nothing of them may run, nor of gates and hooks that an earlier
+//! engine ran.
 
+use std::cell::LazyCell;
 use std::path::Path;
 
 use convoy_core::id::SessionId;
@@ -8,10 +10,10 @@ use convoy_core::session::SessionState;
 use convoy_core::state::State;
 use rustix::process::Signal;
 
-use super::merge::GATE_PREFIX;
+use super::prove::GATE_PREFIX;
 use crate::explain;
 use crate::git::workdir::{self, Workdir};
-use crate::git::{self, Identity, Key, Message, Salvage};
+use crate::git::{self, Identity, Key, Message, Oid, Repo, Salvage};
 use crate::rig::Repositories;
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::launch::{Fenced, Probe, fence, probe, reap_leftovers};
@@ -23,7 +25,9 @@ const END_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Ends whatever runs for unknown sessions, and what is left of gates of an earlier engine.
 pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
-    let repositories = Repositories::open(&world.git, &world.settings().config, &world.workdirs);
+    // Mostly there is nothing to look for, and then no git runs.
+    let repositories =
+        Opened::new(Box::new(|| Repositories::open(&world.git, &world.settings().config, &world.workdirs)));
     for id in folders(&workspace.sessions_dir()) {
         let known = state.sessions.get(&id).is_some_and(|session| match session.state {
             // One that still wants its workdir was never launched by anybody who is in the log.
@@ -53,21 +57,29 @@ pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
     }
 }
 
+/// The repositories, opened when the first is needed.
+type Opened<'a> = LazyCell<Repositories, Box<dyn FnOnce() -> Repositories + 'a>>;
+
 /// Brings what a dead session did into the repository.
-fn keep(world: &World, repositories: &Repositories, id: &SessionId) -> Result<Salvage, String> {
+fn keep(world: &World, repositories: &Opened<'_>, id: &SessionId) -> Result<Salvage, String> {
     let key = Key::new(id.as_str()).map_err(|error| explain(&error))?;
     if !world.workdirs.workdir(&key).is_dir() {
         return Ok(Salvage::Nothing);
     }
     let (repo, base) = repositories.of(&key)?;
-    let workdir = Workdir::at(&world.workdirs, key, None, base.clone());
-    let who = Identity::new("Convoy", "convoy@convoy.invalid").map_err(|error| explain(&error))?;
+    save(world, repo, key, base.clone(), id).map_err(|error| explain(&error))
+}
+
+/// Brings what is in a workdir that the log knows nothing of into its repository.
+pub(super) fn save(world: &World, repo: &Repo, key: Key, base: Oid, id: &SessionId) -> git::Result<Salvage> {
+    let workdir = Workdir::at(&world.workdirs, key, None, base);
+    let who = Identity::new("Convoy", "convoy@convoy.invalid")?;
     let message = Message::new(&format!("What session {id} did, which is not in the log"));
-    git::salvage(repo, &world.workdirs, &workdir, &who, &message).map_err(|error| explain(&error))
+    git::salvage(repo, &world.workdirs, &workdir, &who, &message)
 }
 
 /// Removes workdirs in which gates ran: nothing that runs is in them now, and nothing in them is anybody's work.
-fn clear_gates(world: &World, repositories: &Repositories) -> git::Result<()> {
+fn clear_gates(world: &World, repositories: &Opened<'_>) -> git::Result<()> {
     for key in world.workdirs.keys()? {
         if key.as_str().starts_with(GATE_PREFIX)
             && let Ok((repo, base)) = repositories.of(&key)
@@ -82,6 +94,14 @@ fn clear_gates(world: &World, repositories: &Repositories) -> git::Result<()> {
 fn folders(dir: &Path) -> Vec<SessionId> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     entries.filter_map(|entry| SessionId::new(entry.file_name().to_str()?).ok()).collect()
+}
+
+/// Ends what runs in the workdir of a session before its agent does.
+pub(super) fn end_commands(workspace: &Workspace, session: &SessionId) {
+    let of_it = format!("{session}-");
+    for id in folders(&workspace.gates_dir()).iter().filter(|id| id.as_str().starts_with(&of_it)) {
+        end(&workspace.gates_dir(), id);
+    }
 }
 
 fn end(parent: &Path, id: &SessionId) {

@@ -189,6 +189,12 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// The person's checkout includes what is not copied into a workdir.
+    #[error(".worktreeinclude names {what}")]
+    Included {
+        /// What, and how much would be.
+        what: String,
+    },
     /// The workdir holds work that is nowhere else.
     #[error("{} holds work that was not saved: {what}", path.display())]
     Unsaved {

@@ -86,12 +86,19 @@ pub fn collect(
             Leftovers::Committed
         }
     };
+    let mut compared = base;
+    // What others did is not its work, once it has merged that.
+    if let Some(onto) = &workdir.onto
+        && let Some(since) = shadow.commits_since(onto, &tip)?
+    {
+        (compared, commits) = (onto, since);
+    }
     let (mut stat, mut kept_at) = (DiffStat::default(), None);
     if tip != *base {
-        stat = shadow.diff_stat(base, &tip)?;
+        stat = shadow.diff_stat(compared, &tip)?;
         kept_at = Some(keep(repo, &shadow, workdir, branch, &tip)?);
     }
-    let (base, descends) = (base.clone(), choice.commits.is_some());
+    let (base, descends) = (compared.clone(), choice.commits.is_some());
     Ok(Evidence { tip, base, commits, descends, stat, leftovers, kept_at, nested: found.nested })
 }
 

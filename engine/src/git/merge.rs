@@ -43,17 +43,22 @@ pub fn prepare(
     who: &Identity,
     message: &Message,
 ) -> Result<Merge> {
-    let names = [format!("{}^{{commit}}", base_branch.reference()), format!("{tip}^{{tree}}")];
-    let found = repo.objects_named(&names)?;
-    let Some(base) = &found[0] else {
+    let base = repo.resolve(base_branch)?;
+    onto(repo, base.as_ref(), tip, who, message)
+}
+
+/// Merges `tip` into a commit, or into nothing. Only objects are written.
+///
+/// # Errors
+/// As `prepare`.
+pub fn onto(repo: &Repo, base: Option<&Oid>, tip: &Oid, who: &Identity, message: &Message) -> Result<Merge> {
+    let tree =
+        repo.objects_named(&[format!("{tip}^{{tree}}")])?.remove(0).ok_or_else(|| no_such(repo, tip))?;
+    let Some(base) = base else {
         let root = repo.empty_root()?;
-        let tree = found[1].clone().ok_or_else(|| no_such(repo, tip))?;
         let commit = commit(repo, &tree, &root, tip, who, message)?;
         return Ok(Merge::Prepared { base: None, commit });
     };
-    if found[1].is_none() {
-        return Err(no_such(repo, tip));
-    }
     if repo.is_ancestor(tip, base)? {
         return Ok(Merge::AlreadyMerged { commit: brought_by(repo, tip, base)? });
     }
@@ -75,6 +80,18 @@ pub fn prepare(
     Ok(Merge::Prepared { base: Some(base.clone()), commit })
 }
 
+/// The commits in `base` and not in `tip` that changed these files, newest first: short id and subject of each.
+///
+/// # Errors
+/// What running git gave.
+pub fn changes_to(repo: &Repo, files: &[PathBuf], tip: &Oid, base: &Oid, max: usize) -> Result<Vec<String>> {
+    let mut call = repo.call("rev-list");
+    call.args(["--no-commit-header", "--format=%h %s", &format!("--max-count={max}")]);
+    call.arg(format!("{tip}..{base}")).arg("--").args(files);
+    let text = call.output()?.stdout;
+    Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
+}
+
 fn no_such(repo: &Repo, oid: &Oid) -> super::Error {
     super::Error::NoSuchCommit { path: repo.common_dir.clone(), oid: oid.clone() }
 }
@@ -88,7 +105,7 @@ fn commit(repo: &Repo, tree: &Oid, base: &Oid, tip: &Oid, who: &Identity, messag
 /// The oldest merge commit between `tip` and the base branch, or `tip` if it came by a fast-forward.
 fn brought_by(repo: &Repo, tip: &Oid, base: &Oid) -> Result<Oid> {
     let mut call = repo.call("rev-list");
-    call.args(["--ancestry-path", "--merges", "--reverse", &format!("{tip}..{base}"), "--"]);
+    call.args(["--ancestry-path", "--merges", "--topo-order", "--reverse", &format!("{tip}..{base}"), "--"]);
     let text = call.text()?;
     match text.lines().next() {
         Some(line) => Oid::new(line),

@@ -18,7 +18,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 const END_POLL: Duration = Duration::from_millis(1);
 
 /// How a conversation with a process ended.
-pub(super) enum End {
+pub(crate) enum End {
     /// The process ended.
     Exited { status: ExitStatus, stdout: Vec<u8>, stderr: Vec<u8> },
     /// It took too long, and was killed.
@@ -28,7 +28,7 @@ pub(super) enum End {
 }
 
 /// Waits without a clock of its own: for readiness of `fds`, or for `timeout`.
-pub(super) fn poll(fds: &mut [PollFd<'_>], timeout: Duration) -> io::Result<usize> {
+pub(crate) fn poll(fds: &mut [PollFd<'_>], timeout: Duration) -> io::Result<usize> {
     let timeout =
         Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) as _ };
     match rustix::event::poll(fds, Some(&timeout)) {
@@ -40,7 +40,7 @@ pub(super) fn poll(fds: &mut [PollFd<'_>], timeout: Duration) -> io::Result<usiz
 
 /// Runs `command` in a process group of its own until `deadline`, giving it `input` and reading at most
 /// `stdout_max` bytes of each output.
-pub(super) fn run(
+pub(crate) fn run(
     command: &mut Command,
     input: &[u8],
     deadline: Instant,

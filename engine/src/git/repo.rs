@@ -169,6 +169,14 @@ impl Repo {
         if oids.len() == names.len() { Ok(oids) } else { Err(call.unexpected(text.as_bytes())) }
     }
 
+    /// Whether a commit is here.
+    ///
+    /// # Errors
+    /// What running git gave.
+    pub fn has(&self, oid: &Oid) -> Result<bool> {
+        Ok(self.commit(oid.as_str())?.is_some())
+    }
+
     /// Whether everything in `ancestor` is in `descendant` too. A commit is its own ancestor.
     ///
     /// # Errors

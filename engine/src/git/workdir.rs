@@ -105,6 +105,8 @@ pub struct Request {
     pub base: Base,
     /// The base branch, which the agent finds as `origin/<name>`.
     pub base_branch: Option<Branch>,
+    /// Where the base branch is now, if that is not the base.
+    pub onto: Option<Oid>,
     /// Its own branch; nothing for a detached one that is only for looking at or running gates in.
     pub branch: Option<Branch>,
     /// The tip of an earlier attempt to go on from; it must descend from the base to count as work.
@@ -124,12 +126,15 @@ pub struct Workdir {
     pub branch: Option<Branch>,
     /// The commit that its work is compared with.
     pub base: Oid,
+    /// Where the base branch was when it was made, if that is not what it began from. Work that has it is compared
+    /// with it.
+    pub onto: Option<Oid>,
 }
 
 impl Workdir {
     /// The workdir that `create` made from these.
     pub fn at(root: &Root, key: Key, branch: Option<Branch>, base: Oid) -> Self {
-        Self { path: root.workdir(&key), key, branch, base }
+        Self { path: root.workdir(&key), key, branch, base, onto: None }
     }
 }
 
@@ -184,7 +189,8 @@ pub fn create(repo: &Repo, root: &Root, request: &Request) -> Result<Workdir> {
     let mut checkout = repo.git().call("read-tree", &half);
     checkout.isolated().git_dir(&dir).work_tree(&half).args(["--reset", "-u", start.as_str()]).output()?;
     copy_file(&dir.join("index"), &engine.join("index"))?;
-    let workdir = Workdir::at(root, key.clone(), request.branch.clone(), base);
+    let mut workdir = Workdir::at(root, key.clone(), request.branch.clone(), base);
+    workdir.onto.clone_from(&request.onto);
     fs::rename(&half, &workdir.path).map_err(io("cannot move", half))?;
     Ok(workdir)
 }
@@ -232,7 +238,8 @@ fn packed_refs(repo: &Repo, request: &Request, base: &Oid, start: &Oid) -> Resul
         text.extend(format!("{start} {}\n", branch.reference()).bytes());
     }
     if let Some(branch) = &request.base_branch {
-        text.extend(format!("{base} refs/remotes/origin/{branch}\n").bytes());
+        let now = request.onto.as_ref().unwrap_or(base);
+        text.extend(format!("{now} refs/remotes/origin/{branch}\n").bytes());
     }
     let mut call = repo.call("for-each-ref");
     call.arg("--format=%(objectname) %(refname)%(if)%(*objectname)%(then)%0a^%(*objectname)%(end)");

@@ -76,6 +76,22 @@ pub fn die_with_parent(command: &mut Command) {
     }
 }
 
+/// Puts the command's process into a session and process group of its own, away from this one's terminal.
+#[expect(unsafe_code, reason = "a session can only be made by the new process itself, before exec")]
+pub fn own_session(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let make = || -> std::io::Result<()> {
+        rustix::process::setsid()?;
+        Ok(())
+    };
+    // SAFETY: between fork and exec only async-signal-safe work is allowed. The closure makes one system call,
+    // setsid, through rustix, which issues it directly; an error holds a plain number. It allocates nothing and
+    // takes no lock.
+    unsafe {
+        command.pre_exec(make);
+    }
+}
+
 /// Closes every descriptor but the standard three: whatever the caller of this program's caller left open.
 ///
 /// A supervisor outlives those who started it, and would keep their pipes and locks open for as long.

@@ -9,6 +9,7 @@
 //! | `observations.ndjson` | supervisor | one line each, numbered from 1 without gaps |
 //! | `exit.json` | supervisor | once, durable, after the agent's whole tree is dead |
 //! | `sock` | supervisor | its Unix socket |
+//! | `call` | engine, for a supervisor in tmux | the socket on which its first connection is made; gone after it |
 //! | `supervisor.log` | supervisor | what it has to say when something is wrong with itself |
 //!
 //! A damaged file is an error, never an empty answer. Only the torn last line of the observations, which a killed
@@ -143,6 +144,10 @@ impl SessionDir {
     /// The supervisor's socket.
     pub fn socket(&self) -> PathBuf {
         self.path.join("sock")
+    }
+    /// Where a supervisor that inherits no connection calls whoever launched it.
+    pub(crate) fn call(&self) -> PathBuf {
+        self.path.join("call")
     }
     /// The prompt, for agents that read it from a file.
     pub fn prompt(&self) -> PathBuf {

@@ -23,6 +23,7 @@ mod run;
 mod serve;
 pub mod spec;
 pub mod start;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -14,9 +14,11 @@ use super::files::{self, RunBy, RunRecord, SessionDir};
 use super::serve::Server;
 use super::spec::Spec;
 use super::start;
+use super::terminal::Terminal;
 use super::tree::log;
 use crate::clock;
-use crate::os::spawn;
+use crate::os::{socket, spawn};
+use crate::runtime::Runtime;
 
 /// Exit status when the run record existed already: nothing was started.
 pub const STATUS_CLAIMED: u8 = 3;
@@ -60,17 +62,24 @@ pub fn run(dir: &Path) -> ExitCode {
 
 fn supervise(dir: &SessionDir) -> Result<(), Error> {
     spawn::close_inherited()?;
-    // It fails only for one who leads a process group already, and then the terminal is of no concern.
+    // It fails only for one who leads a session already: in a terminal of its own, whose end it is to notice.
     let _ = rustix::process::setsid();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(std::io::Error::from)?;
-    let first = take_stdin()?;
+    let first = match take_stdin()? {
+        Some(connection) => Some(connection),
+        None => socket::connect(&dir.call()).ok(),
+    };
     let signals = Signals::register()?;
     let spec = dir.spec().map_err(Error::Spec)?;
+    let terminal = match spec.runtime {
+        Runtime::Headless => None,
+        Runtime::Tmux => Terminal::take_over(dir, spec.translator)?,
+    };
     if dir.exit()?.is_some() || !dir.claim(&RunRecord::here(RunBy::Supervisor)?)? {
         return Err(Error::Claimed);
     }
     // From here on this session is ours, and whatever happens must end in an exit.
-    let mut server = match Server::open(dir, &spec, signals, first) {
+    let mut server = match Server::open(dir, &spec, signals, first, terminal) {
         Ok(server) => server,
         Err(error) => {
             dir.write_exit(&start_failed(
@@ -128,6 +137,8 @@ pub(super) struct Signals {
     pub(super) child: UnixStream,
     /// Readable when this process was asked to end.
     pub(super) terminate: UnixStream,
+    /// Readable when the terminal of this process is gone.
+    pub(super) hangup: UnixStream,
 }
 
 impl Signals {
@@ -141,9 +152,9 @@ impl Signals {
         };
         // Caught and forgotten, not ignored: an ignored signal stays ignored in the agent, which could then not
         // be asked to stop by it.
-        for signal in [SIGINT, SIGHUP, SIGQUIT] {
+        for signal in [SIGINT, SIGQUIT] {
             signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
         }
-        Ok(Self { child: on(SIGCHLD)?, terminate: on(SIGTERM)? })
+        Ok(Self { child: on(SIGCHLD)?, terminate: on(SIGTERM)?, hangup: on(SIGHUP)? })
     }
 }

@@ -4,14 +4,14 @@
 //! for the next input or deadline. The agent's end is known from its process, never from its pipes: an agent may
 //! close them, or leave them with somebody else.
 
+mod wait;
+
 use std::io::{self, Read};
-use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use convoy_core::report::{AgentResult, Exit, ExitKind, Report, StopWhy};
 use convoy_core::time::{Span, Time};
-use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::clients::{Connection, Line};
 use super::files::{self, SessionDir, Started};
@@ -22,10 +22,13 @@ use super::protocol::{Code, REPORTS_MAX, Reply, Request, VERSION};
 use super::run::Signals;
 use super::spec::{Spec, StopSignal};
 use super::start::Agent;
+use super::terminal::Terminal;
 use super::tree::{Tree, log};
 use crate::agent::Translation;
 use crate::clock::{self, Instant};
 use crate::os::{process, socket};
+use crate::runtime::Runtime;
+use wait::Source;
 
 /// How many connections are served at once; an engine, a few followers, an agent's commands.
 const CLIENTS_MAX: usize = 64;
@@ -44,20 +47,6 @@ const FULL_AGAIN: Span = Span::from_millis(500);
 /// How soon, at first, to look again for processes that are to be killed; it doubles up to the second figure.
 const SCAN_MS: (i64, i64) = (1, 500);
 
-/// What one poll can have to say.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Child,
-    Terminate,
-    Agent,
-    Prompt,
-    Stdout,
-    Stderr,
-    Listener,
-    Client(usize),
-    Gone(usize),
-}
-
 /// The state of a supervisor beside its agent.
 pub(super) struct Server<'a> {
     dir: &'a SessionDir,
@@ -74,6 +63,10 @@ pub(super) struct Server<'a> {
     result: Option<AgentResult>,
     storage_failed: Option<String>,
     exit: Option<Exit>,
+    /// Where a person can look on.
+    terminal: Option<Terminal>,
+    /// The terminal is gone, and the agent is stopped for that.
+    hung_up: bool,
 }
 
 impl<'a> Server<'a> {
@@ -83,6 +76,7 @@ impl<'a> Server<'a> {
         spec: &'a Spec,
         signals: Signals,
         first: Option<UnixStream>,
+        terminal: Option<Terminal>,
     ) -> io::Result<Self> {
         let listener = socket::bind(&dir.socket())?;
         listener.set_nonblocking(true)?;
@@ -101,6 +95,8 @@ impl<'a> Server<'a> {
             result: None,
             storage_failed: None,
             exit: None,
+            terminal,
+            hung_up: false,
         })
     }
 
@@ -158,6 +154,8 @@ impl<'a> Server<'a> {
                         drain(&self.signals.terminate);
                         self.begin_stop(StopWhy::Ordered);
                     }
+                    Source::Hangup => self.hang_up(),
+                    Source::Terminal => self.feed_terminal(),
                     Source::Prompt => {
                         if !agent.prompt.as_mut().is_some_and(super::start::Feeder::feed) {
                             agent.prompt = None;
@@ -165,11 +163,12 @@ impl<'a> Server<'a> {
                     }
                     Source::Stdout => {
                         let count = read_some(&mut agent.stdout, &mut buffer);
-                        self.printed(buffer.get(..count).unwrap_or_default(), Some(&mut translation));
+                        let bytes = buffer.get(..count).unwrap_or_default();
+                        self.printed(bytes, &mut translation);
                     }
                     Source::Stderr => {
                         let count = read_some(&mut agent.stderr, &mut buffer);
-                        self.printed(buffer.get(..count).unwrap_or_default(), None);
+                        self.complained(buffer.get(..count).unwrap_or_default());
                     }
                     Source::Listener => self.accept(),
                     Source::Client(index) => self.serve_requests(index),
@@ -238,6 +237,8 @@ impl<'a> Server<'a> {
                 Source::Gone(index) => self.gone(index),
                 Source::Child => drain(&self.signals.child),
                 Source::Terminate => drain(&self.signals.terminate),
+                Source::Hangup => drain(&self.signals.hangup),
+                Source::Terminal => self.feed_terminal(),
                 Source::Agent | Source::Prompt | Source::Stdout | Source::Stderr => {}
             }
         }
@@ -277,14 +278,44 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn printed(&mut self, bytes: &[u8], translation: Option<&mut Translation>) {
-        if bytes.is_empty() {
-            return;
-        }
-        self.meter.heard(Instant::now());
-        self.output.write(bytes);
-        for report in translation.map(|translation| translation.read(bytes)).unwrap_or_default() {
+    fn printed(&mut self, bytes: &[u8], translation: &mut Translation) {
+        self.heard(bytes);
+        for report in translation.read(bytes) {
             self.translated(report);
+        }
+        if let Some(terminal) = &mut self.terminal {
+            terminal.printed(bytes);
+            self.feed_terminal();
+        }
+    }
+
+    fn complained(&mut self, bytes: &[u8]) {
+        self.heard(bytes);
+        if let Some(terminal) = &mut self.terminal {
+            terminal.complained(bytes);
+            self.feed_terminal();
+        }
+    }
+
+    fn heard(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.meter.heard(Instant::now());
+            self.output.write(bytes);
+        }
+    }
+
+    fn feed_terminal(&mut self) {
+        if self.terminal.as_mut().is_some_and(|terminal| !terminal.feed()) {
+            self.terminal = None;
+        }
+    }
+
+    /// Whoever closes the terminal of a session ends it. Without one nobody is meant: the signal came by mistake.
+    fn hang_up(&mut self) {
+        drain(&self.signals.hangup);
+        if self.spec.runtime != Runtime::Headless && self.stop.is_none() {
+            (self.terminal, self.hung_up) = (None, true);
+            self.begin_stop(StopWhy::Ordered);
         }
     }
 
@@ -303,9 +334,9 @@ impl<'a> Server<'a> {
         let mut left = DRAIN_BYTES_MAX;
         while left > 0 {
             let count = read_some(&mut agent.stdout, buffer);
-            self.printed(buffer.get(..count).unwrap_or_default(), Some(translation));
+            self.printed(buffer.get(..count).unwrap_or_default(), translation);
             let other = read_some(&mut agent.stderr, buffer);
-            self.printed(buffer.get(..other).unwrap_or_default(), None);
+            self.complained(buffer.get(..other).unwrap_or_default());
             if count + other == 0 {
                 return;
             }
@@ -327,7 +358,10 @@ impl<'a> Server<'a> {
             code: tree.ended.and_then(|ended| ended.code),
             signal: tree.ended.and_then(|ended| ended.signal),
             kind,
-            detail: self.storage_failed.clone(),
+            detail: self
+                .storage_failed
+                .clone()
+                .or_else(|| self.hung_up.then(|| "its terminal was closed".to_owned())),
             leaked: tree.leaked(),
             result: self.result.take(),
             last_n: self.observations.last_n(),
@@ -336,60 +370,6 @@ impl<'a> Server<'a> {
             started_at: Some(started_at),
             ended_at: clock::now(),
         }
-    }
-
-    /// Waits for input until `deadline`; what there is.
-    fn wait(
-        &self,
-        agent: Option<&Agent>,
-        running: bool,
-        deadline: Option<Instant>,
-    ) -> io::Result<Vec<Source>> {
-        let mut sources = vec![Source::Child, Source::Terminate, Source::Listener];
-        let mut fds = vec![
-            PollFd::from_borrowed_fd(self.signals.child.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.signals.terminate.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.listener.as_fd(), PollFlags::IN),
-        ];
-        let mut add = |source, fd, flags| {
-            sources.push(source);
-            fds.push(PollFd::from_borrowed_fd(fd, flags));
-        };
-        if let Some(agent) = agent {
-            if running {
-                add(Source::Agent, agent.pidfd.as_fd(), PollFlags::IN);
-            }
-            if let Some(prompt) = &agent.prompt {
-                add(Source::Prompt, prompt.fd(), PollFlags::OUT);
-            }
-            if let Some(stdout) = &agent.stdout {
-                add(Source::Stdout, stdout.as_fd(), PollFlags::IN);
-            }
-            if let Some(stderr) = &agent.stderr {
-                add(Source::Stderr, stderr.as_fd(), PollFlags::IN);
-            }
-        }
-        for (index, client) in self.clients.iter().enumerate() {
-            let mut flags = PollFlags::empty();
-            flags.set(PollFlags::IN, client.wants_read());
-            flags.set(PollFlags::OUT, client.wants_write());
-            add(Source::Client(index), client.fd(), flags);
-        }
-        let timeout = deadline.and_then(|at| Timespec::try_from(at.left()).ok());
-        match rustix::event::poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let ready = sources.into_iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
-        Ok(ready
-            .map(|(source, fd)| match source {
-                // A client that left says so in every poll, asked or not, and has nothing left to read.
-                Source::Client(index) if !fd.revents().intersects(PollFlags::IN | PollFlags::OUT) => {
-                    Source::Gone(index)
-                }
-                other => other,
-            })
-            .collect())
     }
 
     fn accept(&mut self) {

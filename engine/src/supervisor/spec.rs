@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::Output;
+use crate::runtime::Runtime;
 
 /// The version that this code writes.
 pub const VERSION: u32 = 1;
@@ -52,6 +53,9 @@ pub struct Spec {
     /// How it is asked to stop. SIGKILL of everything follows the last step.
     #[serde(default = "default_ladder")]
     pub stop: Vec<Step>,
+    /// How the supervisor is hosted.
+    #[serde(default)]
+    pub runtime: Runtime,
     /// Prices by model, longest matching beginning first, to know the cost of usage while the agent runs. Empty:
     /// only what the agent itself says about its cost counts.
     #[serde(default)]

@@ -1,4 +1,5 @@
-//! Starting the agent: argv only, a clean environment, its own process group, and its pipes without blocking.
+//! Starting the agent: argv only, a clean environment, its own session and process group, and its pipes without
+//! blocking.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -59,8 +60,8 @@ pub(super) fn start(dir: &SessionDir, spec: &Spec) -> Result<Agent, String> {
         .env(SOCKET, dir.socket())
         .stdin(if prompt.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
+        .stderr(Stdio::piped());
+    spawn::own_session(&mut command);
     spawn::die_with_parent(&mut command);
     let mut child = command.spawn().map_err(|error| format!("{}: {error}", file.display()))?;
     // The child was not waited for, so its pid is its own until this supervisor has seen its end.

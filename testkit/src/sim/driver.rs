@@ -37,8 +37,8 @@ pub(super) struct Engine {
     pub(super) instance: u32,
     pub(super) state: State,
     inbox: Vec<Input>,
-    ticking: bool,
-    under_way: BTreeSet<Effect>,
+    pub(super) ticking: bool,
+    pub(super) under_way: BTreeSet<Effect>,
     wake: Option<u64>,
     /// Sessions that are followed, with the number of the last report that was sent on.
     pub(super) following: BTreeMap<SessionId, (Epoch, u64)>,
@@ -83,6 +83,7 @@ impl Sim {
             Happening::Reap(id, ending) => self.reap(id, ending),
             Happening::Strike => self.strike(),
             Happening::CheckoutFreed => self.repo.checkout_in_way = false,
+            Happening::RigsFreed => self.free_rigs(),
             Happening::Patrol => self.patrol(),
         }
     }
@@ -151,6 +152,9 @@ impl Sim {
                     }
                 }
                 drop(items);
+                if let Some(batch) = &batch {
+                    self.check_begun(state, &policy, batch);
+                }
                 batch
             }
             Err(refusal) => {

@@ -35,10 +35,13 @@ impl Sim {
             Effect::Stop { session, epoch } => Task::Stop { session, epoch },
             Effect::Inspect { session, epoch } => Task::Inspect { session, epoch },
             Effect::Merge { worker, epoch, round } => Task::Gates { worker, epoch, round },
+            Effect::MergeBatch { members } => Task::BatchGates { members },
+            // Nobody asks for a request here.
+            Effect::FollowRequest { .. } => return,
             Effect::WatchCheckout { worker, round } => Task::Watch { worker, round },
             Effect::Deliver { delivery, attempt } => Task::Deliver { delivery, attempt },
         };
-        let slow = if matches!(task, Task::Gates { .. }) { 4_000 } else { 300 };
+        let slow = if matches!(task, Task::Gates { .. } | Task::BatchGates { .. }) { 4_000 } else { 300 };
         self.soon(1, slow, Happening::Part(instance, task));
     }
 
@@ -161,6 +164,10 @@ impl Sim {
                 let effect = Effect::Supervise { session: session.clone(), epoch };
                 self.answer(Some(effect), lost(&session, epoch, "its supervisor vanished"));
             }
+            Task::Inspect { ref session, epoch }
+                if self.ends_unsaid(&Effect::Inspect { session: session.clone(), epoch }) => {}
+            Task::Gates { ref worker, epoch, round } | Task::Swap { ref worker, epoch, round, .. }
+                if self.ends_unsaid(&Effect::Merge { worker: worker.clone(), epoch, round }) => {}
             Task::Inspect { session, epoch } => self.inspect(&session, epoch),
             Task::Gates { worker, epoch, round } => self.gates(worker, epoch, round),
             Task::Swap { worker, epoch, round, tip, expected } => {
@@ -168,6 +175,8 @@ impl Sim {
                 self.merged(worker, epoch, round, outcome);
             }
             Task::Deliver { delivery, attempt } => self.deliver(delivery, attempt),
+            Task::BatchGates { members } => self.batch_gates(members),
+            Task::BatchSwap { members, tips, expected } => self.batch_swap(members, &tips, expected),
             Task::Watch { worker, round } => {
                 if self.repo.checkout_in_way {
                     let instance = self.instance;
@@ -182,6 +191,12 @@ impl Sim {
     fn prepare(&mut self, session: &SessionId, epoch: Epoch, resume: Option<&str>) {
         let Some(key) = self.key_of(session) else { return };
         let effect = Effect::Prepare { session: session.clone(), epoch };
+        // A workdir that is there already was made before the log lost its tail, and is found.
+        if !self.dirs.contains_key(&key) && !self.reaches_session(session) {
+            let (session, error) = (session.clone(), "it is away".to_owned());
+            let failed = Observed::PrepareFailed { session, epoch, error, permanent: false };
+            return self.answer(Some(effect), failed);
+        }
         if !self.dirs.contains_key(&key) {
             if self.fault(Fault::PrepareFails, 150) {
                 let permanent = self.rng.u32(0..8) == 0;
@@ -297,7 +312,12 @@ impl Sim {
             return self.merged(worker, epoch, round, landed);
         }
         if self.fault(Fault::Conflict, 120) {
-            return self.merged(worker, epoch, round, MergeOutcome::Conflict { files: vec!["a".into()] });
+            return self.merged(
+                worker,
+                epoch,
+                round,
+                MergeOutcome::Conflict { files: vec!["a".into()], theirs: Vec::new() },
+            );
         }
         if self.fault(Fault::GateFails, 200) {
             let failed = MergeOutcome::GateFailed { gates, output: "boom".into() };
@@ -311,7 +331,7 @@ impl Sim {
         self.soon(1, 400, Happening::Part(instance, swap));
     }
 
-    fn swap(&mut self, tip: &str, expected: u32) -> MergeOutcome {
+    pub(super) fn swap(&mut self, tip: &str, expected: u32) -> MergeOutcome {
         if self.repo.checkout_in_way {
             let block = MergeBlock { why: "local changes".into(), files: vec!["a".into()] };
             return MergeOutcome::Blocked(block);
@@ -366,6 +386,8 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         Observed::CheckoutChanged { round, .. } => *round += 1,
         // The next try does come, and is not to be taken for this one.
         Observed::Delivered { attempt, .. } | Observed::DeliveryFailed { attempt, .. } => *attempt += 1_000,
+        Observed::Batch { tried } => tried.iter_mut().for_each(|(member, _)| member.epoch.0 += 1),
+        Observed::Gather { .. } | Observed::MergeDue { .. } => {}
         Observed::Dispatch { .. } | Observed::Begin { .. } | Observed::Due { .. } | Observed::Patrol => {}
     }
     wrong

@@ -50,6 +50,8 @@ pub enum Fault {
     DeliveryFails,
     /// A foreign process gets the pid of one that ended.
     Stranger,
+    /// A rig is parked, or its repository goes away.
+    RigHeld,
 }
 
 impl Fault {
@@ -75,6 +77,7 @@ impl Fault {
         Self::PrepareFails,
         Self::DeliveryFails,
         Self::Stranger,
+        Self::RigHeld,
     ];
 }
 
@@ -121,6 +124,7 @@ impl Sim {
         }
         self.queue.push(until, Happening::Crash(Crash::Kill));
         self.queue.push(until + 1, Happening::CheckoutFreed);
+        self.queue.push(until + 1, Happening::RigsFreed);
     }
 
     /// Whether the engine may be killed once more.
@@ -158,6 +162,9 @@ impl Sim {
         if self.fault(Fault::CheckoutInWay, 500) {
             self.repo.checkout_in_way = true;
             self.soon(1000, 40_000, Happening::CheckoutFreed);
+        }
+        if self.fault(Fault::RigHeld, 500) {
+            self.hold_rig();
         }
         if self.fault(Fault::Stranger, 700) {
             self.stranger();

@@ -286,8 +286,10 @@ impl Sim {
                 return Err(format!("{id}: nobody knows why"));
             }
             let runs = open.iter().any(|issue| {
-                let worker = issue.worker.as_ref().map(|id| &state.workers[id].state);
-                matches!(worker, Some(WorkerState::Running { .. }))
+                let Some(worker) = issue.worker.as_ref().map(|id| &state.workers[id]) else { return false };
+                let WorkerState::Running { session } = &worker.state else { return false };
+                // What a dead one left waits until there is a repository to save it in.
+                state.sessions[session].is_live() || self.policy.reaches(&worker.content.rig)
             });
             let stuck =
                 stranded.iter().find(|view| view.convoy_id == *id && view.category != Category::Overdue);
@@ -297,10 +299,12 @@ impl Sim {
         }
         for (id, issue) in &state.issues {
             let reasons = why::issue(state, &self.policy, issue, now);
-            let entry = (issue.content.priority, issue.number, id.clone());
-            let startable = state.index.startable.contains(&entry);
+            let startable = state.index.startable.contains(id);
             let ready = matches!(issue.status, Status::Open) && reasons.iter().any(|r| r.code == "ready");
-            let waits = reasons.iter().any(|r| r.code == "at_capacity");
+            let waits = reasons.iter().any(|r| r.code == "at_capacity" || r.code.starts_with("rig_"));
+            if ready && self.policy.hold(&issue.content.rig).is_some() {
+                return Err(format!("{id}: its rig is held, and why says {reasons:?}"));
+            }
             if reasons.is_empty() || (ready && !startable) || (startable && !ready && !waits) {
                 return Err(format!("{id}: startable {startable}, and why says {reasons:?}"));
             }
@@ -311,12 +315,15 @@ impl Sim {
     /// What the driver gives twice, or to the wrong attempt, changes nothing.
     pub(super) fn check_copy(&mut self, command: &Command, copy: Copied, batch: Option<&Batch>) {
         // What stands in the way of a merge may do so again, in the same round.
-        let again = matches!(
-            command,
+        let again = match command {
             Command::Observed(
-                Observed::Merge { outcome: MergeOutcome::Blocked(_), .. } | Observed::CheckoutChanged { .. }
-            )
-        );
+                Observed::Merge { outcome: MergeOutcome::Blocked(_), .. } | Observed::CheckoutChanged { .. },
+            ) => true,
+            Command::Observed(Observed::Batch { tried }) => {
+                tried.iter().any(|(_, outcome)| matches!(outcome, MergeOutcome::Blocked(_)))
+            }
+            _ => false,
+        };
         // The first one may have been lost with the log's tail, or with an engine.
         let lost = copy == Copied::Again && (again || self.report.crashes > 0 || self.unknown_happened());
         if copy != Copied::First && batch.is_some() && !lost {
@@ -372,7 +379,7 @@ impl Sim {
         if !rest.is_idle() {
             return Err(format!("stuck: {rest:?}\n{}", dump(state)));
         }
-        if let Some(entry) = state.index.startable.first() {
+        if let Some(entry) = state.index.startable.issues().next() {
             return Err(format!("stuck: {entry:?} is ready, and nothing happens\n{}", dump(state)));
         }
         if let Some(due) = state.convoys.values().find(|convoy| convoy.is_due_to_land()) {

@@ -8,6 +8,7 @@
 //! from the log, or from looking at session directories as the engine does.
 
 mod agent;
+mod batch;
 mod bugs;
 mod driver;
 mod executor;
@@ -16,6 +17,7 @@ mod invariants;
 mod queue;
 mod repo;
 mod requests;
+mod rigs;
 mod scenario;
 mod shrink;
 mod world;

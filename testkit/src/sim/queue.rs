@@ -7,6 +7,7 @@ use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
 use convoy_core::id::{DeliveryId, Epoch, SessionId, WorkerId};
 use convoy_core::report::StopWhy;
+use convoy_core::worker::Member;
 
 /// A process by its true identity: its place in the list of all that ever were.
 pub(super) type ProcessId = usize;
@@ -44,6 +45,8 @@ pub(super) enum Happening {
     Strike,
     /// A person has tidied their checkout.
     CheckoutFreed,
+    /// No rig is parked any more, and every repository is there.
+    RigsFreed,
     /// The patrol's timer goes off, if an engine runs.
     Patrol,
 }
@@ -90,6 +93,8 @@ pub(super) enum Task {
     Inspect { session: SessionId, epoch: Epoch },
     Gates { worker: WorkerId, epoch: Epoch, round: u32 },
     Swap { worker: WorkerId, epoch: Epoch, round: u32, tip: String, expected: u32 },
+    BatchGates { members: Vec<Member> },
+    BatchSwap { members: Vec<Member>, tips: Vec<String>, expected: u32 },
     Watch { worker: WorkerId, round: u32 },
     Deliver { delivery: DeliveryId, attempt: u32 },
 }

@@ -176,13 +176,33 @@ impl Sim {
         }
     }
 
+    fn stage(&mut self, state: &State) -> Request {
+        let what = if self.rng.bool() { self.some_issues(state) } else { vec![self.convoy(state)] };
+        Request::Stage {
+            what,
+            title: None,
+            owner: None,
+            notify: Vec::new(),
+            merge: None,
+            base: None,
+            max_parallel: None,
+            launch: self.rng.bool(),
+            force: self.rng.bool(),
+        }
+    }
+
     fn any(&mut self, state: &State) -> Request {
-        match self.rng.u32(0..30) {
+        match self.rng.u32(0..32) {
             24 => Request::ConvoyRemove { convoy: self.convoy(state), issues: self.some_issues(state) },
             25..=26 => Request::ConvoyReopen { convoy: self.convoy(state) },
             27 => Request::ConvoyLand { convoy: self.convoy(state) },
             28 => Request::ConvoyWatch { convoy: self.convoy(state), address: Some("eve".into()) },
             29 => Request::ConvoyUnwatch { convoy: self.convoy(state), address: Some("eve".into()) },
+            30 => self.stage(state),
+            31 => {
+                let what = vec![if self.rng.bool() { self.convoy(state) } else { self.issue(state) }];
+                Request::Launch { what, force: self.rng.bool() }
+            }
             0..=2 => self.sling(state),
             3..=4 => self.close(state),
             5..=6 => Request::IssueReopen { ids: vec![self.issue(state)] },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::{AgentName, DeliveryId, RigName, RouteName};
-use convoy_core::policy::{Observers, Policy, Retry, Rig, Routes};
+use convoy_core::policy::{Batches, Observers, Policy, Retry, Rig, Routes};
 use convoy_core::time::{Span, Time};
 
 use super::driver::Engine;
@@ -36,15 +36,25 @@ pub struct Options {
     pub bug: Option<Bug>,
     /// Compare replay, index, snapshot and views after every commit, not only now and then.
     pub thorough: bool,
+    /// Branches land by the merge queue.
+    pub queue: bool,
     /// Write down what happens.
     pub trace: bool,
 }
 
 impl Options {
-    /// The seed with all faults. Every sixteenth is thorough.
+    /// The seed with all faults. Every sixteenth is thorough, every third has a merge queue.
     pub fn new(seed: u64) -> Self {
         let faults = Fault::ALL.into_iter().collect();
-        Self { seed, faults, requests: 10, bug: None, thorough: seed.is_multiple_of(16), trace: false }
+        Self {
+            seed,
+            faults,
+            requests: 10,
+            bug: None,
+            thorough: seed.is_multiple_of(16),
+            queue: seed.is_multiple_of(3),
+            trace: false,
+        }
     }
     /// The same with a mistake built in.
     pub fn with_bug(seed: u64, bug: Bug) -> Self {
@@ -202,7 +212,7 @@ impl Sim {
     fn new(options: Options) -> Self {
         let mut rng = fastrand::Rng::with_seed(options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let faults = Faults::new(&options, &mut rng);
-        let policy = Arc::new(policy(&mut rng));
+        let policy = Arc::new(policy(options.queue, &mut rng));
         Self {
             t: 0,
             skew: 0,
@@ -257,7 +267,7 @@ impl Sim {
     }
 }
 
-fn policy(rng: &mut fastrand::Rng) -> Policy {
+fn policy(queue: bool, rng: &mut fastrand::Rng) -> Policy {
     let name = |text: &str| RigName::new(text).expect("a constant that is a valid name");
     let agent = AgentName::new("claude").expect("a constant that is a valid name");
     let rig = |prefix: &str, max_parallel| Rig { prefix: prefix.to_owned(), max_parallel, ..Rig::default() };
@@ -269,7 +279,8 @@ fn policy(rng: &mut fastrand::Rng) -> Policy {
         agent,
         model: None,
         complexity: BTreeMap::new(),
-        merge: MergeStrategy::Direct,
+        merge: if queue { MergeStrategy::Queue } else { MergeStrategy::Direct },
+        batches: Batches { max: 3, wait: Span::from_secs(10) },
         max_parallel: rng.u32(1..=4),
         notify: Vec::new(),
         routes: Routes {

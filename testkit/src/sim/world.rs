@@ -67,7 +67,7 @@ pub(super) struct Dir {
 impl Dir {
     pub(super) fn workdir(&self) -> Workdir {
         let branch = format!("convoy/{}", self.session);
-        Workdir { path: format!("/w/{}", self.session), branch, base: oid(self.base) }
+        Workdir { path: format!("/w/{}", self.session), branch, base: oid(self.base), onto: None }
     }
 }
 

@@ -101,6 +101,7 @@ impl World {
             base: Base::Commit(self.oid("main")),
             base_branch: Some(branch("main")),
             branch: Some(branch(&format!("convoy/c/{name}"))),
+            onto: None,
             continue_from: None,
             identity: identity(),
         }

@@ -3,6 +3,7 @@
 mod checkout;
 mod collecting;
 mod fixture;
+mod including;
 mod merging;
 mod names;
 mod poison;

@@ -86,6 +86,7 @@ fn a_repository_without_commits_gets_its_first_branch() {
             base: Base::Unborn,
             base_branch: None,
             branch: Some(branch("convoy/c/1")),
+            onto: None,
             continue_from: None,
             identity: identity(),
         };

@@ -147,7 +147,7 @@ fn forms_are_those_that_were_published() {
         r#"{"version":1,"by":"fence","boot_id":"b","pid":3,"start_ticks":4,"at":"2026-11-21T04:31:24.670+00:00"}"#,
     );
     same::<Spec>(
-        r#"{"version":1,"session":"s-1","epoch":7,"worker":"w-1","issue":"gt-1","convoy":null,"argv":["x"],"workdir":"/w","env":{"PATH":"/bin"},"prompt":"stdin","translator":"claude","limits":{"wall_ms":1,"silence_ms":null,"spend_micros":2,"output_bytes":3},"stop":[{"signal":"INT","wait_ms":5000}],"prices":{}}"#,
+        r#"{"version":1,"session":"s-1","epoch":7,"worker":"w-1","issue":"gt-1","convoy":null,"argv":["x"],"workdir":"/w","env":{"PATH":"/bin"},"prompt":"stdin","translator":"claude","limits":{"wall_ms":1,"silence_ms":null,"spend_micros":2,"output_bytes":3},"stop":[{"signal":"INT","wait_ms":5000}],"runtime":"tmux","prices":{}}"#,
     );
     same::<Request>(r#"{"subscribe":{"after":3}}"#);
     same::<Request>(r#"{"stop":{"epoch":7}}"#);

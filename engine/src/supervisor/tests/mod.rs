@@ -21,6 +21,7 @@ use super::spec::{self, Limits, PromptVia, Spec, Step, StopSignal};
 use crate::agent::Output;
 use crate::os::process::{self, Process};
 use crate::os::spawn::Environment;
+use crate::runtime::Runtime;
 
 /// No test takes this long unless something hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -74,6 +75,7 @@ fn script(text: &str) -> Session {
         translator: Output::Plain,
         limits: Limits::default(),
         stop: [StopSignal::Int, StopSignal::Term].map(|signal| Step { signal, wait_ms: 40 }).into(),
+        runtime: Runtime::Headless,
         prices: [].into(),
     };
     let dir = SessionDir::new(root.path().join("sessions").join(session.as_str()));
