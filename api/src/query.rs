@@ -7,8 +7,8 @@ use convoy_core::id::{ConvoyId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    ConvoyView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, SessionView, StageView,
-    StrandedView, WorkerView,
+    ConvoyView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, SessionView,
+    StageView, StrandedView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.

@@ -5,8 +5,8 @@ use convoy_api::{Answer, Code, Failure, Query, Service};
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    ConvoyView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, StageView, StrandedView,
-    WorkerView,
+    ConvoyView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, StageView,
+    StrandedView, WorkerView,
 };
 
 fn other() -> Failure {

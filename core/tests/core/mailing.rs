@@ -15,8 +15,7 @@ pub(crate) fn routes(door: &mut Door, words: &Words<'_>) -> Vec<String> {
     let of = |key: &str| words.list(key).iter().map(name).collect::<Vec<_>>();
     door.policy.routes.every = of("*");
     let addresses = words.named.iter().filter(|(key, _)| *key != "*");
-    door.policy.routes.by_address =
-        addresses.map(|(key, _)| (Address::new(key).unwrap(), of(key))).collect();
+    door.policy.routes.by_address = addresses.map(|(key, _)| (Address::new(key).unwrap(), of(key))).collect();
     Vec::new()
 }
 
@@ -34,7 +33,9 @@ pub(crate) fn request(names: &Names, words: &Words<'_>) -> Request {
             subject: words.get("subject").unwrap_or_default().replace('_', " "),
             body: words.get("body").unwrap_or_default().repeat(words.number("times", 1) as usize),
         },
-        "archive" => Request::MailArchive { notices: words.bare[1..].iter().map(|name| names.id(name)).collect() },
+        "archive" => {
+            Request::MailArchive { notices: words.bare[1..].iter().map(|name| names.id(name)).collect() }
+        }
         _ => Request::MailRetry { delivery: names.id(words.bare[1]) },
     }
 }

@@ -258,9 +258,11 @@ impl Dispatcher {
             self.plan.effects.retain(|effect| {
                 !matches!(
                     effect,
-                    Effect::Prepare { .. } | Effect::Merge { .. } | Effect::MergeBatch { .. } | Effect::Deliver { .. }
-                )
-                    || self.under_way.contains(effect)
+                    Effect::Prepare { .. }
+                        | Effect::Merge { .. }
+                        | Effect::MergeBatch { .. }
+                        | Effect::Deliver { .. }
+                ) || self.under_way.contains(effect)
             });
         }
     }

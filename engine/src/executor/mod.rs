@@ -108,6 +108,7 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         | Effect::Supervise { .. }
         | Effect::Stop { .. }
         | Effect::Inspect { .. }
+        | Effect::Deliver { .. }
         | Effect::WatchCheckout { .. } => false,
     }
 }

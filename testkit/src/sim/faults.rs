@@ -56,7 +56,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Crash,
         Self::CrashBeforeAppend,
         Self::CrashAfterAppend,
