@@ -7,8 +7,8 @@ use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    ConvoyView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, SessionView, StageView,
-    StrandedView, TrackerView, WorkerView,
+    ConvoyView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, SessionView,
+    StageView, StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -69,6 +69,11 @@ pub enum Query {
     Mail {
         /// Whose.
         address: String,
+    },
+    /// Deliveries of notices, oldest first.
+    Outbox {
+        /// Also those that have arrived, and failures of archived notices.
+        all: bool,
     },
     /// One notice.
     Notice {
@@ -159,6 +164,7 @@ pub enum Answer {
     Stranded { stranded: Vec<StrandedView> },
     Queue { items: Vec<QueueItemView> },
     Mail { notices: Vec<NoticeView> },
+    Outbox { deliveries: Vec<DeliveryView> },
     Notice { notice: Box<NoticeView> },
     Events { events: Vec<Envelope>, seq: Seq },
     Rigs { rigs: Vec<RigView> },
@@ -222,4 +228,6 @@ pub struct EngineView {
     pub open_convoys: Vec<ConvoyId>,
     /// Unread notices.
     pub unread: usize,
+    /// Deliveries that were given up.
+    pub undelivered: usize,
 }

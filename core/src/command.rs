@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::event::IssueChange;
-use crate::id::{Epoch, IssueId, RigName, SessionId, WorkerId};
+use crate::id::{DeliveryId, Epoch, IssueId, RigName, SessionId, WorkerId};
 use crate::import::{Existing, ForeignConvoy, ForeignIssue, ImportedRecord};
 use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::report::{Exit, Observation};
@@ -125,6 +125,12 @@ pub enum Request {
     MergeReject { issue: String, reason: Option<String> },
     /// Mark a notice as read.
     MailRead { notice: String },
+    /// Write to a mailbox.
+    MailSend { to: String, subject: String, body: String },
+    /// Put notices away.
+    MailArchive { notices: Vec<String> },
+    /// Try a delivery again, or those of a notice that did not arrive.
+    MailRetry { delivery: String },
 }
 
 /// What the executor saw of the world. Late ones, by their epoch, change nothing.
@@ -153,6 +159,10 @@ pub enum Observed {
     Patrol,
     /// A try to land a branch ended.
     Merge { worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome },
+    /// A notice has arrived at the end of a route.
+    Delivered { delivery: DeliveryId, attempt: u32 },
+    /// It has not. Permanent: another try would come to the same.
+    DeliveryFailed { delivery: DeliveryId, attempt: u32, why: String, permanent: bool },
     /// Branches that were merged together, each with what came of it: decided as one.
     Batch { tried: Vec<(Member, MergeOutcome)> },
     /// A batch may be formed of what waits to land in this branch: proposed by the plan.

@@ -3,7 +3,7 @@
 //! An effect names what it is about, with its epoch; the details are read from the state when it is started.
 //! Doing one again after a crash is always safe: each looks at the world first.
 
-use crate::id::{Epoch, RigName, SessionId, WorkerId};
+use crate::id::{DeliveryId, Epoch, RigName, SessionId, WorkerId};
 use crate::worker::Member;
 
 /// One thing to be done in the world.
@@ -59,6 +59,14 @@ pub enum Effect {
         worker: WorkerId,
         /// Which look: a person may ask for another at once.
         round: u32,
+    },
+    /// Try to deliver a notice by a route. Whoever is there may get it twice, with the same key: an engine that dies
+    /// between the delivery and its record tries again.
+    Deliver {
+        /// Which.
+        delivery: DeliveryId,
+        /// Which try.
+        attempt: u32,
     },
     /// Wait until the checkout changes that is in the way of a merge.
     WatchCheckout {

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::convoy::{NewConvoy, Observer, Staged};
-use crate::id::{ConvoyId, Epoch, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
+use crate::id::{ConvoyId, DeliveryId, Epoch, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
 use crate::import::{Hold, ImportedConvoy, ImportedIssue, ImportedRecord};
 use crate::issue::{Closed, DependencyType, NewIssue};
 use crate::money::Money;
 use crate::notice::NewNotice;
+use crate::outbox::NewDelivery;
 use crate::report::{Exit, Tokens};
 use crate::session::{NewSession, Outcome, Said, Workdir};
 use crate::time::Time;
@@ -205,9 +206,27 @@ pub enum Event {
     RecordImported { record: ImportedRecord },
 
     #[serde(rename = "notice.sent")]
-    NoticeSent { notice: NewNotice },
+    NoticeSent {
+        notice: NewNotice,
+        #[serde(default)]
+        deliveries: Vec<NewDelivery>,
+    },
     #[serde(rename = "notice.read")]
     NoticeRead { notice: NoticeId },
+    #[serde(rename = "notice.archived")]
+    NoticeArchived { notice: NoticeId },
+    #[serde(rename = "notice.delivered")]
+    NoticeDelivered { notice: NoticeId, delivery: DeliveryId, attempt: u32 },
+    #[serde(rename = "notice.delivery_failed")]
+    NoticeDeliveryFailed {
+        notice: NoticeId,
+        delivery: DeliveryId,
+        attempt: u32,
+        why: String,
+        retry_at: Option<Time>,
+    },
+    #[serde(rename = "notice.delivery_retried")]
+    NoticeDeliveryRetried { notice: NoticeId, delivery: DeliveryId },
 }
 
 /// Why branches are tested together.
@@ -298,6 +317,10 @@ impl Event {
             Self::RecordImported { .. } => "record.imported",
             Self::NoticeSent { .. } => "notice.sent",
             Self::NoticeRead { .. } => "notice.read",
+            Self::NoticeArchived { .. } => "notice.archived",
+            Self::NoticeDelivered { .. } => "notice.delivered",
+            Self::NoticeDeliveryFailed { .. } => "notice.delivery_failed",
+            Self::NoticeDeliveryRetried { .. } => "notice.delivery_retried",
         }
     }
 
@@ -357,8 +380,12 @@ impl Event {
             | Self::SessionLost { session, .. }
             | Self::SessionOver { session, .. } => session.as_str(),
             Self::RecordImported { record } => &record.about,
-            Self::NoticeSent { notice } => notice.id.as_str(),
-            Self::NoticeRead { notice } => notice.as_str(),
+            Self::NoticeSent { notice, .. } => notice.id.as_str(),
+            Self::NoticeRead { notice }
+            | Self::NoticeArchived { notice }
+            | Self::NoticeDelivered { notice, .. }
+            | Self::NoticeDeliveryFailed { notice, .. }
+            | Self::NoticeDeliveryRetried { notice, .. } => notice.as_str(),
         }
     }
 

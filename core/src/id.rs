@@ -123,6 +123,10 @@ id_types! {
     SessionId, "session", "s-<base36>", safe_prefixed;
     /// A notice in a mailbox.
     NoticeId, "notice", "n-<base36>", safe_prefixed;
+    /// A delivery of a notice by one route.
+    DeliveryId, "delivery", "d-<base36>", safe_prefixed;
+    /// A route: a way out of the workspace for notices.
+    RouteName, "route", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
     /// A rig: one managed repository.
     RigName, "rig", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
     /// A worker's name within its rig, as a person gave it.

@@ -15,6 +15,7 @@ pub mod import;
 pub mod issue;
 pub mod money;
 pub mod notice;
+pub mod outbox;
 pub mod plan;
 pub mod policy;
 pub mod queue;

@@ -7,6 +7,11 @@ use crate::address::Address;
 use crate::id::{ConvoyId, NoticeId};
 use crate::time::Time;
 
+/// The longest subject that a person may give a message, in characters.
+pub const SUBJECT_CHARS_MAX: usize = 200;
+/// The longest text of a message, in bytes: it is kept for ever, and sent whole by every route.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
 /// What a notice is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -17,6 +22,20 @@ pub enum NoticeKind {
     ConvoyAbandoned,
     /// An issue waits for a person.
     NeedsHuman,
+    /// Somebody wrote it.
+    Message,
+}
+
+impl NoticeKind {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ConvoyLanded => "convoy_landed",
+            Self::ConvoyAbandoned => "convoy_abandoned",
+            Self::NeedsHuman => "needs_human",
+            Self::Message => "message",
+        }
+    }
 }
 
 /// A notice as it is sent.
@@ -26,6 +45,9 @@ pub struct NewNotice {
     pub id: NoticeId,
     /// Whose mailbox.
     pub to: Address,
+    /// Who wrote it; nobody if Convoy did.
+    #[serde(default)]
+    pub from: Option<Address>,
     /// What about.
     pub kind: NoticeKind,
     /// One line.
@@ -47,4 +69,13 @@ pub struct Notice {
     pub created_at: Time,
     /// When it was read.
     pub read_at: Option<Time>,
+    /// When it was put away.
+    pub archived_at: Option<Time>,
+}
+
+impl Notice {
+    /// Whether it still waits for a reader.
+    pub fn is_unread(&self) -> bool {
+        self.read_at.is_none() && self.archived_at.is_none()
+    }
 }

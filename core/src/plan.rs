@@ -3,6 +3,8 @@
 //! The plan is levels, not edges: it says everything that should be under way. What is under way already is
 //! the dispatcher's to know; after a restart nothing is, and the same plan starts it again.
 
+mod outbox;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Observed;
@@ -48,6 +50,7 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     plan_sessions(state, policy, &mut plan);
     plan_workers(state, policy, now, &mut plan);
     plan_dispatch(state, policy, &mut plan);
+    outbox::plan(state, policy, now, &mut plan);
     plan_merges(state, policy, now, &mut plan);
     plan_pushes(state, policy, now, &mut plan);
     plan

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::convoy::{MergeStrategy, Observer};
-use crate::id::{AgentName, RigName};
+use crate::id::{AgentName, RigName, RouteName};
 use crate::time::Span;
 use crate::worker::NewWorker;
 
@@ -98,6 +98,42 @@ impl Default for Retry {
     }
 }
 
+/// Where notices go besides their mailboxes, and how often that is tried.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Routes {
+    /// For every address.
+    pub every: Vec<RouteName>,
+    /// For these.
+    pub by_address: BTreeMap<Address, Vec<RouteName>>,
+    /// The pause after the first failure; it doubles with each.
+    pub backoff: Span,
+    /// The longest pause.
+    pub backoff_max: Span,
+    /// Failures before a delivery is given up.
+    pub tries_max: u32,
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        Self {
+            every: Vec::new(),
+            by_address: BTreeMap::new(),
+            backoff: Span::from_secs(10),
+            backoff_max: Span::from_secs(600),
+            // With these pauses about an hour: long enough for a service that is being restarted.
+            tries_max: 12,
+        }
+    }
+}
+
+impl Routes {
+    /// The routes of an address, each once.
+    pub fn of(&self, address: &Address) -> impl Iterator<Item = &RouteName> {
+        let own = self.by_address.get(address).map_or(&[][..], Vec::as_slice);
+        own.iter().chain(self.every.iter().filter(|route| !own.contains(route)))
+    }
+}
+
 /// How the merge queue makes its batches.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Batches {
@@ -174,6 +210,8 @@ pub struct Policy {
     pub max_parallel: u32,
     /// Who is told of every landing.
     pub notify: Vec<Address>,
+    /// Where notices go.
+    pub routes: Routes,
     /// Retries.
     pub retry: Retry,
     /// Who may land convoys.

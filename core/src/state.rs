@@ -7,6 +7,7 @@
 mod convoy_events;
 mod import_events;
 mod issue_events;
+mod notice_events;
 mod session_events;
 mod stage_events;
 mod startable;
@@ -19,9 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::convoy::Convoy;
 use crate::event::{Batch, Event, Key};
-use crate::id::{ConvoyId, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
+use crate::id::{ConvoyId, DeliveryId, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
 use crate::issue::{self, Issue};
 use crate::notice::Notice;
+use crate::outbox::Delivery;
 use crate::session::Session;
 use crate::time::Time;
 use crate::tracker::{self, Standing, Tracker};
@@ -48,6 +50,8 @@ pub struct State {
     pub notices: BTreeMap<NoticeId, Notice>,
     /// Trackers that are not ours, by the rig whose issues they keep.
     pub trackers: BTreeMap<RigName, Tracker>,
+    /// Deliveries of notices.
+    pub deliveries: BTreeMap<DeliveryId, Delivery>,
     /// The epoch of the newest session; 0 before there is one.
     pub epoch: u64,
     /// Issues and convoys ever made; the next one's number.
@@ -84,6 +88,10 @@ pub struct Index {
     pub keys: BTreeMap<String, (u64, Vec<String>)>,
     /// Unread notices.
     pub unread: usize,
+    /// Deliveries that are to be tried, by when and age.
+    pub outbox: BTreeMap<Time, BTreeSet<(Seq, DeliveryId)>>,
+    /// Deliveries that were given up, of notices that nobody has archived.
+    pub undelivered: BTreeSet<DeliveryId>,
 }
 
 impl State {
@@ -171,21 +179,12 @@ impl State {
             | Event::SessionEnded { .. }
             | Event::SessionLost { .. }
             | Event::SessionOver { .. } => session_events::apply(self, event, at),
-            Event::NoticeSent { notice } => {
-                self.notices.insert(
-                    notice.id.clone(),
-                    Notice { content: notice.clone(), created_at: at, read_at: None },
-                );
-                self.index.unread += 1;
-            }
-            Event::NoticeRead { notice } => {
-                if let Some(notice) = self.notices.get_mut(notice)
-                    && notice.read_at.is_none()
-                {
-                    notice.read_at = Some(at);
-                    self.index.unread = self.index.unread.saturating_sub(1);
-                }
-            }
+            Event::NoticeSent { .. }
+            | Event::NoticeRead { .. }
+            | Event::NoticeArchived { .. }
+            | Event::NoticeDelivered { .. }
+            | Event::NoticeDeliveryFailed { .. }
+            | Event::NoticeDeliveryRetried { .. } => notice_events::apply(self, event, at),
         }
     }
 
@@ -245,7 +244,9 @@ impl State {
         }
         self.index.keys =
             self.keys.iter().map(|key| (key.key.clone(), (key.print, key.ids.clone()))).collect();
-        self.index.unread = self.notices.values().filter(|notice| notice.read_at.is_none()).count();
+        self.index.unread = self.notices.values().filter(|notice| notice.is_unread()).count();
+        let deliveries: Vec<DeliveryId> = self.deliveries.keys().cloned().collect();
+        deliveries.iter().for_each(|id| self.index_delivery(id));
     }
 
     /// What of an issue's blockers is not closed.

@@ -3,6 +3,7 @@
 //! Every object has a stable set of keys; absent is null, arrays are never null.
 
 mod convoy;
+mod delivery;
 mod issue;
 mod notice;
 mod queue;
@@ -14,6 +15,7 @@ mod tracker;
 mod worker;
 
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
+pub use delivery::{DeliveryStatus, DeliveryView, delivery};
 pub use issue::{DependencyView, IssueView, assignee, issue};
 pub use notice::{NoticeView, notice};
 pub use queue::{QueueItemView, queue};

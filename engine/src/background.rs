@@ -107,7 +107,7 @@ pub fn up(workspace: &Workspace, env: &Environment) -> Result<Up, Failure> {
 
 /// What must not be handed from one agent's session to an engine.
 fn is_of_session(name: &str) -> bool {
-    const OF_SESSION: [&str; 10] = [
+    const OF_SESSION: [&str; 12] = [
         "CONVOY_SESSION",
         "CONVOY_WORKER",
         "CONVOY_ISSUE",
@@ -118,6 +118,9 @@ fn is_of_session(name: &str) -> bool {
         "CONVOY_SIGNAL_FILE",
         "CONVOY_BRIEF_FILE",
         "CONVOY_ACTOR",
+        // By these the processes of a notification are found, and ended.
+        "CONVOY_NOTICE",
+        "CONVOY_DELIVERY",
     ];
     OF_SESSION.contains(&name)
 }

@@ -1,5 +1,7 @@
 //! The doctor: what is missing, damaged or stale, and how to mend it.
 
+mod outbox;
+
 use std::collections::BTreeSet;
 
 use convoy_api::{Answer, Code, Failure, Query, Service};
@@ -115,6 +117,7 @@ impl Doctor<'_> {
         };
         self.say("configuration", Health::Ok, self.workspace.config_file().display().to_string(), None);
         self.agents(&config);
+        self.routes(&config);
         self.runtimes(&config);
         self.repositories(&config);
         self.forge(&config);
@@ -140,6 +143,7 @@ impl Doctor<'_> {
         self.leftovers(&door);
         self.trackers(&door);
         self.attention(&door);
+        self.undelivered(&door);
         // The command's own engine has nothing to hand over here.
         drop(door);
     }

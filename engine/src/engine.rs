@@ -275,6 +275,7 @@ pub(crate) fn view(workspace: &Workspace, mode: Mode) -> EngineView {
         idle: true,
         open_convoys: Vec::new(),
         unread: 0,
+        undelivered: 0,
     }
 }
 

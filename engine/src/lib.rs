@@ -25,6 +25,7 @@ pub mod interchange;
 pub mod lock;
 pub mod log;
 mod mirror;
+mod notify;
 pub mod os;
 pub mod output;
 mod permits;

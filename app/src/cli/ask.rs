@@ -5,8 +5,8 @@ use convoy_api::{Answer, Code, Failure, Query, Service};
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    ConvoyView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, StageView, StrandedView,
-    TrackerView, WorkerView,
+    ConvoyView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, StageView,
+    StrandedView, TrackerView, WorkerView,
 };
 
 fn other() -> Failure {
@@ -111,6 +111,14 @@ pub(super) fn stranded(service: &dyn Service) -> Result<Vec<StrandedView>, Failu
 pub(super) fn mail(service: &dyn Service, address: String) -> Result<Vec<NoticeView>, Failure> {
     match service.ask(Query::Mail { address })? {
         Answer::Mail { notices } => Ok(notices),
+        _ => Err(other()),
+    }
+}
+
+/// Deliveries of notices.
+pub(super) fn outbox(service: &dyn Service, all: bool) -> Result<Vec<DeliveryView>, Failure> {
+    match service.ask(Query::Outbox { all })? {
+        Answer::Outbox { deliveries } => Ok(deliveries),
         _ => Err(other()),
     }
 }

@@ -92,5 +92,13 @@ pub(super) fn facts(engine: &EngineView) -> String {
     if engine.unread > 0 {
         let _ = writeln!(text, "  Mail:      {} unread", engine.unread);
     }
+    text.push_str(&undelivered(engine).map(|line| format!("  Outbox:    {line}\n")).unwrap_or_default());
     text
+}
+
+/// That notices did not arrive where routes lead, if so.
+pub(super) fn undelivered(engine: &EngineView) -> Option<String> {
+    let count = text::count(engine.undelivered, "notification");
+    (engine.undelivered > 0)
+        .then(|| format!("{count} could not be delivered; see: convoy mail outbox --failed"))
 }

@@ -28,6 +28,7 @@ mod list;
 mod logs;
 mod mail;
 mod mq;
+mod outbox;
 mod own;
 mod progress;
 mod remove;

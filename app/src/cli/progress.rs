@@ -215,7 +215,11 @@ fn sentence(event: &Event) -> Option<String> {
         | Event::SessionOver { .. }
         | Event::RecordImported { .. }
         | Event::NoticeSent { .. }
-        | Event::NoticeRead { .. } => return None,
+        | Event::NoticeRead { .. }
+        | Event::NoticeArchived { .. }
+        | Event::NoticeDelivered { .. }
+        | Event::NoticeDeliveryFailed { .. }
+        | Event::NoticeDeliveryRetried { .. } => return None,
     };
     Some(sentence)
 }
@@ -231,5 +235,9 @@ pub(super) fn moves(event: &Event) -> bool {
             | Event::SessionSaid { .. }
             | Event::NoticeSent { .. }
             | Event::NoticeRead { .. }
+            | Event::NoticeArchived { .. }
+            | Event::NoticeDelivered { .. }
+            | Event::NoticeDeliveryFailed { .. }
+            | Event::NoticeDeliveryRetried { .. }
     )
 }

@@ -35,6 +35,7 @@ enum Name {
     Mq,
     Notice,
     Tracker,
+    Delivery,
     Error,
     Item,
     Engine,
@@ -74,6 +75,7 @@ fn schema(name: Name) -> Schema {
         Name::Mq => generator.into_root_schema_for::<view::QueueItemView>(),
         Name::Notice => generator.into_root_schema_for::<view::NoticeView>(),
         Name::Tracker => generator.into_root_schema_for::<view::TrackerView>(),
+        Name::Delivery => generator.into_root_schema_for::<view::DeliveryView>(),
         Name::Error => generator.into_root_schema_for::<ErrorReport>(),
         Name::Item => generator.into_root_schema_for::<Item>(),
         Name::Engine => generator.into_root_schema_for::<Engine>(),
@@ -159,6 +161,8 @@ struct Engine {
     open_convoys: Vec<ConvoyId>,
     /// Unread notices.
     unread: usize,
+    /// Deliveries that were given up.
+    undelivered: usize,
 }
 
 /// Why something is not running, or has not landed.
@@ -232,6 +236,7 @@ mod tests {
             idle: true,
             open_convoys: Vec::new(),
             unread: 0,
+            undelivered: 0,
         };
         check(Name::Engine, &json!(engine));
         let event = Fact::ConvoyStarted { convoy: ConvoyId::new("hq-cv-1").unwrap() };

@@ -12,6 +12,7 @@ use convoy_core::view::{ConvoyView, TrackedView};
 
 use super::ask;
 use super::context::Context;
+use super::daemon::undelivered;
 use super::follow::{End, Follow, Look, See};
 use crate::error::{DONE, Error};
 use crate::output::{BAD, BOLD, BUSY, FAINT, GOOD, paint};
@@ -39,12 +40,15 @@ impl Status {
         if self.watch {
             return watch(ctx, one);
         }
-        let convoys = ctx.with(|service| shown(service, one))?;
+        let (convoys, engine) = ctx.with(|service| Ok((shown(service, one)?, ask::engine(service)?)))?;
         match (one, convoys.as_slice()) {
             (Some(_), [convoy]) => ctx.out.json(convoy)?,
             _ => ctx.out.json(&convoys)?,
         }
         ctx.out.say(&text_of(&convoys))?;
+        if let Some(line) = undelivered(&engine) {
+            ctx.out.say(&format!("\n{}\n", paint(BAD, line)))?;
+        }
         Ok(DONE)
     }
 }

@@ -94,7 +94,8 @@ impl Body {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, Error> {
+/// The text of a file, or of stdin.
+pub(super) fn read_text(path: &Path) -> Result<String, Error> {
     let stdin = path == Path::new("-");
     let name = if stdin { "stdin".to_owned() } else { path.display().to_string() };
     let failed = |error: std::io::Error| Error::usage(format!("--body-file: cannot read {name}: {error}"));

@@ -10,6 +10,7 @@ mod import;
 mod issues;
 mod json;
 mod lifecycle;
+mod mail;
 mod rigs;
 mod seeds;
 mod session;

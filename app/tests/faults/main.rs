@@ -13,6 +13,7 @@ mod engine;
 mod input;
 mod merging;
 mod oracle;
+mod outbox;
 mod room;
 mod secrets;
 

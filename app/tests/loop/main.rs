@@ -11,6 +11,7 @@ mod engine;
 mod hooks;
 mod include;
 mod merging;
+mod notify;
 mod observers;
 mod order;
 mod people;

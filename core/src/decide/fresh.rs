@@ -1,6 +1,6 @@
 //! Fresh ids, from randomness that the caller brings.
 
-use crate::id::{ConvoyId, IssueId, NoticeId, SessionId, WorkerId, base36};
+use crate::id::{ConvoyId, DeliveryId, IssueId, NoticeId, SessionId, WorkerId, base36};
 use crate::state::State;
 
 /// A stream of pseudo-random numbers (SplitMix64) from a seed that the dispatcher draws.
@@ -51,5 +51,8 @@ impl Entropy {
     }
     pub(super) fn notice(&mut self, state: &State) -> NoticeId {
         self.free("n", 8, |id| state.notices.contains_key(id))
+    }
+    pub(super) fn delivery(&mut self, state: &State) -> DeliveryId {
+        self.free("d", 8, |id| state.deliveries.contains_key(id))
     }
 }

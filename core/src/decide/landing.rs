@@ -5,7 +5,7 @@
 
 use super::convoy::{address, refuse_staged};
 use super::refs::resolve_convoy;
-use super::tell::tell;
+use super::tell::{on_one_line, tell};
 use super::work::let_go;
 use super::{Command, Context, Decision, Item};
 use crate::command::{Observed, Request};
@@ -13,6 +13,7 @@ use crate::convoy::{Convoy, Observer, Status};
 use crate::event::Event;
 use crate::id::IssueId;
 use crate::import::ImportedStatus;
+use crate::issue::Issue;
 use crate::notice::NoticeKind;
 use crate::policy::Observers;
 use crate::refusal::Refusal;
@@ -83,7 +84,10 @@ fn is_about_membership(request: &Request) -> bool {
         | Request::WorkRelease { .. }
         | Request::MergeRetry { .. }
         | Request::MergeReject { .. }
-        | Request::MailRead { .. } => false,
+        | Request::MailRead { .. }
+        | Request::MailSend { .. }
+        | Request::MailArchive { .. }
+        | Request::MailRetry { .. } => false,
     }
 }
 
@@ -240,8 +244,8 @@ fn closing_text(
     } else {
         ("Abandoned", NoticeKind::ConvoyAbandoned)
     };
-    let subject = format!("Convoy {what}: {} ({})", convoy.content.title, convoy.content.id);
-    let reason = reason.map(|reason| format!("Reason: {reason}\n")).unwrap_or_default();
+    let subject = format!("Convoy {what}: {} ({})", on_one_line(&convoy.content.title), convoy.content.id);
+    let reason = reason.map(|reason| format!("Reason: {}\n", on_one_line(reason))).unwrap_or_default();
     (subject.clone(), landing_body(state, convoy, &subject, &reason, ctx), kind)
 }
 
@@ -249,7 +253,7 @@ fn closing_text(
 fn land_by(state: &State, convoy: &Convoy, observer: Observer, ctx: &mut Context<'_>) -> Vec<Event> {
     let id = &convoy.content.id;
     let landing_epoch = convoy.landing_epoch + 1;
-    let subject = format!("Convoy Landed: {} ({id})", convoy.content.title);
+    let subject = format!("Convoy Landed: {} ({id})", on_one_line(&convoy.content.title));
     let body = landing_body(state, convoy, &subject, "", ctx);
     let mut events = vec![Event::ConvoyLanded { convoy: id.clone(), landing_epoch, observer }];
     let kind = NoticeKind::ConvoyLanded;
@@ -257,18 +261,23 @@ fn land_by(state: &State, convoy: &Convoy, observer: Observer, ctx: &mut Context
     events
 }
 
+/// The text of a notice. What is still open comes first, so that it is never in the part that is cut off.
 fn landing_body(state: &State, convoy: &Convoy, subject: &str, reason: &str, ctx: &Context<'_>) -> String {
     use std::fmt::Write as _;
-    let mut body = format!("🚚 {subject}\n{reason}\nIssues ({}):\n", convoy.content.tracked.len());
-    for id in convoy.content.tracked.iter().take(LISTED_MAX) {
-        if let Some(issue) = state.issues.get(id) {
-            let glyph = match (issue.is_closed(), issue.is_unknown()) {
-                (true, _) => '✓',
-                (false, true) => '?',
-                (false, false) => '○',
-            };
-            let _ = writeln!(body, "  {glyph} {id}: {}", issue.content.title);
-        }
+    let tracked = convoy.content.tracked.iter().filter_map(|id| state.issues.get(id));
+    let (open, closed): (Vec<&Issue>, Vec<&Issue>) = tracked.partition(|issue| !issue.is_closed());
+    let mut count = convoy.content.tracked.len().to_string();
+    if !open.is_empty() {
+        let _ = write!(count, ", {} still open", open.len());
+    }
+    let mut body = format!("🚚 {subject}\n{reason}\nIssues ({count}):\n");
+    for issue in open.into_iter().chain(closed).take(LISTED_MAX) {
+        let glyph = match (issue.is_closed(), issue.is_unknown()) {
+            (true, _) => '✓',
+            (false, true) => '?',
+            (false, false) => '○',
+        };
+        let _ = writeln!(body, "  {glyph} {}: {}", issue.content.id, on_one_line(&issue.content.title));
     }
     let more = convoy.content.tracked.len().saturating_sub(LISTED_MAX);
     if more > 0 {

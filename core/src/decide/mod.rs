@@ -9,7 +9,9 @@ mod fresh;
 mod import;
 mod issue;
 mod landing;
+mod mail;
 mod merge;
+mod outbox;
 mod queue;
 mod refs;
 mod session;
@@ -22,7 +24,9 @@ mod work;
 
 pub use fresh::Entropy;
 pub use queue::batch_is_due;
-pub use refs::{resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker};
+pub use refs::{
+    resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
+};
 pub use stage::{Staging, staging};
 pub use work::{Limit, may_begin, pause_is_over, room};
 
@@ -196,13 +200,10 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::WorkRelease { issue } => work::release(state, issue, ctx),
         Request::MergeRetry { issue } => queue::retry(state, issue),
         Request::MergeReject { issue, reason } => queue::reject(state, issue, reason.as_deref(), ctx),
-        Request::MailRead { notice } => {
-            let id = resolve_notice(state, notice)?;
-            if state.notices[&id].read_at.is_some() {
-                return Ok(Decision::same(Item::same(id, "already read")));
-            }
-            Ok(Decision::of(Event::NoticeRead { notice: id.clone() }, Item::changed(id)))
-        }
+        Request::MailRead { notice } => mail::read(state, notice),
+        Request::MailSend { to, subject, body } => mail::send(state, to, subject, body, ctx),
+        Request::MailArchive { notices } => mail::archive(state, notices),
+        Request::MailRetry { delivery } => outbox::retry(state, delivery, ctx),
     }
 }
 
@@ -228,6 +229,10 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Gather { rig, base } => queue::gather(state, rig, base.as_deref(), ctx),
         Observed::MergeDue { worker, round } => queue::due(state, worker, *round),
         Observed::Patrol => landing::patrol(state, ctx),
+        Observed::Delivered { delivery, attempt } => outbox::delivered(state, delivery, *attempt),
+        Observed::DeliveryFailed { delivery, attempt, why, permanent } => {
+            outbox::failed(state, delivery, *attempt, why, *permanent, ctx)
+        }
         Observed::CheckoutChanged { worker, round } => merge::checkout_changed(state, worker, *round),
         Observed::Tracker { rig, issues, all } => tracker::seen(state, rig, issues, all.as_ref(), ctx),
         Observed::TrackerLost { rig, why } => tracker::lost(state, rig, why),

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use crate::id::{ConvoyId, IssueId, NoticeId, SessionId, WorkerId};
+use crate::id::{ConvoyId, DeliveryId, IssueId, NoticeId, SessionId, WorkerId};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::worker::Worker;
@@ -103,6 +103,14 @@ pub fn resolve_session(state: &State, text: &str) -> Result<SessionId, Refusal> 
 /// When there is none, or several.
 pub fn resolve_notice(state: &State, text: &str) -> Result<NoticeId, Refusal> {
     resolve("notice", &state.notices, text)
+}
+
+/// The delivery that is meant.
+///
+/// # Errors
+/// When there is none, or several.
+pub fn resolve_delivery(state: &State, text: &str) -> Result<DeliveryId, Refusal> {
+    resolve("delivery", &state.deliveries, text)
 }
 
 /// Each issue that is meant, once, in the order given; what leads nowhere becomes an item of its own. A single

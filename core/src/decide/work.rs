@@ -2,7 +2,7 @@
 
 use super::refs::{check_branch, resolve_issue};
 use super::target::holder;
-use super::tell::tell;
+use super::tell::{on_one_line, tell};
 use super::{Context, Decision, Item};
 use crate::address::Address;
 use crate::convoy::Convoy;
@@ -392,7 +392,7 @@ pub(super) fn give_up(state: &State, worker: &Worker, why: &str, ctx: &mut Conte
         .as_ref()
         .and_then(|convoy| state.convoys.get(convoy))
         .map_or_else(Address::overseer, |convoy| convoy.content.owner.clone());
-    let subject = format!("Needs a human: {} ({id})", issue.content.title);
+    let subject = format!("Needs a human: {} ({id})", on_one_line(&issue.content.title));
     let body = format!("{why}\n\nSee: convoy why {id}\nTry again: convoy work retry {id}");
     events.extend(tell(state, vec![owner], NoticeKind::NeedsHuman, &subject, &body, None, ctx));
     events

@@ -21,6 +21,7 @@ pub struct NoticeView {
     pub landing_epoch: Option<u32>,
     pub created_at: Time,
     pub read_at: Option<Time>,
+    pub archived_at: Option<Time>,
 }
 
 /// The view of a notice.
@@ -29,7 +30,7 @@ pub fn notice(notice: &Notice) -> NoticeView {
     NoticeView {
         id: content.id.clone(),
         to: content.to.to_string(),
-        from: "convoy".to_owned(),
+        from: content.from.as_ref().map_or("convoy", crate::address::Address::as_str).to_owned(),
         kind: content.kind,
         subject: content.subject.clone(),
         body: content.body.clone(),
@@ -37,5 +38,6 @@ pub fn notice(notice: &Notice) -> NoticeView {
         landing_epoch: content.landing_epoch,
         created_at: notice.created_at,
         read_at: notice.read_at,
+        archived_at: notice.archived_at,
     }
 }

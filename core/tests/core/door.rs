@@ -9,7 +9,7 @@ use convoy_core::decide::{Command, Context, Entropy, Item, step};
 use convoy_core::event::{Batch, Event};
 use convoy_core::id::{AgentName, RigName};
 use convoy_core::plan::{Plan, plan};
-use convoy_core::policy::{Batches, Observers, Policy, Retry, Rig};
+use convoy_core::policy::{Batches, Observers, Policy, Retry, Rig, Routes};
 use convoy_core::refusal::Refusal;
 use convoy_core::state::State;
 use convoy_core::time::{Span, Time};
@@ -51,6 +51,7 @@ impl Door {
                 backoff_max: Span::from_secs(30),
                 ..Retry::default()
             },
+            routes: Routes { tries_max: 3, ..Routes::default() },
             observers: Observers::default(),
         };
         let now = Time::from_millis(BEGIN);

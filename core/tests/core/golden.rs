@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use convoy_core::address::Address;
 use convoy_core::convoy::{MergeStrategy, NewConvoy, Observer, Staged};
 use convoy_core::event::{Batch, Batched, Counted, Event, IssueChange, Key};
-use convoy_core::id::{Epoch, IssueId, Seq, SessionId, WorkerId};
+use convoy_core::id::{DeliveryId, Epoch, IssueId, RouteName, Seq, SessionId, WorkerId};
 use convoy_core::import::{
     Hold, ImportedConvoy, ImportedConvoyStatus, ImportedIssue, ImportedRecord, ImportedStatus, RecordOf, Tool,
 };
@@ -18,6 +18,7 @@ use convoy_core::issue::{
 };
 use convoy_core::money::Money;
 use convoy_core::notice::{NewNotice, NoticeKind};
+use convoy_core::outbox::NewDelivery;
 use convoy_core::report::{AgentResult, Exit, ExitKind, StopWhy, Tokens};
 use convoy_core::session::{NewSession, Outcome, Said, Workdir};
 use convoy_core::stage::{Category, Finding};
@@ -178,6 +179,7 @@ fn of_convoys() -> Vec<Event> {
     let notice = NewNotice {
         id: "n-12345678".parse().unwrap(),
         to: to(),
+        from: Some(to()),
         kind: NoticeKind::ConvoyLanded,
         subject: "s".into(),
         body: "b".into(),
@@ -201,6 +203,8 @@ fn of_convoys() -> Vec<Event> {
         at: Some(at()),
         text: "worker-1 completed it, $0.50".into(),
     };
+    let delivery = || DeliveryId::new("d-12345678").unwrap();
+    let deliveries = vec![NewDelivery { id: delivery(), route: RouteName::new("pager").unwrap() }];
     let staged = NewConvoy { id: "hq-cv-abc13".parse().unwrap(), ..new.clone() };
     let finding = Finding {
         category: Category::ParkedRig,
@@ -227,7 +231,17 @@ fn of_convoys() -> Vec<Event> {
         Event::ConvoyAbandoned { convoy: convoy(), landing_epoch: 2, reason, open },
         Event::ConvoyReopened { convoy: convoy(), held: true },
         Event::NoticeRead { notice: notice.id.clone() },
-        Event::NoticeSent { notice },
+        Event::NoticeArchived { notice: notice.id.clone() },
+        Event::NoticeDelivered { notice: notice.id.clone(), delivery: delivery(), attempt: 2 },
+        Event::NoticeDeliveryFailed {
+            notice: notice.id.clone(),
+            delivery: delivery(),
+            attempt: 1,
+            why: "it answered 503".into(),
+            retry_at: Some(at()),
+        },
+        Event::NoticeDeliveryRetried { notice: notice.id.clone(), delivery: delivery() },
+        Event::NoticeSent { notice, deliveries },
     ]
 }
 
@@ -414,6 +428,11 @@ fn events_from_before_a_field_keep_parsing() {
     for field in ["agent", "model", "epic", "owned", "due"] {
         convoy["data"]["convoy"].as_object_mut().unwrap().remove(field).unwrap();
     }
+    let text = std::fs::read_to_string(folder().join("notice.sent.json")).unwrap();
+    let mut notice: serde_json::Value = serde_json::from_str(&text).unwrap();
+    notice["data"].as_object_mut().unwrap().remove("deliveries").unwrap();
+    notice["data"]["notice"].as_object_mut().unwrap().remove("from").unwrap();
+    serde_json::from_value::<Event>(notice).expect("it parses without");
     // Written by the version before the merge queue.
     let mut submitted: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(folder().join("worker.submitted.json")).unwrap())

@@ -6,6 +6,7 @@ mod convergence;
 mod door;
 mod golden;
 mod import;
+mod mailing;
 mod perform;
 mod properties;
 mod script;

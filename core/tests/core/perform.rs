@@ -15,6 +15,7 @@ use convoy_core::worker::{Member, MergeBlock, MergeOutcome, MergeRequest, Worker
 use convoy_core::{view, why};
 
 use crate::door::Door;
+use crate::mailing;
 use crate::show::{self, Names};
 use crate::staged;
 use crate::tracker::of_tracker;
@@ -22,7 +23,7 @@ use crate::tracker::of_tracker;
 /// A command, taken apart.
 pub(crate) struct Words<'a> {
     pub(crate) bare: Vec<&'a str>,
-    named: Vec<(&'a str, &'a str)>,
+    pub(crate) named: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Words<'a> {
@@ -65,6 +66,8 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             };
             Vec::new()
         }
+        "routes" => mailing::routes(door, &words),
+        "body" => mailing::body(door, names, &words),
         "limit" => {
             door.policy.max_parallel = words.bare[1].parse().unwrap();
             Vec::new()
@@ -148,7 +151,7 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
         }
         "prepared" | "prepare-failed" | "started" | "say" | "usage" | "result" | "ended" | "lost"
-        | "found" | "merge" | "batch" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
+        | "found" | "merge" | "batch" | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
@@ -335,6 +338,7 @@ fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
         "mq-retry" => Request::MergeRetry { issue: id(1) },
         "mq-reject" => Request::MergeReject { issue: id(1), reason: words.get("reason") },
         "read" => Request::MailRead { notice: id(1) },
+        "send" | "archive" | "again" => mailing::request(names, words),
         other => panic!("{other:?} is no command: {line}"),
     }
 }
@@ -381,6 +385,7 @@ fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observed {
         "begin" => return Observed::Begin { worker: WorkerId::new(&name).unwrap() },
         "due" => return Observed::Due { worker: WorkerId::new(&name).unwrap() },
         "dispatch" => return Observed::Dispatch { issue: name.parse().unwrap() },
+        "deliver" => return mailing::observed(door, words, &name, third),
         "checkout" => {
             let round = words.number("round", 1) as u32;
             return Observed::CheckoutChanged { worker: WorkerId::new(&name).unwrap(), round };

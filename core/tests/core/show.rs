@@ -32,7 +32,10 @@ impl Names {
             }
             Event::WorkerAssigned { worker } => self.learn("w", worker.id.as_str()),
             Event::SessionWanted { session } => self.learn("s", session.id.as_str()),
-            Event::NoticeSent { notice } => self.learn("n", notice.id.as_str()),
+            Event::NoticeSent { notice, deliveries } => {
+                self.learn("n", notice.id.as_str());
+                deliveries.iter().for_each(|delivery| self.learn("d", delivery.id.as_str()));
+            }
             Event::IssueCreated { issue } if issue.title == "generated" => self.learn("i", issue.id.as_str()),
             _ => {}
         }
@@ -183,7 +186,18 @@ pub(crate) fn event(event: &Event) -> String {
         Event::SessionSaid { n, said, .. } => format!("#{n} {said:?}").chars().take(100).collect(),
         Event::SessionEnded { exit, .. } => format!("{:?} {}", exit.kind, or_none(exit.code)),
         Event::SessionOver { outcome, .. } => format!("{outcome:?}"),
-        Event::NoticeSent { notice } => format!("to {} {:?}: {}", notice.to, notice.kind, notice.subject),
+        Event::NoticeSent { notice, deliveries } => {
+            let from = notice.from.as_ref().map(|from| format!(" from {from}")).unwrap_or_default();
+            let by: Vec<String> = deliveries.iter().map(|d| format!(" {} by {}", d.id, d.route)).collect();
+            format!("to {}{from} {:?}: {}{}", notice.to, notice.kind, notice.subject, by.concat())
+        }
+        Event::NoticeDelivered { delivery, attempt, .. } => format!("{delivery} try {attempt}"),
+        Event::NoticeDeliveryFailed { delivery, attempt, why, retry_at, .. } => {
+            let next = retry_at.map_or("given up".to_owned(), |at| format!("again at {at}"));
+            let why = if why.len() > 100 { format!("{} bytes", why.len()) } else { why.clone() };
+            format!("{delivery} try {attempt} {next}: {why}")
+        }
+        Event::NoticeDeliveryRetried { delivery, .. } => delivery.to_string(),
         Event::IssueReopened { .. }
         | Event::IssueMissing { .. }
         | Event::TrackerFound { .. }
@@ -193,7 +207,8 @@ pub(crate) fn event(event: &Event) -> String {
         | Event::WorkerReady { .. }
         | Event::WorkerDone { .. }
         | Event::SessionStopRequested { .. }
-        | Event::NoticeRead { .. } => String::new(),
+        | Event::NoticeRead { .. }
+        | Event::NoticeArchived { .. } => String::new(),
     };
     format!("  {kind} {} {more}", event.subject()).trim_end().to_owned()
 }
@@ -220,6 +235,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Stop { session, epoch } => format!("  * stop {session} epoch {epoch}"),
         Effect::Inspect { session, epoch } => format!("  * inspect {session} epoch {epoch}"),
         Effect::Merge { worker, epoch, round } => format!("  * merge {worker} epoch {epoch} round {round}"),
+        Effect::Deliver { delivery, attempt } => format!("  * deliver {delivery} try {attempt}"),
         Effect::MergeBatch { members } => {
             let one = |m: &Member| format!("{} epoch {} round {}", m.worker, m.epoch, m.round);
             format!("  * merge together {}", members.iter().map(one).collect::<Vec<_>>().join(", "))

@@ -77,6 +77,14 @@ pub const KEYS: &[Key] = &[
     key("hooks.before_remove.timeout", Some("\"2m\""), "the longest that it may take"),
     key("notify.default", Some("[]"), "who is told of every landing"),
     key(
+        "notify.routes",
+        Some("{}"),
+        "where notices go besides their mailboxes, by address: desktop, webhook or command; \"*\" is every address",
+    ),
+    key("notify.backoff", Some("\"10s\""), "the pause after a delivery first failed; it doubles with each"),
+    key("notify.backoff_max", Some("\"10m\""), "the longest pause"),
+    key("notify.max_tries", Some("12"), "how often a delivery is tried before it is given up"),
+    key(
         "models.tiers",
         Some("[\"haiku\", \"sonnet\", \"opus\"]"),
         "models from weak to strong; not used yet",

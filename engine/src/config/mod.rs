@@ -4,10 +4,13 @@ mod edit;
 mod hooks;
 mod keys;
 mod layers;
+mod routes;
 mod typed;
 
 pub use edit::Edit;
 pub use hooks::{Hook, When};
 pub use keys::{KEYS, Key};
 pub use layers::{Entry, Origin, Sources, parse as value};
+pub(crate) use routes::host;
+pub use routes::{Route, Routes, Way};
 pub use typed::{Config, Gate, Rig};

@@ -201,7 +201,7 @@ impl Config {
         list.map(Some).ok_or_else(|| self.wrong(key, "a list of texts"))
     }
 
-    fn number(&self, key: &str, least: i64) -> Result<Option<u32>, Failure> {
+    pub(super) fn number(&self, key: &str, least: i64) -> Result<Option<u32>, Failure> {
         let Some(entry) = self.entries.get(key) else { return Ok(None) };
         entry
             .value
@@ -422,6 +422,7 @@ impl Config {
             },
             max_parallel: self.number("defaults.max_parallel", 1)?.unwrap_or(4),
             notify,
+            routes: self.route_policy()?,
             retry: Retry {
                 max_attempts: self.number("retry.max_attempts", 1)?.unwrap_or(3),
                 backoff: self.span("retry.backoff")?,

@@ -12,6 +12,7 @@ use convoy_core::decide::{
 use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::{IssueId, RigName, Seq};
 use convoy_core::issue::Issue;
+use convoy_core::outbox::Delivery;
 use convoy_core::refusal::Refusal;
 use convoy_core::view;
 use convoy_core::why::{self, Reason};
@@ -78,6 +79,15 @@ impl Dispatcher {
                 notices.sort_by_key(|notice| (notice.created_at, notice.content.id.clone()));
                 Answer::Mail { notices: notices.into_iter().map(view::notice).collect() }
             }
+            Query::Outbox { all } => {
+                let concerns = |d: &&Delivery| {
+                    *all || d.due().is_some() || state.index.undelivered.contains(&d.content.id)
+                };
+                let mut found: Vec<&Delivery> = state.deliveries.values().filter(concerns).collect();
+                found.sort_by_key(|delivery| (delivery.number, &delivery.content.id));
+                let deliveries = found.into_iter().filter_map(|delivery| view::delivery(state, delivery));
+                Answer::Outbox { deliveries: deliveries.collect() }
+            }
             Query::Notice { id } => {
                 let notice = view::notice(&state.notices[&resolve_notice(state, id)?]);
                 Answer::Notice { notice: Box::new(notice) }
@@ -133,6 +143,7 @@ impl Dispatcher {
             idle: self.plan.is_idle() && !self.plan.waits && !self.may_start(),
             open_convoys: open.map(|(_, id)| id.clone()).collect(),
             unread: state.index.unread,
+            undelivered: state.index.undelivered.len(),
             ..self.view.clone()
         }
     }

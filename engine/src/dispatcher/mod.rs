@@ -281,8 +281,13 @@ impl Dispatcher {
         if self.leaving.is_some() || self.starved {
             self.plan.proposals.clear();
             self.plan.effects.retain(|effect| {
-                !matches!(effect, Effect::Prepare { .. } | Effect::Merge { .. } | Effect::MergeBatch { .. })
-                    || self.under_way.contains(effect)
+                !matches!(
+                    effect,
+                    Effect::Prepare { .. }
+                        | Effect::Merge { .. }
+                        | Effect::MergeBatch { .. }
+                        | Effect::Deliver { .. }
+                ) || self.under_way.contains(effect)
             });
         }
     }

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::effect::Effect;
-use convoy_core::id::{AgentName, ConvoyId, Epoch, IssueId, RigName, SessionId, WorkerId};
+use convoy_core::id::{
+    AgentName, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
+};
 use convoy_core::issue::Status;
 use convoy_core::policy::Policy;
 use convoy_core::session::Workdir;
 use convoy_core::state::State;
 use convoy_core::tracker;
+use convoy_core::view::{self, NoticeView};
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
 use crate::config::Config;
@@ -21,6 +24,7 @@ pub(super) enum Job {
     Stop(Stop),
     Inspect(Inspect),
     Merge(Box<Merge>),
+    Deliver(Box<Deliver>),
     MergeBatch(Vec<Merge>),
     FollowRequest(FollowRequest),
     WatchCheckout(WatchCheckout),
@@ -114,6 +118,13 @@ pub(super) struct FollowRequest {
     pub(super) number: u64,
 }
 
+pub(super) struct Deliver {
+    pub(super) delivery: DeliveryId,
+    pub(super) attempt: u32,
+    pub(super) route: RouteName,
+    pub(super) notice: NoticeView,
+}
+
 pub(super) struct WatchCheckout {
     pub(super) worker: WorkerId,
     pub(super) round: u32,
@@ -202,6 +213,15 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 place: place(worker, config)?,
                 number: submission.request.as_ref()?.number,
             })
+        }
+        Effect::Deliver { delivery: id, attempt } => {
+            let delivery = state.deliveries.get(id)?;
+            Job::Deliver(Box::new(Deliver {
+                delivery: id.clone(),
+                attempt: *attempt,
+                route: delivery.content.route.clone(),
+                notice: view::notice(state.notices.get(&delivery.notice)?),
+            }))
         }
         Effect::WatchCheckout { worker: id, round } => {
             let worker = state.workers.get(id)?;

@@ -5,6 +5,7 @@
 
 mod batch;
 mod checkout;
+mod deliver;
 mod follow;
 mod inspect;
 mod job;
@@ -85,7 +86,8 @@ impl Executor {
             | Effect::Inspect { .. }
             | Effect::Merge { .. }
             | Effect::Push { .. }
-            | Effect::MergeBatch { .. } => Kind::Effect,
+            | Effect::MergeBatch { .. }
+            | Effect::Deliver { .. } => Kind::Effect,
         };
         let job = job::job(effect, state, policy, &world.settings().config).ok_or_else(|| impossible(effect));
         let effect_too = effect.clone();
@@ -109,6 +111,7 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         | Effect::Stop { .. }
         | Effect::Inspect { .. }
         | Effect::Push { .. }
+        | Effect::Deliver { .. }
         | Effect::WatchCheckout { .. } => false,
     }
 }
@@ -150,6 +153,7 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
                 handle.observed(seen);
             }
         }
+        Job::Deliver(job) => handle.observed(deliver::run(world, &job)),
         Job::MergeBatch(jobs) => {
             let Some(tried) = batch::run(world, effect, &jobs) else { return };
             let failed = tried.iter().any(|(_, outcome)| is_failure(outcome));
@@ -178,6 +182,10 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         }
         Effect::Merge { worker, epoch, round } => {
             Observed::Merge { worker, epoch, round, outcome: MergeOutcome::Broken { error: why } }
+        }
+        Effect::Deliver { delivery, attempt } => {
+            let why = "there is no such notice".to_owned();
+            Observed::DeliveryFailed { delivery, attempt, why, permanent: true }
         }
         Effect::MergeBatch { members } => {
             let outcome = MergeOutcome::Broken { error: why };

@@ -5,7 +5,7 @@
 
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
-use convoy_core::id::{Epoch, SessionId, WorkerId};
+use convoy_core::id::{DeliveryId, Epoch, SessionId, WorkerId};
 use convoy_core::issue::{DiffStat, GateResult};
 use convoy_core::session::Findings;
 use convoy_core::time::Span;
@@ -41,6 +41,7 @@ impl Sim {
             Effect::WatchCheckout { worker, round } => Task::Watch { worker, round },
             // No rig of the simulation has a tracker of its own.
             Effect::Push { .. } => return,
+            Effect::Deliver { delivery, attempt } => Task::Deliver { delivery, attempt },
         };
         let slow = if matches!(task, Task::Gates { .. } | Task::BatchGates { .. }) { 4_000 } else { 300 };
         self.soon(1, slow, Happening::Part(instance, task));
@@ -175,6 +176,7 @@ impl Sim {
                 let outcome = self.swap(&tip, expected);
                 self.merged(worker, epoch, round, outcome);
             }
+            Task::Deliver { delivery, attempt } => self.deliver(delivery, attempt),
             Task::BatchGates { members } => self.batch_gates(members),
             Task::BatchSwap { members, tips, expected } => self.batch_swap(members, &tips, expected),
             Task::Watch { worker, round } => {
@@ -343,6 +345,21 @@ impl Sim {
         }
     }
 
+    /// A notice arrives, or does not; and whether it did is told, or the engine dies first.
+    fn deliver(&mut self, delivery: DeliveryId, attempt: u32) {
+        let effect = Effect::Deliver { delivery: delivery.clone(), attempt };
+        if self.fault(Fault::DeliveryFails, 400) {
+            let permanent = self.rng.u32(0..8) == 0;
+            let why = "it answered 503".to_owned();
+            return self.answer(Some(effect), Observed::DeliveryFailed { delivery, attempt, why, permanent });
+        }
+        *self.arrived.entry(delivery.clone()).or_default() += 1;
+        if self.may_crash() && self.fault(Fault::Crash, 30) {
+            return self.crash(Crash::Kill);
+        }
+        self.answer(Some(effect), Observed::Delivered { delivery, attempt });
+    }
+
     fn merged(&mut self, worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome) {
         if self.may_crash() && self.fault(Fault::Crash, 60) {
             return self.crash(Crash::Kill);
@@ -369,6 +386,8 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         // One of the two places of a report's epoch is wrong.
         Observed::Report { observation, .. } => observation.epoch.0 += 1,
         Observed::CheckoutChanged { round, .. } => *round += 1,
+        // The next try does come, and is not to be taken for this one.
+        Observed::Delivered { attempt, .. } | Observed::DeliveryFailed { attempt, .. } => *attempt += 1_000,
         Observed::Batch { tried } => tried.iter_mut().for_each(|(member, _)| member.epoch.0 += 1),
         Observed::Pushed { round, .. } => *round += 1,
         Observed::Dispatch { .. }

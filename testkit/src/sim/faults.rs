@@ -46,6 +46,8 @@ pub enum Fault {
     CheckoutInWay,
     /// Workdirs cannot be made.
     PrepareFails,
+    /// Whoever is at the end of a route does not take a notice.
+    DeliveryFails,
     /// A foreign process gets the pid of one that ended.
     Stranger,
     /// A rig is parked, or its repository goes away.
@@ -54,7 +56,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Crash,
         Self::CrashBeforeAppend,
         Self::CrashAfterAppend,
@@ -73,6 +75,7 @@ impl Fault {
         Self::BaseMoves,
         Self::CheckoutInWay,
         Self::PrepareFails,
+        Self::DeliveryFails,
         Self::Stranger,
         Self::RigHeld,
     ];

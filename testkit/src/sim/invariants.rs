@@ -8,6 +8,7 @@ use convoy_core::decide::Command;
 use convoy_core::event::{Batch, Event};
 use convoy_core::id::{ConvoyId, Epoch, IssueId, SessionId, WorkerId};
 use convoy_core::issue::{CloseReason, Issue, Status};
+use convoy_core::outbox;
 use convoy_core::plan::plan;
 use convoy_core::policy::Observers;
 use convoy_core::report::Report;
@@ -117,7 +118,7 @@ impl Tracker {
                     return Err(format!("{convoy}: landing epoch {landing_epoch} after {before}"));
                 }
             }
-            Event::NoticeSent { notice } => {
+            Event::NoticeSent { notice, .. } => {
                 if let (Some(convoy), Some(epoch)) = (&notice.convoy, notice.landing_epoch)
                     && !self.told.insert((convoy.clone(), epoch, notice.to.clone()))
                 {
@@ -390,7 +391,26 @@ impl Sim {
                 return Err(format!("stuck: {id} is open, and is not stranded\n{}", dump(state)));
             }
         }
+        self.check_outbox(state)?;
         self.check_commits(state)
+    }
+
+    /// Every notice has a delivery by the one route there is; what is said to have arrived did.
+    fn check_outbox(&self, state: &State) -> Result<(), String> {
+        if state.deliveries.len() != state.notices.len() {
+            return Err(format!("{} deliveries of {} notices", state.deliveries.len(), state.notices.len()));
+        }
+        for (id, delivery) in &state.deliveries {
+            let arrived = self.arrived.get(id).copied().unwrap_or_default();
+            match delivery.status {
+                outbox::Status::Pending { .. } => return Err(format!("stuck: {id} is never delivered")),
+                outbox::Status::Delivered { .. } if arrived == 0 => {
+                    return Err(format!("{id} is said to have arrived, and has not"));
+                }
+                outbox::Status::Delivered { .. } | outbox::Status::GivenUp { .. } => {}
+            }
+        }
+        Ok(())
     }
 
     /// Every commit can be reached, and whoever goes on from it knows of it.

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
-use convoy_core::id::{Epoch, SessionId, WorkerId};
+use convoy_core::id::{DeliveryId, Epoch, SessionId, WorkerId};
 use convoy_core::report::StopWhy;
 use convoy_core::worker::Member;
 
@@ -96,6 +96,7 @@ pub(super) enum Task {
     BatchGates { members: Vec<Member> },
     BatchSwap { members: Vec<Member>, tips: Vec<String>, expected: u32 },
     Watch { worker: WorkerId, round: u32 },
+    Deliver { delivery: DeliveryId, attempt: u32 },
 }
 
 struct Entry {

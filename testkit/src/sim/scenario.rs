@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use convoy_core::convoy::MergeStrategy;
-use convoy_core::id::{AgentName, RigName};
-use convoy_core::policy::{Batches, Observers, Policy, Retry, Rig};
+use convoy_core::id::{AgentName, DeliveryId, RigName, RouteName};
+use convoy_core::policy::{Batches, Observers, Policy, Retry, Rig, Routes};
 use convoy_core::time::{Span, Time};
 
 use super::driver::Engine;
@@ -121,6 +121,8 @@ pub(super) struct Sim {
     pub(super) faults: Faults,
     pub(super) disk: Disk,
     pub(super) dirs: BTreeMap<String, Dir>,
+    /// How often each delivery has arrived at the end of its route.
+    pub(super) arrived: BTreeMap<DeliveryId, u32>,
     pub(super) processes: Vec<Process>,
     pub(super) repo: Repo,
     pub(super) engine: Option<Engine>,
@@ -219,6 +221,7 @@ impl Sim {
             faults,
             disk: Disk::default(),
             dirs: BTreeMap::new(),
+            arrived: BTreeMap::new(),
             processes: Vec::new(),
             repo: Repo::new(),
             engine: None,
@@ -280,6 +283,11 @@ fn policy(queue: bool, rng: &mut fastrand::Rng) -> Policy {
         batches: Batches { max: 3, wait: Span::from_secs(10) },
         max_parallel: rng.u32(1..=4),
         notify: Vec::new(),
+        routes: Routes {
+            every: vec![RouteName::new("pager").expect("a constant that is a valid name")],
+            backoff_max: Span::from_secs(60),
+            ..Routes::default()
+        },
         retry: Retry {
             max_attempts: 3,
             backoff: Span::from_secs(10),
