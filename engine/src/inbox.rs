@@ -83,7 +83,17 @@ impl Handle {
         self.trackers.freshen(self);
         match self.trackers.make(self, &order) {
             Some(outcome) => outcome,
-            None => self.decide(order),
+            None => self.again_if_unknown(|| self.decide(order.clone())),
+        }
+    }
+    /// What is not known here may have been made in a tracker a moment ago, before anybody could notice.
+    fn again_if_unknown<T>(&self, try_it: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+        match try_it() {
+            Err(failure) if failure.code == Code::NotFound && self.trackers.any() => {
+                self.trackers.read_again(self);
+                try_it()
+            }
+            done => done,
         }
     }
     /// Has an order decided that needs nothing of the world.
@@ -100,7 +110,7 @@ impl Handle {
     }
     pub(crate) fn ask(&self, query: Query) -> Result<Answer, Failure> {
         self.trackers.freshen(self);
-        let mut answer = self.look(query)?;
+        let mut answer = self.again_if_unknown(|| self.look(query.clone()))?;
         self.trackers.complete(&mut answer);
         Ok(answer)
     }

@@ -164,8 +164,8 @@ impl Dispatcher {
         // What was read before it began is known to it.
         let waiting = self.inputs.try_iter().take(GROUP_MAX);
         let patrol = self.patrol.iter().map(|_| Input::Observed(Observed::Patrol));
-        self.turn(waiting.chain(patrol).collect());
-        while let Some(inputs) = self.wait() {
+        let mut next: Option<Vec<Input>> = Some(waiting.chain(patrol).collect());
+        while let Some(inputs) = next {
             self.turn(inputs);
             if let Some(mirror) = &mut self.mirror {
                 mirror.write_if_due(&self.state);
@@ -173,6 +173,7 @@ impl Dispatcher {
             if self.may_leave() {
                 break;
             }
+            next = self.wait();
         }
         self.close();
     }

@@ -179,6 +179,11 @@ impl Trackers {
         }
     }
 
+    /// Whether issues of any rig are kept by another tracker.
+    pub(crate) fn any(&self) -> bool {
+        !self.desks().is_empty()
+    }
+
     /// Has each read once more, by whoever follows it, and waits until what it found is on its way.
     pub(crate) fn read_again(&self, handle: &Handle) {
         // Nobody needs to do so twice.
