@@ -13,7 +13,7 @@ mod make;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Once, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 use std::time::Duration;
 
 use convoy_api::{Answer, Failure};
@@ -81,6 +81,8 @@ pub(crate) struct Trackers {
     staying: bool,
     desks: RwLock<BTreeMap<RigName, Arc<Desk>>>,
     fresh: Once,
+    /// One reload at a time: whoever comes second waits until the first has read everything.
+    reloading: Mutex<()>,
 }
 
 impl Trackers {
@@ -92,6 +94,7 @@ impl Trackers {
             staying,
             desks: RwLock::default(),
             fresh: Once::new(),
+            reloading: Mutex::default(),
         };
         *trackers.desks.write().unwrap_or_else(PoisonError::into_inner) = trackers.wanted(config);
         trackers
@@ -148,6 +151,7 @@ impl Trackers {
 
     /// Takes up what the configuration says now: whose tracker is another, or none any more.
     pub(crate) fn reload(&self, handle: &Handle) {
+        let _alone = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         // One that is not accepted leaves everything as it is.
         let Ok(config) = Config::load(&self.workspace, &self.env, &Sources::default()) else { return };
         let mut wanted = self.wanted(&config);
