@@ -276,6 +276,8 @@ fn waits_to_be_launched(convoy: &Convoy, staged: &Staged) -> Reason {
     let (id, count) = (&convoy.content.id, staged.findings.len());
     match count {
         0 => reason("staged", format!("{id} is staged")).run(format!("convoy launch {id}")),
+        1 => reason("staged", format!("{id} is staged, with a warning"))
+            .run(format!("convoy launch {id} --force")),
         _ => reason("staged", format!("{id} is staged, with {count} warnings"))
             .run(format!("convoy launch {id} --force")),
     }

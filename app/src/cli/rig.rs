@@ -184,7 +184,7 @@ fn details(rig: &RigStatusView) -> String {
     fact("Tracker", rig.tracker.map(|tracker| tracker.name().to_owned()));
     fact("Parked", rig.parked.then(|| format!("begins nothing new; convoy rig unpark {}", rig.name)));
     fact("Limit", rig.max_parallel.map(|max| format!("{max} agents at once")));
-    fact("Open", Some(format!("{} issues, {} ready", rig.open_issues, rig.ready)));
+    fact("Open", Some(format!("{}, {} ready", text::count(rig.open_issues, "issue"), rig.ready)));
     section(
         &mut said,
         "Workers",

@@ -7,7 +7,9 @@ use convoy_api::ItemView;
 use convoy_core::command::Request;
 use convoy_core::event::Event;
 
+use super::ask;
 use super::context::Context;
+use super::work::model;
 use crate::error::Error;
 use crate::text;
 
@@ -58,7 +60,8 @@ impl Sling {
         // Ids that were made up for a dry run are nobody's.
         outcome.items.iter_mut().filter(|item| dry_run && item.changed).for_each(|item| item.note = None);
         let status = ctx.out.items(&outcome.items, if dry_run { "Would sling" } else { "Slung" })?;
-        ctx.out.say(&if dry_run { plan(&outcome.would) } else { next(&outcome.items) })?;
+        let said = if dry_run { plan(&outcome.would) } else { next(ctx, &outcome.items) };
+        ctx.out.say(&said)?;
         Ok(status)
     }
 }
@@ -70,15 +73,17 @@ fn with_target(mut words: Vec<String>) -> (Vec<String>, Option<String>) {
     (words, target)
 }
 
-fn next(items: &[ItemView]) -> String {
-    match items.iter().find(|item| item.changed) {
-        Some(item) => {
-            let id = text::line(&item.id);
-            format!(
-                "\nNext: convoy work status {id}    (how it goes)\n      convoy run               (follow all work)\n"
-            )
-        }
-        None => String::new(),
+fn next(ctx: &mut Context, items: &[ItemView]) -> String {
+    let Some(item) = items.iter().find(|item| item.changed) else { return String::new() };
+    let id = text::line(&item.id);
+    // It is slung, whether or not it can be asked now which convoy it is in.
+    let worker = ctx.with(|service| ask::worker(service, &item.id)).ok();
+    match worker.and_then(|worker| worker.convoy_id) {
+        Some(convoy) => format!(
+            "  in convoy {convoy}\n\nNext: convoy work status {id}    (how it goes)\n      \
+             convoy run {convoy}    (follow its convoy)\n"
+        ),
+        None => format!("\nNext: convoy work status {id}    (how it goes)\n"),
     }
 }
 
@@ -91,14 +96,8 @@ fn plan(would: &[Event]) -> String {
                 writeln!(said, "  would make a convoy: {} ({issues})", text::title(&convoy.title))
             }
             Event::WorkerAssigned { worker } => {
-                let model = worker.model.as_deref().unwrap_or("its own default");
-                let (agent, why) = (&worker.agent, text::line(&worker.model_rationale));
-                writeln!(
-                    said,
-                    "  would assign {}: agent {agent}, model {} ({why})",
-                    worker.issue,
-                    text::line(model)
-                )
+                let model = model(worker.model.as_deref(), &worker.model_rationale);
+                writeln!(said, "  would assign {}: agent {}, {model}", worker.issue, worker.agent)
             }
             Event::SessionWanted { .. } => writeln!(said, "  would start an agent at once"),
             _ => Ok(()),

@@ -192,14 +192,18 @@ fn facts(convoy: &ConvoyView) -> Vec<(&'static str, String)> {
         let (id, count) = (&convoy.id, convoy.findings.len());
         let warned =
             if count > 0 { format!(" with {}", text::count(count, "warning")) } else { String::new() };
-        facts.push(("Staged", format!("waits{warned}; launch it: convoy launch {id}")));
+        let force = if count > 0 { " --force" } else { "" };
+        facts.push(("Staged", format!("waits{warned}; launch it: convoy launch {id}{force}")));
         facts
             .extend(convoy.findings.iter().map(|found| ("Warning", text::line(&found.message).into_owned())));
         return facts;
     }
     match (convoy.started_at, convoy.closed_at) {
+        // There is nothing left to start.
+        (None, None) if convoy.total > 0 && convoy.completed == convoy.total => {}
         (None, None) => {
-            facts.push(("Started", format!("no, it only tracks; start it: convoy run {}", convoy.id)));
+            let how = if convoy.in_progress > 0 { "only single issues of it" } else { "no, it only tracks" };
+            facts.push(("Started", format!("{how}; start it: convoy run {}", convoy.id)));
         }
         (Some(at), _) => facts.push(("Started", text::time(at))),
         (None, Some(_)) => {}

@@ -105,6 +105,14 @@ fn show(ctx: &mut Context, issue: &str) -> Result<u8, Error> {
     Ok(DONE)
 }
 
+/// The model of a worker, and why that one.
+pub(super) fn model(name: Option<&str>, why: &str) -> String {
+    match name {
+        Some(name) => format!("model {} ({})", text::line(name), text::line(why)),
+        None => format!("model: {}", text::line(why)),
+    }
+}
+
 fn details(worker: &WorkerView) -> String {
     let name = paint(BOLD, text::line(&worker.name));
     let mut said = format!("{name}: {} on {}\n\n", text::line(&worker.state), worker.issue_id);
@@ -116,12 +124,11 @@ fn details(worker: &WorkerView) -> String {
     let safe = |value: &Option<String>| value.as_deref().map(|value| text::line(value).into_owned());
     fact("Why", safe(&worker.why));
     fact("Convoy", worker.convoy_id.as_ref().map(ToString::to_string));
-    let model = worker.model.as_deref().unwrap_or("its own default");
-    let agent =
-        format!("{}, model {} ({})", worker.agent, text::line(model), text::line(&worker.model_rationale));
+    let agent = format!("{}, {}", worker.agent, model(worker.model.as_deref(), &worker.model_rationale));
     let sandbox = if worker.sandboxed { "" } else { "; unsandboxed" };
     fact("Agent", Some(format!("{agent}{sandbox}")));
-    fact("Attempt", Some(format!("{} of {}", worker.attempt, worker.max_attempts)));
+    let failed = format!("{} of at most {} failed", worker.failures, worker.max_attempts);
+    fact("Attempt", Some(format!("{} ({failed})", worker.attempt)));
     fact("Branch", safe(&worker.branch));
     fact("Workdir", safe(&worker.workdir));
     fact("Started", Some(text::time(worker.started_at)));

@@ -45,7 +45,8 @@ impl Workdir {
                     if all { convoy_core::time::Span::default() } else { older_than.unwrap_or(retention) };
                 let cleaned = ctx.with(|service| keeper.clean(service, older_than, dry_run))?;
                 ctx.out.json(&cleaned)?;
-                ctx.out.say(&report(&cleaned, dry_run))?;
+                let nothing = if all { "" } else { " See also: convoy workdir clean --all" };
+                ctx.out.say(&report(&cleaned, dry_run, nothing))?;
                 let failed = cleaned.iter().filter(|one| !one.ok).count();
                 Ok(if failed == 0 {
                     DONE
@@ -81,9 +82,9 @@ fn listing(views: &[WorkdirView]) -> String {
     text::table(&rows)
 }
 
-fn report(cleaned: &[Cleaned], dry_run: bool) -> String {
+fn report(cleaned: &[Cleaned], dry_run: bool, nothing: &str) -> String {
     if cleaned.is_empty() {
-        return "Nothing to clean. See also: convoy workdir clean --all\n".to_owned();
+        return format!("Nothing to clean.{nothing}\n");
     }
     let mut said = String::new();
     for one in cleaned {

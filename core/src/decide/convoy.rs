@@ -1,5 +1,7 @@
 //! Convoy requests: making convoys, what they track, and who is told. How they end is in `landing`.
 
+use std::collections::BTreeSet;
+
 use super::refs::{check_branch, resolve_convoy, resolve_issue, resolve_issues};
 use super::{Context, Decision, Item};
 use crate::address::Address;
@@ -48,6 +50,8 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
     if addresses.is_empty() {
         addresses.clone_from(&ctx.policy.notify);
     }
+    let mut seen = BTreeSet::new();
+    addresses.retain(|address| seen.insert(address.clone()));
     if addresses.len() > NOTIFY_MAX {
         return Err(Refusal::invalid("notify", format!("at most {NOTIFY_MAX} addresses")));
     }

@@ -75,7 +75,7 @@ pub const KEYS: &[Key] = &[
         "program and arguments to run in the workdir before a workdir is removed",
     ),
     key("hooks.before_remove.timeout", Some("\"2m\""), "the longest that it may take"),
-    key("notify.default", Some("[]"), "who is told of every landing"),
+    key("notify.default", Some("[]"), "who is told of convoys that are made without --notify"),
     key(
         "notify.routes",
         Some("{}"),

@@ -119,7 +119,7 @@ fn one(
             "issue",
             issue.as_str(),
             path,
-            "stands in none of the files: made with what is known, its id, and held",
+            "stands in none of the files: only its id is known, and it is held",
         );
         issues.push(bare(issue, TOOL, bead.created_at));
     }

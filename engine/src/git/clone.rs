@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::error::Result;
+use super::names::Branch;
+use super::repo::Repo;
 use super::run::Git;
 use crate::os::spawn::Environment;
 
@@ -39,4 +41,16 @@ pub fn clone(git: &Git, env: &Environment, url: &str, into: &Path) -> Result<()>
     }
     call.args(["--quiet", "--template=", "--no-recurse-submodules", "--origin=origin", "--end-of-options"]);
     call.args([OsString::from(url), into.into()]).output().map(drop)
+}
+
+/// Makes a branch of a fresh clone's origin one of its own: a clone has only the one that its origin has checked out.
+///
+/// # Errors
+/// What running git gave.
+pub fn take_branch(repo: &Repo, branch: &Branch) -> Result<()> {
+    if repo.resolve(branch)?.is_some() {
+        return Ok(());
+    }
+    let Some(tip) = repo.commit(&format!("refs/remotes/origin/{}", branch.as_str()))? else { return Ok(()) };
+    repo.call("update-ref").arg(branch.reference()).arg(tip.as_str()).output().map(drop)
 }

@@ -28,7 +28,7 @@ mod unsupported;
 pub mod workdir;
 
 pub use advance::{Advance, Obstacle, Watched, advance, look_again};
-pub use clone::clone;
+pub use clone::{clone, take_branch};
 pub use error::{Error, Result, Unsupported};
 pub use evidence::{Evidence, Leftovers, collect};
 pub use include::include;

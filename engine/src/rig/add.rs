@@ -129,6 +129,11 @@ impl Addition {
             tempfile::Builder::new().prefix(".cloning-").tempdir_in(workspace.rigs_dir()).map_err(cannot)?;
         let clone = half.path().join(self.name.as_str());
         git::clone(&git, env, url, &clone).map_err(|error| of_git(&error))?;
+        if let Some(name) = &self.default_branch {
+            let taken = Repo::open_at(&git, &clone)
+                .and_then(|repo| git::take_branch(&repo, &Branch::new(name.clone())?));
+            taken.map_err(|error| of_git(&error))?;
+        }
         self.check_repository(env, &config, &clone)?;
         std::fs::rename(&clone, into).map_err(cannot)
     }
@@ -206,7 +211,11 @@ impl Addition {
                 if found.is_some() || unborn() {
                     return Ok(());
                 }
-                Err(refused(format!("there is no branch {name:?} in {}", path.display())))
+                let place = match &self.from {
+                    From::Folder(_) => path.display().to_string(),
+                    From::Address { .. } => format!("the repository of {}", self.name),
+                };
+                Err(refused(format!("there is no branch {name:?} in {place}")))
             }
         }
     }

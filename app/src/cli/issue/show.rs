@@ -97,6 +97,9 @@ fn evidence(evidence: &Evidence) -> String {
     if let Some(branch) = &evidence.branch {
         parts.push(format!("branch {}", text::line(branch)));
     }
+    if let Some(request) = &evidence.request {
+        parts.push(format!("request {}", text::line(request)));
+    }
     if let Some(diff) = &evidence.diff {
         parts.push(format!(
             "{} +{} -{}",
