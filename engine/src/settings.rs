@@ -40,21 +40,31 @@ pub(crate) struct Loaded {
     pub(crate) mirror: Option<PathBuf>,
 }
 
+/// The agents, of which the default one has to be one.
+///
+/// # Errors
+/// What of them is not accepted.
+pub(crate) fn agents(config: &Config) -> Result<Presets, Failure> {
+    let presets = presets(config)?;
+    let wanted = config.text("defaults.agent")?.unwrap_or_default();
+    presets.get(wanted).map_err(|error| {
+        Failure::new(Code::Invalid, format!("defaults.agent: {}", crate::explain(&error)))
+    })?;
+    Ok(presets)
+}
+
 /// Reads the configuration, and looks whether the repositories are there.
 ///
 /// # Errors
 /// What of it is not accepted.
 pub(crate) fn load(workspace: &Workspace, env: &Environment) -> Result<Loaded, Failure> {
     let config = Config::load(workspace, env, &Sources::default())?;
-    let presets = presets(&config)?;
+    let presets = agents(&config)?;
     let names = |presets: &mut dyn Iterator<Item = &Preset>| {
         presets.filter_map(|preset| AgentName::new(&preset.name).ok()).collect()
     };
     let sandboxed = names(&mut presets.iter().filter(|preset| preset.sandboxed()));
     let mut policy = config.policy(names(&mut presets.iter()), sandboxed)?;
-    presets.get(policy.agent.as_str()).map_err(|error| {
-        Failure::new(Code::Invalid, format!("defaults.agent: {}", crate::explain(&error)))
-    })?;
     for (name, rig) in &mut policy.rigs {
         rig.trouble = config.rigs().get(name).and_then(|rig| rig::look(&rig.path));
     }

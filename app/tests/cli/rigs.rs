@@ -335,3 +335,31 @@ fn init_in_a_workspace_with_more_rigs_names_them() {
     empty.repo();
     assert_eq!(convoy(&empty, "init")["rigs"], json!([]));
 }
+
+#[test]
+fn a_default_agent_that_is_none_is_refused_and_nothing_is_written() {
+    for up in [false, true] {
+        let env = three();
+        if up {
+            env.convoy(["up"]).ok();
+        }
+        let file = env.dir().join(".convoy/config.toml");
+        let before = std::fs::read_to_string(&file).unwrap();
+        let set = env.convoy(words("config set defaults.agent nosuch")).exits(2);
+        assert!(set.stderr.contains("there is no agent \"nosuch\""), "{}", set.shown());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
+    }
+}
+
+#[test]
+fn work_may_land_in_any_branch_of_an_address() {
+    let env = three();
+    let web = env.repo_at(&env.root().join("web"));
+    web.git(["branch", "develop"]);
+    let line = format!("rig add web file://{} --prefix we --default-branch", web.path().display());
+    let wrong = refused(&env, &format!("{line} nope"), 1);
+    assert!(wrong.contains("there is no branch \"nope\" in the repository of web"), "{wrong}");
+    assert_eq!(convoy(&env, &format!("{line} develop"))["changed"], true);
+    let clone = env.repo_at(&env.dir().join(".convoy/rigs/web"));
+    assert_eq!(clone.git(["rev-parse", "develop"]), web.git(["rev-parse", "develop"]));
+}

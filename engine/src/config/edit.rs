@@ -10,6 +10,7 @@ use toml_edit::{DocumentMut, Item, TableLike, Value};
 use super::layers::{Sources, parse};
 use super::{Config, keys};
 use crate::os::spawn::Environment;
+use crate::settings;
 use crate::workspace::Workspace;
 
 /// An edit of the workspace's file. Whoever begins another one waits until this is over.
@@ -107,7 +108,8 @@ impl<'a> Edit<'a> {
     /// When a value is not accepted, or the file cannot be written; nothing is changed then.
     pub fn commit(self) -> Result<bool, Failure> {
         let text = self.document.to_string();
-        Config::of(self.workspace, self.env, &self.flags, Some(&text))?;
+        let config = Config::of(self.workspace, self.env, &self.flags, Some(&text))?;
+        settings::agents(&config)?;
         if text == self.before {
             return Ok(false);
         }
