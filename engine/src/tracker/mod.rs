@@ -142,11 +142,15 @@ impl Trackers {
     fn follow_one(&self, desk: &Arc<Desk>, handle: &Handle) {
         let config = Config::load(&self.workspace, &self.env, &Sources::default());
         let Ok(config) = config else { return };
-        if !self.staying || config.flag("observers.tracker") == Ok(false) {
-            return;
-        }
         let millis = |span: Span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0));
-        follow::start(desk, handle, config.patrol_interval().ok().flatten().map(millis));
+        let occasions = follow::Occasions {
+            change: config.flag("observers.tracker").unwrap_or(true),
+            patrol: config.patrol_interval().ok().flatten().map(millis),
+        };
+        // With both switched off nobody but a person has it read.
+        if self.staying && (occasions.change || occasions.patrol.is_some()) {
+            follow::start(desk, handle, occasions);
+        }
     }
 
     /// Takes up what the configuration says now: whose tracker is another, or none any more.
