@@ -159,13 +159,13 @@ impl Trackers {
         // One that is not accepted leaves everything as it is.
         let Ok(config) = Config::load(&self.workspace, &self.env, &Sources::default()) else { return };
         let mut wanted = self.wanted(&config);
-        let (mut new, mut gone) = (Vec::new(), Vec::new());
+        let (mut new, mut replaced, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         {
             let mut desks = self.desks.write().unwrap_or_else(PoisonError::into_inner);
             for (rig, desk) in desks.iter() {
                 match wanted.get_mut(rig) {
                     Some(other) if other.is_like(desk) => *other = Arc::clone(desk),
-                    Some(_) => desk.end(),
+                    Some(_) => replaced.push(Arc::clone(desk)),
                     None => gone.push(Arc::clone(desk)),
                 }
             }
@@ -176,6 +176,9 @@ impl Trackers {
                     .map(|(_, desk)| Arc::clone(desk)),
             );
             *desks = wanted;
+        }
+        for desk in replaced {
+            desk.end();
         }
         for desk in gone {
             desk.end();
