@@ -42,21 +42,8 @@ pub(super) struct Create {
     /// When it should have landed: a date, a time with its zone, or so long from now
     #[arg(long, value_name = "WHEN", value_parser = values::due)]
     due: Option<convoy_core::time::Time>,
-    /// Who is told when it lands; you if not given
-    #[arg(long, value_name = "ADDR")]
-    owner: Option<String>,
-    /// Who else is told; may be repeated, '--human' is the person
-    #[arg(long, value_name = "ADDR", allow_hyphen_values = true, value_parser = values::subscriber)]
-    notify: Vec<String>,
-    /// How branches land
-    #[arg(long)]
-    merge: Option<values::Merge>,
-    /// Branch that they land in
-    #[arg(long, value_name = "BRANCH")]
-    base: Option<String>,
-    /// How many agents may work on it at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_parallel: Option<u32>,
+    #[command(flatten)]
+    terms: values::Terms,
     /// Have it worked on at once, in the background
     #[arg(long)]
     run: bool,
@@ -67,11 +54,11 @@ impl Create {
         let request = Request::ConvoyCreate {
             name: self.name.unwrap_or_default(),
             issues: self.issues,
-            owner: self.owner,
-            notify: self.notify,
-            merge: self.merge.map(Into::into),
-            base: self.base,
-            max_parallel: self.max_parallel,
+            owner: self.terms.owner,
+            notify: self.terms.notify,
+            merge: self.terms.merge.map(Into::into),
+            base: self.terms.base,
+            max_parallel: self.terms.max_parallel,
             start: self.run,
             from_epic: self.from_epic,
             epic: self.epic,

@@ -8,9 +8,10 @@ use convoy_core::command::Request;
 use convoy_core::stage::Finding;
 use convoy_core::view::{StageStatus, StageView, TreeView};
 
+use super::ask;
 use super::context::Context;
 use super::status::issue_glyph;
-use super::{ask, values};
+use super::values::Terms;
 use crate::error::{DONE, Error};
 use crate::output::{BAD, BOLD, FAINT, paint};
 use crate::text;
@@ -39,21 +40,8 @@ pub(super) struct Stage {
     /// What people call it
     #[arg(long, value_name = "NAME")]
     title: Option<String>,
-    /// Who is told when it lands; you if not given
-    #[arg(long, value_name = "ADDR")]
-    owner: Option<String>,
-    /// Who else is told; may be repeated, '--human' is the person
-    #[arg(long, value_name = "ADDR", allow_hyphen_values = true, value_parser = values::subscriber)]
-    notify: Vec<String>,
-    /// How branches land
-    #[arg(long)]
-    merge: Option<values::Merge>,
-    /// Branch that they land in
-    #[arg(long, value_name = "BRANCH")]
-    base: Option<String>,
-    /// How many agents may work on it at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_parallel: Option<u32>,
+    #[command(flatten)]
+    terms: Terms,
 }
 
 /// Have a staged convoy worked on
@@ -73,7 +61,8 @@ pub(super) struct Launch {
 
 impl Stage {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
-        let Self { what, launch, force, title, owner, notify, merge, base, max_parallel } = self;
+        let Self { what, launch, force, title, terms } = self;
+        let Terms { owner, notify, merge, base, max_parallel } = terms;
         let merge = merge.map(Into::into);
         let asked = what.clone();
         let request = Request::Stage { what, title, owner, notify, merge, base, max_parallel, launch, force };

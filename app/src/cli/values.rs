@@ -72,6 +72,26 @@ named! {
     Merge -> MergeStrategy { Direct, Queue, Pr, Local }
 }
 
+/// What a convoy is made with, by whichever command.
+#[derive(Debug, clap::Args)]
+pub(super) struct Terms {
+    /// Who is told when it lands; you if not given
+    #[arg(long, value_name = "ADDR")]
+    pub(super) owner: Option<String>,
+    /// Who else is told; may be repeated, '--human' is the person
+    #[arg(long, value_name = "ADDR", allow_hyphen_values = true, value_parser = subscriber)]
+    pub(super) notify: Vec<String>,
+    /// How branches land
+    #[arg(long)]
+    pub(super) merge: Option<Merge>,
+    /// Branch that they land in
+    #[arg(long, value_name = "BRANCH")]
+    pub(super) base: Option<String>,
+    /// How many agents may work on it at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_parallel: Option<u32>,
+}
+
 /// A text that may be long: given, or read from a file or from stdin.
 #[derive(Debug, clap::Args)]
 pub(super) struct Body {

@@ -132,3 +132,32 @@ fn another_configuration_is_taken_up_while_the_engine_is_up() {
     room.bd().run(["close", &theirs]).ok();
     assert_eq!(room.landed_by(&convoy), "tracker");
 }
+
+/// The configuration in which only these observers are switched on. The patrol comes by every second.
+fn only(on: &[&str]) -> String {
+    let switches = ["close", "merger", "witness", "tracker", "patrol"]
+        .map(|name| format!("{name} = {}\n", on.contains(&name)));
+    format!("[observers]\npatrol_interval = \"1s\"\n{}", switches.concat())
+}
+
+/// Who lands a convoy whose last issue somebody closes in beads.
+fn by_a_close_elsewhere(on: &[&str]) -> String {
+    let room = Room::new();
+    room.configure(&only(on));
+    room.convoy("up");
+    let (convoy, theirs) = half_done(&room);
+    room.bd().run(["close", &theirs]).ok();
+    room.landed_by(&convoy)
+}
+
+#[test]
+fn each_that_can_see_a_close_elsewhere_lands_it_alone() {
+    assert_eq!(by_a_close_elsewhere(&["tracker"]), "tracker");
+    assert_eq!(by_a_close_elsewhere(&["patrol"]), "patrol");
+}
+
+#[test]
+fn with_the_watch_off_the_patrol_reads_and_the_close_lands() {
+    let by = by_a_close_elsewhere(&["close", "merger", "witness", "patrol"]);
+    assert!(by == "close" || by == "patrol", "{by}");
+}

@@ -93,6 +93,8 @@ impl Desk {
         if let Some(caller) = hold(&self.caller).as_mut() {
             let _ = caller.wake.write(&[0]);
         }
+        // What is under way reports before anybody else reads, or not at all.
+        drop(hold(&self.turn));
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -102,7 +104,11 @@ impl Desk {
     /// Reads it, and reports what is not as it was.
     pub(crate) fn read(&self, handle: &Handle) -> Reading {
         let mut memory = hold(&self.turn);
-        match self.beads.list() {
+        let listed = self.beads.list();
+        if self.has_ended() {
+            return Reading::Same;
+        }
+        match listed {
             Ok(Listing { issues, skipped }) => {
                 *hold(&self.health) = Health { read_at: Some(clock::now()), skipped };
                 self.report(handle, &mut memory, issues)

@@ -31,8 +31,17 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The longest such pause.
 const RETRY_MAX: Duration = Duration::from_secs(300);
 
+/// When it is read again by itself.
+#[derive(Clone, Copy)]
+pub(super) struct Occasions {
+    /// When its data changes.
+    pub(super) change: bool,
+    /// When the patrol comes by.
+    pub(super) patrol: Option<Duration>,
+}
+
 /// Starts a thread that follows it, once it was read.
-pub(super) fn start(desk: &Arc<Desk>, handle: &Handle, patrol: Option<Duration>) {
+pub(super) fn start(desk: &Arc<Desk>, handle: &Handle, occasions: Occasions) {
     let (desk, handle) = (Arc::clone(desk), handle.clone());
     let started = UnixStream::pair().and_then(|(wake, woken)| {
         wake.set_nonblocking(true)?;
@@ -40,7 +49,7 @@ pub(super) fn start(desk: &Arc<Desk>, handle: &Handle, patrol: Option<Duration>)
         desk.followed_by(wake);
         let followed = Arc::clone(&desk);
         tasks::start(Kind::Watch, move || {
-            follow(&followed, &handle, &woken, patrol);
+            follow(&followed, &handle, &woken, occasions);
             // Who still waits for a reading gets none from here.
             followed.unfollowed();
         })
@@ -51,14 +60,17 @@ pub(super) fn start(desk: &Arc<Desk>, handle: &Handle, patrol: Option<Duration>)
     }
 }
 
-fn follow(desk: &Desk, handle: &Handle, woken: &UnixStream, patrol: Option<Duration>) {
+fn follow(desk: &Desk, handle: &Handle, woken: &UnixStream, occasions: Occasions) {
     let (mut echoes, mut retry) = (0, RETRY);
     while !desk.has_ended() {
         let asked = desk.waiting();
         // It is watched before it is read, so that nothing falls between.
-        let watcher = Watcher::tree(&desk.beads().data())
-            .inspect_err(|error| note(&format!("{} is not watched: {error}", desk.beads().data().display())))
-            .ok();
+        let watch = || {
+            let data = desk.beads().data();
+            let failed = |error: &_| note(&format!("{} is not watched: {error}", data.display()));
+            Watcher::tree(&data).inspect_err(failed).ok()
+        };
+        let watcher = occasions.change.then(watch).flatten();
         let reading = desk.read(handle);
         for waiting in asked {
             let _ = waiting.send(());
@@ -82,8 +94,9 @@ fn follow(desk: &Desk, handle: &Handle, woken: &UnixStream, patrol: Option<Durat
             continue;
         }
         echoes = 0;
-        // Where nothing can be watched, it is looked at.
-        let limit = if watcher.is_some() { patrol } else { Some(UNWATCHED) };
+        // Where nothing can be watched that should be, it is looked at.
+        let blind = occasions.change && watcher.is_none();
+        let limit = if blind { Some(UNWATCHED) } else { occasions.patrol };
         if wait(watcher.as_ref(), woken, limit) {
             settle(watcher.as_ref());
         }

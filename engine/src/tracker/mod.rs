@@ -142,11 +142,15 @@ impl Trackers {
     fn follow_one(&self, desk: &Arc<Desk>, handle: &Handle) {
         let config = Config::load(&self.workspace, &self.env, &Sources::default());
         let Ok(config) = config else { return };
-        if !self.staying || config.flag("observers.tracker") == Ok(false) {
-            return;
-        }
         let millis = |span: Span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0));
-        follow::start(desk, handle, config.patrol_interval().ok().flatten().map(millis));
+        let occasions = follow::Occasions {
+            change: config.flag("observers.tracker").unwrap_or(true),
+            patrol: config.patrol_interval().ok().flatten().map(millis),
+        };
+        // With both switched off nobody but a person has it read.
+        if self.staying && (occasions.change || occasions.patrol.is_some()) {
+            follow::start(desk, handle, occasions);
+        }
     }
 
     /// Takes up what the configuration says now: whose tracker is another, or none any more.
@@ -155,13 +159,13 @@ impl Trackers {
         // One that is not accepted leaves everything as it is.
         let Ok(config) = Config::load(&self.workspace, &self.env, &Sources::default()) else { return };
         let mut wanted = self.wanted(&config);
-        let (mut new, mut gone) = (Vec::new(), Vec::new());
+        let (mut new, mut replaced, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         {
             let mut desks = self.desks.write().unwrap_or_else(PoisonError::into_inner);
             for (rig, desk) in desks.iter() {
                 match wanted.get_mut(rig) {
                     Some(other) if other.is_like(desk) => *other = Arc::clone(desk),
-                    Some(_) => desk.end(),
+                    Some(_) => replaced.push(Arc::clone(desk)),
                     None => gone.push(Arc::clone(desk)),
                 }
             }
@@ -172,6 +176,9 @@ impl Trackers {
                     .map(|(_, desk)| Arc::clone(desk)),
             );
             *desks = wanted;
+        }
+        for desk in replaced {
+            desk.end();
         }
         for desk in gone {
             desk.end();
