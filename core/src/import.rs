@@ -189,6 +189,8 @@ pub struct ImportedIssue {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportedConvoyStatus {
+    /// It waits to be launched.
+    Staged,
     /// It tracks.
     Open,
     /// It is complete.

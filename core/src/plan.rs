@@ -11,7 +11,7 @@ use crate::command::Observed;
 use crate::decide::{batch_is_due, may_begin, pause_is_over};
 use crate::effect::Effect;
 use crate::id::{ConvoyId, RigName, Seq, WorkerId};
-use crate::policy::{Hold, Policy};
+use crate::policy::{Policy, RigHold};
 use crate::queue;
 use crate::session::SessionState;
 use crate::state::{InRig, Place, State};
@@ -89,7 +89,7 @@ fn waits(state: &State, policy: &Policy, worker: &WorkerId) -> bool {
 
 /// Whether a rig's repository may be back at any moment. That a rig is in the configuration again is told.
 fn unreadable(policy: &Policy, rig: &RigName) -> bool {
-    matches!(policy.hold(rig), Some(Hold::Unreadable { .. }))
+    matches!(policy.hold(rig), Some(RigHold::Unreadable { .. }))
 }
 
 fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {

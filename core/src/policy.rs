@@ -53,7 +53,7 @@ pub struct Rig {
 
 /// Why no work is begun in a rig.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Hold<'a> {
+pub enum RigHold<'a> {
     /// The configuration does not name it any more.
     Unknown,
     /// Its repository cannot be used.
@@ -220,22 +220,22 @@ pub struct Policy {
 
 impl Policy {
     /// Why no work is begun in a rig, if none is.
-    pub fn hold(&self, rig: &RigName) -> Option<Hold<'_>> {
-        let Some(rig) = self.rigs.get(rig) else { return Some(Hold::Unknown) };
+    pub fn hold(&self, rig: &RigName) -> Option<RigHold<'_>> {
+        let Some(rig) = self.rigs.get(rig) else { return Some(RigHold::Unknown) };
         match &rig.trouble {
-            Some(why) => Some(Hold::Unreadable { why }),
-            None => rig.parked.then_some(Hold::Parked),
+            Some(why) => Some(RigHold::Unreadable { why }),
+            None => rig.parked.then_some(RigHold::Parked),
         }
     }
 
     /// Why a worker does not begin, if its rig is the reason: of one that a person wants also while its rig is
     /// parked, that is none.
-    pub fn holds(&self, worker: &NewWorker) -> Option<Hold<'_>> {
-        self.hold(&worker.rig).filter(|hold| *hold != Hold::Parked || !worker.although_parked)
+    pub fn holds(&self, worker: &NewWorker) -> Option<RigHold<'_>> {
+        self.hold(&worker.rig).filter(|hold| *hold != RigHold::Parked || !worker.although_parked)
     }
 
     /// Whether what is under way in a rig can go on: its repository is there, parked or not.
     pub fn reaches(&self, rig: &RigName) -> bool {
-        matches!(self.hold(rig), None | Some(Hold::Parked))
+        matches!(self.hold(rig), None | Some(RigHold::Parked))
     }
 }

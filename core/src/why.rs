@@ -7,7 +7,7 @@ use crate::convoy::{Convoy, Staged, Status as ConvoyStatus};
 use crate::decide::room;
 use crate::id::{IssueId, RigName};
 use crate::issue::{Issue, Status};
-use crate::policy::{Hold, Policy};
+use crate::policy::{Policy, RigHold};
 use crate::queue;
 use crate::session::SessionState;
 use crate::state::State;
@@ -29,13 +29,15 @@ pub struct Reason {
 /// Why nothing is begun in a rig, if nothing is.
 pub fn hold(policy: &Policy, rig: &RigName) -> Option<Reason> {
     Some(match policy.hold(rig)? {
-        Hold::Unknown => reason("rig_unknown", format!("its rig {rig} is not in the configuration any more"))
-            .run(format!("convoy rig add {rig} <path>")),
-        Hold::Unreadable { why } => {
+        RigHold::Unknown => {
+            reason("rig_unknown", format!("its rig {rig} is not in the configuration any more"))
+                .run(format!("convoy rig add {rig} <path>"))
+        }
+        RigHold::Unreadable { why } => {
             reason("rig_unreadable", format!("the repository of its rig {rig} cannot be used: {why}"))
                 .run(format!("convoy rig status {rig}"))
         }
-        Hold::Parked => {
+        RigHold::Parked => {
             reason("rig_parked", format!("its rig {rig} is parked")).run(format!("convoy rig unpark {rig}"))
         }
     })

@@ -37,7 +37,8 @@ enum From {
 /// Take over what Gas Town, orch or Panopticon has stored
 ///
 /// Reads their convoys, the issues of these, workers, costs and checkpoints, and changes nothing there. What is here
-/// already stays as it is, so that it can be done again at any time. Nothing starts by it: imported convoys only track.
+/// already stays as it is, so that it can be done again at any time. Nothing starts by it: imported convoys only track,
+/// or stay staged.
 /// What they had and Convoy has not is listed, each with the reason.
 #[derive(Debug, Args)]
 #[command(

@@ -325,6 +325,7 @@ pub(super) fn convoys(
         match imported(state, convoy, ctx) {
             Ok(imported) => {
                 let note = match &imported.state {
+                    ImportedConvoyStatus::Staged => "staged",
                     ImportedConvoyStatus::Open => "open",
                     ImportedConvoyStatus::Landed { .. } => "landed",
                     ImportedConvoyStatus::Abandoned { .. } => "abandoned",
@@ -356,7 +357,9 @@ fn imported(state: &State, convoy: &ForeignConvoy, ctx: &Context<'_>) -> Result<
     let open = convoy.tracked.iter().filter(|issue| !state.issues[*issue].is_closed()).cloned().collect();
     let open = match &convoy.state {
         ImportedConvoyStatus::Abandoned { .. } => open,
-        ImportedConvoyStatus::Open | ImportedConvoyStatus::Landed { .. } => Vec::new(),
+        ImportedConvoyStatus::Staged | ImportedConvoyStatus::Open | ImportedConvoyStatus::Landed { .. } => {
+            Vec::new()
+        }
     };
     Ok(ImportedConvoy {
         from: convoy.from,

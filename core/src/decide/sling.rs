@@ -10,7 +10,7 @@ use crate::convoy::{Convoy, NewConvoy};
 use crate::event::Event;
 use crate::id::IssueId;
 use crate::issue::{Issue, Status};
-use crate::policy::Hold;
+use crate::policy::RigHold;
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::worker::WorkerState;
@@ -59,7 +59,7 @@ fn guard(state: &State, issue: &Issue) -> Guard {
 /// No new work begins in a parked rig, unless a person insists.
 fn parked(ctx: &Context<'_>, issue: &Issue) -> Option<Refusal> {
     let rig = &issue.content.rig;
-    (ctx.policy.hold(rig) == Some(Hold::Parked)).then(|| {
+    (ctx.policy.hold(rig) == Some(RigHold::Parked)).then(|| {
         Refusal::domain(
             format!("{}: rig {rig} is parked", issue.content.id),
             format!("let work begin in it: convoy rig unpark {rig}; or sling with --force"),

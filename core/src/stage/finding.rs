@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Analysis, cycles};
 use crate::id::{ConvoyId, IssueId, RigName};
 use crate::issue::Issue;
-use crate::policy::{Hold, Policy};
+use crate::policy::{Policy, RigHold};
 use crate::state::State;
 
 /// How many ids a message names; the finding has them all.
@@ -213,7 +213,7 @@ fn over_capacity(analysis: &Analysis, max_parallel: u32) -> Vec<Finding> {
 }
 
 fn parked(state: &State, policy: &Policy, tasks: &Tasks) -> Vec<Finding> {
-    let is_parked = |rig: &RigName| policy.hold(rig) == Some(Hold::Parked);
+    let is_parked = |rig: &RigName| policy.hold(rig) == Some(RigHold::Parked);
     let rigs = by_rig(state, tasks).into_iter().filter(|(rig, _)| is_parked(rig));
     let finding = |(rig, ids): (&RigName, Vec<IssueId>)| Finding {
         category: Category::ParkedRig,

@@ -11,7 +11,7 @@ use crate::time::Time;
 pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     match event {
         Event::ConvoyCreated { convoy: new } => {
-            insert(state, new.clone(), actor, at);
+            insert(state, new.clone(), Status::Open, actor, at);
         }
         Event::ConvoyIssuesAdded { convoy, issues } => track(state, convoy, issues),
         Event::ConvoyIssuesRemoved { convoy, issues } => untrack(state, convoy, issues),
@@ -51,12 +51,13 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
     }
 }
 
-/// A new open convoy.
-pub(super) fn insert(state: &mut State, mut content: NewConvoy, created_by: &str, at: Time) {
+/// A new convoy, staged or open.
+pub(super) fn insert(state: &mut State, mut content: NewConvoy, status: Status, by: &str, at: Time) {
     let id = content.id.clone();
     let tracked = std::mem::take(&mut content.tracked);
-    let convoy = fresh(state, content, Status::Open, at, created_by);
-    state.index.open.insert((convoy.number, id.clone()));
+    let convoy = fresh(state, content, status, at, by);
+    let listed = if convoy.is_open() { &mut state.index.open } else { &mut state.index.staged };
+    listed.insert((convoy.number, id.clone()));
     state.convoys.insert(id.clone(), convoy);
     track(state, &id, &tracked);
 }

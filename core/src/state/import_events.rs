@@ -2,7 +2,7 @@
 
 use super::issue_events::{depend, insert, set_status, undepend};
 use super::{State, convoy_events};
-use crate::convoy::{Observer, Status as ConvoyStatus};
+use crate::convoy::{Observer, Staged, Status as ConvoyStatus};
 use crate::id::IssueId;
 use crate::import::{
     Hold, ImportedConvoy, ImportedConvoyStatus, ImportedIssue, ImportedRecord, ImportedStatus, Origin,
@@ -54,12 +54,20 @@ pub(super) fn issue(state: &mut State, imported: &ImportedIssue) {
 
 pub(super) fn convoy(state: &mut State, imported: &ImportedConvoy) {
     let id = imported.convoy.id.clone();
-    convoy_events::insert(state, imported.convoy.clone(), &imported.created_by, imported.created_at);
+    let status = match &imported.state {
+        ImportedConvoyStatus::Staged => ConvoyStatus::Staged(Staged::default()),
+        // What is closed was open before that.
+        ImportedConvoyStatus::Open
+        | ImportedConvoyStatus::Landed { .. }
+        | ImportedConvoyStatus::Abandoned { .. } => ConvoyStatus::Open,
+    };
+    let (content, by, at) = (imported.convoy.clone(), &imported.created_by, imported.created_at);
+    convoy_events::insert(state, content, status, by, at);
     if let Some(convoy) = state.convoys.get_mut(&id) {
         convoy.watchers.clone_from(&imported.watchers);
     }
     match &imported.state {
-        ImportedConvoyStatus::Open => {}
+        ImportedConvoyStatus::Staged | ImportedConvoyStatus::Open => {}
         ImportedConvoyStatus::Landed { at } => {
             let status = ConvoyStatus::Landed { observer: Observer::Person, at: *at };
             convoy_events::close(state, &id, 1, status);

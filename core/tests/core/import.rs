@@ -229,10 +229,13 @@ fn convoys_and_records_are_taken_in_once_and_landed_ones_tell_nobody() {
         convoy("hq-cv-done1", &["gt-a"], ImportedConvoyStatus::Landed { at }),
         convoy("hq-cv-gone1", &["gt-a"], ImportedConvoyStatus::Abandoned { reason: None, at }),
         convoy("hq-cv-lost1", &["gt-nowhere"], ImportedConvoyStatus::Open),
+        convoy("hq-cv-plan1", &["gt-a"], ImportedConvoyStatus::Staged),
     ];
     let (events, items) =
         door.ask(Request::ConvoyImport { convoys: convoys.clone() }, "overseer", None).unwrap();
-    assert_eq!(events.len(), 3, "no notices: {events:?}");
+    assert_eq!(events.len(), 4, "no notices: {events:?}");
+    assert!(door.state.convoys["hq-cv-plan1"].staged().is_some());
+    assert!(door.state.index.staged.iter().any(|(_, id)| id.as_str() == "hq-cv-plan1"));
     assert!(matches!(items[3].error, Some(Refusal::NoSuch { .. })));
     let record = ImportedRecord {
         from: Tool::Orch,

@@ -7,7 +7,8 @@ use convoy_core::issue::{DependencyType, IssueType, NewIssue};
 use convoy_core::{decide, view};
 
 use crate::door::Door;
-use crate::perform::{Words, default_title};
+use crate::perform::Words;
+use crate::request::default_title;
 use crate::show::{self, Names};
 
 /// A fact that no request makes: a dependency that closes a circle, an issue of a rig that nobody knows.

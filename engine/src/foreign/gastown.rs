@@ -126,15 +126,8 @@ fn one(
     let reason = object["close_reason"].as_str().map(str::to_owned);
     let state = match status.as_str() {
         "open" => ImportedConvoyStatus::Open,
-        "staged_ready" | "staged_warnings" => {
-            found.lost(
-                "field",
-                id,
-                path,
-                format!("status {status}: imported as open and not started, which only tracks"),
-            );
-            ImportedConvoyStatus::Open
-        }
+        // What it was warned of is not in the file, and is found again when it is launched.
+        "staged_ready" | "staged_warnings" => ImportedConvoyStatus::Staged,
         "closed" | "tombstone" if all_closed(&tracked, issues) && status == "closed" => {
             ImportedConvoyStatus::Landed { at: closed_at }
         }
@@ -208,6 +201,8 @@ fn fields(body: &str, new: &mut ForeignConvoy, id: &str, path: &str, found: &mut
             "merge" => match value {
                 "direct" => new.merge = Some(MergeStrategy::Direct),
                 "local" => new.merge = Some(MergeStrategy::Local),
+                // Through the refinery, which is a merge queue.
+                "mr" => new.merge = Some(MergeStrategy::Queue),
                 "" => {}
                 other => found.lost("field", id, path, format!("merge {other}: imported as direct")),
             },

@@ -72,22 +72,24 @@ fn a_town_of_gastown() {
         (&open["notify"], &open["watchers"]),
         (&serde_json::json!(["mayor/"]), &serde_json::json!(["a/b"]))
     );
+    assert_eq!(open["merge"], "queue");
     assert_eq!(open["created_at"], "2025-12-30T18:15:00.000+00:00");
     assert_eq!((&open["total"], &open["created_by"]), (&3.into(), &"mayor/".into()));
     assert_eq!(convoy(&env, "hq-cv-done1")["status"], "landed");
     let gone = convoy(&env, "hq-cv-gone1");
     assert_eq!((&gone["status"], &gone["close_reason"]), (&"abandoned".into(), &"Force closed".into()));
     env.convoy(["status", "hq-cv-other"]).exits(3);
+    for staged in ["hq-cv-stage", "hq-cv-warns"] {
+        assert_eq!(convoy(&env, staged)["status"], "staged");
+    }
     has(
         &reasons(&report),
         &[
             "convoy hq-cv-other: no rig has the prefix zz: add it (convoy rig add NAME PATH --prefix zz)",
             "issue gt-gone: stands in none of the files",
             "field hq-cv-abc12: label mountain",
-            "field hq-cv-abc12: merge mr",
             "field hq-cv-abc12: molecule mol-1",
             "watchers: address \\c d\\ is not valid",
-            "field hq-cv-stage: status staged_ready",
             "file .events.jsonl",
         ],
     );
@@ -95,11 +97,15 @@ fn a_town_of_gastown() {
     let issues = env.convoy(["issue", "list", "--all", "--json"]).ok().json();
     let ids: Vec<&str> =
         issues.as_array().unwrap().iter().map(|issue| issue["id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), 5, "{ids:?}");
+    assert_eq!(ids.len(), 6, "{ids:?}");
     assert!(!ids.contains(&"gt-loose") && ids.contains(&"gt-first"));
     assert_eq!(env.convoy(["issue", "show", "gt-gone", "--json"]).ok().json()["held"], "unknown");
     let costs = env.convoy(["events", "--type", "record.imported"]).ok().stdout;
     has(&costs, &["2 sessions cost $0.7500 (nux)"]);
+    let said = reasons(&report);
+    for kept in ["staged_", "merge mr"] {
+        assert!(!said.contains(kept), "nothing of it is lost: {said}");
+    }
     // A rig of that name, or --rig, brings the rest.
     let run = env.convoy(["import", "gastown", town.to_str().unwrap(), "--rig", "gastown"]).ok();
     has(&run.stdout, &["🚚 hq-cv-other: Elsewhere  (open)"]);
@@ -107,6 +113,9 @@ fn a_town_of_gastown() {
         env.convoy(["mail", "inbox", "mayor/"]).ok().stdout.contains("No mail"),
         "nobody is told of the past"
     );
+    assert_eq!(env.convoy(["stage", "hq-cv-warns", "--json"]).ok().json()["convoy_id"], "hq-cv-warns");
+    env.convoy(["launch", "hq-cv-warns"]).ok();
+    assert_eq!(convoy(&env, "hq-cv-warns")["status"], "open");
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn lines(values: &[serde_json::Value]) -> String {
     values.iter().map(|value| format!("{value}\n")).collect()
 }
 
-/// A town with two rigs and five convoys.
+/// A town with two rigs and six convoys.
 pub(super) fn gastown(root: &Path) -> PathBuf {
     let town = root.join("gt");
     let tracks = |convoy: &str, on: &str| json!({"issue_id": convoy, "depends_on_id": on, "type": "tracks"});
@@ -42,9 +42,10 @@ pub(super) fn gastown(root: &Path) -> PathBuf {
     );
     open["labels"] = json!(["gt:owned", "mountain"]);
     let staged = convoy("hq-cv-stage", "Planned", "staged_ready", "", &["external:gt:gt-abc"]);
+    let warns = convoy("hq-cv-warns", "Doubtful", "staged_warnings", "", &["external:gt:gt-plan"]);
     let foreign = convoy("hq-cv-other", "Elsewhere", "open", "", &["external:zz:zz-1"]);
     let agent = json!({"id": "hq-mayor", "title": "Mayor", "issue_type": "agent", "status": "open"});
-    put(&town, ".beads/issues.jsonl", &lines(&[open, landed, forced, staged, foreign, agent]));
+    put(&town, ".beads/issues.jsonl", &lines(&[open, landed, forced, staged, warns, foreign, agent]));
     put(&town, ".beads/routes.jsonl", "{\"prefix\":\"gt-\",\"path\":\"gastown/mayor/rig\"}\n");
     let issue = |id: &str, status: &str| {
         json!({"id": id, "title": format!("Title of {id}"), "status": status, "issue_type": "task", "priority": 1,
@@ -58,6 +59,7 @@ pub(super) fn gastown(root: &Path) -> PathBuf {
         waits,
         issue("gt-first", "deferred"),
         issue("gt-loose", "open"),
+        issue("gt-plan", "open"),
     ];
     put(&town, "gastown/mayor/rig/.beads/issues.jsonl", &lines(&rig));
     let cost = |item: &str, usd: f64| {
