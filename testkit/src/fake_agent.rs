@@ -139,6 +139,12 @@ pub fn path() -> &'static std::path::Path {
     PATH.get_or_init(|| built("fake-agent"))
 }
 
+/// The clock of its stamps, in nanoseconds.
+pub fn monotonic() -> i128 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)
+}
+
 /// A built program of the test kit.
 pub(crate) fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the running test has a path");

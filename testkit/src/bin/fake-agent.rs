@@ -16,10 +16,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use convoy_testkit::fake_agent::{Script, Step};
+use convoy_testkit::fake_agent::{Script, Step, monotonic};
 use convoy_testkit::wait;
 use rustix::process::Signal;
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 /// A held agent whose test is gone ends after this long.
@@ -80,11 +79,6 @@ fn expand(text: &str) -> String {
     let Some(rest) = text.strip_prefix('$') else { return text.to_owned() };
     let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
     format!("{}{}", var(&rest[..end]).unwrap_or_default(), &rest[end..])
-}
-
-fn monotonic() -> i128 {
-    let now = clock_gettime(ClockId::Monotonic);
-    i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)
 }
 
 fn append(path: &Path, text: &str) {

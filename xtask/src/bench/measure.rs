@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::report::{self, Figure};
-use super::{append, build, close, gap, idle, intake, issues, landing, memory, status};
+use super::{append, build, close, gap, idle, intake, issues, landing, memory, status, tracker};
 use crate::chore;
 
 /// Rounds when nothing else is said: enough for a median.
@@ -26,9 +26,10 @@ pub(super) struct Wanted {
 /// A group: its name, and what measures it.
 type Group = (&'static str, fn(&Wanted) -> Result<Vec<Figure>>);
 
-const GROUPS: [Group; 10] = [
+const GROUPS: [Group; 11] = [
     ("close", close::measure),
     ("landing", landing::measure),
+    ("tracker", tracker::measure),
     ("gap", gap::measure),
     ("append", append::measure),
     ("status", status::measure),

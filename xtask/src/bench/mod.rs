@@ -32,6 +32,8 @@ mod report;
 mod room;
 #[cfg(feature = "bench")]
 mod status;
+#[cfg(feature = "bench")]
+mod tracker;
 
 /// Builds what is measured, and measures it.
 #[cfg(not(feature = "bench"))]
