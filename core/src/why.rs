@@ -75,16 +75,23 @@ pub fn issue(state: &State, policy: &Policy, issue: &Issue, now: Time) -> Vec<Re
     reasons
 }
 
+/// Why nothing is known of an issue, if its tracker does not say.
+pub fn unknown(state: &State, issue: &Issue) -> Option<Reason> {
+    let mirror = issue.mirror.as_deref()?;
+    let rig = &issue.content.rig;
+    if let Some((why, since)) = state.trackers.get(rig).and_then(|tracker| tracker.lost.as_ref()) {
+        let text = format!("the tracker of {rig} cannot be read since {since}: {why}");
+        return Some(reason("unknown", text).run("convoy tracker status"));
+    }
+    mirror.missing.then(|| reason("unknown", format!("the tracker of {rig} does not list it any more")))
+}
+
 /// What an issue's tracker has to do with it.
 fn of_tracker(state: &State, issue: &Issue) -> Vec<Reason> {
     let Some(mirror) = issue.mirror.as_deref() else { return Vec::new() };
     let rig = &issue.content.rig;
-    if let Some((why, since)) = state.trackers.get(rig).and_then(|tracker| tracker.lost.as_ref()) {
-        let text = format!("the tracker of {rig} cannot be read since {since}: {why}");
-        return vec![reason("unknown", text).run("convoy tracker status")];
-    }
-    if mirror.missing {
-        return vec![reason("unknown", format!("the tracker of {rig} does not list it any more"))];
+    if let Some(unknown) = unknown(state, issue) {
+        return vec![unknown];
     }
     let mut reasons = Vec::new();
     if let Some(trouble) = mirror.trouble.as_ref().filter(|_| !tracker::steps(state, issue).is_empty()) {
@@ -324,7 +331,7 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Vec
             reason("owned", "every issue is closed, and its owner lands it").run(format!("convoy land {id}")),
         ];
     }
-    if convoy.held {
+    if convoy.held && convoy.is_complete() {
         let text =
             "it was reopened with every issue closed, and is held open until something about it changes";
         return vec![reason("held", text).run(format!("convoy check {id}"))];

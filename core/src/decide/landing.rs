@@ -21,6 +21,8 @@ use crate::state::State;
 
 /// How many issues a notice lists: each recipient has a copy of it, and one batch has a limit.
 const LISTED_MAX: usize = 100;
+/// How much of a title such a list shows, in characters: for a hundred recipients it is kept a hundred times.
+const LISTED_TITLE_CHARS_MAX: usize = 120;
 
 /// Lands every convoy that these events completed, if somebody who is switched on noticed.
 pub(super) fn settle(state: &mut State, command: &Command, events: &mut Vec<Event>, ctx: &mut Context<'_>) {
@@ -183,7 +185,9 @@ pub(super) fn reopen(state: &State, convoy: &str) -> Result<Decision, Refusal> {
     if !convoy.is_closed() {
         return Ok(Decision::same(Item::same(&id, format!("already {}", convoy.status.name()))));
     }
-    let held = convoy.is_complete();
+    // What cannot be read for a while was closed all the same: that it can be read again is no reason to land.
+    let tracked = &convoy.content.tracked;
+    let held = !tracked.is_empty() && tracked.iter().all(|issue| state.issues[issue].was_closed());
     let item = match held {
         true => Item::changed(&id).noted(format!(
             "every issue is closed: it is held open until one of them or what it tracks changes, or 'convoy check {id}'"
@@ -277,7 +281,12 @@ fn landing_body(state: &State, convoy: &Convoy, subject: &str, reason: &str, ctx
             (false, true) => '?',
             (false, false) => '○',
         };
-        let _ = writeln!(body, "  {glyph} {}: {}", issue.content.id, on_one_line(&issue.content.title));
+        let title = on_one_line(&issue.content.title);
+        let shown = match title.char_indices().nth(LISTED_TITLE_CHARS_MAX) {
+            Some((end, _)) => format!("{}…", &title[..end]),
+            None => title,
+        };
+        let _ = writeln!(body, "  {glyph} {}: {shown}", issue.content.id);
     }
     let more = convoy.content.tracked.len().saturating_sub(LISTED_MAX);
     if more > 0 {

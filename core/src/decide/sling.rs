@@ -179,8 +179,11 @@ fn assign_one(
     decision: &mut Decision,
     ctx: &mut Context<'_>,
 ) -> Result<(), Refusal> {
-    let worker = new_worker(state, &state.issues[id], convoy, wishes, ctx)?;
-    let hold = crate::why::hold_of(ctx.policy, &worker);
+    let issue = &state.issues[id];
+    let worker = new_worker(state, issue, convoy, wishes, ctx)?;
+    // What cannot be read may be done with, or somebody else's.
+    let unknown = crate::why::unknown(state, issue);
+    let hold = unknown.or_else(|| crate::why::hold_of(ctx.policy, &worker));
     let waits = hold.as_ref().map(|reason| format!("; it waits: {}", reason.text)).unwrap_or_default();
     let item = Item::changed(id).noted(format!("assigned to {}{waits}", worker.full_name()));
     let at_once = *slots == 0 && hold.is_none() && room(state, ctx.policy, &worker).is_ok();

@@ -131,22 +131,24 @@ pub(super) fn change(state: &mut State, id: &IssueId, change: impl FnOnce(&mut I
     // That its tracker cannot be read for a while is no change of the issue itself.
     let moved = stood_closed != issue.was_closed();
     let is_closed = issue.is_closed();
-    if was_closed != is_closed {
-        let (convoys, dependents) = (issue.convoys.clone(), issue.dependents.clone());
-        for convoy_id in convoys {
-            if let Some(convoy) = state.convoys.get_mut(&convoy_id) {
-                convoy.held &= !moved;
-                if is_closed {
-                    convoy.open_count -= 1;
-                } else {
-                    convoy.open_count += 1;
-                }
-                state.index.touched.insert(convoy_id);
+    if was_closed == is_closed && !moved {
+        state.refresh_startable(id);
+        return;
+    }
+    let (convoys, dependents) = (issue.convoys.clone(), issue.dependents.clone());
+    for convoy_id in convoys {
+        if let Some(convoy) = state.convoys.get_mut(&convoy_id) {
+            convoy.held &= !moved;
+            match (was_closed, is_closed) {
+                (false, true) => convoy.open_count -= 1,
+                (true, false) => convoy.open_count += 1,
+                (true, true) | (false, false) => {}
             }
+            state.index.touched.insert(convoy_id);
         }
-        for dependent in dependents {
-            state.refresh_startable(&dependent);
-        }
+    }
+    for dependent in dependents {
+        state.refresh_startable(&dependent);
     }
     state.refresh_startable(id);
 }

@@ -5,6 +5,7 @@ use convoy_core::command::Observed;
 use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::Seq;
 
+use super::turn::Turn;
 use super::{Dispatcher, Replies, fold};
 use crate::crash;
 use crate::log::{AppendError, Record};
@@ -88,17 +89,40 @@ impl Dispatcher {
             }
             Err(error) => fatal(&error),
         }
+        let answered = replies.len();
         for (reply, _) in replies {
             let _ = reply.send(Err(failure.clone()));
         }
-        // What was seen is still so; it is tried again when there is room.
-        self.stalled = observed
-            .into_iter()
-            .filter(|seen| {
-                !matches!(seen, Observed::Dispatch { .. } | Observed::Begin { .. } | Observed::Due { .. })
-            })
-            .collect();
+        let proposed = |seen: &Observed| {
+            matches!(seen, Observed::Dispatch { .. } | Observed::Begin { .. } | Observed::Due { .. })
+        };
+        let mut seen: Vec<Observed> = observed.into_iter().filter(|seen| !proposed(seen)).collect();
+        if failure.code == Code::Invalid {
+            // Room will not help. The one that is too large must not take the others with it, nor any later turn.
+            match (seen.len(), answered) {
+                (1, 0) => {
+                    self.say(&format!(
+                        "{} was seen and is not taken up: {}",
+                        name(&seen[0]),
+                        failure.message
+                    ));
+                }
+                _ => seen.drain(..).for_each(|seen| self.take_alone(seen)),
+            }
+        } else {
+            // What was seen is still so; it is tried again when there is room.
+            self.stalled.append(&mut seen);
+        }
         self.replan();
+        // Nothing was started by this turn; the next one does so, and comes by itself.
+        self.starved = true;
+    }
+
+    /// Records what came of one observation by itself.
+    fn take_alone(&mut self, seen: Observed) {
+        let mut turn = Turn::default();
+        self.observe(seen, &mut turn);
+        self.commit(turn.batches, turn.replies, turn.observed);
     }
 
     pub(super) fn save_snapshot(&mut self, every: u64) {
@@ -112,6 +136,12 @@ impl Dispatcher {
             self.unsaved = 0;
         }
     }
+}
+
+/// What an observation is called in the engine's log; all of it may be what is too large.
+fn name(seen: &Observed) -> String {
+    let text = format!("{seen:?}");
+    text.chars().take_while(|c| c.is_alphanumeric()).collect()
 }
 
 /// Ends the process at once. No destructor may write anything any more.

@@ -12,6 +12,8 @@ mod answer;
 mod commit;
 mod fold;
 mod reload;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -12,7 +12,7 @@ use crate::world;
 
 impl Dispatcher {
     /// Says something in the engine's log. The engine of one command has none: what it prints is the command's.
-    fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         if self.executor.is_some() {
             world::note(text);
         }

@@ -173,7 +173,7 @@ impl Dispatcher {
         turn.replies.push((reply, outcome.map_err(Failure::from)));
     }
 
-    fn observe(&mut self, observed: Observed, turn: &mut Turn) {
+    pub(super) fn observe(&mut self, observed: Observed, turn: &mut Turn) {
         let mut ctx = Context {
             now: clock::now(),
             actor: engine(),

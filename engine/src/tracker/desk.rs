@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use convoy_core::command::Observed;
 use convoy_core::id::{IssueId, RigName};
-use convoy_core::time::Time;
+use convoy_core::issue::NewIssue;
+use convoy_core::time::{Span, Time};
 use convoy_core::tracker::{Push, Seen};
 use convoy_core::view::TrackerView;
 
@@ -22,6 +23,9 @@ use crate::{clock, crash, explain};
 const CHUNK: usize = 500;
 /// How much text is reported at once, in bytes: a record of the log has a limit of 16 MiB, and escapes take room.
 const CHUNK_BYTES: usize = 2 * 1024 * 1024;
+
+/// How long it is told of changes before somebody else has a turn; each call has a limit of its own.
+const TELL_LIMIT: Span = Span::from_secs(30);
 
 /// See the module.
 pub(crate) struct Desk {
@@ -104,11 +108,12 @@ impl Desk {
     /// Reads it, and reports what is not as it was.
     pub(crate) fn read(&self, handle: &Handle) -> Reading {
         let mut memory = hold(&self.turn);
-        let listed = self.beads.list();
+        let listing = self.beads.list();
         if self.has_ended() {
-            return Reading::Same;
+            // Another desk is asked now, or none: what is late here would undo what it said.
+            return Reading::Lost;
         }
-        match listed {
+        match listing {
             Ok(Listing { issues, skipped }) => {
                 *hold(&self.health) = Health { read_at: Some(clock::now()), skipped };
                 self.report(handle, &mut memory, issues)
@@ -148,7 +153,12 @@ impl Desk {
     pub(crate) fn push(&self, handle: &Handle, round: u64, pushes: &[Push]) {
         let _turn = hold(&self.turn);
         let (mut pushed, mut changed) = (Vec::new(), Vec::new());
+        let deadline = clock::Instant::now().plus(TELL_LIMIT);
         for push in pushes {
+            // The rest is told in the next round; somebody may be waiting for a turn.
+            if !pushed.is_empty() && deadline.left().is_zero() {
+                break;
+            }
             crash::point("push:before");
             match self.beads.tell(push) {
                 Told::Pushed(one) => pushed.push(one),
@@ -161,6 +171,13 @@ impl Desk {
             }
         }
         crash::point("push:after");
+        if self.has_ended() {
+            // The rig's tracker is another by now, which was told nothing.
+            changed.clear();
+            for one in &mut pushed {
+                (one.steps, one.error) = (Vec::new(), Some("its rig has another tracker now".to_owned()));
+            }
+        }
         if !changed.is_empty() {
             handle.observed(Observed::Tracker { rig: self.rig.clone(), issues: changed, all: None });
         }
@@ -209,18 +226,25 @@ impl Desk {
     }
 }
 
+/// How much text an issue is, in bytes.
+fn size(seen: &Seen) -> usize {
+    let NewIssue { title, body, labels, needs, acceptance, .. } = &seen.issue;
+    let lists = labels.iter().chain(acceptance).map(String::len).sum::<usize>();
+    let needs: usize = needs.keys().map(|id| id.as_str().len()).sum();
+    title.len() + body.len() + lists + needs + seen.reason.as_ref().map_or(0, String::len)
+}
+
 fn chunks(issues: Vec<Seen>) -> Vec<Vec<Seen>> {
     let mut chunks: Vec<Vec<Seen>> = Vec::new();
     let mut bytes = 0;
     for seen in issues {
-        let size = seen.issue.body.len() + seen.reason.as_ref().map_or(0, String::len);
-        let acceptance: usize = seen.issue.acceptance.iter().map(String::len).sum();
-        bytes += size + acceptance;
+        let size = size(&seen);
+        bytes += size;
         match chunks.last_mut().filter(|chunk| chunk.len() < CHUNK && bytes < CHUNK_BYTES) {
             Some(chunk) => chunk.push(seen),
             None => {
                 chunks.push(vec![seen]);
-                bytes = size + acceptance;
+                bytes = size;
             }
         }
     }

@@ -10,6 +10,8 @@ mod desk;
 mod follow;
 mod hook;
 mod make;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::collections::BTreeMap;

@@ -3,11 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use convoy_core::id::{IssueId, RigName};
-use convoy_core::issue::{DependencyType, IssueType, LABELS_MAX, NewIssue, TEXT_BYTES_MAX, TITLE_CHARS_MAX};
+use convoy_core::issue::{
+    DependencyType, IssueType, LABELS_MAX, NEEDS_MAX, NewIssue, TEXT_BYTES_MAX, TITLE_CHARS_MAX,
+};
 use convoy_core::time::Time;
 use convoy_core::tracker::{Seen, Standing};
 use serde::Deserialize;
 use serde_json::Value;
+
+/// The longest name of somebody who has an issue that is kept, in characters.
+const ASSIGNEE_CHARS_MAX: usize = 200;
+/// The longest label that is taken over, in bytes: a longer one is left to the tracker.
+const LABEL_BYTES_MAX: usize = 1024;
 
 /// An issue as `bd` prints it.
 #[derive(Deserialize, Default)]
@@ -105,7 +112,8 @@ fn understand(issue: Issue, id: IssueId, rig: &RigName) -> Seen {
     let needs = needs(issue.dependencies.unwrap_or_default(), &id);
     let by_edge = || needs.iter().find(|(_, kind)| **kind == DependencyType::ParentChild);
     let parent = issue.parent.as_deref().and_then(other_id).or_else(|| by_edge().map(|(id, _)| id.clone()));
-    let labels: BTreeSet<String> = issue.labels.unwrap_or_default().into_iter().take(LABELS_MAX).collect();
+    let labels = issue.labels.unwrap_or_default().into_iter().filter(|label| label.len() <= LABEL_BYTES_MAX);
+    let labels: BTreeSet<String> = labels.take(LABELS_MAX).collect();
     let acceptance = issue.acceptance_criteria.unwrap_or_default();
     let acceptance = cut(acceptance, TEXT_BYTES_MAX);
     Seen {
@@ -122,7 +130,10 @@ fn understand(issue: Issue, id: IssueId, rig: &RigName) -> Seen {
             acceptance: acceptance.lines().map(str::to_owned).collect(),
         },
         standing,
-        assignee: issue.assignee.filter(|name| !name.is_empty()),
+        assignee: issue
+            .assignee
+            .filter(|name| !name.is_empty())
+            .map(|name| name.chars().take(ASSIGNEE_CHARS_MAX).collect()),
         created_at: issue.created_at.as_deref().and_then(time),
         reason: issue.close_reason.filter(|reason| !reason.is_empty()),
         closed_at: issue.closed_at.as_deref().and_then(time),
@@ -144,6 +155,9 @@ fn issue_type(name: &str) -> (IssueType, bool) {
 fn needs(list: Vec<Dependency>, own: &IssueId) -> BTreeMap<IssueId, DependencyType> {
     let mut needs = BTreeMap::new();
     for dependency in list {
+        if needs.len() == NEEDS_MAX {
+            break;
+        }
         let on = dependency.depends_on_id.or(dependency.id);
         let Some(on) = on.as_deref().and_then(other_id).filter(|on| on != own) else { continue };
         let kind = match dependency.dependency_type.or(dependency.kind).as_deref() {
