@@ -81,7 +81,7 @@ fn next(ctx: &mut Context, items: &[ItemView]) -> String {
     match worker.and_then(|worker| worker.convoy_id) {
         Some(convoy) => format!(
             "  in convoy {convoy}\n\nNext: convoy work status {id}    (how it goes)\n      \
-             convoy run {convoy}    (follow its convoy)\n"
+             convoy status {convoy} --watch\n"
         ),
         None => format!("\nNext: convoy work status {id}    (how it goes)\n"),
     }
