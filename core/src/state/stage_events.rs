@@ -1,6 +1,6 @@
 //! How staging and launching a convoy change the state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::convoy_events::{fresh, track, untrack};
 use crate::convoy::Status;
@@ -29,6 +29,11 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             }
             untrack(state, &id, &dropped);
             track(state, &id, &wanted);
+            // In the order of this staging, or staging it so again would be another change.
+            let place: BTreeMap<&IssueId, usize> = wanted.iter().zip(0..).collect();
+            if let Some(convoy) = state.convoys.get_mut(&id) {
+                convoy.content.tracked.sort_by_key(|issue| place.get(issue).copied());
+            }
         }
         Event::ConvoyLaunched { convoy: id } => {
             if let Some(convoy) = state.convoys.get_mut(id) {
