@@ -19,6 +19,8 @@ use crate::policy::Observers;
 use crate::refusal::Refusal;
 use crate::state::State;
 
+/// How many convoys one patrol lands, because a batch has a limit; the next one goes on.
+const PATROLLED_MAX: usize = 1000;
 /// How many issues a notice lists: each recipient has a copy of it, and one batch has a limit.
 const LISTED_MAX: usize = 100;
 /// How much of a title such a list shows, in characters: for a hundred recipients it is kept a hundred times.
@@ -117,7 +119,7 @@ pub(super) fn patrol(state: &State, ctx: &mut Context<'_>) -> Vec<Event> {
         return Vec::new();
     }
     let open = state.index.open.iter().filter_map(|(_, id)| state.convoys.get(id));
-    let due: Vec<&Convoy> = open.filter(|convoy| convoy.is_due_to_land()).collect();
+    let due: Vec<&Convoy> = open.filter(|convoy| convoy.is_due_to_land()).take(PATROLLED_MAX).collect();
     due.into_iter().flat_map(|convoy| land_by(state, convoy, Observer::Patrol, ctx)).collect()
 }
 
