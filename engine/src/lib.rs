@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod background;
+pub mod baseline;
 pub mod clock;
 pub mod config;
 mod crash;

@@ -49,8 +49,14 @@ pub const KEYS: &[Key] = &[
     key("agents.*.writable", None, "what it may write besides its workdir; read and checked, not used yet"),
     key("gates.*.command", None, "program and arguments of a gate"),
     key("gates.*.timeout", Some("\"10m\""), "the longest that it may take"),
-    key("gates.*.rigs", None, "the rigs whose merges have to pass it; all if not given"),
-    key("gates.*.when", Some("[\"before-merge\"]"), "when it runs"),
+    key("gates.*.rigs", None, "the rigs that it is for; all if not given"),
+    key("gates.*.when", Some("[\"before-merge\", \"baseline\"]"), "when it runs: before-merge, baseline or both"),
+    key(
+        "baseline.before_merge",
+        Some("false"),
+        "whether detected gates run before merges of rigs without gates of their own; a fresh copy may lack what they need",
+    ),
+    key("baseline.timeout", Some("\"10m\""), "the longest that a detected gate may take"),
     key(
         "hooks.after_create.command",
         None,

@@ -35,7 +35,7 @@ use crate::tasks::{self, Kind};
 use crate::world::{World, note};
 
 use job::Job;
-pub(crate) use sweep::sweep;
+pub(crate) use sweep::{end_all, sweep};
 
 /// See the module.
 pub(crate) struct Executor {

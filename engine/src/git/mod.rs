@@ -16,6 +16,7 @@ mod evidence;
 mod heads;
 mod include;
 mod leftovers;
+mod look;
 mod merge;
 mod names;
 pub(crate) mod pipe;
