@@ -178,6 +178,7 @@ impl State {
             | Event::WorkerFailed { .. }
             | Event::WorkerDone { .. }
             | Event::WorkerLearned { .. }
+            | Event::ReviewMade { .. }
             | Event::MergeMoved { .. }
             | Event::MergeBlocked { .. }
             | Event::MergeUnblocked { .. }

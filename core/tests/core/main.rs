@@ -11,6 +11,7 @@ mod observed;
 mod perform;
 mod properties;
 mod request;
+mod reviewing;
 mod script;
 mod show;
 mod staged;
