@@ -31,6 +31,7 @@ pub mod os;
 pub mod output;
 mod permits;
 pub mod reach;
+mod review;
 pub mod rig;
 pub mod runtime;
 mod server;

@@ -56,6 +56,21 @@ pub const KEYS: &[Key] = &[
         Some("false"),
         "whether detected gates run before merges of rigs without gates of their own; a fresh copy may lack what they need",
     ),
+    key("review.before_merge", Some("false"), "whether agents review a change before it lands"),
+    key(
+        "review.roles",
+        Some("[\"security\", \"architecture\", \"quality\"]"),
+        "in which roles: security, architecture, quality, correctness",
+    ),
+    key("review.agent", None, "the agent that reviews; defaults.agent if not given"),
+    key("review.models.*", None, "the model of a role"),
+    key("review.timeout", Some("\"20m\""), "the longest that a reviewer may take"),
+    key("review.rounds", Some("3"), "reviews that find what blocks before a person is needed"),
+    key(
+        "review.on_failure",
+        Some("\"continue\""),
+        "what follows when a reviewer fails: continue without its word, or hold the merge and try again",
+    ),
     key("baseline.timeout", Some("\"10m\""), "the longest that a detected gate may take"),
     key(
         "hooks.after_create.command",

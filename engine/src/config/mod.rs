@@ -5,6 +5,7 @@ mod gates;
 mod hooks;
 mod keys;
 mod layers;
+mod reviews;
 mod routes;
 mod typed;
 
@@ -13,6 +14,7 @@ pub use gates::{Gate, GateTime};
 pub use hooks::{Hook, When};
 pub use keys::{KEYS, Key};
 pub use layers::{Entry, Origin, Sources, parse as value};
+pub use reviews::{OnFailure, Reviews};
 pub(crate) use routes::host;
 pub use routes::{Route, Routes, Way};
 pub use typed::{Config, Rig};

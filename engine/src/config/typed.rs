@@ -76,6 +76,7 @@ impl Config {
         config.policy(Vec::new(), Vec::new())?;
         config.gates()?;
         config.detects_before_merge()?;
+        config.reviews()?;
         for key in [
             "limits.wall_time",
             "limits.silence",
@@ -377,6 +378,7 @@ impl Config {
                 backoff: self.span("retry.backoff")?,
                 backoff_max: self.span("retry.backoff_max")?,
                 max_conflicts: self.number("retry.max_conflicts", 1)?.unwrap_or(3),
+                max_reviews: self.review_rounds()?,
                 ..Retry::default()
             },
             observers: Observers {

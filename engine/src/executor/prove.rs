@@ -17,7 +17,7 @@ use crate::git::{Identity, Key, Oid, Repo};
 use crate::world::World;
 
 /// What the keys of workdirs begin with in which gates run.
-pub(super) const GATE_PREFIX: &str = "g-";
+pub(crate) const GATE_PREFIX: &str = "g-";
 
 /// For what the gates run.
 pub(super) struct For<'a> {

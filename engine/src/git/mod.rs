@@ -11,6 +11,7 @@
 
 mod advance;
 mod clone;
+mod diff;
 mod error;
 mod evidence;
 mod heads;
