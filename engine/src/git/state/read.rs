@@ -6,8 +6,8 @@ use crate::git::repo::Repo;
 
 use super::{StatePath, StateRef};
 
-/// The largest file that is read or written, in bytes.
-pub(super) const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// The largest file that is read or written, in bytes. A convoy with 20,000 issues has 8 MB.
+pub(super) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// How many files of the ref are looked at; whoever has more is told so.
 pub(super) const FILES_MAX: usize = 200_000;
 /// How much of a file's name is shown, in characters.

@@ -140,7 +140,7 @@ fn hostile_content_of_the_reference_is_not_seen() {
         fs::write(path, content).unwrap();
     };
     put("checkpoints/epic-1/ckpt-good.json", b"{}");
-    put("checkpoints/epic-1/ckpt-huge.json", &vec![b' '; 1_100_000]);
+    put("checkpoints/epic-1/ckpt-huge.json", &vec![b' '; 17_000_000]);
     put("checkpoints/epic-1/\u{1b}[2J.json", b"{}");
     put("checkpoints/epic-1/more/ckpt-deep.json", b"{}");
     put("checkpoints/-x/ckpt-dash.json", b"{}");
@@ -158,7 +158,7 @@ fn hostile_content_of_the_reference_is_not_seen() {
         assert!(StatePath::checkpoint(bad, "ckpt-1").is_err(), "{bad:?}");
         assert!(StatePath::checkpoint("epic-1", bad).is_err(), "{bad:?}");
     }
-    let large = Change { path: checkpoint("ckpt-2"), put: Put::Once(vec![b'x'; 1_100_000]) };
+    let large = Change { path: checkpoint("ckpt-2"), put: Put::Once(vec![b'x'; 17_000_000]) };
     let repo = world.repo();
     let refused = StateRef::new(&repo).write(&[large], &[], &message());
     assert!(matches!(refused, Err(Error::StateFile { .. })), "{refused:?}");
