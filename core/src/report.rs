@@ -48,6 +48,9 @@ pub enum Report {
         model: Option<String>,
         /// Tokens of this message.
         tokens: Tokens,
+        /// How many of those written to a cache were written for an hour, which costs more.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        cache_write_1h: u64,
         /// What it cost, by the price of that day; none if nobody knows a price.
         #[serde(default)]
         cost: Option<Money>,
@@ -126,6 +129,11 @@ pub enum Report {
     /// A report that this version does not know.
     #[serde(other)]
     Unknown,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Tokens, as billed: the four never overlap.
