@@ -217,8 +217,7 @@ fn failure(gate: &GateReport) -> String {
 
 fn end(report: &Report) -> String {
     let count = |verdict| report.count(verdict);
-    let (passed, failed, skipped) =
-        (count(Verdict::Passed), count(Verdict::Failed), count(Verdict::Skipped));
+    let (passed, failed, skipped) = (count(Verdict::Passed), count(Verdict::Failed), count(Verdict::Skipped));
     let first = report.failed().find_map(|gate| gate.issue_id.clone());
     let next = match (report.passed, first) {
         (None, _) => return "\nNext: convoy baseline run\n".to_owned(),

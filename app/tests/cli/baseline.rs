@@ -61,7 +61,8 @@ fn issues(env: &TestEnv, label: &str) -> Vec<Value> {
 
 #[test]
 fn without_gates_it_says_so_with_the_engine_down_and_up() {
-    let said = both_ways(&["baseline", "baseline run --json", "baseline show", "baseline show --rig nowhere"]);
+    let said =
+        both_ways(&["baseline", "baseline run --json", "baseline show", "baseline show --rig nowhere"]);
     assert!(said.contains("No gates in gastown"), "{said}");
     assert!(said.contains("\"gates\": []") && said.contains("there is no rig"), "{said}");
 }
@@ -85,13 +86,18 @@ fn a_failing_gate_runs_again_and_has_one_open_issue() {
         assert_eq!((&bad["exit_code"], &bad["issue_filed"]), (&7.into(), &true.into()), "{bad:#}");
         let filed = issues(&env, "baseline:bad");
         assert_eq!(filed.len(), 1);
-        assert_eq!((&filed[0]["title"], &filed[0]["id"]), (&"Fix failing baseline gate: bad".into(), &bad["issue_id"]));
+        assert_eq!(
+            (&filed[0]["title"], &filed[0]["id"]),
+            (&"Fix failing baseline gate: bad".into(), &bad["issue_id"])
+        );
         let body = filed[0]["description"].as_str().unwrap();
         assert!(body.contains("Exit status: 7") && body.contains("    error: it is broken"), "{body}");
 
         let again = env.convoy(["baseline"]).exits(1);
         assert_eq!(ran(&env), ["bad"], "what passed on the same files is not run again");
-        for piece in ["✗ failed", "passed on the same files before", "    error: it is broken", "is open about it"] {
+        for piece in
+            ["✗ failed", "passed on the same files before", "    error: it is broken", "is open about it"]
+        {
             assert!(again.stdout.contains(piece), "{piece}: {}", again.stdout);
         }
         assert!(!again.stdout.contains("\n    some words"), "{}", again.stdout);
@@ -104,7 +110,11 @@ fn a_failing_gate_runs_again_and_has_one_open_issue() {
         assert_eq!(issues(&env, "baseline:bad").len(), 1, "none is filed if none is wanted");
         json(&env, &["run"], 1);
         assert_eq!(issues(&env, "baseline:bad").len(), 2, "the closed one is not the open one");
-        assert_eq!(env.convoy(["workdir", "list", "--json"]).ok().json(), serde_json::json!([]), "nothing is left");
+        assert_eq!(
+            env.convoy(["workdir", "list", "--json"]).ok().json(),
+            serde_json::json!([]),
+            "nothing is left"
+        );
     }
 }
 
@@ -117,7 +127,10 @@ fn other_files_are_looked_at_again_and_missing_tools_are_skipped() {
     repo.write("justfile", "check:\n\ttrue\n");
     repo.commit("Two ecosystems");
     let report = json(&env, &[], 0);
-    assert_eq!(results(&report), [pair("just-check", "skipped"), pair("go-vet", "passed"), pair("go-test", "passed")]);
+    assert_eq!(
+        results(&report),
+        [pair("just-check", "skipped"), pair("go-vet", "passed"), pair("go-test", "passed")]
+    );
     assert_eq!(report["gates"][0]["detail"], "just is not installed");
     assert_eq!(ran(&env), ["go vet ./...", "go test ./..."]);
     json(&env, &[], 0);
@@ -127,7 +140,34 @@ fn other_files_are_looked_at_again_and_missing_tools_are_skipped() {
     json(&env, &[], 0);
     assert_eq!(ran(&env), ["go vet ./...", "go test ./..."]);
     let said = env.convoy(["baseline", "run"]).ok().stdout;
-    assert!(said.contains("2 passed") && said.contains("1 skipped") && said.contains("just is not installed"), "{said}");
+    assert!(
+        said.contains("2 passed") && said.contains("1 skipped") && said.contains("just is not installed"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_is_not_committed_counts_and_nothing_of_the_checkout_changes() {
+    let env = workspace();
+    let repo = env.repo_at(&env.dir());
+    repo.write(".gitignore", "/.convoy/\n/built\n");
+    repo.commit("Ignore");
+    configure(&env, &gate(&env, "clean", "touch built; test ! -e bad.txt", ""));
+    let report = json(&env, &["run"], 0);
+    assert_eq!(report["uncommitted"], false, "{report:#}");
+    repo.write("bad.txt", "bad\n");
+    repo.git(["add", "bad.txt"]);
+    repo.write("src/lib.txt", "changed\n");
+    let before = repo.git(["status", "--porcelain"]);
+    let report = json(&env, &["run", "--no-issue"], 1);
+    assert_eq!(report["uncommitted"], true, "{report:#}");
+    assert_eq!(ran(&env), ["clean", "clean"]);
+    assert_eq!(repo.git(["status", "--porcelain"]), before);
+    assert!(!repo.path().join("built").exists());
+    repo.git(["rm", "-qf", "bad.txt"]);
+    repo.write("src/lib.txt", "one\ntwo\nthree\n");
+    json(&env, &["run"], 0);
+    assert_eq!(ran(&env), [""; 0], "these files passed before");
 }
 
 #[test]

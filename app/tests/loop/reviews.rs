@@ -109,7 +109,10 @@ fn what_never_gets_clean_needs_a_person_after_three_rounds() {
     let room = Room::with(REVIEW, &script);
     let convoy = room.launch_new("gt-a", "");
     let said = room.stalls(&convoy);
-    assert!(said.contains("3 reviews found what blocks it") && said.contains("A password in the code"), "{said}");
+    assert!(
+        said.contains("3 reviews found what blocks it") && said.contains("A password in the code"),
+        "{said}"
+    );
     let shown = room.worker("gt-a");
     assert_eq!((&shown["reviews"], &shown["failures"], &shown["attempt"]), (&3.into(), &0.into(), &3.into()));
     assert_eq!(room.issue("gt-a")["status"], "needs_human");

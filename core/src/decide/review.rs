@@ -11,7 +11,9 @@ use crate::worker::{Lesson, Member, Submission, Worker};
 
 /// A review that does not block: the branch goes on.
 pub(super) fn passed(state: &State, member: &Member, review: &Review) -> Vec<Event> {
-    let Some((worker, submission)) = submitted(state, &member.worker, member.round) else { return Vec::new() };
+    let Some((worker, submission)) = submitted(state, &member.worker, member.round) else {
+        return Vec::new();
+    };
     let epoch = state.sessions.get(&submission.session).map(|session| session.content.epoch);
     if epoch != Some(member.epoch) || submission.tip != review.tip || review.blocking().next().is_some() {
         return Vec::new();

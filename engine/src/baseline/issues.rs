@@ -77,7 +77,8 @@ fn other_answer() -> Failure {
 
 fn body(gate: &GateReport, commit: Option<&str>) -> String {
     let command: Vec<String> = gate.command.iter().map(|word| quoted(word)).collect();
-    let mut body = format!("The baseline gate {} does not pass.\n\nCommand: {}\n", gate.name, command.join(" "));
+    let mut body =
+        format!("The baseline gate {} does not pass.\n\nCommand: {}\n", gate.name, command.join(" "));
     if let Some(commit) = commit {
         let _ = writeln!(body, "Commit: {commit}");
     }
@@ -98,7 +99,11 @@ fn body(gate: &GateReport, commit: Option<&str>) -> String {
 /// A word as a shell would take it, for whoever runs it by hand.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::config::{Config, Gate, Sources, When};
 use crate::engine::{presets, workdirs_root};
 use crate::gates::{self, Ground, Ran};
 use crate::git::workdir::{self, Base, Request, Root, Workdir};
-use crate::git::{self, Git, Identity, Key, Oid, Repo};
+use crate::git::{self, Git, Identity, Key, Message, Oid, Repo};
 use crate::hooks::{self, Host, Of};
 use crate::os::program;
 use crate::os::spawn::Environment;
@@ -100,7 +100,11 @@ fn for_checks(mut plain: BTreeMap<String, String>, ours: &Environment) -> BTreeM
 }
 
 /// The detected gates for a merge whose tree is in `folder`, of those whose programs are there.
-pub(crate) fn gates_of_merge(world: &World, ground: &mut Ground<'_>, folder: &Path) -> Result<Vec<Gate>, Failure> {
+pub(crate) fn gates_of_merge(
+    world: &World,
+    ground: &mut Ground<'_>,
+    folder: &Path,
+) -> Result<Vec<Gate>, Failure> {
     let timeout = world.settings().config.detected_timeout()?;
     ground.env = for_checks(std::mem::take(&mut ground.env), &world.env);
     let there = |gate: &BaselineGate| missing(gate, world.env.get("PATH")).is_none();
@@ -114,7 +118,8 @@ fn missing<'a>(gate: &'a BaselineGate, path: Option<&std::ffi::OsStr>) -> Option
 
 /// The files that gates run on.
 struct Snapshot {
-    commit: Oid,
+    /// What is checked out; none before the first commit.
+    commit: Option<Oid>,
     /// The commit whose files they are; another than `commit` if something is not committed.
     files: Oid,
     tree: Oid,
@@ -127,7 +132,8 @@ impl Baseline {
     /// When the configuration is wrong, git is missing, or a folder cannot be read.
     pub fn new(workspace: &Workspace, env: &Environment) -> Result<Self, Failure> {
         let config = Config::load(workspace, env, &Sources::default())?;
-        let root = Root::open(&workdirs_root(workspace, &config, env)?).map_err(|error| unavailable(&error))?;
+        let root =
+            Root::open(&workdirs_root(workspace, &config, env)?).map_err(|error| unavailable(&error))?;
         let plain = hooks::plain(&presets(&config)?, env);
         let program = std::env::current_exe().map_err(|error| unavailable(&error))?;
         Ok(Self {
@@ -173,7 +179,15 @@ impl Baseline {
         let folder = repo.work_tree.clone().unwrap_or_else(|| repo.git_dir.clone());
         let gates = self.gates(rig, &folder)?;
         let gates = gates.iter().map(|gate| GateReport::new(gate, Verdict::NotRun)).collect();
-        Ok(Report { rig: rig.clone(), commit: None, tree: None, uncommitted: false, run_at: None, passed: None, gates })
+        Ok(Report {
+            rig: rig.clone(),
+            commit: None,
+            tree: None,
+            uncommitted: false,
+            run_at: None,
+            passed: None,
+            gates,
+        })
     }
 
     /// Runs the gates of a rig on the files in its checkout, and keeps the report.
@@ -190,7 +204,7 @@ impl Baseline {
         let kept = Kept::take(&self.workspace, rig)?;
         let repo = self.repository(rig)?;
         self.clear(rig, &kept, &repo)?;
-        let snapshot = snapshot(&repo, rig)?;
+        let snapshot = self.snapshot(&repo, rig)?;
         let key = key_of(rig).map_err(|error| unavailable(&error))?;
         let workdir = self.make(&repo, &key, &snapshot.files)?;
         let ran = self.run_in(rig, options, &kept, &snapshot, &workdir, progress);
@@ -259,9 +273,9 @@ impl Baseline {
         let passed = reports.iter().all(|report| report.result != Verdict::Failed);
         Ok(Report {
             rig: rig.clone(),
-            commit: Some(snapshot.commit.to_string()),
+            commit: snapshot.commit.as_ref().map(Oid::to_string),
             tree: Some(snapshot.tree.to_string()),
-            uncommitted: snapshot.files != snapshot.commit,
+            uncommitted: snapshot.commit.as_ref() != Some(&snapshot.files),
             run_at: Some(clock::now()),
             passed: Some(passed),
             gates: reports,
@@ -279,7 +293,12 @@ impl Baseline {
         }
     }
 
-    fn try_one(&self, ground: &Ground<'_>, gate: &BaselineGate, workdir: &Workdir) -> Result<GateReport, Failure> {
+    fn try_one(
+        &self,
+        ground: &Ground<'_>,
+        gate: &BaselineGate,
+        workdir: &Workdir,
+    ) -> Result<GateReport, Failure> {
         let (worker, issue) = nobody();
         let ran = gates::run(ground, &gate.gate, "baseline", EPOCH, (&worker, &issue), &workdir.path);
         match ran {
@@ -293,9 +312,10 @@ impl Baseline {
                     ..GateReport::new(gate, verdict)
                 })
             }
-            Err(gates::Error::Interrupted) => {
-                Err(Failure::new(Code::Unavailable, "the baseline was interrupted; nothing of it runs any more"))
-            }
+            Err(gates::Error::Interrupted) => Err(Failure::new(
+                Code::Unavailable,
+                "the baseline was interrupted; nothing of it runs any more",
+            )),
             Err(error) => {
                 Ok(GateReport { detail: Some(explain(&error)), ..GateReport::new(gate, Verdict::Failed) })
             }
@@ -313,6 +333,23 @@ impl Baseline {
         Repo::open_at(&self.git, &rig.path).map_err(|error| unavailable(&error))
     }
 
+    /// The files as they are in the checkout, committed or not; of a repository without one, those of its commit.
+    fn snapshot(&self, repo: &Repo, rig: &RigName) -> Result<Snapshot, Failure> {
+        let scratch = self.root.path().join(".engine").join(format!("baseline-{rig}"));
+        let message = Message::new("The files that a baseline runs on");
+        let wip = git::state::of_checkout(repo, &scratch, &message).map_err(|error| unavailable(&error))?;
+        let files = wip.commit.or_else(|| wip.head.clone()).ok_or_else(|| {
+            let text =
+                format!("rig {rig} has neither a commit nor files, so there is nothing to run gates on");
+            Failure::new(Code::Refused, text).hint("commit something first")
+        })?;
+        let tree = match wip.tree {
+            Some(tree) => tree,
+            None => repo.tree_of(&files).map_err(|error| unavailable(&error))?,
+        };
+        Ok(Snapshot { commit: wip.head, files, tree })
+    }
+
     /// As an agent's workdir is made ready: what the person includes, and their own hook.
     fn make(&self, repo: &Repo, key: &Key, files: &Oid) -> Result<Workdir, Failure> {
         let made = || -> git::Result<Workdir> {
@@ -323,6 +360,7 @@ impl Baseline {
                 branch: None,
                 onto: None,
                 continue_from: None,
+                wip: None,
                 identity: Identity::new("Convoy", "convoy@convoy.invalid")?,
             };
             let workdir = workdir::create(repo, &self.root, &request)?;
@@ -341,7 +379,14 @@ impl Baseline {
         };
         let (worker, issue) = nobody();
         let session = SessionId::new(workdir.key.as_str()).map_err(|error| unavailable(&error))?;
-        let of = Of { session: &session, epoch: EPOCH, worker: &worker, issue: &issue, convoy: None, workdir: &workdir.path };
+        let of = Of {
+            session: &session,
+            epoch: EPOCH,
+            worker: &worker,
+            issue: &issue,
+            convoy: None,
+            workdir: &workdir.path,
+        };
         hooks::run(&host, When::AfterCreate, &of).map_err(|error| Failure::new(Code::Refused, error))
     }
 
@@ -374,21 +419,13 @@ fn nobody() -> (WorkerId, IssueId) {
     (worker, IssueId::new("baseline-0").expect("a valid id"))
 }
 
-fn snapshot(repo: &Repo, rig: &RigName) -> Result<Snapshot, Failure> {
-    let commit = repo.head().map_err(|error| unavailable(&error))?.ok_or_else(|| {
-        Failure::new(Code::Refused, format!("rig {rig} has no commit yet, so there is nothing to run gates on"))
-            .hint("commit something first")
-    })?;
-    let tree = repo.tree_of(&commit).map_err(|error| unavailable(&error))?;
-    Ok(Snapshot { files: commit.clone(), commit, tree })
-}
-
 /// `b-<rig>-<8 hex digits>`.
 fn key_of(rig: &RigName) -> git::Result<Key> {
     Key::new(format!("{PREFIX}{rig}-{:08x}", crate::entropy::seed() as u32))
 }
 
 fn is_of(key: &Key, rig: &RigName) -> bool {
-    let rest = key.as_str().strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix(rig.as_str())?.strip_prefix('-'));
+    let rest =
+        key.as_str().strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix(rig.as_str())?.strip_prefix('-'));
     rest.is_some_and(|rest| rest.len() == 8 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
 }

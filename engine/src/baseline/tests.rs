@@ -66,7 +66,11 @@ fn only_scripts_that_there_are_by_the_manager_that_is_used() {
         ("readme.md", "npm"),
     ] {
         let gate = |what: &str, script: &str| format!("{manager}-{what}: {manager} run {script}");
-        assert_eq!(by(lock), [gate("typecheck", "tsc"), gate("lint", "lint"), gate("test", "test")], "{lock}");
+        assert_eq!(
+            by(lock),
+            [gate("typecheck", "tsc"), gate("lint", "lint"), gate("test", "test")],
+            "{lock}"
+        );
     }
     let named = r#"{"packageManager": "yarn@4.1.0+sha224.953c", "scripts": {"test": "jest"}}"#;
     assert_eq!(found(&[("package.json", named), LOCK]), ["yarn-test: yarn run test"]);

@@ -93,9 +93,9 @@ impl Config {
         let Some(names) = self.texts(key)? else { return Ok(GateTime::ALL.into()) };
         let time = |name: &String| GateTime::ALL.into_iter().find(|time| time.name() == *name);
         let times: Option<BTreeSet<GateTime>> = names.iter().map(time).collect();
-        times.filter(|times| !times.is_empty()).ok_or_else(|| {
-            self.wrong(key, "\"before-merge\", \"baseline\" or both")
-        })
+        times
+            .filter(|times| !times.is_empty())
+            .ok_or_else(|| self.wrong(key, "\"before-merge\", \"baseline\" or both"))
     }
 
     /// Whether detected gates run before a merge in a rig that has none of its own.

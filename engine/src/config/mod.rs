@@ -10,6 +10,7 @@ mod routes;
 mod typed;
 
 pub use edit::Edit;
+pub(crate) use edit::replace;
 pub use gates::{Gate, GateTime};
 pub use hooks::{Hook, When};
 pub use keys::{KEYS, Key};

@@ -38,12 +38,7 @@ fn all(jobs: &[Job], outcome: &MergeOutcome) -> Tried {
     jobs.iter().map(|job| (member(job), outcome.clone())).collect()
 }
 
-fn batch(
-    world: &Arc<World>,
-    effect: &Effect,
-    jobs: &[Job],
-    tell: Tell<'_>,
-) -> Result<Option<Tried>, Error> {
+fn batch(world: &Arc<World>, effect: &Effect, jobs: &[Job], tell: Tell<'_>) -> Result<Option<Tried>, Error> {
     let Some(first) = jobs.first() else { return Ok(None) };
     let repo = Repo::open_at(&world.git, &first.place.repository)?;
     let branch = base_branch(&repo, &first.place)?;

@@ -56,7 +56,8 @@ impl Repo {
     pub fn text_at(&self, commit: &Oid, path: &str) -> Result<Option<String>> {
         let name = format!("{commit}:{path}");
         let mut call = self.call("cat-file");
-        let found = call.arg("--batch-check=%(objectname) %(objecttype) %(objectsize)").input(name + "\n").text()?;
+        let found =
+            call.arg("--batch-check=%(objectname) %(objecttype) %(objectsize)").input(name + "\n").text()?;
         let words: Vec<&str> = found.split(' ').collect();
         let [oid, "blob", size] = words.as_slice() else { return Ok(None) };
         let (Ok(oid), Ok(size)) = (Oid::new(oid), size.parse::<u64>()) else { return Ok(None) };

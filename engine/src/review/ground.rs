@@ -26,7 +26,8 @@ pub(super) fn ground(finding: &mut Finding, text: &str) -> bool {
     let lines: Vec<(u32, &str)> = numbered.filter(|(_, line)| !line.is_empty()).collect();
     let near = finding.line.unwrap_or(1);
     let quotes = [quoted(&finding.quote, false), quoted(&finding.quote, true)];
-    let Some((first, last)) = quotes.into_iter().flatten().find_map(|quote| place(&lines, &quote, near)) else {
+    let Some((first, last)) = quotes.into_iter().flatten().find_map(|quote| place(&lines, &quote, near))
+    else {
         return false;
     };
     (finding.line, finding.end_line) = (Some(first), Some(last));
@@ -57,5 +58,7 @@ fn place(lines: &[(u32, &str)], quote: &[&str], near: u32) -> Option<(u32, u32)>
         }
     };
     let places = lines.windows(quote.len()).filter(|window| fits(window));
-    places.map(|window| (window[0].0, window[window.len() - 1].0)).min_by_key(|(first, _)| first.abs_diff(near))
+    places
+        .map(|window| (window[0].0, window[window.len() - 1].0))
+        .min_by_key(|(first, _)| first.abs_diff(near))
 }

@@ -89,7 +89,8 @@ fn list(text: &str) -> Result<Vec<Finding>, String> {
 }
 
 fn finding(object: &Map<String, Value>) -> Finding {
-    let any = |names: &[&str]| names.iter().find_map(|name| object.get(*name)).filter(|value| !value.is_null());
+    let any =
+        |names: &[&str]| names.iter().find_map(|name| object.get(*name)).filter(|value| !value.is_null());
     let text = |names: &[&str]| match any(names) {
         Some(Value::String(text)) => bounded(text.trim()),
         Some(Value::Array(all)) => {

@@ -84,7 +84,8 @@ pub(crate) fn review(
     reviews: &Reviews,
     subject: &Subject<'_>,
 ) -> Result<Option<Review>, Error> {
-    let key = format!("{}r{}-{:08x}", crate::executor::GATE_PREFIX, subject.epoch.0, crate::entropy::seed() as u32);
+    let key =
+        format!("{}r{}-{:08x}", crate::executor::GATE_PREFIX, subject.epoch.0, crate::entropy::seed() as u32);
     let request = Request {
         key: Key::new(key)?,
         base: Base::Commit(subject.commit.clone()),
@@ -92,6 +93,7 @@ pub(crate) fn review(
         branch: None,
         onto: None,
         continue_from: None,
+        wip: None,
         identity: Identity::new("Convoy", "convoy@convoy.invalid")?,
     };
     let (files, diff, workdir) = world.git_permits.with(|| -> git::Result<_> {
@@ -176,7 +178,8 @@ fn in_workdir(
     let mut begun = Vec::new();
     for role in &reviews.roles {
         let model = reviews.models.get(role).cloned();
-        let running = begin(world, &settings, preset, reviews, subject, change, workdir, (role, model.clone()));
+        let running =
+            begin(world, &settings, preset, reviews, subject, change, workdir, (role, model.clone()));
         begun.push(running.map_err(|why| lane(reviews, role, model, LaneEnd::Failed { why })));
     }
     let dirs: Vec<(SessionDir, Epoch)> =
@@ -307,7 +310,8 @@ fn wait(running: Running, reviews: &Reviews, workdir: &Workdir) -> Ended {
         return (lane, Vec::new());
     };
     lane.duration = exit.started_at.map_or(Span::default(), |at| exit.ended_at.since(at));
-    (lane.cost, lane.tokens) = exit.result.as_ref().map_or((None, None), |result| (result.cost, result.tokens));
+    (lane.cost, lane.tokens) =
+        exit.result.as_ref().map_or((None, None), |result| (result.cost, result.tokens));
     match ended_well(&exit).and_then(|()| findings(&dir)) {
         Ok(findings) => (lane, findings),
         Err(why) => {

@@ -108,7 +108,9 @@ fn a_prompt_has_the_role_the_rules_and_the_change_and_nothing_ends_a_fence() {
         diff: Some(&diff),
     };
     let text = prompt(&role, &change);
-    for piece in ["security reviewer", "word for word", "Do it", "src/a.rs", "`````diff\n", "git diff base commit"] {
+    for piece in
+        ["security reviewer", "word for word", "Do it", "src/a.rs", "`````diff\n", "git diff base commit"]
+    {
         assert!(text.contains(piece), "{piece}");
     }
     assert!(text.len() < 300_000, "{}", text.len());

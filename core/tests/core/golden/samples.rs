@@ -313,7 +313,11 @@ fn of_workers() -> Vec<Event> {
         Event::MergeSetAside { worker: worker(), files: vec!["a.rs".into()] },
         Event::MergePaused { worker: worker(), round: 2, pause },
         Event::MergeRequested { worker: worker(), request },
-        Event::ReviewMade { worker: worker(), session: session(), review: Box::new(review("blocker", &oid())) },
+        Event::ReviewMade {
+            worker: worker(),
+            session: session(),
+            review: Box::new(review("blocker", &oid())),
+        },
     ]
 }
 
@@ -403,6 +407,7 @@ fn of_own_sessions() -> Vec<Event> {
         from: Some(id()),
         rig: RigName::new("home").unwrap(),
         path: "/repo".into(),
+        sequence: 2,
         carried: Money::from_micros(5),
     };
     let checkpoint = NewCheckpoint {
@@ -412,6 +417,7 @@ fn of_own_sessions() -> Vec<Event> {
         sequence: 3,
         rig: RigName::new("home").unwrap(),
         reason: Reason::Asked { note: Some("before lunch".into()) },
+        asked: Some(7),
     };
     let made = Made {
         commit: oid(),

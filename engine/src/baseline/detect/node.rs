@@ -73,9 +73,11 @@ pub(super) fn find(tree: &Tree) -> Vec<Found> {
     if !tree.has(FILE) {
         return Vec::new();
     }
-    let package: Value = serde_json::from_str(tree.text(FILE).trim_start_matches('\u{feff}')).unwrap_or_default();
+    let package: Value =
+        serde_json::from_str(tree.text(FILE).trim_start_matches('\u{feff}')).unwrap_or_default();
     let manager = Manager::of(tree, &package);
-    let script = |name: &str| package.get("scripts")?.get(name)?.as_str().filter(|text| !text.trim().is_empty());
+    let script =
+        |name: &str| package.get("scripts")?.get(name)?.as_str().filter(|text| !text.trim().is_empty());
     let gate = |what: &str, kind: Kind, script: &str| {
         let name = manager.name();
         Found::new(&format!("{name}-{what}"), kind, FILE, &[name, "run", script])

@@ -44,5 +44,6 @@ fn is_recipe(line: &str, target: &str) -> bool {
     let parameters = colon.map(|at| rest[..at].split_whitespace().collect::<Vec<_>>());
     let separate = rest.starts_with([':', ' ', '\t']);
     separate
-        && parameters.is_some_and(|words| words.iter().all(|word| word.contains('=') || word.starts_with('*')))
+        && parameters
+            .is_some_and(|words| words.iter().all(|word| word.contains('=') || word.starts_with('*')))
 }

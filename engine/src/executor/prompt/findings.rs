@@ -9,7 +9,8 @@ const OTHERS_MAX: usize = 10;
 
 /// The part of the prompt about the findings of the last review; empty without any.
 pub(super) fn section(findings: &[Raised]) -> String {
-    let (blocking, others): (Vec<&Raised>, Vec<&Raised>) = findings.iter().partition(|raised| raised.blocks());
+    let (blocking, others): (Vec<&Raised>, Vec<&Raised>) =
+        findings.iter().partition(|raised| raised.blocks());
     if blocking.is_empty() {
         return String::new();
     }
@@ -42,7 +43,11 @@ fn whole(text: &mut String, number: usize, raised: &Raised) {
     let Finding { severity, category, title, quote, problem, impact, fix, .. } = &raised.finding;
     let place = raised.finding.place();
     let _ = writeln!(text, "### {number}. {} ({}, {})\n", on_one_line(title), severity.name(), raised.role);
-    let _ = writeln!(text, "In `{place}`{}:\n", if category.is_empty() { String::new() } else { format!(", {category}") });
+    let _ = writeln!(
+        text,
+        "In `{place}`{}:\n",
+        if category.is_empty() { String::new() } else { format!(", {category}") }
+    );
     let longest = quote.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let _ = writeln!(text, "{fence}\n{}\n{fence}\n", quote.trim_end());
