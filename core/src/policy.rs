@@ -171,6 +171,15 @@ pub struct Checkpoints {
     pub before_stop: bool,
 }
 
+/// When checkpoints are reviewed while their session works; zero: not for this reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reviews {
+    /// After so many checkpoints.
+    pub every: u32,
+    /// When so many more files have changed.
+    pub files: u32,
+}
+
 impl Default for Checkpoints {
     fn default() -> Self {
         Self {
@@ -279,6 +288,8 @@ pub struct Policy {
     pub observers: Observers,
     /// When checkpoints are made.
     pub checkpoints: Checkpoints,
+    /// When they are reviewed.
+    pub reviews: Reviews,
 }
 
 impl Policy {

@@ -6,6 +6,7 @@ use crate::id::{Epoch, SessionId, WorkerId};
 use crate::issue::DiffStat;
 use crate::money::Money;
 use crate::report::{Exit, Tokens};
+use crate::review::OfSession;
 use crate::time::Time;
 
 /// A session as it is wanted.
@@ -250,6 +251,9 @@ pub struct Session {
     pub said: Option<Said>,
     /// What it wanted remembered.
     pub notes: Vec<String>,
+    /// The last review of one of its checkpoints.
+    #[serde(default)]
+    pub review: Option<OfSession>,
     /// When it was wanted.
     pub created_at: Time,
     /// When its agent started.

@@ -36,6 +36,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                 model: None,
                 said: None,
                 notes: Vec::new(),
+                review: None,
                 created_at: at,
                 started_at: None,
                 ended_at: None,

@@ -55,6 +55,7 @@ impl Door {
             observers: Observers::default(),
             // Most scripts are about something else.
             checkpoints: Checkpoints::OFF,
+            reviews: convoy_core::policy::Reviews::default(),
         };
         let now = Time::from_millis(BEGIN);
         Self { state: State::default(), policy, now, log: Vec::new(), seed: 1 }

@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 
 use convoy_core::event::Event;
-use convoy_core::policy::{Checkpoints, Observers};
+use convoy_core::policy::{Checkpoints, Observers, Reviews};
 use convoy_core::time::{Span, Time};
 use convoy_core::{view, why};
 
@@ -59,6 +59,11 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
                 tracker: on("tracker"),
                 patrol: on("patrol"),
             };
+            Vec::new()
+        }
+        "reviews" => {
+            let number = |name| words.number(name, 0) as u32;
+            door.policy.reviews = Reviews { every: number("every"), files: number("files") };
             Vec::new()
         }
         "checkpoints" => {
@@ -156,7 +161,7 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
-        | "usage" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "review" | "deliver"
+        | "usage" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "review" | "looked" | "deliver"
         | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);

@@ -413,6 +413,7 @@ impl Config {
                 patrol: self.flag("observers.patrol")?,
             },
             checkpoints: self.checkpoints()?,
+            reviews: self.reviews_of_checkpoints()?,
         })
     }
 

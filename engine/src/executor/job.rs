@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use convoy_core::checkpoint::CheckpointState;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::effect::Effect;
 use convoy_core::id::{
-    AgentName, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
+    AgentName, CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
 };
 use convoy_core::issue::Status;
 use convoy_core::policy::Policy;
@@ -29,6 +30,7 @@ pub(super) enum Job {
     FollowRequest(FollowRequest),
     WatchCheckout(WatchCheckout),
     Push(Push),
+    Review(Box<Review>),
 }
 
 /// Where a worker works.
@@ -110,6 +112,21 @@ pub(super) struct Merge {
     pub(super) strategy: MergeStrategy,
     /// A review found nothing in this tip that blocks it.
     pub(super) reviewed: bool,
+}
+
+/// A checkpoint that reviewers are to look at.
+pub(super) struct Review {
+    pub(super) checkpoint: CheckpointId,
+    pub(super) worker: WorkerId,
+    pub(super) epoch: Epoch,
+    pub(super) issue: IssueId,
+    pub(super) title: String,
+    pub(super) body: String,
+    pub(super) place: Place,
+    /// What its session began from.
+    pub(super) base: String,
+    /// All files as they were.
+    pub(super) commit: String,
 }
 
 pub(super) struct FollowRequest {
@@ -236,12 +253,32 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
+        Effect::Review { checkpoint } => Job::Review(Box::new(review(checkpoint, state, config)?)),
         Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return None,
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),
             round: *round,
             pushes: tracker::pushes(state, policy, rig, crate::clock::now()),
         }),
+    })
+}
+
+fn review(id: &CheckpointId, state: &State, config: &Config) -> Option<Review> {
+    let checkpoint = state.checkpoints.get(id)?;
+    let CheckpointState::Made(made) = &checkpoint.state else { return None };
+    let session = state.sessions.get(&checkpoint.content.session)?;
+    let worker = state.workers.get(&session.content.worker)?;
+    let issue = &state.issues.get(&worker.content.issue)?.content;
+    Some(Review {
+        checkpoint: id.clone(),
+        worker: worker.content.id.clone(),
+        epoch: session.content.epoch,
+        issue: issue.id.clone(),
+        title: issue.title.clone(),
+        body: issue.body.clone(),
+        place: place(worker, config)?,
+        base: session.workdir()?.base.clone(),
+        commit: made.wip_commit.clone().or_else(|| made.git_commit.clone())?,
     })
 }
 

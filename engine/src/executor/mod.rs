@@ -91,6 +91,7 @@ impl Executor {
             | Effect::Merge { .. }
             | Effect::Checkpoint { .. }
             | Effect::Compare { .. }
+            | Effect::Review { .. }
             | Effect::Ceiling { .. }
             | Effect::Push { .. }
             | Effect::MergeBatch { .. }
@@ -112,7 +113,10 @@ impl Executor {
 /// Effects that look whether they are still wanted before they change anything.
 fn may_be_unwanted(effect: &Effect) -> bool {
     match effect {
-        Effect::Merge { .. } | Effect::MergeBatch { .. } | Effect::FollowRequest { .. } => true,
+        Effect::Merge { .. }
+        | Effect::MergeBatch { .. }
+        | Effect::FollowRequest { .. }
+        | Effect::Review { .. } => true,
         Effect::Prepare { .. }
         | Effect::Supervise { .. }
         | Effect::Stop { .. }
@@ -179,6 +183,7 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
         Job::FollowRequest(job) => {
             request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
+        Job::Review(job) => review::checkpoint(world, effect, &job).into_iter().for_each(|s| handle.observed(s)),
         Job::WatchCheckout(job) => handle.observed(checkout::run(world, &job)),
     }
 }
@@ -208,6 +213,7 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
         Effect::Stop { .. }
         | Effect::Compare { .. }
+        | Effect::Review { .. }
         | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }
         | Effect::FollowRequest { .. }

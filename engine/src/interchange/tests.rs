@@ -35,6 +35,7 @@ fn policy() -> Policy {
         retry: Retry::default(),
         observers: Observers::default(),
         checkpoints: convoy_core::policy::Checkpoints::default(),
+        reviews: convoy_core::policy::Reviews::default(),
         batches: convoy_core::policy::Batches::default(),
         routes: convoy_core::policy::Routes::default(),
     }

@@ -296,6 +296,7 @@ fn policy(queue: bool, rng: &mut fastrand::Rng) -> Policy {
         },
         observers: observers(rng),
         checkpoints: Checkpoints::OFF,
+        reviews: convoy_core::policy::Reviews::default(),
     }
 }
 
