@@ -17,22 +17,21 @@ pub(super) fn read(body: &Value) -> Turn {
         Value::Array(items) => items.clone(),
         text => vec![json!({ "type": "message", "role": "user", "content": text })],
     };
-    let mut told = text_of(&body["instructions"]);
+    turn.cwd = cwd_in(&text_of(&body["instructions"]));
     for item in &items {
         let kind = item["type"].as_str().unwrap_or("message");
         if kind.ends_with("call_output") {
             turn.step += 1;
         } else if kind == "message" {
             let text = text_of(&item["content"]);
-            told.push('\n');
-            told.push_str(&text);
+            // A conversation that is resumed elsewhere says anew where it is.
+            turn.cwd = cwd_in(&text).or(turn.cwd);
             if item["role"] == "user" {
                 turn.step = 0;
                 turn.prompts.push(text);
             }
         }
     }
-    turn.cwd = cwd_in(&told);
     turn
 }
 
@@ -69,7 +68,7 @@ pub(super) fn response(turn: &Turn, reply: &Reply) -> Value {
         "temperature": 1, "top_p": 1,
         "usage": {
             "input_tokens": input, "input_tokens_details": { "cached_tokens": reply.usage.cache_read },
-            "output_tokens": reply.usage.output, "output_tokens_details": { "reasoning_tokens": 0 },
+            "output_tokens": reply.usage.output, "output_tokens_details": { "reasoning_tokens": reply.usage.reasoning },
             "total_tokens": input + reply.usage.output,
         },
     })

@@ -17,6 +17,8 @@ pub(super) struct Turn {
     pub(super) tools: Vec<Tool>,
     /// The agent's directory, if its prompt tells.
     pub(super) cwd: Option<String>,
+    /// What a request without tools is answered, where the agent insists on a form.
+    pub(super) side_text: Option<&'static str>,
 }
 
 /// A tool that the agent offers.
@@ -62,9 +64,10 @@ impl Turn {
     }
 
     /// The answer to a request without tools.
-    pub(super) fn side_reply(text: Option<&str>) -> Reply {
+    pub(super) fn side_reply(&self, text: Option<&str>) -> Reply {
         let usage = Usage { input: 50, output: 8, ..Usage::default() };
-        Reply { text: text.unwrap_or(r#"{"title":"Scripted title"}"#).to_owned(), call: None, usage }
+        let text = text.or(self.side_text).unwrap_or(r#"{"title":"Scripted title"}"#);
+        Reply { text: text.to_owned(), call: None, usage }
     }
 
     fn call(&self, step: &Step) -> Option<ToolCall> {
