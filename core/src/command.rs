@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Made;
 use crate::event::IssueChange;
-use crate::id::{DeliveryId, Epoch, IssueId, RigName, SessionId, WorkerId};
+use crate::id::{CheckpointId, DeliveryId, Epoch, IssueId, RigName, SessionId, WorkerId};
 use crate::import::{Existing, ForeignConvoy, ForeignIssue, ImportedRecord};
 use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::report::{Exit, Observation};
-use crate::session::{Findings, Workdir};
+use crate::session::{Findings, TranscriptUsage, Workdir};
 use crate::time::Time;
 use crate::tracker::{Pushed, Seen};
 use crate::worker::{Member, MergeOutcome};
@@ -155,6 +156,12 @@ pub enum Observed {
     Lost { session: SessionId, epoch: Epoch, why: String },
     /// A dead session's workdir was looked at and its work saved.
     Found { session: SessionId, epoch: Epoch, findings: Findings },
+    /// A checkpoint is in git.
+    CheckpointMade { checkpoint: CheckpointId, made: Made },
+    /// It could not be made.
+    CheckpointFailed { checkpoint: CheckpointId, why: String },
+    /// What an agent's transcript says beyond what was heard of it, after it is dead.
+    Transcript { session: SessionId, epoch: Epoch, usage: Vec<TranscriptUsage> },
     /// The patrol's timer went off.
     Patrol,
     /// A try to land a branch ended.

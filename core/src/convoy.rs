@@ -147,7 +147,7 @@ pub struct NewConvoy {
     pub model: Option<String>,
     /// The epic that it belongs to: a name that groups convoys and sessions.
     #[serde(default)]
-    pub epic: Option<String>,
+    pub epic: Option<crate::id::EpicName>,
     /// No observer closes it: its owner lands it.
     #[serde(default)]
     pub owned: bool,

@@ -3,7 +3,8 @@
 //! An effect names what it is about, with its epoch; the details are read from the state when it is started.
 //! Doing one again after a crash is always safe: each looks at the world first.
 
-use crate::id::{DeliveryId, Epoch, RigName, SessionId, WorkerId};
+use crate::id::{CheckpointId, DeliveryId, Epoch, RigName, SessionId, WorkerId};
+use crate::money::Money;
 use crate::worker::Member;
 
 /// One thing to be done in the world.
@@ -67,6 +68,20 @@ pub enum Effect {
         delivery: DeliveryId,
         /// Which try.
         attempt: u32,
+    },
+    /// Make a checkpoint in git, or find the one that was made before a crash.
+    Checkpoint {
+        /// Which.
+        checkpoint: CheckpointId,
+    },
+    /// Tell a session's supervisor how much it may spend in all.
+    Ceiling {
+        /// Whose.
+        session: SessionId,
+        /// Its epoch.
+        epoch: Epoch,
+        /// Its ceiling.
+        ceiling: Money,
     },
     /// Wait until the checkout changes that is in the way of a merge.
     WatchCheckout {

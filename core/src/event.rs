@@ -6,13 +6,18 @@
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::checkpoint::{Made, NewCheckpoint};
 use crate::convoy::{NewConvoy, Observer, Staged};
-use crate::id::{ConvoyId, DeliveryId, Epoch, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
+use crate::id::{
+    CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId,
+};
 use crate::import::{Hold, ImportedConvoy, ImportedIssue, ImportedRecord};
 use crate::issue::{Closed, DependencyType, NewIssue};
+use crate::ledger::Level;
 use crate::money::Money;
 use crate::notice::NewNotice;
 use crate::outbox::NewDelivery;
+use crate::own_session::{Ended, NewOwnSession};
 use crate::report::{Exit, Tokens};
 use crate::session::{NewSession, Outcome, Said, Workdir};
 use crate::time::Time;
@@ -188,9 +193,21 @@ pub enum Event {
         message_id: String,
         model: Option<String>,
         tokens: Tokens,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost: Option<Money>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        price: Option<String>,
     },
     #[serde(rename = "session.cost")]
     SessionCost { session: SessionId, epoch: Epoch, n: u64, cost: Option<Money>, tokens: Option<Tokens> },
+    /// The agent's own word about what it cost, in all.
+    #[serde(rename = "session.self_reported")]
+    SessionSelfReported { session: SessionId, epoch: Epoch, n: u64, cost: Money },
+    #[serde(rename = "session.conversation")]
+    SessionConversation { session: SessionId, epoch: Epoch, n: u64, id: String, model: Option<String> },
+    /// It may spend this much in all from now on.
+    #[serde(rename = "session.extended")]
+    SessionExtended { session: SessionId, epoch: Epoch, ceiling: Money },
     #[serde(rename = "session.said")]
     SessionSaid { session: SessionId, epoch: Epoch, n: u64, said: Said },
     #[serde(rename = "session.stop_requested")]
@@ -201,6 +218,31 @@ pub enum Event {
     SessionLost { session: SessionId, epoch: Epoch, why: String },
     #[serde(rename = "session.over")]
     SessionOver { session: SessionId, epoch: Epoch, outcome: Outcome },
+
+    /// A person began to work, in a checkout of their own.
+    #[serde(rename = "session.opened")]
+    SessionOpened { session: Box<NewOwnSession> },
+    #[serde(rename = "session.paused")]
+    SessionPaused { session: SessionId, reason: Option<String> },
+    #[serde(rename = "session.completed")]
+    SessionCompleted { session: SessionId, outcome: Ended },
+
+    /// It is to be made; its id and number are its own from now on.
+    #[serde(rename = "checkpoint.wanted")]
+    CheckpointWanted { checkpoint: NewCheckpoint },
+    /// It is in git.
+    #[serde(rename = "checkpoint.made")]
+    CheckpointMade { checkpoint: CheckpointId, made: Made },
+    #[serde(rename = "checkpoint.failed")]
+    CheckpointFailed { checkpoint: CheckpointId, why: String },
+
+    /// None: no limit any more.
+    #[serde(rename = "budget.set")]
+    BudgetSet { level: Level, limit: Option<Money> },
+    #[serde(rename = "budget.warned")]
+    BudgetWarned { level: Level, limit: Money, spent: Money },
+    #[serde(rename = "budget.exceeded")]
+    BudgetExceeded { level: Level, limit: Money, spent: Money },
 
     #[serde(rename = "record.imported")]
     RecordImported { record: ImportedRecord },
@@ -309,6 +351,18 @@ impl Event {
             Self::SessionStarted { .. } => "session.started",
             Self::SessionUsage { .. } => "session.usage",
             Self::SessionCost { .. } => "session.cost",
+            Self::SessionSelfReported { .. } => "session.self_reported",
+            Self::SessionConversation { .. } => "session.conversation",
+            Self::SessionExtended { .. } => "session.extended",
+            Self::SessionOpened { .. } => "session.opened",
+            Self::SessionPaused { .. } => "session.paused",
+            Self::SessionCompleted { .. } => "session.completed",
+            Self::CheckpointWanted { .. } => "checkpoint.wanted",
+            Self::CheckpointMade { .. } => "checkpoint.made",
+            Self::CheckpointFailed { .. } => "checkpoint.failed",
+            Self::BudgetSet { .. } => "budget.set",
+            Self::BudgetWarned { .. } => "budget.warned",
+            Self::BudgetExceeded { .. } => "budget.exceeded",
             Self::SessionSaid { .. } => "session.said",
             Self::SessionStopRequested { .. } => "session.stop_requested",
             Self::SessionEnded { .. } => "session.ended",
@@ -374,11 +428,24 @@ impl Event {
             | Self::SessionStarted { session, .. }
             | Self::SessionUsage { session, .. }
             | Self::SessionCost { session, .. }
+            | Self::SessionSelfReported { session, .. }
+            | Self::SessionConversation { session, .. }
+            | Self::SessionExtended { session, .. }
+            | Self::SessionPaused { session, .. }
+            | Self::SessionCompleted { session, .. }
             | Self::SessionSaid { session, .. }
             | Self::SessionStopRequested { session, .. }
             | Self::SessionEnded { session, .. }
             | Self::SessionLost { session, .. }
             | Self::SessionOver { session, .. } => session.as_str(),
+            Self::SessionOpened { session } => session.id.as_str(),
+            Self::CheckpointWanted { checkpoint } => checkpoint.id.as_str(),
+            Self::CheckpointMade { checkpoint, .. } | Self::CheckpointFailed { checkpoint, .. } => {
+                checkpoint.as_str()
+            }
+            Self::BudgetSet { level, .. }
+            | Self::BudgetWarned { level, .. }
+            | Self::BudgetExceeded { level, .. } => level.id(),
             Self::RecordImported { record } => &record.about,
             Self::NoticeSent { notice, .. } => notice.id.as_str(),
             Self::NoticeRead { notice }
@@ -397,6 +464,9 @@ impl Event {
             | Self::SessionStarted { epoch, .. }
             | Self::SessionUsage { epoch, .. }
             | Self::SessionCost { epoch, .. }
+            | Self::SessionSelfReported { epoch, .. }
+            | Self::SessionConversation { epoch, .. }
+            | Self::SessionExtended { epoch, .. }
             | Self::SessionSaid { epoch, .. }
             | Self::SessionStopRequested { epoch, .. }
             | Self::SessionEnded { epoch, .. }

@@ -125,6 +125,12 @@ id_types! {
     NoticeId, "notice", "n-<base36>", safe_prefixed;
     /// A delivery of a notice by one route.
     DeliveryId, "delivery", "d-<base36>", safe_prefixed;
+    /// A checkpoint.
+    CheckpointId, "checkpoint", "ckpt-<base36>", safe_prefixed;
+    /// An epic: a name that groups convoys and sessions. It becomes part of paths, and may be the id of an issue.
+    EpicName, "epic", "1 to 100 letters, digits, '.', '_' and '-', not beginning with '.' or '-'",
+        |text| text.len() <= 100 && !text.starts_with(['.', '-'])
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     /// A route: a way out of the workspace for notices.
     RouteName, "route", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
     /// A rig: one managed repository.

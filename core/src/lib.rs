@@ -4,6 +4,7 @@
 //! in as arguments; nothing is read, written or started. See `ARCHITECTURE.md` for how the loop uses it.
 
 pub mod address;
+pub mod checkpoint;
 pub mod command;
 pub mod convoy;
 pub mod decide;
@@ -13,9 +14,11 @@ pub mod event;
 pub mod id;
 pub mod import;
 pub mod issue;
+pub mod ledger;
 pub mod money;
 pub mod notice;
 pub mod outbox;
+pub mod own_session;
 pub mod plan;
 pub mod policy;
 pub mod queue;

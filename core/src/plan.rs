@@ -53,6 +53,8 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     outbox::plan(state, policy, now, &mut plan);
     plan_merges(state, policy, now, &mut plan);
     plan_pushes(state, policy, now, &mut plan);
+    let wanted = state.index.checkpoints.iter().cloned();
+    plan.effects.extend(wanted.map(|checkpoint| Effect::Checkpoint { checkpoint }));
     plan
 }
 

@@ -48,6 +48,12 @@ pub enum Report {
         model: Option<String>,
         /// Tokens of this message.
         tokens: Tokens,
+        /// What it cost, by the price of that day; none if nobody knows a price.
+        #[serde(default)]
+        cost: Option<Money>,
+        /// Whose price that was, and its version.
+        #[serde(default)]
+        price: Option<String>,
     },
     /// The agent began to use a tool.
     Tool {
@@ -78,6 +84,38 @@ pub enum Report {
     /// The agent wants something remembered.
     Note {
         /// The text.
+        text: String,
+    },
+    /// The agent, or a hook of its program, wants what it has done so far kept.
+    CheckpointAsked {
+        /// What it wants to say about it.
+        note: Option<String>,
+    },
+    /// The agent goes on, and wants a person to know.
+    Escalated {
+        /// What.
+        reason: String,
+    },
+    /// What a file of the agent says that it cost: its own word, from nobody else.
+    SelfReported {
+        /// In all, not since the last time.
+        cost: Money,
+    },
+    /// The agent waits for a person: for a permission, or an answer.
+    Waiting {
+        /// For what.
+        what: String,
+    },
+    /// The same call, or the same error, again and again.
+    Looping {
+        /// Which.
+        what: String,
+        /// How often in a row.
+        count: u32,
+    },
+    /// A text was handed to the agent while it works.
+    Nudged {
+        /// Which.
         text: String,
     },
     /// The supervisor begins to stop the agent.
@@ -128,6 +166,9 @@ pub struct AgentResult {
     pub tokens: Option<Tokens>,
     /// How many tool uses were refused: an agent whose tools are refused ends well having done nothing.
     pub denied: u32,
+    /// The service took no more work, and says when it will again.
+    #[serde(default)]
+    pub retry_at: Option<Time>,
 }
 
 /// Why a supervisor stops its agent.

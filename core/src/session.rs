@@ -19,6 +19,18 @@ pub struct NewSession {
     pub epoch: Epoch,
     /// Its number among the worker's sessions, from 1.
     pub number: u32,
+    /// The model, if it is not the worker's: after failures a stronger one is tried.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// Why that model.
+    #[serde(default)]
+    pub model_rationale: Option<String>,
+    /// The session whose conversation it goes on with, if its agent can.
+    #[serde(default)]
+    pub resume: Option<SessionId>,
+    /// What it may spend at first, if any limit applies to it. It is reserved from now on.
+    #[serde(default)]
+    pub ceiling: Option<Money>,
 }
 
 /// Where a session works.
@@ -100,6 +112,18 @@ pub enum Outcome {
         /// Why.
         why: String,
     },
+    /// A budget was used up. Nobody failed: it goes on when there is more.
+    BudgetExceeded {
+        /// Which.
+        why: String,
+    },
+    /// Its model's service takes no more work before then.
+    RateLimited {
+        /// When it takes work again.
+        until: Time,
+        /// What the agent said about it.
+        why: String,
+    },
 }
 
 /// What is found in a workdir after its agent is dead.
@@ -156,6 +180,37 @@ pub enum Said {
         /// The text.
         text: String,
     },
+    /// A person should know, and it goes on.
+    Escalated {
+        /// What.
+        reason: String,
+    },
+}
+
+/// What was used of one model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Use {
+    /// All tokens.
+    pub tokens: Tokens,
+    /// What those with a known price cost.
+    pub cost: Money,
+    /// Those of them whose price nobody knows.
+    pub unpriced: Tokens,
+}
+
+/// The usage of one message, as a transcript has it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TranscriptUsage {
+    /// The vendor's message id.
+    pub message_id: String,
+    /// The model.
+    pub model: Option<String>,
+    /// Tokens of this message.
+    pub tokens: Tokens,
+    /// What it cost; none if nobody knows a price.
+    pub cost: Option<Money>,
+    /// Whose price that was, and its version.
+    pub price: Option<String>,
 }
 
 /// A session as it stands.
@@ -175,6 +230,16 @@ pub struct Session {
     pub counted: std::collections::BTreeSet<String>,
     /// What the agent reported that it cost.
     pub cost: Option<Money>,
+    /// What its usage costs, by model; tokens without a price are in `unpriced` besides.
+    pub by_model: std::collections::BTreeMap<String, Use>,
+    /// What was settled of it, by day (UTC, days since 1970-01-01).
+    pub by_day: std::collections::BTreeMap<i32, Money>,
+    /// What a file of the agent says that it cost.
+    pub self_reported: Option<Money>,
+    /// What it may spend, if any limit applies to it: what was reserved for it at first and since.
+    pub ceiling: Option<Money>,
+    /// The agent's own name for its conversation.
+    pub conversation: Option<String>,
     /// The model that answered.
     pub model: Option<String>,
     /// What the agent said last about its issue.

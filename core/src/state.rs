@@ -4,10 +4,13 @@
 //! is derived (open counts, what is startable, who is active) is kept here too, so that no decision costs more
 //! in a large workspace; `recount` makes it afresh, and tests compare the two.
 
+mod budget_events;
+mod checkpoint_events;
 mod convoy_events;
 mod import_events;
 mod issue_events;
 mod notice_events;
+mod own_session_events;
 mod session_events;
 mod stage_events;
 mod startable;
@@ -18,12 +21,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::{Checkpoint, CheckpointState};
 use crate::convoy::Convoy;
 use crate::event::{Batch, Event, Key};
-use crate::id::{ConvoyId, DeliveryId, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
+use crate::id::{CheckpointId, ConvoyId, DeliveryId, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
 use crate::issue::{self, Issue};
+use crate::ledger::Ledger;
 use crate::notice::Notice;
 use crate::outbox::Delivery;
+use crate::own_session::OwnSession;
 use crate::session::Session;
 use crate::time::Time;
 use crate::tracker::{self, Standing, Tracker};
@@ -52,6 +58,12 @@ pub struct State {
     pub trackers: BTreeMap<RigName, Tracker>,
     /// Deliveries of notices.
     pub deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// Sessions of persons, in checkouts of their own.
+    pub own_sessions: BTreeMap<SessionId, OwnSession>,
+    /// Checkpoints.
+    pub checkpoints: BTreeMap<CheckpointId, Checkpoint>,
+    /// What may be spent, and what is.
+    pub ledger: Ledger,
     /// The epoch of the newest session; 0 before there is one.
     pub epoch: u64,
     /// Issues and convoys ever made; the next one's number.
@@ -86,6 +98,10 @@ pub struct Index {
     pub touched: BTreeSet<ConvoyId>,
     /// Keys by text.
     pub keys: BTreeMap<String, (u64, Vec<String>)>,
+    /// Checkpoints that are to be made.
+    pub checkpoints: BTreeSet<CheckpointId>,
+    /// The greatest number of a checkpoint in each folder.
+    pub sequences: BTreeMap<String, u64>,
     /// Unread notices.
     pub unread: usize,
     /// Deliveries that are to be tried, by when and age.
@@ -178,7 +194,19 @@ impl State {
             | Event::SessionStopRequested { .. }
             | Event::SessionEnded { .. }
             | Event::SessionLost { .. }
+            | Event::SessionSelfReported { .. }
+            | Event::SessionConversation { .. }
+            | Event::SessionExtended { .. }
             | Event::SessionOver { .. } => session_events::apply(self, event, at),
+            Event::SessionOpened { .. } | Event::SessionPaused { .. } | Event::SessionCompleted { .. } => {
+                own_session_events::apply(self, event, at, actor);
+            }
+            Event::CheckpointWanted { .. }
+            | Event::CheckpointMade { .. }
+            | Event::CheckpointFailed { .. } => checkpoint_events::apply(self, event, at),
+            Event::BudgetSet { .. } | Event::BudgetWarned { .. } | Event::BudgetExceeded { .. } => {
+                budget_events::apply(self, event);
+            }
             Event::NoticeSent { .. }
             | Event::NoticeRead { .. }
             | Event::NoticeArchived { .. }
@@ -244,6 +272,13 @@ impl State {
         }
         self.index.keys =
             self.keys.iter().map(|key| (key.key.clone(), (key.print, key.ids.clone()))).collect();
+        for (id, checkpoint) in &self.checkpoints {
+            let greatest = self.index.sequences.entry(checkpoint.content.folder.clone()).or_default();
+            *greatest = (*greatest).max(checkpoint.content.sequence);
+            if matches!(checkpoint.state, CheckpointState::Wanted) {
+                self.index.checkpoints.insert(id.clone());
+            }
+        }
         self.index.unread = self.notices.values().filter(|notice| notice.is_unread()).count();
         let deliveries: Vec<DeliveryId> = self.deliveries.keys().cloned().collect();
         deliveries.iter().for_each(|id| self.index_delivery(id));

@@ -183,6 +183,7 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
                 takes_over: None,
                 name: None,
                 although_parked: false,
+                epic: None,
             };
             reasons.push(match room(state, policy, &probe) {
                 Err(limit) => at_capacity(&limit),

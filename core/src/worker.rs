@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentName, ConvoyId, Epoch, IssueId, RigName, Seq, SessionId, WorkerId, WorkerName};
+use crate::id::{
+    AgentName, ConvoyId, EpicName, Epoch, IssueId, RigName, Seq, SessionId, WorkerId, WorkerName,
+};
 use crate::issue::{DiffStat, GateResult};
 use crate::time::Time;
 
@@ -33,6 +35,10 @@ pub struct NewWorker {
     /// A person wants it to work also while its rig is parked.
     #[serde(default)]
     pub although_parked: bool,
+    /// The epic that it belongs to, if that is not for its convoy to say: it works in the background of a person's
+    /// session.
+    #[serde(default)]
+    pub epic: Option<EpicName>,
 }
 
 impl NewWorker {

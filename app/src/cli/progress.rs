@@ -192,8 +192,22 @@ fn sentence(event: &Event) -> Option<String> {
                 format!("agent says that it is done{}", note.unwrap_or_default())
             }
             Said::Blocked { reason } => format!("agent says that it is blocked: {}", why(reason)),
+            Said::Escalated { reason } => format!("agent wants a person to know: {}", why(reason)),
             Said::Note { text } => format!("agent notes: {}", why(text)),
         },
+        Event::SessionOpened { session } => {
+            format!("session {} of epic {} began", session.number, session.epic)
+        }
+        Event::SessionPaused { .. } => "session paused".to_owned(),
+        Event::SessionCompleted { .. } => "session completed".to_owned(),
+        Event::CheckpointMade { .. } => "checkpoint made".to_owned(),
+        Event::CheckpointFailed { why: reason, .. } => format!("no checkpoint: {}", why(reason)),
+        Event::BudgetSet { limit: Some(limit), .. } => format!("budget is ${limit} now"),
+        Event::BudgetSet { limit: None, .. } => "has no budget any more".to_owned(),
+        Event::BudgetWarned { limit, spent, .. } => format!("⚡ ${spent} of a budget of ${limit} are spent"),
+        Event::BudgetExceeded { limit, spent, .. } => {
+            format!("its budget of ${limit} is used up: ${spent} are spent")
+        }
         Event::SessionLost { why: reason, .. } => format!("agent was lost: {}", why(reason)),
         Event::IssueCreated { .. }
         | Event::IssueUpdated { .. }
@@ -210,6 +224,10 @@ fn sentence(event: &Event) -> Option<String> {
         | Event::SessionWanted { .. }
         | Event::SessionPrepared { .. }
         | Event::SessionUsage { .. }
+        | Event::SessionSelfReported { .. }
+        | Event::SessionConversation { .. }
+        | Event::SessionExtended { .. }
+        | Event::CheckpointWanted { .. }
         | Event::SessionCost { .. }
         | Event::SessionEnded { .. }
         | Event::SessionOver { .. }
@@ -229,6 +247,13 @@ pub(super) fn moves(event: &Event) -> bool {
     !matches!(
         event,
         Event::SessionUsage { .. }
+            | Event::SessionSelfReported { .. }
+            | Event::SessionConversation { .. }
+            | Event::SessionExtended { .. }
+            | Event::CheckpointWanted { .. }
+            | Event::CheckpointMade { .. }
+            | Event::CheckpointFailed { .. }
+            | Event::BudgetWarned { .. }
             | Event::SessionCost { .. }
             | Event::SessionPrepared { .. }
             | Event::SessionStarted { .. }

@@ -9,12 +9,10 @@ use crate::command::Request;
 use crate::convoy::{Convoy, NAME_CHARS_MAX, NewConvoy, TRACKED_MAX};
 use crate::epic;
 use crate::event::Event;
-use crate::id::IssueId;
+use crate::id::{EpicName, IssueId};
 use crate::refusal::Refusal;
 use crate::state::State;
 
-/// The longest name of an epic, in bytes: it becomes part of paths.
-const EPIC_BYTES_MAX: usize = 100;
 /// The most subscribers of a convoy.
 const NOTIFY_MAX: usize = 100;
 
@@ -41,7 +39,7 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
         return Err(Refusal::invalid("max-parallel", "expected at least 1"));
     }
     check_branch(base.as_deref())?;
-    check_epic(epic.as_deref())?;
+    let epic = epic_name(epic.as_deref())?;
     let owner = match owner {
         Some(text) => address("owner", text)?,
         None => ctx.actor.clone(),
@@ -67,7 +65,7 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
         max_parallel: *max_parallel,
         agent: None,
         model: None,
-        epic: epic.clone(),
+        epic,
         owned: *owned,
         due: *due,
     };
@@ -117,22 +115,8 @@ fn content(
 }
 
 /// The name of an epic becomes part of file names, and is checked as such.
-pub(super) fn check_epic(epic: Option<&str>) -> Result<(), Refusal> {
-    let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    match epic {
-        Some(name)
-            if name.is_empty()
-                || name.len() > EPIC_BYTES_MAX
-                || name.starts_with(['.', '-'])
-                || !name.chars().all(good) =>
-        {
-            let problem = format!(
-                "expected 1 to {EPIC_BYTES_MAX} letters, digits, '.', '_' and '-', not beginning with '.' or '-'"
-            );
-            Err(Refusal::invalid("epic", problem))
-        }
-        _ => Ok(()),
-    }
+pub(super) fn epic_name(epic: Option<&str>) -> Result<Option<EpicName>, Refusal> {
+    epic.map(|text| EpicName::new(text).map_err(|error| Refusal::invalid("epic", error))).transpose()
 }
 
 pub(super) fn address(field: &'static str, text: &str) -> Result<Address, Refusal> {

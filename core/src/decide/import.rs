@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::convoy::check_epic;
+use super::convoy::epic_name;
 use super::issue::{LABEL_BYTES_MAX, pick_rig};
 use super::refs::check_branch;
 use super::work::let_go;
@@ -352,7 +352,7 @@ fn imported(state: &State, convoy: &ForeignConvoy, ctx: &Context<'_>) -> Result<
         return Err(Refusal::NoSuch { kind: "issue", ids: missing });
     }
     check_branch(convoy.base.as_deref())?;
-    check_epic(convoy.epic.as_deref())?;
+    let epic = epic_name(convoy.epic.as_deref())?;
     let created_by = convoy.created_by.clone().unwrap_or_else(|| ctx.actor.clone());
     let open = convoy.tracked.iter().filter(|issue| !state.issues[*issue].is_closed()).cloned().collect();
     let open = match &convoy.state {
@@ -374,7 +374,7 @@ fn imported(state: &State, convoy: &ForeignConvoy, ctx: &Context<'_>) -> Result<
             max_parallel: None,
             agent: None,
             model: None,
-            epic: convoy.epic.clone(),
+            epic,
             owned: convoy.owned,
             due: None,
         },

@@ -4,6 +4,7 @@
 //! itself: a convoy whose last issue was closed by any of the events lands in the same batch. There is no
 //! other way to land.
 
+mod checkpoint;
 mod convoy;
 mod fresh;
 mod import;
@@ -228,6 +229,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Batch { tried } => queue::batch(state, tried, ctx),
         Observed::Gather { rig, base } => queue::gather(state, rig, base.as_deref(), ctx),
         Observed::MergeDue { worker, round } => queue::due(state, worker, *round),
+        Observed::CheckpointMade { checkpoint, made } => checkpoint::made(state, checkpoint, made),
+        Observed::CheckpointFailed { checkpoint, why } => checkpoint::failed(state, checkpoint, why),
+        Observed::Transcript { session, epoch, usage } => session::transcript(state, session, *epoch, usage),
         Observed::Patrol => landing::patrol(state, ctx),
         Observed::Delivered { delivery, attempt } => outbox::delivered(state, delivery, *attempt),
         Observed::DeliveryFailed { delivery, attempt, why, permanent } => {

@@ -9,7 +9,7 @@ use crate::event::{Counted, Event};
 use crate::id::{Epoch, SessionId};
 use crate::issue::{CloseReason, Closed, DiffStat, Evidence};
 use crate::report::{Exit, ExitKind, Observation, Report, StopWhy};
-use crate::session::{Findings, Outcome, Said, Session, SessionState, Workdir};
+use crate::session::{Findings, Outcome, Said, Session, SessionState, TranscriptUsage, Workdir};
 use crate::state::State;
 use crate::worker::{Intent, Lesson, Submission, Worker};
 
@@ -77,10 +77,30 @@ pub(super) fn report(state: &State, id: &SessionId, epoch: Epoch, observation: &
         Report::Started { pid, .. } if matches!(session.state, SessionState::Starting { .. }) => {
             Event::SessionStarted { session: session_id, epoch, n, pid: *pid, at: observation.at }
         }
-        Report::Usage { message_id, model, tokens } if !session.counted.contains(message_id) => {
-            let (message_id, model) = (message_id.clone(), model.clone());
-            Event::SessionUsage { session: session_id, epoch, n, message_id, model, tokens: *tokens }
+        Report::Usage { message_id, model, tokens, cost, price } if !session.counted.contains(message_id) => {
+            let (message_id, model, price) = (message_id.clone(), model.clone(), price.clone());
+            Event::SessionUsage {
+                session: session_id,
+                epoch,
+                n,
+                message_id,
+                model,
+                tokens: *tokens,
+                cost: *cost,
+                price,
+            }
         }
+        Report::Conversation { id: conversation, model } => Event::SessionConversation {
+            session: session_id,
+            epoch,
+            n,
+            id: cut(conversation),
+            model: model.clone(),
+        },
+        Report::SelfReported { cost } if session.self_reported != Some(*cost) => {
+            Event::SessionSelfReported { session: session_id, epoch, n, cost: *cost }
+        }
+        Report::Escalated { reason } => said(Said::Escalated { reason: cut(reason) }),
         Report::Result(result) if result.cost.is_some() || result.tokens.is_some() => {
             Event::SessionCost { session: session_id, epoch, n, cost: result.cost, tokens: result.tokens }
         }
@@ -93,13 +113,44 @@ pub(super) fn report(state: &State, id: &SessionId, epoch: Epoch, observation: &
         Report::Started { .. }
         | Report::Usage { .. }
         | Report::Result(_)
-        | Report::Conversation { .. }
+        | Report::SelfReported { .. }
+        | Report::CheckpointAsked { .. }
+        | Report::Waiting { .. }
+        | Report::Looping { .. }
+        | Report::Nudged { .. }
         | Report::Tool { .. }
         | Report::Retrying { .. }
         | Report::Stopping { .. }
         | Report::Unknown => return Vec::new(),
     };
     vec![event]
+}
+
+/// Usage that nobody heard of while the agent lived; each message once.
+pub(super) fn transcript(
+    state: &State,
+    id: &SessionId,
+    epoch: Epoch,
+    usage: &[TranscriptUsage],
+) -> Vec<Event> {
+    let Some((session, _)) = current(state, id, epoch) else { return Vec::new() };
+    if !matches!(session.state, SessionState::Ended { .. }) {
+        return Vec::new();
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    let news =
+        usage.iter().filter(|one| !session.counted.contains(&one.message_id) && seen.insert(&one.message_id));
+    news.map(|one| Event::SessionUsage {
+        session: id.clone(),
+        epoch,
+        n: session.observed,
+        message_id: one.message_id.clone(),
+        model: one.model.clone(),
+        tokens: one.tokens,
+        cost: one.cost,
+        price: one.price.clone(),
+    })
+    .collect()
 }
 
 fn cut(text: &str) -> String {
@@ -181,6 +232,15 @@ pub(super) fn found(
         }
         Outcome::Lost { why } => {
             events.extend(setback(state, worker, lesson(&why), Counted::Lost, resume_from, ctx));
+        }
+        // It begins again when its budget, or the service of its model, lets it.
+        Outcome::BudgetExceeded { why } => {
+            events.push(learned(worker, lesson(&why), Counted::Nothing, resume_from));
+            events.push(Event::WorkerReady { worker: worker.content.id.clone() });
+        }
+        Outcome::RateLimited { until, why } => {
+            events.push(learned(worker, lesson(&why), Counted::Nothing, resume_from));
+            events.push(Event::WorkerWaiting { worker: worker.content.id.clone(), until, why });
         }
         Outcome::Infrastructure { why } | Outcome::Blocked { why } => {
             let lesson = lesson(&why);

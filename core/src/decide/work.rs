@@ -92,6 +92,7 @@ pub(super) fn new_worker(
         takes_over: issue.worker.clone(),
         name: wishes.name.cloned(),
         although_parked: wishes.although_parked,
+        epic: None,
     })
 }
 
@@ -130,6 +131,10 @@ pub(super) fn wanted(state: &State, worker: &WorkerId, number: u32, ctx: &mut Co
             worker: worker.clone(),
             epoch: Epoch(state.epoch + 1),
             number,
+            model: None,
+            model_rationale: None,
+            resume: None,
+            ceiling: None,
         },
     }
 }

@@ -1,6 +1,6 @@
 //! How session events change the state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::Event;
 use crate::report::Tokens;
@@ -26,6 +26,11 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                 usage: Tokens::default(),
                 counted: BTreeSet::new(),
                 cost: None,
+                by_model: BTreeMap::new(),
+                by_day: BTreeMap::new(),
+                self_reported: None,
+                ceiling: new.ceiling,
+                conversation: None,
                 model: None,
                 said: None,
                 notes: Vec::new(),
@@ -53,10 +58,16 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                 session.state = SessionState::Running { workdir: workdir.clone(), pid: *pid };
             }
         }
-        Event::SessionUsage { n, message_id, model, tokens, .. } => {
-            session.observed = *n;
+        Event::SessionUsage { n, message_id, model, tokens, cost, .. } => {
+            session.observed = session.observed.max(*n);
             if session.counted.insert(message_id.clone()) {
                 session.usage = session.usage.plus(*tokens);
+                let used = session.by_model.entry(model.clone().unwrap_or_default()).or_default();
+                used.tokens = used.tokens.plus(*tokens);
+                match cost {
+                    Some(cost) => used.cost = used.cost.plus(*cost),
+                    None => used.unpriced = used.unpriced.plus(*tokens),
+                }
             }
             if model.is_some() {
                 session.model.clone_from(model);
@@ -75,10 +86,22 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
             session.observed = *n;
             match said {
                 Said::Note { text } if session.notes.len() < NOTES_MAX => session.notes.push(text.clone()),
-                Said::Note { .. } => {}
+                Said::Note { .. } | Said::Escalated { .. } => {}
                 Said::Done { .. } | Said::Blocked { .. } => session.said = Some(said.clone()),
             }
         }
+        Event::SessionSelfReported { n, cost, .. } => {
+            session.observed = *n;
+            session.self_reported = Some(*cost);
+        }
+        Event::SessionConversation { n, id, model, .. } => {
+            session.observed = *n;
+            session.conversation = Some(id.clone());
+            if model.is_some() {
+                session.model.clone_from(model);
+            }
+        }
+        Event::SessionExtended { ceiling, .. } => session.ceiling = Some(*ceiling),
         Event::SessionStopRequested { .. } => session.stopping = true,
         Event::SessionEnded { exit, .. } => {
             session.ended_at = Some(exit.ended_at);

@@ -129,7 +129,7 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         title: content.title.clone(),
         status: convoy.status.name().to_owned(),
         outcome: None,
-        epic_id: content.epic.clone(),
+        epic_id: content.epic.as_ref().map(ToString::to_string),
         template: None,
         owner: content.owner.to_string(),
         created_by: convoy.created_by.clone(),

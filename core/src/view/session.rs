@@ -66,6 +66,8 @@ pub fn session(state: &State, session: &Session) -> SessionView {
                 }
                 Outcome::Lost { why } => ("lost", "failure", Some(why.clone())),
                 Outcome::Stopped => ("paused", "partial", None),
+                Outcome::BudgetExceeded { why } => ("budget_exceeded", "partial", Some(why.clone())),
+                Outcome::RateLimited { why, .. } => ("paused", "partial", Some(why.clone())),
             };
             (name, Some(word.to_owned()), why, exit.as_deref())
         }

@@ -7,18 +7,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use convoy_core::address::Address;
+use convoy_core::checkpoint::{Made, NewCheckpoint, Reason};
 use convoy_core::convoy::{MergeStrategy, NewConvoy, Observer, Staged};
 use convoy_core::event::{Batch, Batched, Counted, Event, IssueChange, Key};
-use convoy_core::id::{DeliveryId, Epoch, IssueId, RouteName, Seq, SessionId, WorkerId};
+use convoy_core::id::{
+    CheckpointId, DeliveryId, EpicName, Epoch, IssueId, RigName, RouteName, Seq, SessionId, WorkerId,
+};
 use convoy_core::import::{
     Hold, ImportedConvoy, ImportedConvoyStatus, ImportedIssue, ImportedRecord, ImportedStatus, RecordOf, Tool,
 };
 use convoy_core::issue::{
     CloseReason, Closed, DependencyType, DiffStat, Evidence, GateResult, IssueType, NewIssue,
 };
+use convoy_core::ledger::Level;
 use convoy_core::money::Money;
 use convoy_core::notice::{NewNotice, NoticeKind};
 use convoy_core::outbox::NewDelivery;
+use convoy_core::own_session::{Ended, NewOwnSession};
 use convoy_core::report::{AgentResult, Exit, ExitKind, StopWhy, Tokens};
 use convoy_core::session::{NewSession, Outcome, Said, Workdir};
 use convoy_core::stage::{Category, Finding};
@@ -172,7 +177,7 @@ fn of_convoys() -> Vec<Event> {
         max_parallel: Some(2),
         agent: Some("claude".parse().unwrap()),
         model: Some("opus".into()),
-        epic: Some("payments".into()),
+        epic: Some(EpicName::new("payments").unwrap()),
         owned: true,
         due: Some(at()),
     };
@@ -260,6 +265,7 @@ fn of_workers() -> Vec<Event> {
         takes_over: Some(worker()),
         name: Some("amber".parse().unwrap()),
         although_parked: true,
+        epic: Some(EpicName::new("payments").unwrap()),
     };
     let pause = MergePause { until: at(), error: why() };
     let request = MergeRequest { number: 7, url: "https://forge/7".into(), gates: Vec::new() };
@@ -328,6 +334,7 @@ fn of_sessions() -> Vec<Event> {
             cost: Some(Money::from_micros(5)),
             tokens: Some(tokens),
             denied: 2,
+            retry_at: Some(at()),
         }),
         last_n: 9,
         dropped_bytes: 1,
@@ -338,7 +345,18 @@ fn of_sessions() -> Vec<Event> {
     let workdir = Workdir { path: "/w".into(), branch: "convoy/x".into(), base: oid(), onto: Some(oid()) };
     let said = Said::Done { no_change: true, note: Some("nothing to do".into()) };
     vec![
-        Event::SessionWanted { session: NewSession { id: id(), worker: worker(), epoch, number: 2 } },
+        Event::SessionWanted {
+            session: NewSession {
+                id: id(),
+                worker: worker(),
+                epoch,
+                number: 2,
+                model: Some("opus".into()),
+                model_rationale: Some("two attempts with sonnet failed".into()),
+                resume: Some(id()),
+                ceiling: Some(Money::from_micros(500_000)),
+            },
+        },
         Event::SessionPrepared { session: id(), epoch, workdir },
         Event::SessionStarted { session: id(), epoch, n, pid: 42, at: at() },
         Event::SessionUsage {
@@ -348,7 +366,12 @@ fn of_sessions() -> Vec<Event> {
             message_id: "m".into(),
             model: Some("opus".into()),
             tokens,
+            cost: Some(Money::from_micros(5)),
+            price: Some("genai-prices 0.2.1".into()),
         },
+        Event::SessionSelfReported { session: id(), epoch, n, cost: Money::from_micros(5) },
+        Event::SessionConversation { session: id(), epoch, n, id: "c".into(), model: Some("opus".into()) },
+        Event::SessionExtended { session: id(), epoch, ceiling: Money::from_micros(700_000) },
         Event::SessionCost {
             session: id(),
             epoch,
@@ -364,8 +387,50 @@ fn of_sessions() -> Vec<Event> {
     ]
 }
 
+fn of_own_sessions() -> Vec<Event> {
+    let id = || CheckpointId::new("ckpt-1234567").unwrap();
+    let opened = NewOwnSession {
+        id: session(),
+        epic: EpicName::new("payments").unwrap(),
+        number: 2,
+        parent: Some(session()),
+        from: Some(id()),
+        rig: RigName::new("home").unwrap(),
+        path: "/repo".into(),
+        carried: Money::from_micros(5),
+    };
+    let checkpoint = NewCheckpoint {
+        id: id(),
+        session: session(),
+        folder: "payments".into(),
+        sequence: 3,
+        rig: RigName::new("home").unwrap(),
+        reason: Reason::Asked { note: Some("before lunch".into()) },
+    };
+    let made = Made {
+        commit: oid(),
+        git_commit: Some(oid()),
+        wip_commit: Some(oid()),
+        files_changed: 4,
+        tree: Some(oid()),
+    };
+    let (level, spent) = (Level::Epic(EpicName::new("payments").unwrap()), Money::from_micros(4));
+    let limit = Money::from_micros(5);
+    vec![
+        Event::SessionOpened { session: Box::new(opened) },
+        Event::SessionPaused { session: session(), reason: Some("end of day".into()) },
+        Event::SessionCompleted { session: session(), outcome: Ended::Partial },
+        Event::CheckpointWanted { checkpoint },
+        Event::CheckpointMade { checkpoint: id(), made },
+        Event::CheckpointFailed { checkpoint: id(), why: "no repository".into() },
+        Event::BudgetSet { level: level.clone(), limit: Some(limit) },
+        Event::BudgetWarned { level: level.clone(), limit, spent },
+        Event::BudgetExceeded { level, limit, spent },
+    ]
+}
+
 fn samples() -> Vec<Event> {
-    [of_issues(), of_trackers(), of_convoys(), of_workers(), of_sessions()].concat()
+    [of_issues(), of_trackers(), of_convoys(), of_workers(), of_sessions(), of_own_sessions()].concat()
 }
 
 fn type_of(event: &Event) -> String {
@@ -474,6 +539,9 @@ fn a_batch_and_its_envelopes_round_trip() {
         assert_eq!(envelope.seq.0, n);
         let text = serde_json::to_string(&envelope).unwrap();
         assert_eq!(serde_json::from_str::<convoy_core::event::Envelope>(&text).unwrap(), envelope);
-        assert_eq!(envelope.epoch.is_some(), text.contains("\"type\":\"session."), "{text}");
+        // A person's own session is no attempt.
+        let own = ["opened", "paused", "completed"].map(|name| format!("\"type\":\"session.{name}\""));
+        let of_attempt = text.contains("\"type\":\"session.") && !own.iter().any(|own| text.contains(own));
+        assert_eq!(envelope.epoch.is_some(), of_attempt, "{text}");
     }
 }

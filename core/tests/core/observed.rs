@@ -62,6 +62,8 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             message_id: third.into(),
             model: Some("opus".into()),
             tokens: Tokens { output: 5, ..Tokens::default() },
+            cost: words.get("cost").and_then(|text| text.parse().ok()).map(Money::from_micros),
+            price: words.get("cost").map(|_| "list".to_owned()),
         }),
         "result" => report(Report::Result(AgentResult {
             ok: true,
@@ -69,6 +71,7 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             cost: Some(Money::from_micros(words.number("cost", 10_000) as i64)),
             tokens: None,
             denied: 0,
+            retry_at: None,
         })),
         "say" => report(match third {
             "done" => Report::Done { no_change: false, note: words.get("note") },
@@ -120,6 +123,7 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
         cost: None,
         tokens: None,
         denied: words.number("denied", 0) as u32,
+        retry_at: None,
     });
     Exit {
         epoch: Epoch(words.number("exit-epoch", epoch.0)),

@@ -179,10 +179,31 @@ pub(crate) fn event(event: &Event) -> String {
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
         Event::SessionStarted { n, pid, .. } => format!("#{n} pid {pid}"),
-        Event::SessionUsage { n, message_id, tokens, .. } => {
-            format!("#{n} {message_id} output {}", tokens.output)
+        Event::SessionUsage { n, message_id, tokens, cost, .. } => {
+            let cost = cost.map(|cost| format!(" cost {cost}")).unwrap_or_default();
+            format!("#{n} {message_id} output {}{cost}", tokens.output)
         }
         Event::SessionCost { n, cost, .. } => format!("#{n} {}", or_none(*cost)),
+        Event::SessionSelfReported { n, cost, .. } => format!("#{n} {cost}"),
+        Event::SessionConversation { n, id, model, .. } => format!("#{n} {id} {}", or_none(model.clone())),
+        Event::SessionExtended { ceiling, .. } => format!("to {ceiling}"),
+        Event::SessionOpened { session } => {
+            format!("number {} of {} in {}", session.number, session.epic, session.path)
+        }
+        Event::SessionPaused { reason, .. } => or_none(reason.clone()),
+        Event::SessionCompleted { outcome, .. } => format!("{outcome:?}"),
+        Event::CheckpointWanted { checkpoint } => {
+            format!(
+                "{} in {} #{} {:?}",
+                checkpoint.session, checkpoint.folder, checkpoint.sequence, checkpoint.reason
+            )
+        }
+        Event::CheckpointMade { made, .. } => made.commit.clone(),
+        Event::CheckpointFailed { why, .. } => why.clone(),
+        Event::BudgetSet { limit, .. } => or_none(*limit),
+        Event::BudgetWarned { limit, spent, .. } | Event::BudgetExceeded { limit, spent, .. } => {
+            format!("{spent} of {limit}")
+        }
         Event::SessionSaid { n, said, .. } => format!("#{n} {said:?}").chars().take(100).collect(),
         Event::SessionEnded { exit, .. } => format!("{:?} {}", exit.kind, or_none(exit.code)),
         Event::SessionOver { outcome, .. } => format!("{outcome:?}"),
@@ -244,6 +265,10 @@ pub(crate) fn effect(effect: &Effect) -> String {
             format!("  * follow the request of {worker} round {round}")
         }
         Effect::WatchCheckout { worker, round } => format!("  * watch {worker} round {round}"),
+        Effect::Checkpoint { checkpoint } => format!("  * checkpoint {checkpoint}"),
+        Effect::Ceiling { session, epoch, ceiling } => {
+            format!("  * ceiling of {session} epoch {epoch} {ceiling}")
+        }
         Effect::Push { rig, round } => format!("  * push {rig} round {round}"),
     }
 }

@@ -168,6 +168,7 @@ impl Claude {
             cost,
             tokens: [whole, told].into_iter().find(|tokens| *tokens != Tokens::default()),
             denied: u32::try_from(denied).unwrap_or(u32::MAX),
+            retry_at: None,
         }));
         reports
     }
@@ -218,7 +219,13 @@ impl Claude {
             let sum = self.reported.entry(model).or_default();
             *sum = sum.plus(message.tokens);
         }
-        Some(Report::Usage { message_id: message.id, model: message.model, tokens: message.tokens })
+        Some(Report::Usage {
+            message_id: message.id,
+            model: message.model,
+            tokens: message.tokens,
+            cost: None,
+            price: None,
+        })
     }
 }
 

@@ -225,7 +225,10 @@ impl Dispatcher {
         };
         convoys.retain(|convoy| {
             (!filter.overdue || convoy.is_overdue(now))
-                && filter.epic.as_deref().is_none_or(|epic| convoy.content.epic.as_deref() == Some(epic))
+                && filter
+                    .epic
+                    .as_deref()
+                    .is_none_or(|epic| convoy.content.epic.as_ref().is_some_and(|name| name.as_str() == epic))
         });
         convoys.sort_by_key(|convoy| convoy.number);
         Ok(convoys.into_iter().map(|convoy| view::convoy(state, &self.policy, convoy, now)).collect())

@@ -162,9 +162,15 @@ impl Follower<'_> {
             | Report::Result(_)
             | Report::Done { .. }
             | Report::Blocked { .. }
+            | Report::Conversation { .. }
+            | Report::CheckpointAsked { .. }
+            | Report::Escalated { .. }
+            | Report::SelfReported { .. }
+            | Report::Waiting { .. }
+            | Report::Looping { .. }
             | Report::Note { .. } => true,
             // For whoever watches; the core decides nothing by them.
-            Report::Conversation { .. }
+            Report::Nudged { .. }
             | Report::Tool { .. }
             | Report::Retrying { .. }
             | Report::Stopping { .. }

@@ -85,6 +85,8 @@ impl Executor {
             | Effect::Stop { .. }
             | Effect::Inspect { .. }
             | Effect::Merge { .. }
+            | Effect::Checkpoint { .. }
+            | Effect::Ceiling { .. }
             | Effect::Push { .. }
             | Effect::MergeBatch { .. }
             | Effect::Deliver { .. } => Kind::Effect,
@@ -111,6 +113,8 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         | Effect::Stop { .. }
         | Effect::Inspect { .. }
         | Effect::Push { .. }
+        | Effect::Checkpoint { .. }
+        | Effect::Ceiling { .. }
         | Effect::Deliver { .. }
         | Effect::WatchCheckout { .. } => false,
     }
@@ -191,7 +195,9 @@ fn impossible(effect: &Effect) -> Option<Observed> {
             let outcome = MergeOutcome::Broken { error: why };
             Observed::Batch { tried: members.into_iter().map(|member| (member, outcome.clone())).collect() }
         }
+        Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
         Effect::Stop { .. }
+        | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }
         | Effect::FollowRequest { .. }
         | Effect::Push { .. } => return None,

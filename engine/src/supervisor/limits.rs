@@ -62,6 +62,12 @@ impl Meter {
             | Report::Done { .. }
             | Report::Blocked { .. }
             | Report::Note { .. }
+            | Report::CheckpointAsked { .. }
+            | Report::Escalated { .. }
+            | Report::SelfReported { .. }
+            | Report::Waiting { .. }
+            | Report::Looping { .. }
+            | Report::Nudged { .. }
             | Report::Stopping { .. }
             | Report::Unknown => {}
         }

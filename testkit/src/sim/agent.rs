@@ -31,13 +31,13 @@ pub(super) type Script = Vec<Act>;
 
 fn usage(id: u32) -> Act {
     let tokens = Tokens { input: 10, output: 20, ..Tokens::default() };
-    Act::Say(Report::Usage { message_id: format!("m{id}"), model: None, tokens })
+    Act::Say(Report::Usage { message_id: format!("m{id}"), model: None, tokens, cost: None, price: None })
 }
 
 fn result(ok: bool) -> Act {
     let error = (!ok).then(|| "it did not work".to_owned());
     let cost = convoy_core::money::Money::from_dollars(0.01);
-    Act::Say(Report::Result(AgentResult { ok, error, cost, tokens: None, denied: 0 }))
+    Act::Say(Report::Result(AgentResult { ok, error, cost, tokens: None, denied: 0, retry_at: None }))
 }
 
 fn done(no_change: bool) -> Act {

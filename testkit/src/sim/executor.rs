@@ -41,6 +41,8 @@ impl Sim {
             Effect::WatchCheckout { worker, round } => Task::Watch { worker, round },
             // No rig of the simulation has a tracker of its own.
             Effect::Push { .. } => return,
+            // Not in the simulation yet.
+            Effect::Checkpoint { .. } | Effect::Ceiling { .. } => return,
             Effect::Deliver { delivery, attempt } => Task::Deliver { delivery, attempt },
         };
         let slow = if matches!(task, Task::Gates { .. } | Task::BatchGates { .. }) { 4_000 } else { 300 };
@@ -382,6 +384,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Ended { epoch, .. }
         | Observed::Lost { epoch, .. }
         | Observed::Found { epoch, .. }
+        | Observed::Transcript { epoch, .. }
         | Observed::Merge { epoch, .. } => epoch.0 += 1,
         // One of the two places of a report's epoch is wrong.
         Observed::Report { observation, .. } => observation.epoch.0 += 1,
@@ -396,6 +399,8 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Gather { .. }
         | Observed::MergeDue { .. }
         | Observed::Patrol
+        | Observed::CheckpointMade { .. }
+        | Observed::CheckpointFailed { .. }
         | Observed::Tracker { .. }
         | Observed::TrackerLost { .. } => {}
     }

@@ -65,6 +65,7 @@ fn a_recorded_run_reports_each_message_once_with_its_final_usage() {
         cost: Money::from_dollars(0.019_687_5),
         tokens: Some(tokens(1650, 175, 29_500, 870)),
         denied: 0,
+        retry_at: None,
     };
     assert_eq!(result(&reports), expected);
 }

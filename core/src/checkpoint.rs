@@ -1,0 +1,108 @@
+//! Checkpoints: what a session had done at some moment, kept in git.
+//!
+//! A checkpoint is wanted first, with its id and number in the log; then made, idempotently by its id; then announced.
+//! So none is announced that is not in git. Which was the latest is a matter of numbers, never of file times.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{CheckpointId, RigName, SessionId};
+use crate::time::Time;
+
+/// Why a checkpoint is made.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Its session has begun.
+    Started,
+    /// So much time has gone by, in which something changed.
+    Interval,
+    /// An issue was completed.
+    IssueCompleted {
+        /// Which.
+        issue: crate::id::IssueId,
+    },
+    /// Something went wrong.
+    Error {
+        /// What.
+        what: String,
+    },
+    /// A good part of a budget is used up.
+    BudgetThreshold {
+        /// Which, and how much of it.
+        what: String,
+    },
+    /// The session is being paused.
+    Paused {
+        /// Why.
+        why: Option<String>,
+    },
+    /// The session is being stopped.
+    Stopping {
+        /// Why.
+        why: String,
+    },
+    /// The session is completed.
+    Completed,
+    /// Somebody asked for one: a person, or the agent.
+    Asked {
+        /// What they said about it.
+        note: Option<String>,
+    },
+}
+
+/// A checkpoint as it is wanted.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct NewCheckpoint {
+    /// Its id.
+    pub id: CheckpointId,
+    /// Of which session: an attempt of a worker, or a person's own.
+    pub session: SessionId,
+    /// The folder that it is kept in: its epic, else its convoy, else its issue.
+    pub folder: String,
+    /// Its number within the folder, from 1.
+    pub sequence: u64,
+    /// The repository in whose state reference it is kept.
+    pub rig: RigName,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// A checkpoint as it was made.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Made {
+    /// The commit on the state reference that has it.
+    pub commit: String,
+    /// Where the session's branch was; none before the first commit.
+    pub git_commit: Option<String>,
+    /// The commit of all files as they were; none if nothing differs from `git_commit`.
+    pub wip_commit: Option<String>,
+    /// How many files differ from where the session began.
+    pub files_changed: u32,
+    /// The tree of all files, to see whether anything changed since.
+    pub tree: Option<String>,
+}
+
+/// What a checkpoint is at.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub enum CheckpointState {
+    /// It is to be made.
+    Wanted,
+    /// It is in git.
+    Made(Made),
+    /// It could not be made.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A checkpoint as it stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// What it was wanted as.
+    pub content: NewCheckpoint,
+    /// What it is at.
+    pub state: CheckpointState,
+    /// When it was wanted.
+    pub at: Time,
+}
