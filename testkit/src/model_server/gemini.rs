@@ -56,9 +56,12 @@ pub(super) fn response(turn: &Turn, reply: &Reply) -> Value {
     // Here "prompt" includes what was read from the cache, and candidates do not include what was thought.
     let prompt = usage.input + usage.cache_read;
     let mut parts = vec![json!({ "text": reply.text })];
-    parts.extend(reply.call.as_ref().map(|call| {
-        json!({ "functionCall": { "name": turn.tools[call.tool].name, "args": call.args } })
-    }));
+    parts.extend(
+        reply
+            .call
+            .as_ref()
+            .map(|call| json!({ "functionCall": { "name": turn.tools[call.tool].name, "args": call.args } })),
+    );
     json!({
         "candidates": [{ "content": { "role": "model", "parts": parts }, "finishReason": "STOP", "index": 0 }],
         "modelVersion": turn.model, "responseId": fresh_id("resp_"),
@@ -84,18 +87,21 @@ mod tests {
     fn a_request_with_results_is_a_later_step() {
         let path = "/v1beta/models/gemini-2.5-pro:streamGenerateContent";
         let text = |text: &str| json!({ "role": "user", "parts": [{ "text": text }] });
-        let turn = read(path, &json!({
-            "systemInstruction": { "parts": [{ "text": "x" }] },
-            "tools": [{ "functionDeclarations": [
-                { "name": "run_shell_command", "parametersJsonSchema": { "properties": { "command": {} } } }] }],
-            "contents": [
-                text("do gt-a"),
-                { "role": "model", "parts": [{ "functionCall": {} }] },
-                { "role": "user", "parts": [{ "functionResponse": {} }] },
-                text("now gt-b"),
-                { "role": "model", "parts": [{ "functionCall": {} }] },
-                { "role": "user", "parts": [{ "functionResponse": {} }, { "text": "beside" }] }],
-        }));
+        let turn = read(
+            path,
+            &json!({
+                "systemInstruction": { "parts": [{ "text": "x" }] },
+                "tools": [{ "functionDeclarations": [
+                    { "name": "run_shell_command", "parametersJsonSchema": { "properties": { "command": {} } } }] }],
+                "contents": [
+                    text("do gt-a"),
+                    { "role": "model", "parts": [{ "functionCall": {} }] },
+                    { "role": "user", "parts": [{ "functionResponse": {} }] },
+                    text("now gt-b"),
+                    { "role": "model", "parts": [{ "functionCall": {} }] },
+                    { "role": "user", "parts": [{ "functionResponse": {} }, { "text": "beside" }] }],
+            }),
+        );
         assert_eq!((turn.model.as_str(), turn.stream, turn.step), ("gemini-2.5-pro", true, 1));
         assert_eq!(turn.prompts, ["do gt-a", "now gt-b"]);
         let step = Step::bash("true").tokens(10, 7).cached(90, 0).reasoned(3);

@@ -54,8 +54,10 @@ fn add_tools(tools: &mut Vec<Tool>, list: &Value, namespace: Option<&str>) {
 
 /// The reply as one JSON response.
 pub(super) fn response(turn: &Turn, reply: &Reply) -> Value {
-    // Here "input" includes what was read from the cache.
-    let input = reply.usage.input + reply.usage.cache_read;
+    // Here "input" includes what was read from the cache, and what was written to it.
+    let usage = reply.usage;
+    let input = usage.input + usage.cache_read + usage.cache_write;
+    let details = json!({ "cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write });
     let part = json!({ "type": "output_text", "text": reply.text, "annotations": [] });
     let mut output = vec![json!({
         "type": "message", "id": fresh_id("msg_"), "status": "completed", "role": "assistant", "content": [part],
@@ -67,9 +69,9 @@ pub(super) fn response(turn: &Turn, reply: &Reply) -> Value {
         "error": null, "incomplete_details": null, "instructions": null, "metadata": {},
         "temperature": 1, "top_p": 1,
         "usage": {
-            "input_tokens": input, "input_tokens_details": { "cached_tokens": reply.usage.cache_read },
-            "output_tokens": reply.usage.output, "output_tokens_details": { "reasoning_tokens": reply.usage.reasoning },
-            "total_tokens": input + reply.usage.output,
+            "input_tokens": input, "input_tokens_details": details,
+            "output_tokens": usage.output, "output_tokens_details": { "reasoning_tokens": usage.reasoning },
+            "total_tokens": input + usage.output,
         },
     })
 }

@@ -91,7 +91,7 @@ pub struct Usage {
     pub output: u64,
     /// Input read from a cache.
     pub cache_read: u64,
-    /// Input written to a cache. Only Anthropic's protocol has a place for it.
+    /// Input written to a cache. Gemini's protocol has no place for it.
     pub cache_write: u64,
     /// How much of the output was thought and not said, where the protocol tells them apart.
     pub reasoning: u64,
