@@ -50,6 +50,8 @@ pub struct Seen {
     pub prompt: String,
     /// How many prompts the conversation has; a fresh one has the fewest.
     pub prompts: usize,
+    /// What the model had said before in it.
+    pub said: String,
 }
 
 /// A running server. It stops, and lets go every held request, when this value is dropped.
@@ -277,7 +279,8 @@ impl Shared {
         if let Some(protocol) = Protocol::of(path).filter(|_| *request.method() == Method::Post) {
             return self.play(name, path, &script, protocol, &body);
         }
-        self.saw(name, path, body["model"].as_str().unwrap_or_default(), None, &[]);
+        let model = body["model"].as_str().unwrap_or_default().to_owned();
+        self.saw(name, path, None, &Turn { model, ..Turn::default() });
         Some(match path.rsplit('/').next() {
             Some("count_tokens") => Answer::json(200, &json!({ "input_tokens": 1234 })),
             Some("models") => Answer::json(200, &models()),
@@ -286,10 +289,16 @@ impl Shared {
         })
     }
 
-    fn saw(&self, script: &str, path: &str, model: &str, step: Option<usize>, prompts: &[String]) {
-        let (script, path, model) = (script.to_owned(), path.to_owned(), model.to_owned());
-        let (prompt, prompts) = (prompts.last().cloned().unwrap_or_default(), prompts.len());
-        self.lock().seen.push(Seen { script, path, model, step, prompt, prompts });
+    fn saw(&self, script: &str, path: &str, step: Option<usize>, turn: &Turn) {
+        self.lock().seen.push(Seen {
+            script: script.to_owned(),
+            path: path.to_owned(),
+            model: turn.model.clone(),
+            step,
+            prompt: turn.prompts.last().cloned().unwrap_or_default(),
+            prompts: turn.prompts.len(),
+            said: turn.said.clone(),
+        });
         self.changed.notify_all();
     }
 
@@ -304,14 +313,14 @@ impl Shared {
     ) -> Option<Answer> {
         let turn = protocol.read(path, body);
         let reply = if turn.tools.is_empty() {
-            self.saw(name, path, &turn.model, None, &turn.prompts);
+            self.saw(name, path, None, &turn);
             turn.side_reply(script.side_text.as_deref())
         } else {
             let (branch, steps) = script.steps_for(&turn.prompts);
             // After the last step there is nothing left to do; to repeat it would never end.
             let end = Step::say("There is nothing left to do.");
             let step = steps.get(turn.step).unwrap_or(&end);
-            self.saw(name, path, &turn.model, Some(turn.step), &turn.prompts);
+            self.saw(name, path, Some(turn.step), &turn);
             self.wait(step)?;
             if let Some(error) = &step.error
                 && self.fails((name.to_owned(), branch, turn.step), error.times)

@@ -36,7 +36,11 @@ pub(super) fn read(path: &str, body: &Value) -> Turn {
             });
         }
     }
-    for content in body["contents"].as_array().into_iter().flatten().filter(|c| c["role"] == "user") {
+    for content in body["contents"].as_array().into_iter().flatten() {
+        if content["role"] != "user" {
+            turn.said(&text_of(&content["parts"]));
+            continue;
+        }
         let parts = content["parts"].as_array().map(Vec::as_slice).unwrap_or_default();
         let results = parts.iter().filter(|part| !part["functionResponse"].is_null()).count();
         turn.step += results;

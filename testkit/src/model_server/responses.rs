@@ -26,6 +26,9 @@ pub(super) fn read(body: &Value) -> Turn {
             let text = text_of(&item["content"]);
             // A conversation that is resumed elsewhere says anew where it is.
             turn.cwd = cwd_in(&text).or(turn.cwd);
+            if item["role"] == "assistant" {
+                turn.said(&text);
+            }
             if item["role"] == "user" {
                 turn.step = 0;
                 turn.prompts.push(text);

@@ -13,6 +13,8 @@ pub(super) struct Turn {
     pub(super) step: usize,
     /// The person's prompts, oldest first.
     pub(super) prompts: Vec<String>,
+    /// What the model has said before, a line each.
+    pub(super) said: String,
     /// Empty in a side request (a title, a summary), which is not part of the script.
     pub(super) tools: Vec<Tool>,
     /// The agent's directory, if its prompt tells.
@@ -58,6 +60,12 @@ const CWD_MARKS: [&str; 4] =
     ["rimary working directory: ", "orking directory: ", "<cwd>", "currently working in the directory: "];
 
 impl Turn {
+    /// Takes note of what the model said before.
+    pub(super) fn said(&mut self, text: &str) {
+        self.said.push_str(text);
+        self.said.push('\n');
+    }
+
     /// The reply that plays `step` with the tools of this turn.
     pub(super) fn reply(&self, step: &Step) -> Reply {
         Reply { text: step.text.clone(), call: self.call(step), usage: step.usage }
