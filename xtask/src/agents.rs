@@ -1,7 +1,7 @@
 //! `cargo xtask agents`: the real agents that the tests drive, of fixed versions, into `.tools/`.
 //!
 //! The native programs of claude and codex are used, and gemini is one bundle for Node.js: no install script has to
-//! run. All three are 740 MB; an install takes 20 seconds here.
+//! run. All three take 740 MB and 15 seconds to install here.
 
 use std::fs;
 use std::process::ExitCode;
