@@ -79,7 +79,6 @@ fn codex_does_two_issues_that_depend_on_each_other() {
     assert!(logs.contains("I write the file.") && !logs.contains("\"type\""), "{logs}");
     let raw = room.convoy("logs gt-two --raw").stdout;
     assert!(raw.contains("turn.completed"), "{raw}");
-    // What ran is the program, not the script of that name in PATH.
     let program = real_agents::codex_program().unwrap().to_string_lossy().into_owned();
     let check = room.json("agent check codex");
     assert_eq!((&check[0]["path"], &check[0]["installed"]), (&json!(program), &json!(true)), "{check:#}");
@@ -112,10 +111,11 @@ fn a_stopped_codex_leaves_nothing_running() {
     }
     let server = ModelServer::start();
     let (room, _) = in_the_middle(&server);
-    let running = commands(&room);
+    // What was started is the program, not the script of that name in PATH, which would start it.
+    let pid = room.worker("gt-one")["sessions"][0]["pid"].as_i64().unwrap();
+    let agent = room.env.processes().into_iter().find(|process| i64::from(process.pid) == pid).unwrap();
     let program = real_agents::codex_program().unwrap().to_string_lossy().into_owned();
-    assert!(running.iter().any(|command| command.starts_with(&program)), "{running:#?}");
-    assert!(!running.iter().any(|command| command.contains("codex.js")), "{running:#?}");
+    assert!(agent.command.starts_with(&program), "{}", agent.command);
     room.convoy("work stop gt-one");
     assert!(room.follow("worker.stopped").printed("overseer", SOON), "{}", room.story());
     nothing_runs(&room);
