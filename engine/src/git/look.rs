@@ -1,0 +1,35 @@
+//! What is checked out, and what is pinned.
+
+use super::error::Result;
+use super::names::{Key, Oid};
+use super::repo::Repo;
+
+impl Repo {
+    /// The commit that is checked out; nothing if there is none yet.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn head(&self) -> Result<Option<Oid>> {
+        let mut call = self.git().call("rev-parse", &self.git_dir);
+        call.git_dir(&self.git_dir).args(["-q", "--verify", "HEAD^{commit}"]).accept(&[1]);
+        let text = call.text()?;
+        if text.is_empty() { Ok(None) } else { Oid::new(&text).map(Some) }
+    }
+
+    /// The files of a commit.
+    ///
+    /// # Errors
+    /// When it is not here.
+    pub fn tree_of(&self, commit: &Oid) -> Result<Oid> {
+        let mut call = self.call("rev-parse");
+        call.args(["-q", "--verify", &format!("{commit}^{{tree}}")]).oid()
+    }
+
+    /// The commit that the workdir with this key began from, as long as it is pinned.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn pinned(&self, key: &Key) -> Result<Option<Oid>> {
+        self.commit(&key.base_ref())
+    }
+}
