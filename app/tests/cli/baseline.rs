@@ -147,6 +147,30 @@ fn other_files_are_looked_at_again_and_missing_tools_are_skipped() {
 }
 
 #[test]
+fn what_is_not_committed_counts_and_nothing_of_the_checkout_changes() {
+    let env = workspace();
+    let repo = env.repo_at(&env.dir());
+    repo.write(".gitignore", "/.convoy/\n/built\n");
+    repo.commit("Ignore");
+    configure(&env, &gate(&env, "clean", "touch built; test ! -e bad.txt", ""));
+    let report = json(&env, &["run"], 0);
+    assert_eq!(report["uncommitted"], false, "{report:#}");
+    repo.write("bad.txt", "bad\n");
+    repo.git(["add", "bad.txt"]);
+    repo.write("src/lib.txt", "changed\n");
+    let before = repo.git(["status", "--porcelain"]);
+    let report = json(&env, &["run", "--no-issue"], 1);
+    assert_eq!(report["uncommitted"], true, "{report:#}");
+    assert_eq!(ran(&env), ["clean", "clean"]);
+    assert_eq!(repo.git(["status", "--porcelain"]), before);
+    assert!(!repo.path().join("built").exists());
+    repo.git(["rm", "-qf", "bad.txt"]);
+    repo.write("src/lib.txt", "one\ntwo\nthree\n");
+    json(&env, &["run"], 0);
+    assert_eq!(ran(&env), [""; 0], "these files passed before");
+}
+
+#[test]
 fn what_comes_first_and_fails_skips_what_needs_it() {
     let env = workspace();
     let repo = env.repo_at(&env.dir());

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,9 +18,9 @@ use sha2::{Digest, Sha256};
 
 use super::gate::BaselineGate;
 use super::report::Report;
-use crate::clock;
 use crate::lock::{Acquired, WorkspaceLock};
 use crate::workspace::Workspace;
+use crate::{clock, config};
 
 /// How many passed gates are remembered: some hundred states of the files.
 const PASSED_MAX: usize = 1000;
@@ -133,11 +133,6 @@ fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     fits.then(|| serde_json::from_slice(&fs::read(path).ok()?).ok()).flatten()
 }
 
-/// A reader sees the old one or the new one.
 fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
-    file.write_all(&serde_json::to_vec(value)?)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    config::replace(path, &serde_json::to_string(value)?)
 }

@@ -17,7 +17,7 @@ use crate::config::{Config, Gate, Sources, When};
 use crate::engine::{presets, workdirs_root};
 use crate::gates::{self, Ground, Ran};
 use crate::git::workdir::{self, Base, Request, Root, Workdir};
-use crate::git::{self, Git, Identity, Key, Oid, Repo};
+use crate::git::{self, Git, Identity, Key, Message, Oid, Repo};
 use crate::hooks::{self, Host, Of};
 use crate::os::program;
 use crate::os::spawn::Environment;
@@ -118,7 +118,8 @@ fn missing<'a>(gate: &'a BaselineGate, path: Option<&std::ffi::OsStr>) -> Option
 
 /// The files that gates run on.
 struct Snapshot {
-    commit: Oid,
+    /// What is checked out; none before the first commit.
+    commit: Option<Oid>,
     /// The commit whose files they are; another than `commit` if something is not committed.
     files: Oid,
     tree: Oid,
@@ -203,7 +204,7 @@ impl Baseline {
         let kept = Kept::take(&self.workspace, rig)?;
         let repo = self.repository(rig)?;
         self.clear(rig, &kept, &repo)?;
-        let snapshot = snapshot(&repo, rig)?;
+        let snapshot = self.snapshot(&repo, rig)?;
         let key = key_of(rig).map_err(|error| unavailable(&error))?;
         let workdir = self.make(&repo, &key, &snapshot.files)?;
         let ran = self.run_in(rig, options, &kept, &snapshot, &workdir, progress);
@@ -272,9 +273,9 @@ impl Baseline {
         let passed = reports.iter().all(|report| report.result != Verdict::Failed);
         Ok(Report {
             rig: rig.clone(),
-            commit: Some(snapshot.commit.to_string()),
+            commit: snapshot.commit.as_ref().map(Oid::to_string),
             tree: Some(snapshot.tree.to_string()),
-            uncommitted: snapshot.files != snapshot.commit,
+            uncommitted: snapshot.commit.as_ref() != Some(&snapshot.files),
             run_at: Some(clock::now()),
             passed: Some(passed),
             gates: reports,
@@ -330,6 +331,23 @@ impl Baseline {
             Failure::new(Code::NotFound, format!("there is no rig {rig} in the configuration"))
         })?;
         Repo::open_at(&self.git, &rig.path).map_err(|error| unavailable(&error))
+    }
+
+    /// The files as they are in the checkout, committed or not; of a repository without one, those of its commit.
+    fn snapshot(&self, repo: &Repo, rig: &RigName) -> Result<Snapshot, Failure> {
+        let scratch = self.root.path().join(".engine").join(format!("baseline-{rig}"));
+        let message = Message::new("The files that a baseline runs on");
+        let wip = git::state::of_checkout(repo, &scratch, &message).map_err(|error| unavailable(&error))?;
+        let files = wip.commit.or_else(|| wip.head.clone()).ok_or_else(|| {
+            let text =
+                format!("rig {rig} has neither a commit nor files, so there is nothing to run gates on");
+            Failure::new(Code::Refused, text).hint("commit something first")
+        })?;
+        let tree = match wip.tree {
+            Some(tree) => tree,
+            None => repo.tree_of(&files).map_err(|error| unavailable(&error))?,
+        };
+        Ok(Snapshot { commit: wip.head, files, tree })
     }
 
     /// As an agent's workdir is made ready: what the person includes, and their own hook.
@@ -399,18 +417,6 @@ fn unavailable(error: &dyn std::error::Error) -> Failure {
 fn nobody() -> (WorkerId, IssueId) {
     let worker = WorkerId::new("baseline-0").expect("a valid id");
     (worker, IssueId::new("baseline-0").expect("a valid id"))
-}
-
-fn snapshot(repo: &Repo, rig: &RigName) -> Result<Snapshot, Failure> {
-    let commit = repo.head().map_err(|error| unavailable(&error))?.ok_or_else(|| {
-        Failure::new(
-            Code::Refused,
-            format!("rig {rig} has no commit yet, so there is nothing to run gates on"),
-        )
-        .hint("commit something first")
-    })?;
-    let tree = repo.tree_of(&commit).map_err(|error| unavailable(&error))?;
-    Ok(Snapshot { files: commit.clone(), commit, tree })
 }
 
 /// `b-<rig>-<8 hex digits>`.

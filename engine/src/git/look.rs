@@ -1,21 +1,10 @@
-//! What is checked out, and what is pinned.
+//! What a commit holds, and what is pinned.
 
 use super::error::Result;
 use super::names::{Key, Oid};
 use super::repo::Repo;
 
 impl Repo {
-    /// The commit that is checked out; nothing if there is none yet.
-    ///
-    /// # Errors
-    /// When git cannot be run.
-    pub fn head(&self) -> Result<Option<Oid>> {
-        let mut call = self.git().call("rev-parse", &self.git_dir);
-        call.git_dir(&self.git_dir).args(["-q", "--verify", "HEAD^{commit}"]).accept(&[1]);
-        let text = call.text()?;
-        if text.is_empty() { Ok(None) } else { Oid::new(&text).map(Some) }
-    }
-
     /// The files of a commit.
     ///
     /// # Errors
