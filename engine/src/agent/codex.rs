@@ -112,6 +112,7 @@ impl Codex {
                 message_id: format!("{thread}-{}", sum(total)),
                 model: self.model.clone(),
                 tokens,
+                cache_write_1h: 0,
                 cost: None,
                 price: None,
             });

@@ -100,6 +100,7 @@ impl Gemini {
             message_id: format!("{conversation}-{run}-{model}"),
             model: Some(model.clone()),
             tokens: *tokens,
+            cache_write_1h: 0,
             cost: None,
             price: None,
         });

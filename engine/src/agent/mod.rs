@@ -13,6 +13,7 @@ mod gemini;
 mod json;
 mod native;
 mod preset;
+pub mod transcript;
 mod translate;
 
 pub use check::Check;
