@@ -24,6 +24,7 @@ use crate::log::sqlite::SqliteLog;
 use crate::mirror::Mirror;
 use crate::os::spawn::Environment;
 use crate::permits::Permits;
+use crate::prices::Prices;
 use crate::server::{self, Serving};
 use crate::settings::{self, Loaded, Settings, Source};
 use crate::snapshots::Snapshots;
@@ -235,6 +236,7 @@ fn world(workspace: &Workspace, settings: Settings, env: &Environment) -> Result
         workdirs,
         program,
         wanted: Wanted::default(),
+        prices: Prices::new(workspace, env),
         git_permits: Permits::new(GIT_PARALLEL_MAX),
         tried_at_once: Mutex::default(),
     })

@@ -30,6 +30,7 @@ mod notify;
 pub mod os;
 pub mod output;
 mod permits;
+pub mod prices;
 pub mod reach;
 pub mod rig;
 pub mod runtime;

@@ -38,7 +38,7 @@ pub const KEYS: &[Key] = &[
     key("limits.disk_reserve", Some("67108864"), "bytes that must be free before another agent is started"),
     key("agents.*.command", None, "program and arguments of an agent"),
     key("agents.*.prompt", Some("\"stdin\""), "how the prompt goes in: stdin or file"),
-    key("agents.*.output", Some("\"plain\""), "what reads its output: plain or claude"),
+    key("agents.*.output", Some("\"plain\""), "what reads its output: plain, claude, codex or gemini"),
     key("agents.*.model_arg", None, "arguments that name the model, with {model} in them"),
     key("agents.*.env", None, "names of variables that it may inherit"),
     key("agents.*.set", None, "variables that are set for it"),
@@ -96,6 +96,24 @@ pub const KEYS: &[Key] = &[
     key("observers.tracker", Some("true"), "whether a tracker's data is watched for closes"),
     key("observers.patrol", Some("true"), "whether a patrol comes by as the backup of the others"),
     key("observers.patrol_interval", Some("\"5m\""), "how often the patrol comes by"),
+    key(
+        "checkpoint.enabled",
+        Some("true"),
+        "make checkpoints by themselves; those asked for are always made",
+    ),
+    key(
+        "checkpoint.interval",
+        Some("\"15m\""),
+        "how often a live session gets one, if something changed: a duration or never",
+    ),
+    key("checkpoint.on_start", Some("true"), "make one when a session begins"),
+    key("checkpoint.on_error", Some("true"), "make one when something goes wrong"),
+    key("checkpoint.on_issue_complete", Some("true"), "make one when an issue is completed"),
+    key(
+        "checkpoint.before_stop",
+        Some("true"),
+        "make one before an agent is stopped, and when most of a budget is used up",
+    ),
     key(
         "mirror.issues",
         None,
