@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::checkpoint::{Made, NewCheckpoint};
 use crate::convoy::{NewConvoy, Observer, Staged};
+use crate::health::{Health, Look, Step as WitnessStep};
 use crate::id::{
     CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId,
 };
@@ -219,6 +220,19 @@ pub enum Event {
     #[serde(rename = "session.over")]
     SessionOver { session: SessionId, epoch: Epoch, outcome: Outcome },
 
+    /// The witness judged a session otherwise than before, or took a step. `n` is the observation that led to it.
+    #[serde(rename = "witness.stepped")]
+    WitnessStepped {
+        session: SessionId,
+        epoch: Epoch,
+        n: Option<u64>,
+        round: u32,
+        health: Health,
+        step: Option<WitnessStep>,
+        unable: Option<String>,
+        look: Option<Box<Look>>,
+    },
+
     /// A person began to work, in a checkout of their own.
     #[serde(rename = "session.opened")]
     SessionOpened { session: Box<NewOwnSession> },
@@ -354,6 +368,7 @@ impl Event {
             Self::SessionSelfReported { .. } => "session.self_reported",
             Self::SessionConversation { .. } => "session.conversation",
             Self::SessionExtended { .. } => "session.extended",
+            Self::WitnessStepped { .. } => "witness.stepped",
             Self::SessionOpened { .. } => "session.opened",
             Self::SessionPaused { .. } => "session.paused",
             Self::SessionCompleted { .. } => "session.completed",
@@ -437,6 +452,7 @@ impl Event {
             | Self::SessionStopRequested { session, .. }
             | Self::SessionEnded { session, .. }
             | Self::SessionLost { session, .. }
+            | Self::WitnessStepped { session, .. }
             | Self::SessionOver { session, .. } => session.as_str(),
             Self::SessionOpened { session } => session.id.as_str(),
             Self::CheckpointWanted { checkpoint } => checkpoint.id.as_str(),
@@ -471,6 +487,7 @@ impl Event {
             | Self::SessionStopRequested { epoch, .. }
             | Self::SessionEnded { epoch, .. }
             | Self::SessionLost { epoch, .. }
+            | Self::WitnessStepped { epoch, .. }
             | Self::SessionOver { epoch, .. } => Some(*epoch),
             _ => None,
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::convoy::{MergeStrategy, Observer};
+use crate::health::Thresholds;
 use crate::id::{AgentName, RigName, RouteName};
 use crate::time::Span;
 use crate::worker::NewWorker;
@@ -82,6 +83,10 @@ pub struct Retry {
     pub max_rounds: u32,
     /// Merges of one branch that break for reasons that have nothing to do with it.
     pub max_broken: u32,
+    /// How long the attempts of a worker may take in all; none for as long as they take.
+    pub max_time: Option<Span>,
+    /// Failures with one model before a stronger one is tried.
+    pub max_model_failures: u32,
 }
 
 impl Default for Retry {
@@ -94,6 +99,8 @@ impl Default for Retry {
             max_conflicts: 3,
             max_rounds: 10,
             max_broken: 3,
+            max_time: None,
+            max_model_failures: 2,
         }
     }
 }
@@ -216,6 +223,26 @@ pub struct Policy {
     pub retry: Retry,
     /// Who may land convoys.
     pub observers: Observers,
+    /// What the witness goes by.
+    pub witness: Thresholds,
+    /// Which models are stronger than which.
+    pub tiers: Tiers,
+}
+
+/// Which models are stronger than which, for agents that know them.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Tiers {
+    /// By agent, from weak to strong. An agent that is not here is left alone.
+    pub by_agent: BTreeMap<AgentName, Vec<String>>,
+    /// Whether a model that a person asked for is left behind too, when it fails.
+    pub escalate_explicit: bool,
+}
+
+impl Tiers {
+    /// The models of an agent, from weak to strong.
+    pub fn of(&self, agent: &AgentName) -> &[String] {
+        self.by_agent.get(agent).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl Policy {

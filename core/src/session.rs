@@ -246,6 +246,8 @@ pub struct Session {
     pub said: Option<Said>,
     /// What it wanted remembered.
     pub notes: Vec<String>,
+    /// What the witness has found out about it.
+    pub witness: crate::health::Standing,
     /// When it was wanted.
     pub created_at: Time,
     /// When its agent started.

@@ -179,6 +179,7 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
                 agent: policy.agent.clone(),
                 model: None,
                 model_rationale: String::new(),
+                model_fixed: false,
                 base: None,
                 takes_over: None,
                 name: None,

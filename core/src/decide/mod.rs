@@ -7,6 +7,7 @@
 mod checkpoint;
 mod convoy;
 mod fresh;
+mod health;
 mod import;
 mod issue;
 mod landing;
@@ -15,6 +16,7 @@ mod merge;
 mod outbox;
 mod queue;
 mod refs;
+mod routing;
 mod session;
 mod sling;
 mod stage;
@@ -24,12 +26,13 @@ mod tracker;
 mod work;
 
 pub use fresh::Entropy;
+pub(crate) use health::spent;
 pub use queue::batch_is_due;
 pub use refs::{
     resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
 };
 pub use stage::{Staging, staging};
-pub use work::{Limit, may_begin, pause_is_over, room};
+pub use work::{Limit, has_waited, may_begin, pause_is_over, room};
 
 use crate::address::Address;
 use crate::command::{Observed, Request};
@@ -218,7 +221,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
             session::prepare_failed(state, session, *epoch, error, *permanent, ctx)
         }
         Observed::Report { session, epoch, observation } => {
-            session::report(state, session, *epoch, observation)
+            let mut events = session::report(state, session, *epoch, observation);
+            events.extend(health::reported(state, session, *epoch, observation, ctx));
+            events
         }
         Observed::Ended { session, epoch, exit } => session::ended(state, session, *epoch, exit),
         Observed::Lost { session, epoch, why } => session::lost(state, session, *epoch, why),
@@ -232,6 +237,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::CheckpointMade { checkpoint, made } => checkpoint::made(state, checkpoint, made),
         Observed::CheckpointFailed { checkpoint, why } => checkpoint::failed(state, checkpoint, why),
         Observed::Transcript { session, epoch, usage } => session::transcript(state, session, *epoch, usage),
+        Observed::Examined { session, epoch, round, look } => {
+            health::examined(state, session, *epoch, *round, look, ctx)
+        }
         Observed::Patrol => landing::patrol(state, ctx),
         Observed::Delivered { delivery, attempt } => outbox::delivered(state, delivery, *attempt),
         Observed::DeliveryFailed { delivery, attempt, why, permanent } => {

@@ -53,6 +53,8 @@ impl Door {
             },
             routes: Routes { tries_max: 3, ..Routes::default() },
             observers: Observers::default(),
+            witness: convoy_core::health::Thresholds::default(),
+            tiers: convoy_core::policy::Tiers::default(),
         };
         let now = Time::from_millis(BEGIN);
         Self { state: State::default(), policy, now, log: Vec::new(), seed: 1 }
