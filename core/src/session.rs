@@ -264,6 +264,10 @@ impl Session {
             SessionState::Ended { .. } | SessionState::Over { .. } => false,
         }
     }
+    /// What its usage costs so far, as far as there are prices.
+    pub fn priced(&self) -> Money {
+        self.by_model.values().fold(Money::default(), |sum, used| sum.plus(used.cost))
+    }
     /// Where it works or worked.
     pub fn workdir(&self) -> Option<&Workdir> {
         match &self.state {

@@ -9,7 +9,6 @@ use super::work::owner;
 use crate::event::Event;
 use crate::health::{self, Health, Look, Repeated, Step, Verdict};
 use crate::id::{Epoch, SessionId};
-use crate::money::Money;
 use crate::notice::NoticeKind;
 use crate::report::{Exit, Observation, Report};
 use crate::session::{Outcome, Session, SessionState};
@@ -25,11 +24,6 @@ const RATE_LIMIT_MAX: Span = Span::from_secs(8 * 24 * 60 * 60);
 /// The longest that is kept of what an agent repeats or waits for, in characters.
 const WHAT_CHARS_MAX: usize = 200;
 
-/// What a session has cost so far, as far as there are prices.
-pub(crate) fn spent(session: &Session) -> Money {
-    session.by_model.values().fold(Money::default(), |sum, used| sum.plus(used.cost))
-}
-
 /// A look at a session after a threshold had passed.
 pub(super) fn examined(
     state: &State,
@@ -43,7 +37,7 @@ pub(super) fn examined(
     if session.witness.round != round {
         return Vec::new();
     }
-    match health::verdict(look, &session.witness, &ctx.policy.witness, spent(session)) {
+    match health::verdict(look, &session.witness, &ctx.policy.witness, session.priced()) {
         Some(verdict) => {
             let seen = Seen { n: None, look: Some(look), takes_input: look.vitals.takes_input };
             follow(state, session, worker, verdict, seen, ctx)

@@ -26,7 +26,6 @@ mod tracker;
 mod work;
 
 pub use fresh::Entropy;
-pub(crate) use health::spent;
 pub use queue::batch_is_due;
 pub use refs::{
     resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,

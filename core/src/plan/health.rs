@@ -1,7 +1,6 @@
 //! When sessions are to be looked at: nothing was heard of one for longer than a threshold, or it spent much.
 
 use super::Plan;
-use crate::decide::spent;
 use crate::effect::Effect;
 use crate::health;
 use crate::policy::Policy;
@@ -26,7 +25,7 @@ pub(super) fn plan(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
             None => {}
         }
         let burn = thresholds.burn.filter(|_| session.witness.stopped.is_none());
-        let times = burn.map_or(0, |burn| spent(session).as_micros() / burn.as_micros().max(1));
+        let times = burn.map_or(0, |burn| session.priced().as_micros() / burn.as_micros().max(1));
         if times > 0 {
             plan.effects.insert(examine(session, u32::try_from(times).unwrap_or(u32::MAX)));
         }

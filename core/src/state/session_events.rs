@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::Event;
 use crate::health::{self, Health, Step, Taken};
-use crate::money::Money;
 use crate::report::Tokens;
 use crate::session::{Said, Session, SessionState};
 use crate::state::State;
@@ -177,7 +176,7 @@ fn witnessed(session: &mut Session, event: &Event, at: Time) {
         | Event::SessionConversation { .. } => session.witness.heard(at),
         Event::SessionUsage { .. } => {
             session.witness.heard(at);
-            let spent = session.by_model.values().fold(Money::default(), |sum, used| sum.plus(used.cost));
+            let spent = session.priced();
             session.witness.spent(spent, at);
         }
         _ => {}

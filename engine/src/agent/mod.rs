@@ -5,11 +5,14 @@
 //!
 //! How a process is hosted is the supervisor's business, not an agent's.
 
+mod calls;
 mod check;
 mod claude;
 mod preset;
+mod refused;
 mod translate;
 
+pub use calls::Call;
 pub use check::Check;
 pub use preset::{Error, Preset, Presets, Reports, Says};
 pub use translate::{LINE_BYTES_MAX, Output, Translation, Translator, translator};

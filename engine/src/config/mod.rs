@@ -6,6 +6,7 @@ mod keys;
 mod layers;
 mod routes;
 mod typed;
+mod witness;
 
 pub use edit::Edit;
 pub use hooks::{Hook, When};
@@ -14,3 +15,4 @@ pub use layers::{Entry, Origin, Sources, parse as value};
 pub(crate) use routes::host;
 pub use routes::{Route, Routes, Way};
 pub use typed::{Config, Gate, Rig};
+pub use witness::WITNESS_KEYS;

@@ -24,6 +24,7 @@ mod repo;
 mod run;
 mod salvage;
 mod shadow;
+mod touched;
 mod unsupported;
 pub mod workdir;
 
@@ -39,6 +40,7 @@ pub use push::push;
 pub use repo::{DiffStat, Repo};
 pub use run::{Git, VERSION_MIN, Version};
 pub use salvage::{Salvage, salvage};
+pub use touched::touched;
 
 #[cfg(test)]
 mod tests;

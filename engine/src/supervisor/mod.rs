@@ -27,6 +27,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod vitals;
 
 pub use run::{STATUS_CLAIMED, STATUS_FAILED, STATUS_SPEC, run};
 pub use tree::MARK;

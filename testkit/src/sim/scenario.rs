@@ -295,7 +295,16 @@ fn policy(queue: bool, rng: &mut fastrand::Rng) -> Policy {
             ..Retry::default()
         },
         observers: observers(rng),
+        witness: thresholds(rng),
+        tiers: Tiers::default(),
     }
+}
+
+/// Seldom as patient as an agent that does nothing for a while, often far less.
+fn thresholds(rng: &mut fastrand::Rng) -> Thresholds {
+    let quiet = Span::from_secs(rng.i64(2..=20));
+    let times = |n: i64| Span::from_millis(quiet.as_millis() * n);
+    Thresholds { quiet, stuck: times(2), stop: times(3), ..Thresholds::default() }
 }
 
 /// Often all of them; else any of them, and the patrol, so that nothing complete is left at the end.
