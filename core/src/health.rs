@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::money::Money;
 use crate::time::{Span, Time};
-pub use ladder::{Taken, Verdict, look_again, next_look, reported, verdict};
+pub use ladder::{Taken, Verdict, look_again, next_look, next_step, reported, verdict};
 
 /// How many crossings are kept of a session.
 const CROSSINGS_MAX: usize = 64;
@@ -189,7 +189,9 @@ impl Health {
     /// Whether anything that is heard of the agent shows that this is over.
     pub(crate) fn ends_when_heard(&self) -> bool {
         match self {
-            Self::Quiet { .. } | Self::Stalled { .. } | Self::Waiting { .. } | Self::RateLimited { .. } => true,
+            Self::Quiet { .. } | Self::Stalled { .. } | Self::Waiting { .. } | Self::RateLimited { .. } => {
+                true
+            }
             Self::Healthy | Self::Looping { .. } | Self::Burning { .. } | Self::Dead => false,
         }
     }
@@ -200,7 +202,9 @@ impl fmt::Display for Health {
         match self {
             Self::Healthy => f.write_str("it is at work"),
             Self::Quiet { since } => write!(f, "nothing was heard of it since {since}"),
-            Self::Stalled { since, tool: None } => write!(f, "it stalled: nothing was heard of it since {since}"),
+            Self::Stalled { since, tool: None } => {
+                write!(f, "it stalled: nothing was heard of it since {since}")
+            }
             Self::Stalled { since, tool: Some(tool) } => {
                 write!(f, "it stalled: nothing was heard of it since {since}, while it uses {tool}")
             }

@@ -102,7 +102,10 @@ pub(super) fn limited(exit: &Exit) -> Option<Outcome> {
     let refused = !result.ok || exit.code != Some(0);
     let until = result.retry_at.filter(|_| refused)?.min(exit.ended_at.plus(RATE_LIMIT_MAX));
     let said = result.error.as_deref().map(|error| format!(": {}", cut(error))).unwrap_or_default();
-    Some(Outcome::RateLimited { until, why: format!("its model's service takes no more before {until}{said}") })
+    Some(Outcome::RateLimited {
+        until,
+        why: format!("its model's service takes no more before {until}{said}"),
+    })
 }
 
 /// Why an attempt failed that the witness ended.

@@ -31,7 +31,8 @@ pub(super) struct Choice {
 
 /// Flag, then label, then complexity label, then the default.
 pub(super) fn choose_model(policy: &Policy, issue: &Issue, agent: &AgentName, asked: Option<&str>) -> Choice {
-    let by = |model: &str, rationale: String| Choice { model: Some(model.to_owned()), rationale, fixed: false };
+    let by =
+        |model: &str, rationale: String| Choice { model: Some(model.to_owned()), rationale, fixed: false };
     if let Some(model) = asked {
         return Choice { fixed: true, ..by(model, "asked for".into()) };
     }
@@ -80,11 +81,8 @@ pub(super) fn next(state: &State, policy: &Policy, worker: &Worker) -> Route {
         return Route::default();
     };
     let resume = goes_on(last).then(|| last.content.id.clone());
-    let same = Route {
-        model: last.content.model.clone(),
-        rationale: last.content.model_rationale.clone(),
-        resume,
-    };
+    let same =
+        Route { model: last.content.model.clone(), rationale: last.content.model_rationale.clone(), resume };
     let tiers = policy.tiers.of(&worker.content.agent);
     if worker.content.model_fixed && !policy.tiers.escalate_explicit {
         return same;
@@ -93,7 +91,8 @@ pub(super) fn next(state: &State, policy: &Policy, worker: &Worker) -> Route {
     let Some(tier) = tier_of(tiers, model) else { return same };
     let Some(stronger) = tiers.get(tier + 1) else { return same };
     let failed = worker.failed_in.iter().filter_map(|id| state.sessions.get(id));
-    let failed = failed.filter(|session| model_of(worker, session).and_then(|m| tier_of(tiers, m)) == Some(tier));
+    let failed =
+        failed.filter(|session| model_of(worker, session).and_then(|m| tier_of(tiers, m)) == Some(tier));
     let failures = failed.count();
     if u32::try_from(failures).unwrap_or(u32::MAX) < policy.retry.max_model_failures {
         return same;

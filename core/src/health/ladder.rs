@@ -64,7 +64,8 @@ fn silence_step(since: Time, standing: &Standing, thresholds: &Thresholds) -> Op
     let by_silence = since.plus(thresholds.silence(step));
     let before = position.checked_sub(1).and_then(|position| STEPS.get(position).copied());
     let pause = before.map_or(Span::default(), |before| {
-        let (longer, shorter) = (thresholds.silence(step).as_millis(), thresholds.silence(before).as_millis());
+        let (longer, shorter) =
+            (thresholds.silence(step).as_millis(), thresholds.silence(before).as_millis());
         Span::from_millis(longer.saturating_sub(shorter))
     });
     let by_step = standing.steps.last().map_or(Time::default(), |taken| taken.at.plus(pause));
@@ -116,6 +117,11 @@ pub fn reported(health: Health, standing: &Standing, thresholds: &Thresholds) ->
 
 /// When a session is to be looked at if nothing is heard of it before.
 pub fn next_look(standing: &Standing, thresholds: &Thresholds) -> Option<Time> {
+    next_step(standing, thresholds).map(|(_, at)| at)
+}
+
+/// What is done about a session if nothing is heard of it before, and when.
+pub fn next_step(standing: &Standing, thresholds: &Thresholds) -> Option<(Step, Time)> {
     if !thresholds.enabled || standing.stopped.is_some() {
         return None;
     }
@@ -127,7 +133,7 @@ pub fn next_look(standing: &Standing, thresholds: &Thresholds) -> Option<Time> {
         | Health::Stalled { .. }
         | Health::Looping { .. }
         | Health::Burning { .. }
-        | Health::RateLimited { .. } => silence_step(standing.heard_at, standing, thresholds).map(|(_, at)| at),
+        | Health::RateLimited { .. } => silence_step(standing.heard_at, standing, thresholds),
     }
 }
 

@@ -84,8 +84,12 @@ fn began(id: &str, by: &str, tool: &str, input: &Value) -> Call {
 
 /// An error without what differs from one time to the next: numbers of lines, times, addresses.
 fn error(words: &str) -> (String, u64) {
-    let plain: String =
-        words.chars().take(ERROR_CHARS_MAX).filter(|c| !c.is_ascii_digit()).collect::<String>().to_lowercase();
+    let plain: String = words
+        .chars()
+        .take(ERROR_CHARS_MAX)
+        .filter(|c| !c.is_ascii_digit())
+        .collect::<String>()
+        .to_lowercase();
     (name(words.trim_start()), fingerprint(&[plain.trim()]))
 }
 
@@ -127,7 +131,8 @@ fn claude_ended(line: &[u8]) -> Vec<Call> {
     let by = parent_tool_use_id.unwrap_or_default();
     let words = |id: &str| {
         let whole: Value = serde_json::from_slice(line).unwrap_or_default();
-        let blocks = whole.get("message").and_then(|message| message.get("content")).and_then(Value::as_array);
+        let blocks =
+            whole.get("message").and_then(|message| message.get("content")).and_then(Value::as_array);
         let block = blocks.into_iter().flatten().find(|block| text(block, "tool_use_id") == id);
         match block.and_then(|block| block.get("content")) {
             Some(Value::String(words)) => words.clone(),
@@ -150,7 +155,8 @@ mod tests {
     #[test]
     fn the_uses_of_a_recorded_run_begin_and_end() {
         let lines = include_bytes!("fixtures/claude_2.1.197_commit.jsonl");
-        let calls: Vec<Call> = lines.split(|b| *b == b'\n').flat_map(|line| of(Output::Claude, line)).collect();
+        let calls: Vec<Call> =
+            lines.split(|b| *b == b'\n').flat_map(|line| of(Output::Claude, line)).collect();
         let ids = |calls: &[Call]| -> Vec<String> {
             let id = |call: &Call| match call {
                 Call::Began { id, name, .. } => format!("{name} {id}"),
@@ -179,7 +185,8 @@ mod tests {
 
     #[test]
     fn an_error_is_read_out_of_its_result() {
-        let line = br#"{"type":"user","message":{"role":"user","content":[{"tool_use_id":"t1","type":"tool_result",
+        let line =
+            br#"{"type":"user","message":{"role":"user","content":[{"tool_use_id":"t1","type":"tool_result",
             "content":[{"type":"text","text":"boom\nmore"}],"is_error":true}]},"parent_tool_use_id":"task"}"#;
         let line: Vec<u8> = line.iter().copied().filter(|b| *b != b'\n').collect();
         let Some(Call::Ended { id, by, error: Some((what, _)) }) = of(Output::Claude, &line).pop() else {

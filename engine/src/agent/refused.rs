@@ -48,7 +48,8 @@ pub(super) struct Refused {
 impl Refused {
     /// Takes note of what a line tells.
     pub(super) fn line(&mut self, output: Output, line: &[u8]) {
-        let interesting = MARKS.iter().any(|(mark, _)| line.windows(mark.len()).any(|part| part == mark.as_bytes()));
+        let interesting =
+            MARKS.iter().any(|(mark, _)| line.windows(mark.len()).any(|part| part == mark.as_bytes()));
         if output == Output::Plain || !interesting {
             return;
         }
@@ -57,7 +58,8 @@ impl Refused {
             "rate_limit_event" => {
                 let line: Value = serde_json::from_slice(line).unwrap_or_default();
                 let info = line.get("rate_limit_info");
-                let rejected = info.and_then(|info| info.get("status")).and_then(Value::as_str) == Some("rejected");
+                let rejected =
+                    info.and_then(|info| info.get("status")).and_then(Value::as_str) == Some("rejected");
                 let at = info.and_then(|info| info.get("resetsAt")).and_then(Value::as_f64);
                 self.until = at.filter(|_| rejected).and_then(|at| time(at, Form::Unix, Time::default()));
             }
@@ -105,7 +107,10 @@ mod tests {
         let now = Time::from_millis(1_000_000);
         let at = |words| told(words, now).map(Time::as_millis);
         assert_eq!(at("Claude AI usage limit reached|1749924000"), Some(1_749_924_000_000));
-        assert_eq!(at(r#"{"error":{"type":"usage_limit_reached","resets_at":1749924000}}"#), Some(1_749_924_000_000));
+        assert_eq!(
+            at(r#"{"error":{"type":"usage_limit_reached","resets_at":1749924000}}"#),
+            Some(1_749_924_000_000)
+        );
         assert_eq!(at(r#"{\"type\":\"usage_limit_reached\",\"resets_in_seconds\":90}"#), Some(1_090_000));
         assert_eq!(at(r#""retryDelay": "34.5s""#), Some(1_034_500));
         assert_eq!(at("limit reached|soon"), None);
@@ -116,10 +121,19 @@ mod tests {
     fn only_a_rejection_counts_and_only_of_a_failure() {
         let mut refused = Refused::default();
         let result = |ok| {
-            Report::Result(AgentResult { ok, error: None, cost: None, tokens: None, denied: 0, retry_at: None })
+            Report::Result(AgentResult {
+                ok,
+                error: None,
+                cost: None,
+                tokens: None,
+                denied: 0,
+                retry_at: None,
+            })
         };
         let event = |status: &str| {
-            format!(r#"{{"type":"rate_limit_event","rate_limit_info":{{"status":"{status}","resetsAt":1749924000}}}}"#)
+            format!(
+                r#"{{"type":"rate_limit_event","rate_limit_info":{{"status":"{status}","resetsAt":1749924000}}}}"#
+            )
         };
         let until = |refused: &Refused, ok| {
             let mut report = result(ok);

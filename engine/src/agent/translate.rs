@@ -50,7 +50,14 @@ pub struct Translation {
 impl Translation {
     /// For output that was not read yet.
     pub fn new(output: Output) -> Self {
-        Self { translator: translator(output), line: Vec::new(), skipping: false, output, calls: Vec::new(), refused: Refused::default() }
+        Self {
+            translator: translator(output),
+            line: Vec::new(),
+            skipping: false,
+            output,
+            calls: Vec::new(),
+            refused: Refused::default(),
+        }
     }
 
     /// Takes the next bytes, cut anywhere.

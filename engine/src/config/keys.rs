@@ -28,7 +28,11 @@ pub const KEYS: &[Key] = &[
     key("retry.backoff", Some("\"10s\""), "the pause after the first failure; it doubles with each"),
     key("retry.backoff_max", Some("\"5m\""), "the longest pause"),
     key("retry.max_conflicts", Some("3"), "merge conflicts of an issue before a person is needed"),
-    key("retry.max_time", None, "how long the attempts of an issue may take in all, before a person is needed"),
+    key(
+        "retry.max_time",
+        None,
+        "how long the attempts of an issue may take in all, before a person is needed",
+    ),
     key("merge.batch_max", Some("5"), "how many branches the queue merges and tests together at most"),
     key("merge.batch_wait", Some("\"0s\""), "how long the first of a batch waits for others"),
     key("merge.remote", Some("\"origin\""), "the remote at which requests are made, with merge = pr"),
@@ -111,8 +115,16 @@ pub const KEYS: &[Key] = &[
     key("witness.enabled", Some("true"), "whether agents of which nothing is heard are looked at"),
     key("witness.quiet", Some("\"20m\""), "after so long without a sign of life an agent is reminded"),
     key("witness.stuck", Some("\"40m\""), "after so long a person is told"),
-    key("witness.stop", Some("\"60m\""), "after so long it is stopped and tried again, if nothing of it can be at work"),
-    key("witness.burn", Some("2.00"), "dollars spent without any change of its files that are too much; 0 for never"),
+    key(
+        "witness.stop",
+        Some("\"60m\""),
+        "after so long it is stopped and tried again, if nothing of it can be at work",
+    ),
+    key(
+        "witness.burn",
+        Some("2.00"),
+        "dollars spent without any change of its files that are too much; 0 for never",
+    ),
     key("witness.loops", Some("5"), "how often the same call or error in a row is a loop"),
     key("witness.tool_max", Some("\"2h\""), "a tool that runs for longer is no work any more; 0s for never"),
     key(

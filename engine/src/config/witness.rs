@@ -31,7 +31,9 @@ impl Config {
     pub fn thresholds(&self) -> Result<Thresholds, Failure> {
         let quiet = self.span("witness.quiet")?;
         if quiet == Span::default() {
-            return Err(self.wrong("witness.quiet", "more than nothing; to switch it off: witness.enabled = false"));
+            return Err(
+                self.wrong("witness.quiet", "more than nothing; to switch it off: witness.enabled = false")
+            );
         }
         let stuck = self.span("witness.stuck")?;
         if stuck < quiet {

@@ -9,19 +9,16 @@ use std::time::Duration;
 
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
-use convoy_core::health::{self, Look, Standing, Thresholds, Vitals};
+use convoy_core::health::{self, Look, Standing, Thresholds};
 use convoy_core::id::{Epoch, SessionId};
 use convoy_core::money::Money;
 use convoy_core::time::{Span, Time};
 
+use crate::explain;
 use crate::git::touched;
-use crate::supervisor::client::Client;
 use crate::supervisor::files::SessionDir;
-use crate::world::World;
-use crate::{explain, world::note};
-
-/// Over how long it is seen whether an agent's processes work, at most.
-const WINDOW: Duration = Duration::from_secs(10);
+use crate::supervisor::look as supervisor;
+use crate::world::{World, note};
 
 /// What a look needs to know of the state.
 pub(super) struct Examine {
@@ -55,43 +52,21 @@ pub(super) fn run(world: &World, effect: &Effect, job: &Examine) -> Option<Obser
     }
 }
 
-/// One look. That processes do nothing is seen over a while, and only if it matters.
 fn look(world: &World, effect: &Effect, job: &Examine) -> Option<Look> {
-    let first = vitals(world, &job.session)?;
-    let moment = Look { vitals: first, changed_at: changed_at(job), ..Look::default() };
-    let silent = Span::from_millis(i64::try_from(moment.vitals.silent_ms).unwrap_or(i64::MAX));
-    if silent < job.thresholds.quiet || moment.vitals.tool.is_some() || job.burning {
-        return Some(moment);
+    let dir = SessionDir::new(world.workspace.sessions_dir().join(job.session.as_str()));
+    let pause = |window| world.wanted.stays(effect, window);
+    match supervisor::look(&dir, job.thresholds.quiet, pause) {
+        Ok(look) => look.map(|look| Look { changed_at: changed_at(job), ..look }),
+        Err(error) => {
+            note(&format!("session {}: how it does is not known: {}", job.session, explain(&error)));
+            None
+        }
     }
-    let window = WINDOW.min(duration(job.thresholds.quiet) / 4);
-    if !world.wanted.stays(effect, window) {
-        return None;
-    }
-    let vitals = vitals(world, &job.session)?;
-    let window = vitals.at.since(moment.vitals.at).as_millis().max(1);
-    Some(Look {
-        cpu_ms: vitals.cpu_ms.saturating_sub(moment.vitals.cpu_ms),
-        window_ms: u64::try_from(window).unwrap_or(1),
-        vitals,
-        changed_at: moment.changed_at,
-    })
 }
 
 fn changed_at(job: &Examine) -> Option<Time> {
     let enough = job.standing.crossings.last().map_or(Time::default(), |last| last.at);
     job.burning.then(|| touched(&job.workdir, enough)).flatten()
-}
-
-fn vitals(world: &World, session: &SessionId) -> Option<Vitals> {
-    let dir = SessionDir::new(world.workspace.sessions_dir().join(session.as_str()));
-    let mut client = Client::connect(&dir).ok()?;
-    match client.vitals() {
-        Ok(vitals) => Some(vitals),
-        Err(error) => {
-            note(&format!("session {session}: its vitals are not known: {}", explain(&error)));
-            None
-        }
-    }
 }
 
 fn duration(span: Span) -> Duration {

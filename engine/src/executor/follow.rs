@@ -171,10 +171,7 @@ impl Follower<'_> {
             | Report::Retrying { .. }
             | Report::Note { .. } => true,
             // For whoever watches; the core decides nothing by them.
-            Report::Nudged { .. }
-            | Report::Tool { .. }
-            | Report::Stopping { .. }
-            | Report::Unknown => false,
+            Report::Nudged { .. } | Report::Tool { .. } | Report::Stopping { .. } | Report::Unknown => false,
         };
         if matters {
             let (session, epoch) = (self.job.session.clone(), self.job.epoch);

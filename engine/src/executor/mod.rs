@@ -81,7 +81,9 @@ impl Executor {
         let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
-            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } | Effect::Examine { .. } => Kind::Watch,
+            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } | Effect::Examine { .. } => {
+                Kind::Watch
+            }
             Effect::Prepare { .. }
             | Effect::Stop { .. }
             | Effect::Inspect { .. }

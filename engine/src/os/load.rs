@@ -39,6 +39,7 @@ fn times(pid: u32) -> Option<Times> {
     let at = text.iter().rposition(|b| *b == b')')?;
     let rest = std::str::from_utf8(text.get(at + 1..)?).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    let field = |position: usize| fields.get(position)?.parse::<i64>().ok().map(|n| u64::try_from(n).unwrap_or(0));
+    let field =
+        |position: usize| fields.get(position)?.parse::<i64>().ok().map(|n| u64::try_from(n).unwrap_or(0));
     Some(Times { own: field(11)? + field(12)?, waited_for: field(13)? + field(14)? })
 }

@@ -16,6 +16,7 @@ mod clients;
 pub mod files;
 pub mod launch;
 mod limits;
+pub mod look;
 mod observations;
 mod output;
 pub mod protocol;

@@ -139,7 +139,8 @@ impl Watch {
             }
         };
         let was = rows.looping == Some(is_call);
-        let due = count >= self.loops && (count / self.loops).is_power_of_two() && count.is_multiple_of(self.loops);
+        let due =
+            count >= self.loops && (count / self.loops).is_power_of_two() && count.is_multiple_of(self.loops);
         match of {
             Some((what, _)) if due && (rows.looping.is_none() || was) => {
                 rows.looping = Some(is_call);
@@ -188,7 +189,11 @@ mod tests {
         Call::Began { id: format!("t{id}"), by: String::new(), name: "Bash".into(), print }
     }
     fn ended(id: usize, error: Option<u64>) -> Call {
-        Call::Ended { id: format!("t{id}"), by: String::new(), error: error.map(|print| ("no".into(), print)) }
+        Call::Ended {
+            id: format!("t{id}"),
+            by: String::new(),
+            error: error.map(|print| ("no".into(), print)),
+        }
     }
     fn counts(watch: &mut Watch, calls: impl IntoIterator<Item = Call>) -> Vec<u32> {
         let reports = calls.into_iter().filter_map(|call| watch.called(call, Instant::now()));
