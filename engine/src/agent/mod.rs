@@ -10,6 +10,7 @@ mod check;
 mod claude;
 mod preset;
 mod refused;
+pub mod transcript;
 mod translate;
 
 pub use calls::Call;

@@ -236,7 +236,6 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
-        Effect::Checkpoint { .. } | Effect::Ceiling { .. } => return None,
         Effect::Examine { session: id, epoch, round, spent } => {
             let (session, _) = of_session(id)?;
             Job::Examine(Box::new(Examine {
@@ -250,6 +249,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 spent: session.priced(),
             }))
         }
+        Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return None,
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),
             round: *round,

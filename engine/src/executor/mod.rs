@@ -12,12 +12,14 @@ mod inspect;
 mod job;
 mod merge;
 mod prepare;
+mod pricing;
 mod prompt;
 mod prove;
 mod reach;
 mod request;
 mod stop;
 mod sweep;
+mod transcript;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -89,6 +91,7 @@ impl Executor {
             | Effect::Inspect { .. }
             | Effect::Merge { .. }
             | Effect::Checkpoint { .. }
+            | Effect::Compare { .. }
             | Effect::Ceiling { .. }
             | Effect::Push { .. }
             | Effect::MergeBatch { .. }
@@ -120,6 +123,7 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         | Effect::Inspect { .. }
         | Effect::Push { .. }
         | Effect::Checkpoint { .. }
+        | Effect::Compare { .. }
         | Effect::Ceiling { .. }
         | Effect::Deliver { .. }
         | Effect::WatchCheckout { .. } => false,
@@ -150,6 +154,8 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
         }
         Job::Stop(job) => stop::run(world, handle, &job),
         Job::Inspect(job) => {
+            // Before it is judged: its judgement may need what it cost.
+            transcript::look(world, &job).into_iter().for_each(|seen| handle.observed(seen));
             let seen = inspect::run(world, &job);
             let unsaved = matches!(&seen, Observed::Found { findings: Findings::Unsaved { .. }, .. });
             if !(unsaved && reach::tell(world, handle, effect, &job.place)) {
@@ -207,6 +213,7 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
         Effect::Stop { .. }
         | Effect::Examine { .. }
+        | Effect::Compare { .. }
         | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }
         | Effect::FollowRequest { .. }

@@ -36,6 +36,7 @@ fn policy() -> Policy {
         observers: Observers::default(),
         witness: convoy_core::health::Thresholds::default(),
         tiers: convoy_core::policy::Tiers::default(),
+        checkpoints: convoy_core::policy::Checkpoints::default(),
         batches: convoy_core::policy::Batches::default(),
         routes: convoy_core::policy::Routes::default(),
     }
