@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Made;
 use crate::event::IssueChange;
+use crate::health::Look;
 use crate::id::{CheckpointId, DeliveryId, Epoch, IssueId, RigName, SessionId, WorkerId};
 use crate::import::{Existing, ForeignConvoy, ForeignIssue, ImportedRecord};
 use crate::issue::{CloseReason, DependencyType, IssueType};
@@ -167,6 +168,8 @@ pub enum Observed {
     CheckpointFailed { checkpoint: CheckpointId, why: String },
     /// What an agent's transcript says beyond what was heard of it, after it is dead.
     Transcript { session: SessionId, epoch: Epoch, usage: Vec<TranscriptUsage> },
+    /// A session was looked at, after a threshold had passed.
+    Examined { session: SessionId, epoch: Epoch, round: u32, look: Box<Look> },
     /// The patrol's timer went off.
     Patrol,
     /// A try to land a branch ended.

@@ -12,6 +12,7 @@ pub mod decide;
 pub mod effect;
 pub mod epic;
 pub mod event;
+pub mod health;
 pub mod id;
 pub mod import;
 pub mod issue;

@@ -19,3 +19,5 @@ mod staged;
 mod staging;
 mod tracker;
 mod turns;
+mod witness;
+mod witnessed;

@@ -15,6 +15,7 @@ use convoy_core::tracker;
 use convoy_core::view::{self, NoticeView};
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
+use super::examine::Examine;
 use crate::config::Config;
 
 /// An effect with its details.
@@ -28,6 +29,7 @@ pub(super) enum Job {
     MergeBatch(Vec<Merge>),
     FollowRequest(FollowRequest),
     WatchCheckout(WatchCheckout),
+    Examine(Box<Examine>),
     Push(Push),
 }
 
@@ -186,7 +188,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 besides: crate::interchange::for_agents(issue),
                 convoy: worker.content.convoy.clone(),
                 agent: worker.content.agent.clone(),
-                model: worker.content.model.clone(),
+                model: session.content.model.clone().or_else(|| worker.content.model.clone()),
                 number: session.content.number,
                 lessons: worker.lessons.clone(),
                 resumed: worker.resume_from.is_some(),
@@ -246,6 +248,19 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 place: place(worker, config)?,
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
+        }
+        Effect::Examine { session: id, epoch, round, spent } => {
+            let (session, _) = of_session(id)?;
+            Job::Examine(Box::new(Examine {
+                session: id.clone(),
+                epoch: *epoch,
+                round: *round,
+                burning: *spent > 0,
+                workdir: session.workdir()?.path.clone().into(),
+                standing: session.witness.clone(),
+                thresholds: policy.witness.clone(),
+                spent: session.priced(),
+            }))
         }
         Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return None,
         Effect::Push { rig, round } => Job::Push(Push {
