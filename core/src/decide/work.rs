@@ -7,12 +7,12 @@ use super::{Context, Decision, Item};
 use crate::address::Address;
 use crate::convoy::Convoy;
 use crate::event::{Counted, Event};
-use crate::id::{AgentName, Epoch, IssueId, WorkerId, WorkerName};
+use crate::id::{AgentName, Epoch, IssueId, SessionId, WorkerId, WorkerName};
 use crate::issue::{Issue, Status};
 use crate::notice::NoticeKind;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
-use crate::session::NewSession;
+use crate::session::{NewSession, Outcome, SessionState};
 use crate::state::State;
 use crate::time::{Span, Time};
 use crate::worker::{Intent, Lesson, NewWorker, Worker, WorkerState};
@@ -123,6 +123,33 @@ fn choose_model(policy: &Policy, issue: &Issue, asked: Option<&str>) -> (Option<
     }
 }
 
+/// The session whose conversation the next attempt goes on with: one that was interrupted. An attempt that failed is
+/// followed by one that begins afresh, and is told what was tried.
+fn goes_on_with(state: &State, worker: &WorkerId) -> Option<SessionId> {
+    let worker = state.workers.get(worker)?;
+    let earlier = || state.workers.get(worker.content.takes_over.as_ref()?);
+    let earlier = || earlier().filter(|earlier| earlier.content.agent == worker.content.agent);
+    let last = worker.sessions.last().or_else(|| earlier()?.sessions.last())?;
+    let last = state.sessions.get(last).filter(|last| last.conversation.is_some())?;
+    match &last.state {
+        SessionState::Over { outcome, .. } => match outcome {
+            Outcome::Stopped
+            | Outcome::Lost { .. }
+            | Outcome::BudgetExceeded { .. }
+            | Outcome::RateLimited { .. } => Some(last.content.id.clone()),
+            Outcome::Submitted
+            | Outcome::NoChange
+            | Outcome::Failed { .. }
+            | Outcome::Infrastructure { .. }
+            | Outcome::Blocked { .. } => None,
+        },
+        SessionState::Wanted
+        | SessionState::Starting { .. }
+        | SessionState::Running { .. }
+        | SessionState::Ended { .. } => None,
+    }
+}
+
 /// The next attempt of a worker.
 pub(super) fn wanted(state: &State, worker: &WorkerId, number: u32, ctx: &mut Context<'_>) -> Event {
     Event::SessionWanted {
@@ -133,7 +160,7 @@ pub(super) fn wanted(state: &State, worker: &WorkerId, number: u32, ctx: &mut Co
             number,
             model: None,
             model_rationale: None,
-            resume: None,
+            resume: goes_on_with(state, worker),
             ceiling: None,
         },
     }

@@ -74,7 +74,7 @@ pub fn session(state: &State, session: &Session) -> SessionView {
     };
     SessionView {
         id: session.content.id.clone(),
-        epic_id: None,
+        epic_id: worker.and_then(|worker| state.epic_of(worker)).map(ToString::to_string),
         worker_id: Some(session.content.worker.clone()),
         issue_id: worker.map(|worker| worker.content.issue.clone()),
         number: session.content.number,
@@ -82,7 +82,7 @@ pub fn session(state: &State, session: &Session) -> SessionView {
         state: name.to_owned(),
         outcome,
         why,
-        parent_session_id: None,
+        parent_session_id: super::parent_of(state, session),
         agent: worker.map(|worker| worker.content.agent.to_string()).unwrap_or_default(),
         model: session.model.clone().or_else(|| worker.and_then(|worker| worker.content.model.clone())),
         pid: match &session.state {
@@ -109,7 +109,7 @@ pub fn session(state: &State, session: &Session) -> SessionView {
         usage: session.usage,
         cost: session.cost.map(MoneyView::from),
         cost_source: session.cost.map(|_| "reported".to_owned()),
-        latest_checkpoint_id: None,
+        latest_checkpoint_id: state.latest_made(&session.content.id).map(|one| one.content.id.to_string()),
         notes: session.notes.clone(),
     }
 }

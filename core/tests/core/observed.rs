@@ -94,6 +94,7 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         "say" => report(match third {
             "done" => Report::Done { no_change: false, note: words.get("note") },
             "no-change" => Report::Done { no_change: true, note: words.get("note") },
+            "conversation" => Report::Conversation { id: "conversation-1".into(), model: None },
             "checkpoint" => Report::CheckpointAsked { note: words.get("note") },
             "blocked" => Report::Blocked { reason: "no access".into() },
             "note" => {
