@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod convoy;
+mod cost;
 mod delivery;
 mod epic;
 mod issue;
@@ -21,9 +22,10 @@ pub use checkpoint::{
     StoredCheckpoint, TestState, TestedGate, Tried, checkpoint, stored,
 };
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
+pub use cost::{CostLine, CostView, Scope as CostScope, cost};
 pub use delivery::{DeliveryStatus, DeliveryView, delivery};
 pub use epic::{EpicView, active_epics, background, cost_of_epic, epic, epics, own_session};
-use epic::{cost_of, cost_of_folder, parent_of};
+use epic::{cost_of_folder, parent_of};
 pub use issue::{DependencyView, IssueView, assignee, issue};
 pub use notice::{NoticeView, notice};
 pub use queue::{QueueItemView, queue};

@@ -9,6 +9,7 @@ use crate::id::{Epoch, WorkerId};
 use crate::issue::{CloseReason, Closed, Evidence, GateResult, MoneyView};
 use crate::money::Money;
 use crate::queue;
+use crate::session::Session;
 use crate::state::State;
 use crate::worker::{Lesson, MergeOutcome, MergePause, Submission, Worker, WorkerState};
 
@@ -24,9 +25,10 @@ pub(super) fn submitted<'a>(
     }
 }
 
-/// What the sessions of a worker cost together, as far as their agents said.
+/// What the sessions of a worker cost together, as far as is known.
 pub(super) fn cost(state: &State, worker: &Worker) -> Option<MoneyView> {
-    let costs: Vec<Money> = worker.sessions.iter().filter_map(|id| state.sessions.get(id)?.cost).collect();
+    let sessions = worker.sessions.iter().filter_map(|id| state.sessions.get(id));
+    let costs: Vec<Money> = sessions.filter_map(Session::known_cost).collect();
     (!costs.is_empty()).then(|| costs.into_iter().fold(Money::default(), Money::plus).into())
 }
 

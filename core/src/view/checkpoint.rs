@@ -294,7 +294,7 @@ fn of_worker(state: &State, session: &Session, worker: &Worker) -> CheckpointCon
         agent: Some(worker.content.agent.to_string()),
         model: session.model.clone().or_else(|| worker.content.model.clone()),
         parent_session_id: super::parent_of(state, session),
-        session_cost: super::cost_of(session).map(MoneyView::from),
+        session_cost: session.known_cost().map(MoneyView::from),
         background: match &session.state {
             SessionState::Running { pid, .. } => {
                 Some(Background { pid: *pid, started_at: session.started_at })

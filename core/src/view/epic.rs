@@ -110,15 +110,6 @@ pub fn epics(state: &State) -> BTreeSet<EpicName> {
     own.chain(convoys).chain(workers).collect()
 }
 
-/// What a session cost so far, as far as anybody said or knows.
-pub(super) fn cost_of(session: &Session) -> Option<Money> {
-    let priced = || {
-        let sum = session.by_model.values().fold(Money::default(), |sum, used| sum.plus(used.cost));
-        (!session.by_model.is_empty()).then_some(sum)
-    };
-    session.cost.or_else(priced).or(session.self_reported)
-}
-
 /// What everything of an epic cost so far, on this machine and, as far as is known, on others.
 pub fn cost_of_epic(state: &State, epic: &EpicName) -> Money {
     cost_of_folder(state, epic.as_str())
@@ -130,7 +121,7 @@ pub(super) fn cost_of_folder(state: &State, folder: &str) -> Money {
     let sessions = workers.flat_map(|worker| &worker.sessions).filter_map(|id| state.sessions.get(id));
     let carried = state.own_sessions.values().filter(|own| own.content.epic.as_str() == folder);
     let carried = carried.map(|own| own.content.carried);
-    sessions.filter_map(cost_of).chain(carried).fold(Money::default(), Money::plus)
+    sessions.filter_map(Session::known_cost).chain(carried).fold(Money::default(), Money::plus)
 }
 
 /// The session that one goes on from: the one before it of its worker, or the last of the worker that it takes over.

@@ -111,7 +111,8 @@ fn lesson(lesson: &Lesson) -> LessonView {
     }
 }
 
+/// What its sessions cost together.
 pub(super) fn spent(state: &State, worker: &Worker) -> Money {
-    let costs = worker.sessions.iter().filter_map(|id| state.sessions.get(id)?.cost);
-    costs.fold(Money::default(), Money::plus)
+    let sessions = worker.sessions.iter().filter_map(|id| state.sessions.get(id));
+    sessions.fold(Money::default(), |sum, session| sum.plus(session.cost().0))
 }
