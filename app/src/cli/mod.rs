@@ -6,6 +6,7 @@ mod add;
 mod agent;
 mod ask;
 mod attach;
+mod brief;
 mod cancel;
 mod check;
 mod checkpoint;
@@ -37,6 +38,7 @@ mod reopen;
 mod rig;
 mod run;
 mod schema;
+mod session;
 mod sling;
 mod stage;
 mod status;
@@ -117,6 +119,9 @@ enum Command {
     Sling(sling::Sling),
     #[command(subcommand)]
     Work(work::Work),
+    #[command(subcommand)]
+    Session(session::Session),
+    Brief(brief::Brief),
     #[command(subcommand)]
     Mq(mq::Mq),
     Run(run::Run),
@@ -199,6 +204,8 @@ impl Command {
             Self::Launch(command) => command.run(ctx),
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
+            Self::Session(command) => command.run(ctx),
+            Self::Brief(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),
