@@ -7,6 +7,7 @@ mod agent;
 mod ask;
 mod attach;
 mod baseline;
+mod brief;
 mod cancel;
 mod check;
 mod checkpoint;
@@ -38,6 +39,7 @@ mod reopen;
 mod rig;
 mod run;
 mod schema;
+mod session;
 mod sling;
 mod stage;
 mod status;
@@ -122,6 +124,9 @@ enum Command {
     #[command(subcommand)]
     Witness(witness::Witness),
     #[command(subcommand)]
+    Session(session::Session),
+    Brief(brief::Brief),
+    #[command(subcommand)]
     Mq(mq::Mq),
     Run(run::Run),
     Up(up::Up),
@@ -205,6 +210,8 @@ impl Command {
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
             Self::Witness(command) => command.run(ctx),
+            Self::Session(command) => command.run(ctx),
+            Self::Brief(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),

@@ -15,6 +15,7 @@ mod landing;
 mod mail;
 mod merge;
 mod outbox;
+mod own;
 mod queue;
 mod refs;
 mod review;
@@ -29,6 +30,7 @@ mod work;
 
 pub use checkpoint::{HOLD_MAX, LOOKS_MAX, has_turns, last_turn};
 pub use fresh::Entropy;
+pub use own::resolve_epic;
 pub use queue::batch_is_due;
 pub use refs::{
     resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
@@ -206,6 +208,21 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::WorkRelease { issue } => work::release(state, issue, ctx),
         Request::MergeRetry { issue } => queue::retry(state, issue),
         Request::MergeReject { issue, reason } => queue::reject(state, issue, reason.as_deref(), ctx),
+        Request::SessionStart { .. } => own::start(state, request, ctx),
+        Request::SessionBackground { .. } => own::in_background(state, request, ctx),
+        Request::SessionPause { epic, path, reason } => {
+            own::pause(state, epic.as_deref(), path.as_deref(), reason.as_deref(), ctx)
+        }
+        Request::SessionResume { epic, path } => {
+            own::resume_background(state, epic.as_deref(), path.as_deref(), ctx)
+        }
+        Request::SessionComplete { epic, path, outcome } => {
+            own::complete(state, epic.as_deref(), path.as_deref(), *outcome)
+        }
+        Request::CheckpointCreate { epic, session, path, note } => {
+            let (epic, session) = (epic.as_deref(), session.as_deref());
+            own::checkpoint(state, epic, session, path.as_deref(), note.as_deref(), ctx)
+        }
         Request::MailRead { notice } => mail::read(state, notice),
         Request::MailSend { to, subject, body } => mail::send(state, to, subject, body, ctx),
         Request::MailArchive { notices } => mail::archive(state, notices),

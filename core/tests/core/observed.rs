@@ -90,7 +90,6 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             cost: words.get("cost").and_then(|text| text.parse().ok()).map(Money::from_micros),
             price: words.get("cost").map(|_| "list".to_owned()),
         }),
-        "conversation" => report(Report::Conversation { id: third.into(), model: None }),
         "result" => report(Report::Result(AgentResult {
             ok: true,
             error: None,
@@ -102,6 +101,7 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         "say" => report(match third {
             "done" => Report::Done { no_change: false, note: words.get("note") },
             "no-change" => Report::Done { no_change: true, note: words.get("note") },
+            "conversation" => Report::Conversation { id: "conversation-1".into(), model: None },
             "checkpoint" => Report::CheckpointAsked { note: words.get("note") },
             "blocked" => Report::Blocked { reason: "no access".into() },
             "note" => {

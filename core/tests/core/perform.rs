@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 
 use convoy_core::event::Event;
+use convoy_core::ledger::Level;
 use convoy_core::policy::{Checkpoints, Observers};
 use convoy_core::time::{Span, Time};
 use convoy_core::{view, why};
@@ -112,6 +113,10 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
                 )
             };
             view::rigs(&door.state, &door.policy).into_iter().map(shown).collect()
+        }
+        "budget-of" => {
+            let level = Level::Epic(words.bare[1].parse().unwrap());
+            vec![format!("  {:?}", door.state.ledger.limits.get(&level).map(|limit| limit.amount))]
         }
         "rig-status" => rig_status(door, words.bare[1]),
         "plan" => {

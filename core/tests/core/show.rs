@@ -32,7 +32,12 @@ impl Names {
             }
             Event::WorkerAssigned { worker } => self.learn("w", worker.id.as_str()),
             Event::CheckpointWanted { checkpoint } => self.learn("c", checkpoint.id.as_str()),
-            Event::SessionOpened { session } => self.learn("s", session.id.as_str()),
+            Event::SessionOpened { session } => {
+                self.learn("s", session.id.as_str());
+                if session.epic.as_str().starts_with("epic-") {
+                    self.learn("e", session.epic.as_str());
+                }
+            }
             Event::SessionWanted { session } => self.learn("s", session.id.as_str()),
             Event::NoticeSent { notice, deliveries } => {
                 self.learn("n", notice.id.as_str());
@@ -198,7 +203,15 @@ pub(crate) fn event(event: &Event) -> String {
         Event::WitnessStepped { .. } => crate::witnessed::shown(event),
         Event::SessionExtended { ceiling, .. } => format!("to {ceiling}"),
         Event::SessionOpened { session } => {
-            format!("number {} of {} in {}", session.number, session.epic, session.path)
+            format!(
+                "number {} of {} in {} parent {} from {} carried {}",
+                session.number,
+                session.epic,
+                session.path,
+                or_none(session.parent.clone()),
+                or_none(session.from.clone()),
+                session.carried
+            )
         }
         Event::SessionPaused { reason, .. } => or_none(reason.clone()),
         Event::SessionCompleted { outcome, .. } => format!("{outcome:?}"),

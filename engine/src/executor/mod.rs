@@ -5,6 +5,7 @@
 
 mod batch;
 mod checkout;
+mod checkpoint;
 mod deliver;
 mod examine;
 mod follow;
@@ -181,6 +182,16 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
             if !(failed && place.is_some_and(|place| reach::tell(world, handle, effect, place))) {
                 handle.observed(Observed::Batch { tried });
             }
+        }
+        Job::Checkpoint(job) => {
+            let seen = checkpoint::run(world, &job);
+            let failed = matches!(&seen, Observed::CheckpointFailed { .. });
+            if !(failed && reach::tell(world, handle, effect, &job.place)) {
+                handle.observed(seen);
+            }
+        }
+        Job::Compare(job) => {
+            checkpoint::compare(world, &job).into_iter().for_each(|seen| handle.observed(seen))
         }
         Job::FollowRequest(job) => {
             request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
