@@ -4,6 +4,7 @@
 
 mod agree;
 mod baseline;
+mod checkpoints;
 mod convoys;
 mod help;
 mod hostile;

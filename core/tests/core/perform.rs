@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 
 use convoy_core::event::Event;
+use convoy_core::ledger::Level;
 use convoy_core::policy::{Checkpoints, Observers, Reviews};
 use convoy_core::time::{Span, Time};
 use convoy_core::{view, why};
@@ -14,6 +15,7 @@ use crate::request::request;
 use crate::show::{self, Names};
 use crate::staged;
 use crate::tracker::of_tracker;
+use crate::witnessed;
 
 /// A command, taken apart.
 pub(crate) struct Words<'a> {
@@ -76,6 +78,10 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             };
             Vec::new()
         }
+        "witness" | "tiers" | "max-time" => {
+            witnessed::configured(door, &words);
+            Vec::new()
+        }
         "routes" => mailing::routes(door, &words),
         "body" => mailing::body(door, names, &words),
         "limit" => {
@@ -112,6 +118,10 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
                 )
             };
             view::rigs(&door.state, &door.policy).into_iter().map(shown).collect()
+        }
+        "budget-of" => {
+            let level = Level::Epic(words.bare[1].parse().unwrap());
+            vec![format!("  {:?}", door.state.ledger.limits.get(&level).map(|limit| limit.amount))]
         }
         "rig-status" => rig_status(door, words.bare[1]),
         "plan" => {
@@ -161,8 +171,8 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
-        | "usage" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "review" | "looked" | "deliver"
-        | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
+        | "usage" | "conversation" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "review"
+        | "looked" | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }

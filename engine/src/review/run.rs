@@ -241,7 +241,7 @@ fn begin(
     let name = format!("review-{:08x}-{role}", crate::entropy::seed() as u32);
     let session = SessionId::new(name).map_err(|error| text(&error))?;
     let dir = SessionDir::new(world.workspace.gates_dir().join(session.as_str()));
-    let argv = preset.argv(model.as_deref(), &dir.prompt());
+    let argv = preset.argv(model.as_deref(), None, &dir.prompt());
     if argv.is_empty() {
         return Err(format!("agent {0} has no command; set agents.{0}.command", reviews.agent));
     }
@@ -267,11 +267,13 @@ fn begin(
         env,
         prompt: preset.prompt,
         translator: preset.output,
+        asked: crate::agent::Asked { model: model.clone(), ..crate::agent::Asked::default() },
         limits: Limits {
             wall_ms: millis(reviews.timeout),
             silence_ms: millis(silence),
             spend_micros: None,
             output_bytes: OUTPUT_BYTES,
+            ..Limits::default()
         },
         stop: preset.stop.clone(),
         runtime: Runtime::Headless,
