@@ -22,6 +22,10 @@ pub enum NoticeKind {
     ConvoyAbandoned,
     /// An issue waits for a person.
     NeedsHuman,
+    /// Most of a budget is used up.
+    BudgetWarning,
+    /// A budget is used up.
+    BudgetExceeded,
     /// Somebody wrote it.
     Message,
 }
@@ -33,6 +37,8 @@ impl NoticeKind {
             Self::ConvoyLanded => "convoy_landed",
             Self::ConvoyAbandoned => "convoy_abandoned",
             Self::NeedsHuman => "needs_human",
+            Self::BudgetWarning => "budget_warning",
+            Self::BudgetExceeded => "budget_exceeded",
             Self::Message => "message",
         }
     }

@@ -26,7 +26,7 @@ use crate::convoy::Convoy;
 use crate::event::{Batch, Event, Key};
 use crate::id::{CheckpointId, ConvoyId, DeliveryId, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
 use crate::issue::{self, Issue};
-use crate::ledger::Ledger;
+use crate::ledger::{Accounts, Ledger};
 use crate::notice::Notice;
 use crate::outbox::Delivery;
 use crate::own_session::OwnSession;
@@ -102,6 +102,8 @@ pub struct Index {
     pub checkpoints: BTreeSet<CheckpointId>,
     /// The greatest number of a checkpoint in each folder.
     pub sequences: BTreeMap<String, u64>,
+    /// What is spent and promised at each level.
+    pub accounts: Accounts,
     /// Unread notices.
     pub unread: usize,
     /// Deliveries that are to be tried, by when and age.
@@ -205,7 +207,7 @@ impl State {
             | Event::CheckpointMade { .. }
             | Event::CheckpointFailed { .. } => checkpoint_events::apply(self, event, at),
             Event::BudgetSet { .. } | Event::BudgetWarned { .. } | Event::BudgetExceeded { .. } => {
-                budget_events::apply(self, event);
+                budget_events::apply(self, event, at);
             }
             Event::NoticeSent { .. }
             | Event::NoticeRead { .. }
@@ -279,6 +281,7 @@ impl State {
                 self.index.checkpoints.insert(id.clone());
             }
         }
+        self.recount_accounts();
         self.index.unread = self.notices.values().filter(|notice| notice.is_unread()).count();
         let deliveries: Vec<DeliveryId> = self.deliveries.keys().cloned().collect();
         deliveries.iter().for_each(|id| self.index_delivery(id));

@@ -1,6 +1,6 @@
 //! Fresh ids, from randomness that the caller brings.
 
-use crate::id::{ConvoyId, DeliveryId, IssueId, NoticeId, SessionId, WorkerId, base36};
+use crate::id::{CheckpointId, ConvoyId, DeliveryId, IssueId, NoticeId, SessionId, WorkerId, base36};
 use crate::state::State;
 
 /// A stream of pseudo-random numbers (SplitMix64) from a seed that the dispatcher draws.
@@ -48,6 +48,9 @@ impl Entropy {
     }
     pub(super) fn session(&mut self, state: &State) -> SessionId {
         self.free("s", 8, |id| state.sessions.contains_key(id))
+    }
+    pub(super) fn checkpoint(&mut self, state: &State) -> CheckpointId {
+        self.free("ckpt", 8, |id| state.checkpoints.contains_key(id))
     }
     pub(super) fn notice(&mut self, state: &State) -> NoticeId {
         self.free("n", 8, |id| state.notices.contains_key(id))

@@ -7,8 +7,10 @@ use crate::convoy::MergeStrategy;
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, WorkerId};
 use crate::issue::{CloseReason, Closed, Evidence, GateResult, MoneyView};
+use crate::ledger::CostSource;
 use crate::money::Money;
 use crate::queue;
+use crate::session::Session;
 use crate::state::State;
 use crate::worker::{Lesson, MergeOutcome, MergePause, Submission, Worker, WorkerState};
 
@@ -26,7 +28,9 @@ pub(super) fn submitted<'a>(
 
 /// What the sessions of a worker cost together, as far as their agents said.
 pub(super) fn cost(state: &State, worker: &Worker) -> Option<MoneyView> {
-    let costs: Vec<Money> = worker.sessions.iter().filter_map(|id| state.sessions.get(id)?.cost).collect();
+    let sessions = worker.sessions.iter().filter_map(|id| state.sessions.get(id));
+    let known = sessions.filter(|session| session.cost_source() != CostSource::Unmetered);
+    let costs: Vec<Money> = known.map(Session::settled).collect();
     (!costs.is_empty()).then(|| costs.into_iter().fold(Money::default(), Money::plus).into())
 }
 

@@ -15,6 +15,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
                 started_at: at,
             };
             state.own_sessions.insert(session.id.clone(), opened);
+            state.book_carried(&session.epic, session.carried);
         }
         Event::SessionPaused { session, reason } => {
             if let Some(own) = state.own_sessions.get_mut(session) {

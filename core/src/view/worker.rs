@@ -8,6 +8,7 @@ use crate::id::{ConvoyId, IssueId, SessionId, WorkerId};
 use crate::issue::{Evidence, MoneyView, Status};
 use crate::money::Money;
 use crate::policy::Policy;
+use crate::session::Session;
 use crate::state::State;
 use crate::time::Time;
 use crate::worker::{Lesson, Worker, WorkerState};
@@ -112,6 +113,6 @@ fn lesson(lesson: &Lesson) -> LessonView {
 }
 
 pub(super) fn spent(state: &State, worker: &Worker) -> Money {
-    let costs = worker.sessions.iter().filter_map(|id| state.sessions.get(id)?.cost);
-    costs.fold(Money::default(), Money::plus)
+    let sessions = worker.sessions.iter().filter_map(|id| state.sessions.get(id));
+    sessions.map(Session::settled).fold(Money::default(), Money::plus)
 }

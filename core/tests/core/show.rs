@@ -176,6 +176,8 @@ pub(crate) fn event(event: &Event) -> String {
         Event::MergeRequested { request, .. } => format!("#{} {}", request.number, request.url),
         Event::SessionWanted { session } => {
             format!("{} number {} epoch {}", session.worker, session.number, session.epoch)
+                + &session.ceiling.map(|ceiling| format!(" ceiling {ceiling}")).unwrap_or_default()
+                + &session.resume.as_ref().map(|id| format!(" resumes {id}")).unwrap_or_default()
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
         Event::SessionStarted { n, pid, .. } => format!("#{n} pid {pid}"),

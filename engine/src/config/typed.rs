@@ -192,6 +192,11 @@ impl Config {
         }
     }
 
+    /// What stands for a key, if anything does.
+    pub(super) fn value(&self, key: &str) -> Option<&toml::Value> {
+        self.entries.get(key).map(|entry| &entry.value)
+    }
+
     pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<String>>, Failure> {
         let Some(entry) = self.entries.get(key) else { return Ok(None) };
         let list: Option<Vec<String>> = entry
@@ -437,6 +442,7 @@ impl Config {
                 tracker: self.flag("observers.tracker")?,
                 patrol: self.flag("observers.patrol")?,
             },
+            budget: self.budget()?,
         })
     }
 
