@@ -4,7 +4,7 @@
 //! reservation, no start. Whatever starts one goes through `admit`.
 
 use super::Context;
-use super::checkpoint::want;
+use super::checkpoint::{number, want};
 use super::tell::{on_one_line, tell};
 use crate::address::Address;
 use crate::checkpoint::Reason;
@@ -202,7 +202,7 @@ pub(super) fn admit(state: &mut State, decided: Vec<Event>, ctx: &Context<'_>) -
     }
     let mut events = Vec::with_capacity(decided.len());
     for event in decided {
-        let event = match event {
+        let mut event = match event {
             Event::SessionWanted { session } => match funded(state, session, ctx) {
                 Ok(session) => Event::SessionWanted { session },
                 Err(Refused::Over { .. } | Refused::Unmetered { .. }) => continue,
@@ -215,6 +215,7 @@ pub(super) fn admit(state: &mut State, decided: Vec<Event>, ctx: &Context<'_>) -
             }
             _ => None,
         };
+        number(state, &mut event);
         put(state, &mut events, event, ctx);
         if let Some(level) = level {
             put(state, &mut events, Event::BudgetSet { level, limit: ctx.policy.budget.convoy }, ctx);
@@ -338,7 +339,9 @@ fn mark(state: &mut State, events: &mut Vec<Event>, level: &Level, ctx: &mut Con
             notify(state, events, level, limit, NoticeKind::BudgetWarning, ctx);
         }
         let what = format!("${spent} of ${limit} of {level}");
-        for id in live_at(state, level) {
+        // One that is being stopped has a checkpoint for that.
+        let goes_on = |id: &SessionId| state.sessions.get(id).is_some_and(|session| !session.stopping);
+        for id in live_at(state, level).into_iter().filter(goes_on).collect::<Vec<_>>() {
             let reason = Reason::BudgetThreshold { what: what.clone() };
             if let Some(wanted) = want(state, &id, reason, ctx) {
                 put(state, events, wanted, ctx);

@@ -27,6 +27,7 @@ mod work;
 
 pub use budget::{Refused, affords, convoy_affords, over_text, waits_for_tomorrow};
 pub use budget_set::check_level;
+pub use checkpoint::{HOLD_MAX, LOOKS_MAX, has_turns, last_turn};
 pub use fresh::Entropy;
 pub use queue::batch_is_due;
 pub use refs::{
@@ -223,7 +224,7 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
             session::prepare_failed(state, session, *epoch, error, *permanent, ctx)
         }
         Observed::Report { session, epoch, observation } => {
-            session::report(state, session, *epoch, observation)
+            session::report(state, session, *epoch, observation, ctx)
         }
         Observed::Ended { session, epoch, exit } => session::ended(state, session, *epoch, exit),
         Observed::Lost { session, epoch, why } => session::lost(state, session, *epoch, why),
@@ -234,6 +235,8 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Batch { tried } => queue::batch(state, tried, ctx),
         Observed::Gather { rig, base } => queue::gather(state, rig, base.as_deref(), ctx),
         Observed::MergeDue { worker, round } => queue::due(state, worker, *round),
+        Observed::Changed { session, last } => checkpoint::changed(state, session, *last, ctx),
+        Observed::Leaving => session::leaving(state),
         Observed::CheckpointMade { checkpoint, made } => checkpoint::made(state, checkpoint, made),
         Observed::CheckpointFailed { checkpoint, why } => checkpoint::failed(state, checkpoint, why),
         Observed::Transcript { session, epoch, usage } => session::transcript(state, session, *epoch, usage),
@@ -263,6 +266,7 @@ pub fn step(
     let mut events = budget::admit(state, decided, ctx);
     landing::settle(state, command, &mut events, ctx);
     budget::settle(state, &mut events, ctx);
+    checkpoint::settle(state, &mut events, ctx);
     let key = ctx.key.take().filter(|_| !events.is_empty()).map(|key| Key {
         key,
         ids: items.iter().filter(|item| item.error.is_none()).map(|item| item.id.clone()).collect(),

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use convoy_core::decide::check_level;
 use convoy_core::event::Event;
 use convoy_core::ledger::{self, Account, Level};
-use convoy_core::policy::{Budget, Observers};
+use convoy_core::policy::{Budget, Checkpoints, Observers};
 use convoy_core::time::{Span, Time};
 use convoy_core::{view, why};
 
@@ -60,6 +60,16 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
                 witness: on("witness"),
                 tracker: on("tracker"),
                 patrol: on("patrol"),
+            };
+            Vec::new()
+        }
+        "checkpoints" => {
+            door.policy.checkpoints = match words.get("interval") {
+                Some(seconds) => Checkpoints {
+                    interval: Some(Span::from_secs(seconds.parse().unwrap())),
+                    ..Checkpoints::default()
+                },
+                None => Checkpoints::default(),
             };
             Vec::new()
         }
@@ -160,9 +170,9 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
         }
-        "prepared" | "prepare-failed" | "started" | "say" | "usage" | "own-word" | "result" | "ended"
-        | "lost" | "found" | "merge" | "batch" | "deliver" | "checkout" | "patrol" | "begin" | "due"
-        | "dispatch" => {
+        "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
+        | "usage" | "own-word" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "deliver" | "checkout"
+        | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }

@@ -31,6 +31,8 @@ impl Names {
                 self.learn("cv", convoy.id.as_str());
             }
             Event::WorkerAssigned { worker } => self.learn("w", worker.id.as_str()),
+            Event::CheckpointWanted { checkpoint } => self.learn("c", checkpoint.id.as_str()),
+            Event::SessionOpened { session } => self.learn("s", session.id.as_str()),
             Event::SessionWanted { session } => self.learn("s", session.id.as_str()),
             Event::NoticeSent { notice, deliveries } => {
                 self.learn("n", notice.id.as_str());
@@ -270,6 +272,9 @@ pub(crate) fn effect(effect: &Effect) -> String {
         }
         Effect::WatchCheckout { worker, round } => format!("  * watch {worker} round {round}"),
         Effect::Checkpoint { checkpoint } => format!("  * checkpoint {checkpoint}"),
+        Effect::Compare { session, last, look } => {
+            format!("  * compare {session} with checkpoint {last} look {look}")
+        }
         Effect::Ceiling { session, epoch, ceiling } => {
             format!("  * ceiling of {session} epoch {epoch} {ceiling}")
         }

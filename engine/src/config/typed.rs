@@ -7,7 +7,7 @@ use convoy_api::{Code, Failure};
 use convoy_core::address::Address;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::{AgentName, IssueId, RigName};
-use convoy_core::policy::{self, Batches, Observers, Policy, Retry, Tracker};
+use convoy_core::policy::{self, Batches, Checkpoints, Observers, Policy, Retry, Tracker};
 use convoy_core::time::Span;
 
 use super::hooks::When;
@@ -278,6 +278,29 @@ impl Config {
         }
     }
 
+    /// When checkpoints are made by themselves.
+    ///
+    /// # Errors
+    /// When the interval is neither `never` nor a duration of a second or more.
+    pub fn checkpoints(&self) -> Result<Checkpoints, Failure> {
+        let key = "checkpoint.interval";
+        let interval = match self.text(key)? {
+            Some("never") => None,
+            _ => Some(self.span(key)?),
+        };
+        if interval.is_some_and(|interval| interval < Span::from_secs(1)) {
+            return Err(self.wrong(key, "at least 1s, or never"));
+        }
+        Ok(Checkpoints {
+            enabled: self.flag("checkpoint.enabled")?,
+            interval,
+            on_start: self.flag("checkpoint.on_start")?,
+            on_error: self.flag("checkpoint.on_error")?,
+            on_issue_complete: self.flag("checkpoint.on_issue_complete")?,
+            before_stop: self.flag("checkpoint.before_stop")?,
+        })
+    }
+
     /// How often the patrol comes by; none when it is switched off.
     ///
     /// # Errors
@@ -443,6 +466,7 @@ impl Config {
                 patrol: self.flag("observers.patrol")?,
             },
             budget: self.budget()?,
+            checkpoints: self.checkpoints()?,
         })
     }
 

@@ -35,6 +35,7 @@ fn policy() -> Policy {
         retry: Retry::default(),
         observers: Observers::default(),
         budget: Budget::default(),
+        checkpoints: convoy_core::policy::Checkpoints::default(),
         batches: convoy_core::policy::Batches::default(),
         routes: convoy_core::policy::Routes::default(),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::{AgentName, DeliveryId, RigName, RouteName};
-use convoy_core::policy::{Batches, Budget, Observers, Policy, Retry, Rig, Routes};
+use convoy_core::policy::{Batches, Budget, Checkpoints, Observers, Policy, Retry, Rig, Routes};
 use convoy_core::time::{Span, Time};
 
 use super::driver::Engine;
@@ -296,6 +296,7 @@ fn policy(queue: bool, rng: &mut fastrand::Rng) -> Policy {
         },
         observers: observers(rng),
         budget: Budget::default(),
+        checkpoints: Checkpoints::OFF,
     }
 }
 

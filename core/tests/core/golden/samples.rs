@@ -399,6 +399,7 @@ fn of_own_sessions() -> Vec<Event> {
         from: Some(id()),
         rig: RigName::new("home").unwrap(),
         path: "/repo".into(),
+        sequence: 2,
         carried: Money::from_micros(5),
     };
     let checkpoint = NewCheckpoint {
@@ -408,6 +409,7 @@ fn of_own_sessions() -> Vec<Event> {
         sequence: 3,
         rig: RigName::new("home").unwrap(),
         reason: Reason::Asked { note: Some("before lunch".into()) },
+        asked: Some(7),
     };
     let made = Made {
         commit: oid(),
