@@ -12,6 +12,7 @@ mod close;
 mod completions;
 mod config;
 mod context;
+mod cost;
 mod create;
 mod daemon;
 mod demo;
@@ -117,6 +118,8 @@ enum Command {
     Work(work::Work),
     #[command(subcommand)]
     Mq(mq::Mq),
+    #[command(subcommand)]
+    Cost(cost::Cost),
     Run(run::Run),
     Up(up::Up),
     Down(down::Down),
@@ -195,6 +198,7 @@ impl Command {
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
+            Self::Cost(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),
             Self::Down(command) => command.run(ctx),
