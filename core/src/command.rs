@@ -156,6 +156,10 @@ pub enum Observed {
     Lost { session: SessionId, epoch: Epoch, why: String },
     /// A dead session's workdir was looked at and its work saved.
     Found { session: SessionId, epoch: Epoch, findings: Findings },
+    /// Something of a session has changed since its checkpoint of this number; 0: since it began.
+    Changed { session: SessionId, last: u64 },
+    /// The engine leaves, and agents are not to work on without it.
+    Leaving,
     /// A checkpoint is in git.
     CheckpointMade { checkpoint: CheckpointId, made: Made },
     /// It could not be made.

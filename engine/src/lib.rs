@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod background;
+pub mod checkpoints;
 pub mod clock;
 pub mod config;
 mod crash;
@@ -35,6 +36,7 @@ pub mod rig;
 pub mod runtime;
 mod server;
 mod settings;
+mod snapshots;
 pub mod supervisor;
 pub mod tasks;
 pub mod text;

@@ -8,6 +8,7 @@ mod ask;
 mod attach;
 mod cancel;
 mod check;
+mod checkpoint;
 mod close;
 mod completions;
 mod config;
@@ -42,6 +43,7 @@ mod stage;
 mod status;
 mod stranded;
 mod supervise;
+mod sync;
 mod tracker;
 mod up;
 mod usage;
@@ -138,6 +140,9 @@ enum Command {
     #[command(subcommand)]
     Workdir(workdir::Workdir),
     #[command(subcommand)]
+    Checkpoint(checkpoint::Checkpoint),
+    Sync(sync::Sync),
+    #[command(subcommand)]
     Tracker(tracker::Tracker),
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -212,6 +217,8 @@ impl Command {
             Self::Attach(command) => command.run(ctx),
             Self::Agent(command) => command.run(ctx),
             Self::Workdir(command) => command.run(ctx),
+            Self::Checkpoint(command) => command.run(ctx),
+            Self::Sync(command) => command.run(ctx),
             Self::Tracker(command) => command.run(ctx),
             Self::Config(command) => command.run(ctx),
             Self::Doctor(command) => command.run(ctx),

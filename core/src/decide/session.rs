@@ -66,7 +66,13 @@ pub(super) fn prepare_failed(
     events
 }
 
-pub(super) fn report(state: &State, id: &SessionId, epoch: Epoch, observation: &Observation) -> Vec<Event> {
+pub(super) fn report(
+    state: &State,
+    id: &SessionId,
+    epoch: Epoch,
+    observation: &Observation,
+    ctx: &mut Context<'_>,
+) -> Vec<Event> {
     let Some((session, _)) = current(state, id, epoch) else { return Vec::new() };
     if observation.epoch != epoch || observation.n <= session.observed || !session.is_live() {
         return Vec::new();
@@ -96,7 +102,7 @@ pub(super) fn report(state: &State, id: &SessionId, epoch: Epoch, observation: &
             session: session_id,
             epoch,
             n,
-            id: cut(conversation),
+            conversation: cut(conversation),
             model: model.clone(),
         },
         Report::SelfReported { cost } if session.self_reported != Some(*cost) => {
@@ -111,12 +117,15 @@ pub(super) fn report(state: &State, id: &SessionId, epoch: Epoch, observation: &
         }
         Report::Blocked { reason } => said(Said::Blocked { reason: cut(reason) }),
         Report::Note { text } => said(Said::Note { text: cut(text) }),
+        Report::CheckpointAsked { note } => {
+            let note = note.as_deref().map(cut);
+            return super::checkpoint::asked(state, id, n, note, ctx).into_iter().collect();
+        }
         // Seen by whoever watches, and not needed to decide anything.
         Report::Started { .. }
         | Report::Usage { .. }
         | Report::Result(_)
         | Report::SelfReported { .. }
-        | Report::CheckpointAsked { .. }
         | Report::Waiting { .. }
         | Report::Looping { .. }
         | Report::Nudged { .. }
@@ -126,6 +135,17 @@ pub(super) fn report(state: &State, id: &SessionId, epoch: Epoch, observation: &
         | Report::Unknown => return Vec::new(),
     };
     vec![event]
+}
+
+/// The engine leaves, and nobody is to work meanwhile: every agent is to be stopped.
+pub(super) fn leaving(state: &State) -> Vec<Event> {
+    let sessions = state.index.sessions.iter().filter_map(|id| state.sessions.get(id));
+    let live = sessions.filter(|session| session.is_live() && !session.stopping);
+    live.map(|session| Event::SessionStopRequested {
+        session: session.content.id.clone(),
+        epoch: session.content.epoch,
+    })
+    .collect()
 }
 
 /// Usage that nobody heard of while the agent lived; each message once.

@@ -1,5 +1,6 @@
 //! What the scripts say was seen: of agents, of tries to land, of deliveries.
 
+use convoy_core::checkpoint::Made;
 use convoy_core::command::Observed;
 use convoy_core::id::{Epoch, SessionId, WorkerId};
 use convoy_core::issue::{DiffStat, GateResult};
@@ -36,6 +37,23 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         "merge" => return merge(door, words, &name, third),
         "batch" => return batch(door, names, words),
         "patrol" => return Observed::Patrol,
+        "leaving" => return Observed::Leaving,
+        "made" => {
+            let made = Made {
+                commit: tip("commit"),
+                git_commit: Some(tip("git")),
+                wip_commit: None,
+                files_changed: 0,
+                tree: Some(tip("tree")),
+            };
+            return Observed::CheckpointMade { checkpoint: name.parse().unwrap(), made };
+        }
+        "not-made" => {
+            return Observed::CheckpointFailed { checkpoint: name.parse().unwrap(), why: "no space".into() };
+        }
+        "changed" => {
+            return Observed::Changed { session: name.parse().unwrap(), last: words.number("last", 0) };
+        }
         _ => {}
     }
     let session = SessionId::new(&name).unwrap();
@@ -77,6 +95,7 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         "say" => report(match third {
             "done" => Report::Done { no_change: false, note: words.get("note") },
             "no-change" => Report::Done { no_change: true, note: words.get("note") },
+            "checkpoint" => Report::CheckpointAsked { note: words.get("note") },
             "blocked" => Report::Blocked { reason: "no access".into() },
             "note" => {
                 Report::Note { text: ["remember"; 4000][..words.number("times", 1) as usize].join(" ") }

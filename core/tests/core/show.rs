@@ -31,6 +31,8 @@ impl Names {
                 self.learn("cv", convoy.id.as_str());
             }
             Event::WorkerAssigned { worker } => self.learn("w", worker.id.as_str()),
+            Event::CheckpointWanted { checkpoint } => self.learn("c", checkpoint.id.as_str()),
+            Event::SessionOpened { session } => self.learn("s", session.id.as_str()),
             Event::SessionWanted { session } => self.learn("s", session.id.as_str()),
             Event::NoticeSent { notice, deliveries } => {
                 self.learn("n", notice.id.as_str());
@@ -185,7 +187,9 @@ pub(crate) fn event(event: &Event) -> String {
         }
         Event::SessionCost { n, cost, .. } => format!("#{n} {}", or_none(*cost)),
         Event::SessionSelfReported { n, cost, .. } => format!("#{n} {cost}"),
-        Event::SessionConversation { n, id, model, .. } => format!("#{n} {id} {}", or_none(model.clone())),
+        Event::SessionConversation { n, conversation, model, .. } => {
+            format!("#{n} {conversation} {}", or_none(model.clone()))
+        }
         Event::SessionExtended { ceiling, .. } => format!("to {ceiling}"),
         Event::SessionOpened { session } => {
             format!("number {} of {} in {}", session.number, session.epic, session.path)
@@ -266,6 +270,9 @@ pub(crate) fn effect(effect: &Effect) -> String {
         }
         Effect::WatchCheckout { worker, round } => format!("  * watch {worker} round {round}"),
         Effect::Checkpoint { checkpoint } => format!("  * checkpoint {checkpoint}"),
+        Effect::Compare { session, last, look } => {
+            format!("  * compare {session} with checkpoint {last} look {look}")
+        }
         Effect::Ceiling { session, epoch, ceiling } => {
             format!("  * ceiling of {session} epoch {epoch} {ceiling}")
         }

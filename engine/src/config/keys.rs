@@ -97,9 +97,32 @@ pub const KEYS: &[Key] = &[
     key("observers.patrol", Some("true"), "whether a patrol comes by as the backup of the others"),
     key("observers.patrol_interval", Some("\"5m\""), "how often the patrol comes by"),
     key(
+        "checkpoint.enabled",
+        Some("true"),
+        "make checkpoints by themselves; those asked for are always made",
+    ),
+    key(
+        "checkpoint.interval",
+        Some("\"15m\""),
+        "how often a live session gets one, if something changed: a duration or never",
+    ),
+    key("checkpoint.on_start", Some("true"), "make one when a session begins"),
+    key("checkpoint.on_error", Some("true"), "make one when something goes wrong"),
+    key("checkpoint.on_issue_complete", Some("true"), "make one when an issue is completed"),
+    key(
+        "checkpoint.before_stop",
+        Some("true"),
+        "make one before an agent is stopped, and when most of a budget is used up",
+    ),
+    key(
         "mirror.issues",
         None,
         "a .jsonl file, from the workspace, that all issues are written to whenever they change",
+    ),
+    key(
+        "checkpoint.snapshots",
+        Some("true"),
+        "keep a file of each convoy on refs/convoy/state, written when its status changes or it gets a worker",
     ),
     key("retention.workdirs", Some("\"7d\""), "how long workdirs of ended work are kept"),
     key("retention.logs", Some("\"30d\""), "how long output of ended work is kept"),

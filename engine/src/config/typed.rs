@@ -7,7 +7,7 @@ use convoy_api::{Code, Failure};
 use convoy_core::address::Address;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::{AgentName, IssueId, RigName};
-use convoy_core::policy::{self, Batches, Observers, Policy, Retry, Tracker};
+use convoy_core::policy::{self, Batches, Checkpoints, Observers, Policy, Retry, Tracker};
 use convoy_core::time::Span;
 
 use super::hooks::When;
@@ -108,6 +108,7 @@ impl Config {
         config.remote()?;
         config.idle_exit()?;
         config.mirror(workspace)?;
+        config.flag("checkpoint.snapshots")?;
         config.runtime()?;
         for when in When::ALL {
             config.hook(when)?;
@@ -271,6 +272,29 @@ impl Config {
             Some("never") => Ok(None),
             _ => self.span("daemon.idle_exit").map(Some),
         }
+    }
+
+    /// When checkpoints are made by themselves.
+    ///
+    /// # Errors
+    /// When the interval is neither `never` nor a duration of a second or more.
+    pub fn checkpoints(&self) -> Result<Checkpoints, Failure> {
+        let key = "checkpoint.interval";
+        let interval = match self.text(key)? {
+            Some("never") => None,
+            _ => Some(self.span(key)?),
+        };
+        if interval.is_some_and(|interval| interval < Span::from_secs(1)) {
+            return Err(self.wrong(key, "at least 1s, or never"));
+        }
+        Ok(Checkpoints {
+            enabled: self.flag("checkpoint.enabled")?,
+            interval,
+            on_start: self.flag("checkpoint.on_start")?,
+            on_error: self.flag("checkpoint.on_error")?,
+            on_issue_complete: self.flag("checkpoint.on_issue_complete")?,
+            before_stop: self.flag("checkpoint.before_stop")?,
+        })
     }
 
     /// How often the patrol comes by; none when it is switched off.
@@ -437,6 +461,7 @@ impl Config {
                 tracker: self.flag("observers.tracker")?,
                 patrol: self.flag("observers.patrol")?,
             },
+            checkpoints: self.checkpoints()?,
         })
     }
 

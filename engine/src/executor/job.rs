@@ -234,7 +234,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
-        Effect::Checkpoint { .. } | Effect::Ceiling { .. } => return None,
+        Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return None,
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),
             round: *round,

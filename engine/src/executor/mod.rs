@@ -88,6 +88,7 @@ impl Executor {
             | Effect::Inspect { .. }
             | Effect::Merge { .. }
             | Effect::Checkpoint { .. }
+            | Effect::Compare { .. }
             | Effect::Ceiling { .. }
             | Effect::Push { .. }
             | Effect::MergeBatch { .. }
@@ -116,6 +117,7 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         | Effect::Inspect { .. }
         | Effect::Push { .. }
         | Effect::Checkpoint { .. }
+        | Effect::Compare { .. }
         | Effect::Ceiling { .. }
         | Effect::Deliver { .. }
         | Effect::WatchCheckout { .. } => false,
@@ -201,6 +203,7 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         }
         Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
         Effect::Stop { .. }
+        | Effect::Compare { .. }
         | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }
         | Effect::FollowRequest { .. }

@@ -42,7 +42,7 @@ impl Sim {
             // No rig of the simulation has a tracker of its own.
             Effect::Push { .. } => return,
             // Not in the simulation yet.
-            Effect::Checkpoint { .. } | Effect::Ceiling { .. } => return,
+            Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return,
             Effect::Deliver { delivery, attempt } => Task::Deliver { delivery, attempt },
         };
         let slow = if matches!(task, Task::Gates { .. } | Task::BatchGates { .. }) { 4_000 } else { 300 };
@@ -399,6 +399,8 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Gather { .. }
         | Observed::MergeDue { .. }
         | Observed::Patrol
+        | Observed::Changed { .. }
+        | Observed::Leaving
         | Observed::CheckpointMade { .. }
         | Observed::CheckpointFailed { .. }
         | Observed::Tracker { .. }
