@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    ConvoyView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, SessionView,
-    StageView, StrandedView, TrackerView, WorkerView,
+    ConvoyView, CostView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView,
+    SessionView, StageView, StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -108,8 +109,36 @@ pub enum Query {
     },
     /// Trackers that are not ours.
     Trackers,
+    /// What work costs.
+    Cost {
+        /// Whose.
+        of: CostOf,
+        /// Only from this day on.
+        since: Option<Day>,
+    },
     /// The engine itself.
     Engine,
+}
+
+/// Whose costs. References are ids or unique prefixes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "scope", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each has the reference of what it is named after")]
+pub enum CostOf {
+    /// Everybody's.
+    Workspace,
+    Epic {
+        id: String,
+    },
+    Convoy {
+        id: String,
+    },
+    Worker {
+        id: String,
+    },
+    Issue {
+        id: String,
+    },
 }
 
 /// Which issues.
@@ -172,6 +201,7 @@ pub enum Answer {
     Prefix { rigs: Vec<RigName> },
     Sessions { sessions: Vec<SessionView> },
     Trackers { trackers: Vec<TrackerView> },
+    Cost { cost: Box<CostView> },
     Engine(EngineView),
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cost;
 use crate::id::{ConvoyId, EpicName, SessionId, WorkerId};
 use crate::money::Money;
 use crate::policy::Policy;
@@ -18,16 +19,10 @@ use crate::worker::NewWorker;
 
 /// Part of a limit, in per cent, that is a reason to warn.
 pub const WARN_PERCENT: i64 = 80;
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// The day (UTC) of a moment, in days since 1970-01-01.
-pub fn day_of(at: Time) -> i32 {
-    i32::try_from(at.as_millis().div_euclid(DAY_MS)).unwrap_or(i32::MAX)
-}
 
 /// When the day after this one begins (UTC).
 pub fn next_day(at: Time) -> Time {
-    Time::from_millis((i64::from(day_of(at)) + 1).saturating_mul(DAY_MS))
+    cost::begins(cost::day(at).saturating_add(1))
 }
 
 /// What a limit applies to.
@@ -179,50 +174,10 @@ impl Accounts {
     }
 }
 
-/// Where the figure for what a session cost comes from.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum CostSource {
-    /// The agent's program reported a total.
-    Reported,
-    /// Tokens, by a table of prices.
-    Estimated,
-    /// A file of the agent says so.
-    SelfReported,
-    /// Nobody says.
-    Unmetered,
-}
-
-impl CostSource {
-    /// The name that scripts read.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Reported => "reported",
-            Self::Estimated => "estimated",
-            Self::SelfReported => "self_reported",
-            Self::Unmetered => "unmetered",
-        }
-    }
-}
-
 impl Session {
-    /// What its usage costs, as far as prices are known; none if none of it has a price.
-    pub fn estimated(&self) -> Option<Money> {
-        let priced = self.by_model.values().filter(|used| used.tokens != used.unpriced);
-        priced.map(|used| used.cost).reduce(Money::plus)
-    }
-    /// Where the figure for its cost comes from: what its agent reported at its end, else what its usage costs, else its
-    /// own word.
-    pub fn cost_source(&self) -> CostSource {
-        match (self.cost, self.estimated(), self.self_reported) {
-            (Some(_), _, _) => CostSource::Reported,
-            (None, Some(_), _) => CostSource::Estimated,
-            (None, None, Some(_)) => CostSource::SelfReported,
-            (None, None, None) => CostSource::Unmetered,
-        }
-    }
-    /// What it has cost, by that rule; zero if nobody says.
+    /// What it has cost; zero if nobody says.
     pub fn settled(&self) -> Money {
-        self.cost.or_else(|| self.estimated()).or(self.self_reported).unwrap_or_default()
+        self.cost().0
     }
     /// What it may still spend. Until it is over: what a supervisor that vanished had not told is found after its end.
     pub fn reserved(&self) -> Money {
@@ -248,7 +203,7 @@ impl Session {
     /// The first of its models that nobody knows a price of, if it used one and nobody reported a total.
     pub fn unpriced(&self) -> Option<&str> {
         let mut unpriced = self.by_model.iter().filter(|(_, used)| used.unpriced != Tokens::default());
-        unpriced.next().map(|(model, _)| model.as_str()).filter(|_| self.cost.is_none())
+        unpriced.next().map(|(model, _)| model.as_str()).filter(|_| self.reported.is_none())
     }
     fn account(&self) -> Account {
         Account { settled: self.settled(), reserved: self.reserved() }
@@ -288,7 +243,7 @@ pub fn account(state: &State, level: &Level, now: Time) -> Account {
     let accounts = &state.index.accounts;
     match level {
         Level::Day => Account {
-            settled: accounts.days.get(&day_of(now)).copied().unwrap_or_default(),
+            settled: accounts.days.get(&cost::day(now)).copied().unwrap_or_default(),
             // Whatever is promised may be spent today.
             reserved: accounts.reserved,
         },
@@ -304,7 +259,7 @@ pub fn said(state: &State, level: &Level, limit: Money, now: Time) -> (bool, boo
     match level {
         Level::Day => {
             let today = &state.ledger.today;
-            let same = today.day == day_of(now) && today.limit == limit;
+            let same = today.day == cost::day(now) && today.limit == limit;
             (same && today.warned, same && today.exceeded)
         }
         Level::Session(_) | Level::Worker(_) | Level::Convoy(_) | Level::Epic(_) => {
@@ -321,20 +276,12 @@ pub(crate) fn before(state: &State, id: &str) -> Account {
 impl State {
     /// Books what an event changed of a session: at all its levels, and on the day of the event.
     pub(crate) fn book(&mut self, id: &str, before: Account, at: Time) {
-        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Some(session) = self.sessions.get(id) else { return };
         let change = session.account().minus(before);
         if change == Account::default() {
             return;
         }
-        let day = day_of(at);
-        if change.settled != Money::default() {
-            let sum = session.by_day.get(&day).copied().unwrap_or_default().plus(change.settled);
-            if sum == Money::default() {
-                session.by_day.remove(&day);
-            } else {
-                session.by_day.insert(day, sum);
-            }
-        }
+        let day = cost::day(at);
         let worker = session.content.worker.clone();
         let above = self.workers.get(&worker).map(|worker| levels(self, &worker.content));
         let accounts = &mut self.index.accounts;

@@ -7,6 +7,7 @@ pub mod address;
 pub mod checkpoint;
 pub mod command;
 pub mod convoy;
+pub mod cost;
 pub mod decide;
 pub mod effect;
 pub mod epic;

@@ -84,6 +84,8 @@ pub struct Index {
     pub startable: Startable,
     /// Workers to whom something may still happen.
     pub active: BTreeSet<WorkerId>,
+    /// Workers that were ever assigned for a convoy.
+    pub convoy_workers: BTreeMap<ConvoyId, BTreeSet<WorkerId>>,
     /// Sessions that are not over.
     pub sessions: BTreeSet<SessionId>,
     /// Convoys that are open, newest last.
@@ -269,6 +271,9 @@ impl State {
         for (id, worker) in &self.workers {
             if worker.state.is_active() {
                 self.index.active.insert(id.clone());
+            }
+            if let Some(convoy) = &worker.content.convoy {
+                self.index.convoy_workers.entry(convoy.clone()).or_default().insert(id.clone());
             }
         }
         for (id, session) in &self.sessions {

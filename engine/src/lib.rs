@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod background;
+pub mod checkpoints;
 pub mod clock;
 pub mod config;
 mod crash;
@@ -29,11 +30,13 @@ mod notify;
 pub mod os;
 pub mod output;
 mod permits;
+pub mod prices;
 pub mod reach;
 pub mod rig;
 pub mod runtime;
 mod server;
 mod settings;
+mod snapshots;
 pub mod supervisor;
 pub mod tasks;
 pub mod text;

@@ -8,10 +8,12 @@ mod ask;
 mod attach;
 mod cancel;
 mod check;
+mod checkpoint;
 mod close;
 mod completions;
 mod config;
 mod context;
+mod cost;
 mod create;
 mod daemon;
 mod demo;
@@ -41,6 +43,7 @@ mod stage;
 mod status;
 mod stranded;
 mod supervise;
+mod sync;
 mod tracker;
 mod up;
 mod usage;
@@ -117,6 +120,8 @@ enum Command {
     Work(work::Work),
     #[command(subcommand)]
     Mq(mq::Mq),
+    #[command(subcommand)]
+    Cost(cost::Cost),
     Run(run::Run),
     Up(up::Up),
     Down(down::Down),
@@ -134,6 +139,9 @@ enum Command {
     Agent(agent::Agent),
     #[command(subcommand)]
     Workdir(workdir::Workdir),
+    #[command(subcommand)]
+    Checkpoint(checkpoint::Checkpoint),
+    Sync(sync::Sync),
     #[command(subcommand)]
     Tracker(tracker::Tracker),
     #[command(subcommand)]
@@ -195,6 +203,7 @@ impl Command {
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
+            Self::Cost(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),
             Self::Down(command) => command.run(ctx),
@@ -208,6 +217,8 @@ impl Command {
             Self::Attach(command) => command.run(ctx),
             Self::Agent(command) => command.run(ctx),
             Self::Workdir(command) => command.run(ctx),
+            Self::Checkpoint(command) => command.run(ctx),
+            Self::Sync(command) => command.run(ctx),
             Self::Tracker(command) => command.run(ctx),
             Self::Config(command) => command.run(ctx),
             Self::Doctor(command) => command.run(ctx),

@@ -7,7 +7,6 @@ use crate::convoy::MergeStrategy;
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, WorkerId};
 use crate::issue::{CloseReason, Closed, Evidence, GateResult, MoneyView};
-use crate::ledger::CostSource;
 use crate::money::Money;
 use crate::queue;
 use crate::session::Session;
@@ -26,11 +25,10 @@ pub(super) fn submitted<'a>(
     }
 }
 
-/// What the sessions of a worker cost together, as far as their agents said.
+/// What the sessions of a worker cost together, as far as is known.
 pub(super) fn cost(state: &State, worker: &Worker) -> Option<MoneyView> {
     let sessions = worker.sessions.iter().filter_map(|id| state.sessions.get(id));
-    let known = sessions.filter(|session| session.cost_source() != CostSource::Unmetered);
-    let costs: Vec<Money> = known.map(Session::settled).collect();
+    let costs: Vec<Money> = sessions.filter_map(Session::known_cost).collect();
     (!costs.is_empty()).then(|| costs.into_iter().fold(Money::default(), Money::plus).into())
 }
 

@@ -83,7 +83,9 @@ pub(super) fn report(
         Report::Started { pid, .. } if matches!(session.state, SessionState::Starting { .. }) => {
             Event::SessionStarted { session: session_id, epoch, n, pid: *pid, at: observation.at }
         }
-        Report::Usage { message_id, model, tokens, cost, price } if !session.counted.contains(message_id) => {
+        Report::Usage { message_id, model, tokens, cost, price, .. }
+            if !session.counted.contains(message_id) =>
+        {
             let (message_id, model, price) = (message_id.clone(), model.clone(), price.clone());
             Event::SessionUsage {
                 session: session_id,

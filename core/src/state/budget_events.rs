@@ -1,7 +1,8 @@
 //! How events of budgets change the ledger.
 
+use crate::cost;
 use crate::event::Event;
-use crate::ledger::{Level, Limit, Today, day_of};
+use crate::ledger::{Level, Limit, Today};
 use crate::money::Money;
 use crate::state::State;
 use crate::time::Time;
@@ -25,7 +26,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
 fn mark(state: &mut State, level: &Level, limit: Money, at: Time, all: bool) {
     match level {
         Level::Day => {
-            let day = day_of(at);
+            let day = cost::day(at);
             let today = &mut state.ledger.today;
             let before = today.exceeded && today.day == day && today.limit == limit;
             *today = Today { day, limit, warned: true, exceeded: before || all };

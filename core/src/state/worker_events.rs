@@ -15,6 +15,9 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
             let (lessons, resume_from) =
                 earlier.map(|w| (w.lessons.clone(), w.resume_from.clone())).unwrap_or_default();
             state.index.active.insert(new.id.clone());
+            if let Some(convoy) = &new.convoy {
+                state.index.convoy_workers.entry(convoy.clone()).or_default().insert(new.id.clone());
+            }
             state.workers.insert(
                 new.id.clone(),
                 Worker {

@@ -8,7 +8,6 @@ use crate::id::{ConvoyId, IssueId, SessionId, WorkerId};
 use crate::issue::{Evidence, MoneyView, Status};
 use crate::money::Money;
 use crate::policy::Policy;
-use crate::session::Session;
 use crate::state::State;
 use crate::time::Time;
 use crate::worker::{Lesson, Worker, WorkerState};
@@ -112,7 +111,8 @@ fn lesson(lesson: &Lesson) -> LessonView {
     }
 }
 
+/// What its sessions cost together.
 pub(super) fn spent(state: &State, worker: &Worker) -> Money {
     let sessions = worker.sessions.iter().filter_map(|id| state.sessions.get(id));
-    sessions.map(Session::settled).fold(Money::default(), Money::plus)
+    sessions.fold(Money::default(), |sum, session| sum.plus(session.cost().0))
 }

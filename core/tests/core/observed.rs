@@ -80,6 +80,7 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             message_id: third.into(),
             model: Some(words.get("model").unwrap_or_else(|| "opus".into())),
             tokens: Tokens { output: words.number("output", 5), ..Tokens::default() },
+            cache_write_1h: 0,
             cost: words.get("cost").and_then(|text| text.parse().ok()).map(Money::from_micros),
             price: words.get("cost").map(|_| "list".to_owned()),
         }),

@@ -54,6 +54,8 @@ struct Message {
     id: String,
     model: Option<String>,
     tokens: Tokens,
+    /// Tokens written to the cache that keeps them for an hour.
+    hour: u64,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +127,7 @@ impl Claude {
             Some("message_delta") => {
                 let Some(mut message) = self.take_open(speaker) else { return Vec::new() };
                 message.tokens = tokens(event.get("usage"), message.tokens);
+                message.hour = hour(event.get("usage"), message.hour);
                 self.settle(message).into_iter().collect()
             }
             Some("content_block_start") => event.get("content_block").and_then(tool).into_iter().collect(),
@@ -194,7 +197,7 @@ impl Claude {
             if tokens != Tokens::default() {
                 self.rests += 1;
                 let id = format!("rest-{}-{}", self.conversation.as_deref().unwrap_or("unknown"), self.rests);
-                reports.extend(self.settle(Message { id, model, tokens }));
+                reports.extend(self.settle(Message { id, model, tokens, hour: 0 }));
             }
         }
         reports
@@ -223,6 +226,7 @@ impl Claude {
             message_id: message.id,
             model: message.model,
             tokens: message.tokens,
+            cache_write_1h: message.hour,
             cost: None,
             price: None,
         })
@@ -243,6 +247,7 @@ fn message(value: &Value) -> Option<Message> {
         id: short(text(value, "id")?),
         model: text(value, "model").map(short),
         tokens: tokens(value.get("usage"), Tokens::default()),
+        hour: hour(value.get("usage"), 0),
     })
 }
 
@@ -261,6 +266,12 @@ fn tokens(usage: Option<&Value>, before: Tokens) -> Tokens {
         cache_read: count("cache_read_input_tokens", before.cache_read),
         cache_write: count("cache_creation_input_tokens", before.cache_write),
     }
+}
+
+/// What of it was written to the cache that keeps it for an hour; as it was, where that is not said.
+fn hour(usage: Option<&Value>, before: u64) -> u64 {
+    let written = usage.and_then(|usage| usage.pointer("/cache_creation/ephemeral_1h_input_tokens"));
+    written.and_then(Value::as_u64).unwrap_or(before)
 }
 
 fn model_tokens(usage: &Value) -> Tokens {

@@ -8,6 +8,7 @@
 mod check;
 mod claude;
 mod preset;
+pub mod transcript;
 mod translate;
 
 pub use check::Check;

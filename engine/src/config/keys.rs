@@ -131,6 +131,11 @@ pub const KEYS: &[Key] = &[
         None,
         "a .jsonl file, from the workspace, that all issues are written to whenever they change",
     ),
+    key(
+        "checkpoint.snapshots",
+        Some("true"),
+        "keep a file of each convoy on refs/convoy/state, written when its status changes or it gets a worker",
+    ),
     key("retention.workdirs", Some("\"7d\""), "how long workdirs of ended work are kept"),
     key("retention.logs", Some("\"30d\""), "how long output of ended work is kept"),
     key(

@@ -9,6 +9,7 @@ mod routes;
 mod typed;
 
 pub use edit::Edit;
+pub(crate) use edit::replace;
 pub use hooks::{Hook, When};
 pub use keys::{KEYS, Key};
 pub use layers::{Entry, Origin, Sources, parse as value};

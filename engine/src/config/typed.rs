@@ -108,6 +108,7 @@ impl Config {
         config.remote()?;
         config.idle_exit()?;
         config.mirror(workspace)?;
+        config.flag("checkpoint.snapshots")?;
         config.runtime()?;
         for when in When::ALL {
             config.hook(when)?;

@@ -109,6 +109,10 @@ impl Dispatcher {
                 Answer::Sessions { sessions }
             }
             Query::Trackers => Answer::Trackers { trackers: view::trackers(state) },
+            Query::Cost { of, since } => {
+                let cost = view::cost(state, &self.cost_scope(of)?, *since);
+                Answer::Cost { cost: Box::new(cost) }
+            }
             Query::Engine => Answer::Engine(self.engine()),
         })
     }
@@ -235,7 +239,7 @@ impl Dispatcher {
     }
 
     /// The worker that is meant: by its id, its session or its issue.
-    fn worker(&self, text: &str) -> Result<&Worker, Failure> {
+    pub(super) fn worker(&self, text: &str) -> Result<&Worker, Failure> {
         let state = &self.state;
         if let Ok(id) = resolve_worker(state, text) {
             return Ok(&state.workers[&id]);

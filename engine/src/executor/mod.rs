@@ -11,12 +11,14 @@ mod inspect;
 mod job;
 mod merge;
 mod prepare;
+mod pricing;
 mod prompt;
 mod prove;
 mod reach;
 mod request;
 mod stop;
 mod sweep;
+mod transcript;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -146,6 +148,8 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
         }
         Job::Stop(job) => stop::run(world, handle, &job),
         Job::Inspect(job) => {
+            // Before it is judged: its judgement may need what it cost.
+            transcript::look(world, &job).into_iter().for_each(|seen| handle.observed(seen));
             let seen = inspect::run(world, &job);
             let unsaved = matches!(&seen, Observed::Found { findings: Findings::Unsaved { .. }, .. });
             if !(unsaved && reach::tell(world, handle, effect, &job.place)) {

@@ -50,6 +50,7 @@ pub(super) fn run(world: &World, of: &For<'_>, repo: &Repo, commit: &Oid) -> Res
         branch: None,
         onto: None,
         continue_from: None,
+        wip: None,
         identity: Identity::new("Convoy", "convoy@convoy.invalid")?,
     };
     let workdir = world.git_permits.with(|| workdir::create(repo, &world.workdirs, &request))?;

@@ -10,6 +10,7 @@
 //! - names reach git as full references or as hex object names, never as text that could be an option.
 
 mod advance;
+mod changes;
 mod clone;
 mod error;
 mod evidence;
@@ -24,6 +25,7 @@ mod repo;
 mod run;
 mod salvage;
 mod shadow;
+pub mod state;
 mod unsupported;
 pub mod workdir;
 
