@@ -7,6 +7,7 @@
 mod budget;
 mod budget_set;
 mod checkpoint;
+mod continues;
 mod convoy;
 mod fresh;
 mod import;

@@ -177,9 +177,9 @@ pub(crate) fn event(event: &Event) -> String {
         }
         Event::MergeRequested { request, .. } => format!("#{} {}", request.number, request.url),
         Event::SessionWanted { session } => {
-            format!("{} number {} epoch {}", session.worker, session.number, session.epoch)
-                + &session.ceiling.map(|ceiling| format!(" ceiling {ceiling}")).unwrap_or_default()
-                + &session.resume.as_ref().map(|id| format!(" resumes {id}")).unwrap_or_default()
+            let ceiling = session.ceiling.map(|ceiling| format!(" ceiling {ceiling}")).unwrap_or_default();
+            let resume = session.resume.as_ref().map(|id| format!(" goes on with {id}")).unwrap_or_default();
+            format!("{} number {} epoch {}{ceiling}{resume}", session.worker, session.number, session.epoch)
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
         Event::SessionStarted { n, pid, .. } => format!("#{n} pid {pid}"),
