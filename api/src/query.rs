@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use convoy_core::command::BudgetScope;
 use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    ConvoyView, CostView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView,
+    BudgetView, ConvoyView, CostView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView,
     SessionView, StageView, StrandedView, TrackerView, WorkerView,
 };
 
@@ -109,6 +110,11 @@ pub enum Query {
     },
     /// Trackers that are not ours.
     Trackers,
+    /// Limits on what may be spent: all, or what there is of one thing.
+    Budgets {
+        /// What for.
+        scope: Option<BudgetScope>,
+    },
     /// What work costs.
     Cost {
         /// Whose.
@@ -201,6 +207,7 @@ pub enum Answer {
     Prefix { rigs: Vec<RigName> },
     Sessions { sessions: Vec<SessionView> },
     Trackers { trackers: Vec<TrackerView> },
+    Budgets { budgets: Vec<BudgetView> },
     Cost { cost: Box<CostView> },
     Engine(EngineView),
 }

@@ -254,7 +254,8 @@ fn plan_money(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     for session in state.index.sessions.iter().filter_map(|id| state.sessions.get(id)) {
         let content = &session.content;
         if let Some(ceiling) = session.ceiling.filter(|_| session.ceiling != content.ceiling)
-            && matches!(session.state, SessionState::Starting { .. } | SessionState::Running { .. })
+            // Before that its supervisor reads it of its specification, or cannot be spoken to yet.
+            && matches!(session.state, SessionState::Running { .. })
             && !session.stopping
         {
             let (session, epoch) = (content.id.clone(), content.epoch);

@@ -2,6 +2,7 @@
 //!
 //! Every object has a stable set of keys; absent is null, arrays are never null.
 
+mod budget;
 mod convoy;
 mod cost;
 mod delivery;
@@ -15,6 +16,7 @@ mod stranded;
 mod tracker;
 mod worker;
 
+pub use budget::{BudgetView, budget, budgets};
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use cost::{CostLine, CostView, Scope as CostScope, cost};
 pub use delivery::{DeliveryStatus, DeliveryView, delivery};

@@ -2,11 +2,12 @@
 
 use convoy_api::query::{ConvoyFilter, CostOf, EngineView, IssueFilter, WhyView};
 use convoy_api::{Answer, Code, Failure, Query, Service};
+use convoy_core::command::BudgetScope;
 use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    ConvoyView, CostView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView,
+    BudgetView, ConvoyView, CostView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView,
     StageView, StrandedView, TrackerView, WorkerView,
 };
 
@@ -165,6 +166,17 @@ pub(super) fn events(
 pub(super) fn trackers(service: &dyn Service) -> Result<Vec<TrackerView>, Failure> {
     match service.ask(Query::Trackers)? {
         Answer::Trackers { trackers } => Ok(trackers),
+        _ => Err(other()),
+    }
+}
+
+/// Limits on what may be spent: all, or what there is of one thing.
+pub(super) fn budgets(
+    service: &dyn Service,
+    scope: Option<BudgetScope>,
+) -> Result<Vec<BudgetView>, Failure> {
+    match service.ask(Query::Budgets { scope })? {
+        Answer::Budgets { budgets } => Ok(budgets),
         _ => Err(other()),
     }
 }

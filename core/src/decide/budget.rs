@@ -155,7 +155,7 @@ fn slice(
     Some(most.map_or(wanted, |most| wanted.min(most))).filter(|slice| *slice > Money::default())
 }
 
-/// The last session of a worker, if its budget ended it: the next one goes on from it.
+/// The last session of a worker, if its budget ended it.
 fn ended_by_budget<'a>(state: &'a State, worker: &WorkerId) -> Option<&'a Session> {
     let last = state.sessions.get(state.workers.get(worker)?.sessions.last()?)?;
     matches!(&last.state, SessionState::Over { outcome: Outcome::BudgetExceeded { .. }, .. }).then_some(last)
@@ -164,10 +164,6 @@ fn ended_by_budget<'a>(state: &'a State, worker: &WorkerId) -> Option<&'a Sessio
 /// A session as it may begin: with what is reserved for it, if any limit applies to it.
 fn funded(state: &State, mut new: NewSession, ctx: &Context<'_>) -> Result<NewSession, Refused> {
     let Some(worker) = state.workers.get(&new.worker) else { return Ok(new) };
-    let earlier = ended_by_budget(state, &new.worker);
-    if new.resume.is_none() {
-        new.resume = earlier.map(|session| session.content.id.clone());
-    }
     let limited = limited(state, ctx.policy, levels(state, &worker.content), ctx.now);
     if limited.is_empty() {
         return Ok(new);
@@ -176,6 +172,7 @@ fn funded(state: &State, mut new: NewSession, ctx: &Context<'_>) -> Result<NewSe
         return Err(refused);
     }
     // A slice that a single reply uses up grows with each try, or the agent would be stopped after each of its replies.
+    let earlier = ended_by_budget(state, &new.worker);
     let at_least = earlier.map(Session::settled).unwrap_or_default();
     new.ceiling = slice(state, ctx.policy, &limited, 0, at_least.plus(at_least));
     Ok(new)

@@ -7,7 +7,7 @@ use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyVi
 use convoy_api::{Answer, Code, Failure, Query};
 use convoy_core::convoy::Convoy;
 use convoy_core::decide::{
-    resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker, staging,
+    check_level, resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker, staging,
 };
 use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::{IssueId, RigName, Seq};
@@ -109,6 +109,15 @@ impl Dispatcher {
                 Answer::Sessions { sessions }
             }
             Query::Trackers => Answer::Trackers { trackers: view::trackers(state) },
+            Query::Budgets { scope } => {
+                let budgets = match scope {
+                    Some(scope) => {
+                        vec![view::budget(state, &self.policy, &check_level(state, scope)?, now)]
+                    }
+                    None => view::budgets(state, &self.policy, now),
+                };
+                Answer::Budgets { budgets }
+            }
             Query::Cost { of, since } => {
                 let cost = view::cost(state, &self.cost_scope(of)?, *since);
                 Answer::Cost { cost: Box::new(cost) }

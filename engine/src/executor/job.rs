@@ -8,6 +8,7 @@ use convoy_core::id::{
     AgentName, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
 };
 use convoy_core::issue::Status;
+use convoy_core::money::Money;
 use convoy_core::policy::Policy;
 use convoy_core::session::{Session, Workdir};
 use convoy_core::state::State;
@@ -15,6 +16,7 @@ use convoy_core::tracker;
 use convoy_core::view::{self, NoticeView};
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
+use super::ceiling::Ceiling;
 use crate::config::Config;
 
 /// An effect with its details.
@@ -22,6 +24,7 @@ pub(super) enum Job {
     Prepare(Prepare),
     Supervise(Box<Supervise>),
     Stop(Stop),
+    Ceiling(Ceiling),
     Inspect(Inspect),
     Merge(Box<Merge>),
     Deliver(Box<Deliver>),
@@ -79,6 +82,8 @@ pub(super) struct Supervise {
     /// The conversation that it goes on with, if its agent still has it.
     pub(super) conversation: Option<Earlier>,
     pub(super) workdir: Workdir,
+    /// What it may spend, if any limit applies.
+    pub(super) ceiling: Option<Money>,
 }
 
 /// A conversation of an earlier session.
@@ -190,6 +195,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 resumed: worker.resume_from.is_some(),
                 conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
+                ceiling: session.ceiling,
             }))
         }
         Effect::Stop { session, epoch } => Job::Stop(Stop { session: session.clone(), epoch: *epoch }),
@@ -245,7 +251,10 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
-        Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return None,
+        Effect::Checkpoint { .. } | Effect::Compare { .. } => return None,
+        Effect::Ceiling { session, epoch, ceiling } => {
+            Job::Ceiling(Ceiling { session: session.clone(), epoch: *epoch, ceiling: *ceiling })
+        }
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),
             round: *round,
