@@ -24,6 +24,10 @@ pub enum NoticeKind {
     NeedsHuman,
     /// A session does not do well.
     Witness,
+    /// Most of a budget is used up.
+    BudgetWarning,
+    /// A budget is used up.
+    BudgetExceeded,
     /// Somebody wrote it.
     Message,
 }
@@ -36,6 +40,8 @@ impl NoticeKind {
             Self::ConvoyAbandoned => "convoy_abandoned",
             Self::NeedsHuman => "needs_human",
             Self::Witness => "witness",
+            Self::BudgetWarning => "budget_warning",
+            Self::BudgetExceeded => "budget_exceeded",
             Self::Message => "message",
         }
     }

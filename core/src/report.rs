@@ -214,6 +214,8 @@ pub enum StopWhy {
     Spend,
     /// What it reports can no longer be kept: the disk is full or fails.
     Storage,
+    /// A limit applies to what it spends, and it used a model that nobody knows a price of.
+    Unpriced,
 }
 
 /// How an agent's process ended.

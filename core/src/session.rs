@@ -242,6 +242,8 @@ pub struct Session {
     pub self_reported: Option<Money>,
     /// What it may spend, if any limit applies to it: what was reserved for it at first and since.
     pub ceiling: Option<Money>,
+    /// What was left below its ceiling when it was granted something last.
+    pub slice: Option<Money>,
     /// The agent's own name for its conversation.
     pub conversation: Option<String>,
     /// The model that answered.

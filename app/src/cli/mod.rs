@@ -15,6 +15,7 @@ mod close;
 mod completions;
 mod config;
 mod context;
+mod cost;
 mod create;
 mod daemon;
 mod demo;
@@ -128,6 +129,8 @@ enum Command {
     Brief(brief::Brief),
     #[command(subcommand)]
     Mq(mq::Mq),
+    #[command(subcommand)]
+    Cost(cost::Cost),
     Run(run::Run),
     Up(up::Up),
     Down(down::Down),
@@ -213,6 +216,7 @@ impl Command {
             Self::Session(command) => command.run(ctx),
             Self::Brief(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
+            Self::Cost(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),
             Self::Down(command) => command.run(ctx),

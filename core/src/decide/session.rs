@@ -3,9 +3,9 @@
 //! Everything here is checked against the attempt's epoch and state first. What comes late, twice, or from
 //! another attempt changes nothing.
 
-use super::Context;
 use super::health::{ended_by_witness, limited};
 use super::work::{give_up, learned, setback};
+use super::{Context, budget};
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, SessionId};
 use crate::issue::{CloseReason, Closed, DiffStat, Evidence};
@@ -210,7 +210,12 @@ pub(super) fn found(
     let SessionState::Ended { workdir, exit } = &session.state else { return Vec::new() };
     let outcome = match &worker.intent {
         Some(_) => Outcome::Stopped,
-        None => verdict(session, exit.as_deref(), findings),
+        None => {
+            let findings_known = !matches!(findings, Findings::Unsaved { .. });
+            let spent = exit.as_deref().filter(|_| findings_known);
+            let spent = spent.and_then(|exit| budget::verdict(state, session, exit.kind, ctx));
+            spent.unwrap_or_else(|| verdict(session, exit.as_deref(), findings))
+        }
     };
     let (tip, diff) = match findings {
         Findings::Work { tip, diff, .. } if diff.commits > 0 => (Some(tip.clone()), *diff),
@@ -395,6 +400,7 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
         ExitKind::Stopped(StopWhy::WallTime) => return failed("it ran longer than it may".into()),
         ExitKind::Stopped(StopWhy::Silence) => return failed("it showed no sign of life".into()),
         ExitKind::Stopped(StopWhy::Spend) => return failed("it spent more than it may".into()),
+        ExitKind::Stopped(StopWhy::Unpriced) => return failed("nobody knows the price of its model".into()),
         ExitKind::Stopped(StopWhy::Storage) => {
             // Not the fault of the task: it is tried again when there is room, like any lost session.
             return Outcome::Lost { why: "what it reports could not be kept on disk".into() };

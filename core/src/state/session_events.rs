@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::Event;
 use crate::health::{self, Health, Step, Taken};
+use crate::ledger;
 use crate::report::Tokens;
 use crate::session::{Said, Session, SessionState};
 use crate::state::State;
@@ -14,6 +15,12 @@ use crate::worker::WorkerState;
 const NOTES_MAX: usize = 50;
 
 pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
+    let before = ledger::before(state, event.subject());
+    change(state, event, at);
+    state.book(event.subject(), before, at);
+}
+
+fn change(state: &mut State, event: &Event, at: Time) {
     if let Event::SessionWanted { session: new } = event {
         state.epoch = new.epoch.0;
         state.index.sessions.insert(new.id.clone());
@@ -33,6 +40,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                 by_day: BTreeMap::new(),
                 self_reported: None,
                 ceiling: new.ceiling,
+                slice: new.ceiling,
                 conversation: None,
                 model: None,
                 said: None,
@@ -94,7 +102,10 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                 session.model.clone_from(model);
             }
         }
-        Event::SessionExtended { ceiling, .. } => session.ceiling = Some(*ceiling),
+        Event::SessionExtended { ceiling, .. } => {
+            session.ceiling = Some(*ceiling);
+            session.slice = Some(ceiling.minus(session.settled()));
+        }
         Event::SessionStopRequested { .. } => session.stopping = true,
         Event::SessionEnded { exit, .. } => {
             session.ended_at = Some(exit.ended_at);

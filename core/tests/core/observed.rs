@@ -84,8 +84,8 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         "started" => report(Report::Started { pid: 7, start_ticks: 1 }),
         "usage" => report(Report::Usage {
             message_id: third.into(),
-            model: Some("opus".into()),
-            tokens: Tokens { output: 5, ..Tokens::default() },
+            model: Some(words.get("model").unwrap_or_else(|| "opus".into())),
+            tokens: Tokens { output: words.number("output", 5), ..Tokens::default() },
             cache_write_1h: 0,
             cost: words.get("cost").and_then(|text| text.parse().ok()).map(Money::from_micros),
             price: words.get("cost").map(|_| "list".to_owned()),
@@ -98,6 +98,9 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             denied: 0,
             retry_at: None,
         })),
+        "own-word" => {
+            report(Report::SelfReported { cost: Money::from_micros(words.number("cost", 10_000) as i64) })
+        }
         "say" => report(match third {
             "done" => Report::Done { no_change: false, note: words.get("note") },
             "no-change" => Report::Done { no_change: true, note: words.get("note") },
@@ -139,6 +142,7 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
         "walltime" => stopped(StopWhy::WallTime),
         "silence" => stopped(StopWhy::Silence),
         "spend" => stopped(StopWhy::Spend),
+        "unpriced" => stopped(StopWhy::Unpriced),
         "storage" => stopped(StopWhy::Storage),
         "ordered" => stopped(StopWhy::Ordered),
         "hungup" => stopped(StopWhy::Ordered),

@@ -186,7 +186,8 @@ pub(crate) fn event(event: &Event) -> String {
             let why = session.model_rationale.as_deref().unwrap_or_default();
             let model = session.model.as_ref().map(|model| format!(" with {model} ({why})"));
             let resume = session.resume.as_ref().map(|resume| format!(" goes on with {resume}"));
-            let more = [model, resume].map(Option::unwrap_or_default).concat();
+            let ceiling = session.ceiling.map(|ceiling| format!(" ceiling {ceiling}"));
+            let more = [ceiling, model, resume].map(Option::unwrap_or_default).concat();
             format!("{} number {} epoch {}{more}", session.worker, session.number, session.epoch)
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),

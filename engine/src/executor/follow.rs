@@ -287,7 +287,7 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         let span = settings.config.span(key).map_err(|failure| failure.message)?;
         Ok::<_, String>(u64::try_from(span.as_millis()).ok().filter(|ms| *ms > 0))
     };
-    let mut spec = Spec {
+    let spec = Spec {
         version: VERSION,
         session: job.session.clone(),
         epoch: job.epoch,
@@ -306,17 +306,15 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         limits: Limits {
             wall_ms: millis("limits.wall_time")?,
             silence_ms: millis("limits.silence")?,
-            spend_micros: None,
+            spend_micros: job.ceiling.map(convoy_core::money::Money::as_micros),
             output_bytes: settings.config.bytes("limits.output").map_err(|failure| failure.message)?,
             loops: settings.config.thresholds().map_err(|failure| failure.message)?.loops,
         },
         stop: preset.stop.clone(),
         runtime,
-        prices: BTreeMap::new(),
+        // A limit may be set while it runs.
+        prices: world.prices.ceilings(Vendor::of(preset.output), clock::now()),
     };
-    if spec.limits.spend_micros.is_some() {
-        spec.prices = world.prices.ceilings(Vendor::of(spec.translator), clock::now());
-    }
     let printed = |session: &_| output::tail(&world.workspace, session);
     dir.create(&spec, &prompt::prompt(job, goes_on, printed)).map_err(|error| explain(&error))
 }

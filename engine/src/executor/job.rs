@@ -9,6 +9,7 @@ use convoy_core::id::{
     AgentName, CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
 };
 use convoy_core::issue::Status;
+use convoy_core::money::Money;
 use convoy_core::policy::Policy;
 use convoy_core::session::{Session, SessionState, Workdir};
 use convoy_core::state::State;
@@ -16,6 +17,7 @@ use convoy_core::tracker;
 use convoy_core::view::{self, NoticeView, StoredCheckpoint};
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
+use super::ceiling::Ceiling;
 use super::examine::Examine;
 use crate::config::Config;
 
@@ -24,6 +26,7 @@ pub(super) enum Job {
     Prepare(Prepare),
     Supervise(Box<Supervise>),
     Stop(Stop),
+    Ceiling(Ceiling),
     Inspect(Inspect),
     Merge(Box<Merge>),
     Deliver(Box<Deliver>),
@@ -84,6 +87,8 @@ pub(super) struct Supervise {
     /// The conversation that it goes on with, if its agent still has it.
     pub(super) conversation: Option<Earlier>,
     pub(super) workdir: Workdir,
+    /// What it may spend, if any limit applies.
+    pub(super) ceiling: Option<Money>,
 }
 
 /// A conversation of an earlier session.
@@ -229,6 +234,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 resumed: worker.resume_from.is_some(),
                 conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
+                ceiling: session.ceiling,
             }))
         }
         Effect::Stop { session, epoch } => Job::Stop(Stop { session: session.clone(), epoch: *epoch }),
@@ -315,7 +321,9 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 tree: made.and_then(tree_of),
             }))
         }
-        Effect::Ceiling { .. } => return None,
+        Effect::Ceiling { session, epoch, ceiling } => {
+            Job::Ceiling(Ceiling { session: session.clone(), epoch: *epoch, ceiling: *ceiling })
+        }
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),
             round: *round,

@@ -4,6 +4,7 @@
 //! ends in an observation that names its epoch.
 
 mod batch;
+mod ceiling;
 mod checkout;
 mod checkpoint;
 mod deliver;
@@ -156,6 +157,7 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
             }
         }
         Job::Stop(job) => stop::run(world, handle, &job),
+        Job::Ceiling(job) => ceiling::run(world, &job),
         Job::Inspect(job) => {
             // Before it is judged: its judgement may need what it cost.
             transcript::look(world, &job).into_iter().for_each(|seen| handle.observed(seen));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use convoy_core::health::Vitals;
 use convoy_core::id::Epoch;
+use convoy_core::money::Money;
 use convoy_core::report::{Exit, Observation};
 
 use super::protocol::{Code, OwnReport, Reply, Request};
@@ -91,6 +92,13 @@ impl Client {
     /// `Refused` with `Stale` for another attempt's epoch, with `Ended` when there is nothing to stop.
     pub fn stop(&mut self, epoch: Epoch) -> Result<(), Error> {
         self.ask(&Request::Stop { epoch }).map(drop)
+    }
+    /// Lets the agent spend more: so much in all.
+    ///
+    /// # Errors
+    /// `Refused` with `Stale` for another attempt's epoch, with `Ended` when nothing is spent any more.
+    pub fn ceiling(&mut self, epoch: Epoch, ceiling: Money) -> Result<(), Error> {
+        self.ask(&Request::Ceiling { epoch, micros: ceiling.as_micros() }).map(drop)
     }
     /// Reports something about the agent's own work; its number. It is durable when this returns.
     ///

@@ -1,7 +1,7 @@
 //! The lines that go over a supervisor's socket: JSON, one value a line, in both directions.
 //!
-//! Version 1. Requests: `{"subscribe":{"after":N}}`, `{"stop":{"epoch":E}}`, `{"report":{…}}`,
-//! `{"vitals":{}}`, which is answered by `{"vitals":{…}}`. Each is answered, in
+//! Version 1. Requests: `{"subscribe":{"after":N}}`, `{"stop":{"epoch":E}}`, `{"ceiling":{"epoch":E,"micros":N}}`,
+//! `{"report":{…}}`, `{"vitals":{}}`, which is answered by `{"vitals":{…}}`. Each is answered, in
 //! order, by `{"ok":{…}}` or `{"error":{"code":…,"message":…}}`. After a subscription, lines
 //! `{"observation":{…}}` come as they happen and one `{"exit":{…}}` at the end, between answers to later
 //! requests. Unknown fields are ignored; an unknown request is an error and ends nothing.
@@ -34,6 +34,13 @@ pub enum Request {
     },
     /// Say how the agent does.
     Vitals {},
+    /// The agent may spend this much in all from now on, if that is more than before.
+    Ceiling {
+        /// The attempt that is meant.
+        epoch: Epoch,
+        /// How much, in millionths of a US dollar.
+        micros: i64,
+    },
     /// The agent says something about its own work.
     Report(OwnReport),
 }

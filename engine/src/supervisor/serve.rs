@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
+use convoy_core::money::Money;
 use convoy_core::report::{AgentResult, Exit, ExitKind, Report, StopWhy};
 use convoy_core::time::{Span, Time};
 
@@ -433,14 +434,18 @@ impl<'a> Server<'a> {
         match request {
             Request::Subscribe { .. } => Reply::Ok { n: None, version: None },
             Request::Vitals {} => Reply::Vitals(self.watch.vitals(Instant::now())),
-            Request::Stop { epoch } if epoch != self.spec.epoch => {
+            Request::Stop { epoch } | Request::Ceiling { epoch, .. } if epoch != self.spec.epoch => {
                 refuse(Code::Stale, &format!("this is attempt {}", self.spec.epoch))
             }
-            Request::Stop { .. } | Request::Report(_) if self.exit.is_some() => {
+            Request::Stop { .. } | Request::Ceiling { .. } | Request::Report(_) if self.exit.is_some() => {
                 refuse(Code::Ended, "the agent has ended")
             }
             Request::Stop { .. } => {
                 self.begin_stop(StopWhy::Ordered);
+                Reply::Ok { n: None, version: None }
+            }
+            Request::Ceiling { micros, .. } => {
+                self.meter.raise(Money::from_micros(micros));
                 Reply::Ok { n: None, version: None }
             }
             Request::Report(_) if self.own_reports >= REPORTS_MAX => {
