@@ -25,6 +25,7 @@ pub mod policy;
 pub mod queue;
 pub mod refusal;
 pub mod report;
+pub mod review;
 pub mod session;
 pub mod stage;
 pub mod state;

@@ -83,6 +83,8 @@ pub struct Retry {
     pub max_rounds: u32,
     /// Merges of one branch that break for reasons that have nothing to do with it.
     pub max_broken: u32,
+    /// Reviews that find what blocks before a person is needed.
+    pub max_reviews: u32,
 }
 
 impl Default for Retry {
@@ -95,6 +97,7 @@ impl Default for Retry {
             max_conflicts: 3,
             max_rounds: 10,
             max_broken: 3,
+            max_reviews: 3,
         }
     }
 }

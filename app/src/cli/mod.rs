@@ -6,6 +6,7 @@ mod add;
 mod agent;
 mod ask;
 mod attach;
+mod baseline;
 mod cancel;
 mod check;
 mod checkpoint;
@@ -132,6 +133,7 @@ enum Command {
     Events(events::Events),
     Logs(logs::Logs),
     Attach(attach::Attach),
+    Baseline(baseline::Baseline),
     #[command(subcommand)]
     Agent(agent::Agent),
     #[command(subcommand)]
@@ -211,6 +213,7 @@ impl Command {
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
             Self::Attach(command) => command.run(ctx),
+            Self::Baseline(command) => command.run(ctx),
             Self::Agent(command) => command.run(ctx),
             Self::Workdir(command) => command.run(ctx),
             Self::Checkpoint(command) => command.run(ctx),

@@ -16,6 +16,7 @@ mod merge;
 mod outbox;
 mod queue;
 mod refs;
+mod review;
 mod session;
 mod sling;
 mod stage;
@@ -225,6 +226,7 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Ended { session, epoch, exit } => session::ended(state, session, *epoch, exit),
         Observed::Lost { session, epoch, why } => session::lost(state, session, *epoch, why),
         Observed::Found { session, epoch, findings } => session::found(state, session, *epoch, findings, ctx),
+        Observed::Reviewed { member, review } => review::passed(state, member, review),
         Observed::Merge { worker, epoch, round, outcome } => {
             merge::outcome(state, worker, *epoch, *round, outcome, ctx)
         }

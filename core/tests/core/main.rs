@@ -12,6 +12,7 @@ mod observed;
 mod perform;
 mod properties;
 mod request;
+mod reviewing;
 mod script;
 mod show;
 mod staged;

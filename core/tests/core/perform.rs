@@ -156,7 +156,7 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
-        | "usage" | "conversation" | "result" | "ended" | "lost" | "found" | "merge" | "batch"
+        | "usage" | "conversation" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "review"
         | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);

@@ -175,6 +175,7 @@ pub(crate) fn event(event: &Event) -> String {
         Event::MergePaused { round, pause, .. } => {
             format!("round {round} until {}: {}", pause.until, pause.error)
         }
+        Event::ReviewMade { review, .. } => format!("{} {}", review.tip, review.summary()),
         Event::MergeRequested { request, .. } => format!("#{} {}", request.number, request.url),
         Event::SessionWanted { session } => {
             let resume = session.resume.as_ref().map(|id| format!(" goes on with {id}")).unwrap_or_default();

@@ -118,6 +118,8 @@ pub(super) struct Merge {
     pub(super) branch: String,
     pub(super) tip: String,
     pub(super) strategy: MergeStrategy,
+    /// A review found nothing in this tip that blocks it.
+    pub(super) reviewed: bool,
 }
 
 pub(super) struct FollowRequest {
@@ -277,6 +279,7 @@ fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
         convoy: worker.content.convoy.clone(),
         place: place(worker, config)?,
         branch: submission.branch.clone(),
+        reviewed: worker.reviewed.as_ref() == Some(&submission.tip),
         tip: submission.tip.clone(),
         // The configuration was read whole, and its strategy checked, before anything began.
         strategy: convoy.map_or_else(|| config.strategy().unwrap_or_default(), |c| c.content.merge),

@@ -28,7 +28,7 @@ use crate::world::note;
 pub enum Vendor {
     /// Claude's.
     Anthropic,
-    /// Codex's.
+    /// Those of codex.
     OpenAi,
     /// Gemini's.
     Google,
