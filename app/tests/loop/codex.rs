@@ -25,6 +25,11 @@ pub(crate) fn codex_room(url: &str) -> Room {
     Room::around(with_codex(url), &defaults, &NoScript::default())
 }
 
+/// Where its model is its own affair.
+fn unasked_room(url: &str) -> Room {
+    Room::around(with_codex(url), "[defaults]\nagent = \"codex\"\n", &NoScript::default())
+}
+
 /// Starts a codex that has spent, has left an edit, and is in the middle of a tool.
 pub(crate) fn in_the_middle(server: &ModelServer) -> (Room, String) {
     let tool = "echo half > half; touch \"$HOME/tool-runs\"; exec sleep 600";
@@ -58,7 +63,7 @@ fn codex_does_two_issues_that_depend_on_each_other() {
         return;
     }
     let server = ModelServer::start();
-    let room = codex_room(&server.add("work", two_pieces()));
+    let room = unasked_room(&server.add("work", two_pieces()));
     let convoy = room.launch_new("gt-one gt-two:gt-one", "");
     room.lands(&convoy);
     let repo = room.repo();

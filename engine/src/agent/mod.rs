@@ -17,6 +17,6 @@ pub mod transcript;
 mod translate;
 
 pub use check::Check;
-pub use conversation::Conversation;
+pub use conversation::{Conversation, model_of};
 pub use preset::{Error, Preset, Presets, Reports, Says};
 pub use translate::{Asked, LINE_BYTES_MAX, Output, Translation, Translator, translator};

@@ -197,7 +197,7 @@ impl<'a> Follower<'a> {
             }
         }
         if let Some(pricing) = &mut self.pricing {
-            pricing.put(observation);
+            pricing.put(dir, observation);
         }
     }
 
