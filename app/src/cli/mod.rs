@@ -7,6 +7,7 @@ mod agent;
 mod ask;
 mod attach;
 mod baseline;
+mod brief;
 mod cancel;
 mod check;
 mod checkpoint;
@@ -38,6 +39,7 @@ mod reopen;
 mod rig;
 mod run;
 mod schema;
+mod session;
 mod sling;
 mod stage;
 mod status;
@@ -52,6 +54,7 @@ mod wait;
 mod watch;
 mod way;
 mod why;
+mod witness;
 mod work;
 mod workdir;
 
@@ -118,6 +121,11 @@ enum Command {
     Sling(sling::Sling),
     #[command(subcommand)]
     Work(work::Work),
+    #[command(subcommand)]
+    Witness(witness::Witness),
+    #[command(subcommand)]
+    Session(session::Session),
+    Brief(brief::Brief),
     #[command(subcommand)]
     Mq(mq::Mq),
     Run(run::Run),
@@ -201,6 +209,9 @@ impl Command {
             Self::Launch(command) => command.run(ctx),
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
+            Self::Witness(command) => command.run(ctx),
+            Self::Session(command) => command.run(ctx),
+            Self::Brief(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),

@@ -60,6 +60,7 @@ impl Event {
             Self::SessionSelfReported { .. } => "session.self_reported",
             Self::SessionConversation { .. } => "session.conversation",
             Self::SessionExtended { .. } => "session.extended",
+            Self::WitnessStepped { .. } => "witness.stepped",
             Self::SessionOpened { .. } => "session.opened",
             Self::SessionPaused { .. } => "session.paused",
             Self::SessionCompleted { .. } => "session.completed",
@@ -144,6 +145,7 @@ impl Event {
             | Self::SessionStopRequested { session, .. }
             | Self::SessionEnded { session, .. }
             | Self::SessionLost { session, .. }
+            | Self::WitnessStepped { session, .. }
             | Self::SessionOver { session, .. } => session.as_str(),
             Self::SessionOpened { session } => session.id.as_str(),
             Self::CheckpointWanted { checkpoint } => checkpoint.id.as_str(),
@@ -178,6 +180,7 @@ impl Event {
             | Self::SessionStopRequested { epoch, .. }
             | Self::SessionEnded { epoch, .. }
             | Self::SessionLost { epoch, .. }
+            | Self::WitnessStepped { epoch, .. }
             | Self::SessionOver { epoch, .. } => Some(*epoch),
             _ => None,
         }

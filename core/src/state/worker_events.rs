@@ -30,6 +30,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                     reviews: 0,
                     reviewed: None,
                     sessions: Vec::new(),
+                    failed_in: Vec::new(),
                     lessons,
                     resume_from,
                     submitted: Seq(0),
@@ -88,7 +89,10 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
         Event::WorkerLearned { worker: id, lesson, count, resume_from } => {
             let Some(worker) = state.workers.get_mut(id) else { return };
             match count {
-                Counted::Failure => worker.failures += 1,
+                Counted::Failure => {
+                    worker.failures += 1;
+                    worker.failed_in.push(lesson.session.clone());
+                }
                 Counted::Lost => worker.lost += 1,
                 Counted::Conflict => worker.conflicts += 1,
                 Counted::Review => worker.reviews += 1,

@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 
 use convoy_core::event::Event;
+use convoy_core::ledger::Level;
 use convoy_core::policy::{Checkpoints, Observers};
 use convoy_core::time::{Span, Time};
 use convoy_core::{view, why};
@@ -14,6 +15,7 @@ use crate::request::request;
 use crate::show::{self, Names};
 use crate::staged;
 use crate::tracker::of_tracker;
+use crate::witnessed;
 
 /// A command, taken apart.
 pub(crate) struct Words<'a> {
@@ -71,6 +73,10 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             };
             Vec::new()
         }
+        "witness" | "tiers" | "max-time" => {
+            witnessed::configured(door, &words);
+            Vec::new()
+        }
         "routes" => mailing::routes(door, &words),
         "body" => mailing::body(door, names, &words),
         "limit" => {
@@ -107,6 +113,10 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
                 )
             };
             view::rigs(&door.state, &door.policy).into_iter().map(shown).collect()
+        }
+        "budget-of" => {
+            let level = Level::Epic(words.bare[1].parse().unwrap());
+            vec![format!("  {:?}", door.state.ledger.limits.get(&level).map(|limit| limit.amount))]
         }
         "rig-status" => rig_status(door, words.bare[1]),
         "plan" => {

@@ -8,6 +8,7 @@ mod layers;
 mod reviews;
 mod routes;
 mod typed;
+mod witness;
 
 pub use edit::Edit;
 pub(crate) use edit::replace;
@@ -19,3 +20,4 @@ pub use reviews::{OnFailure, Reviews};
 pub(crate) use routes::host;
 pub use routes::{Route, Routes, Way};
 pub use typed::{Config, Rig};
+pub use witness::WITNESS_KEYS;

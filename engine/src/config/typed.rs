@@ -403,6 +403,8 @@ impl Config {
                 backoff_max: self.span("retry.backoff_max")?,
                 max_conflicts: self.number("retry.max_conflicts", 1)?.unwrap_or(3),
                 max_reviews: self.review_rounds()?,
+                max_time: self.entry("retry.max_time").map(|_| self.span("retry.max_time")).transpose()?,
+                max_model_failures: self.number("models.escalate_after", 1)?.unwrap_or(2),
                 ..Retry::default()
             },
             observers: Observers {
@@ -412,6 +414,8 @@ impl Config {
                 tracker: self.flag("observers.tracker")?,
                 patrol: self.flag("observers.patrol")?,
             },
+            witness: self.thresholds()?,
+            tiers: self.tiers(std::iter::empty())?,
             checkpoints: self.checkpoints()?,
         })
     }

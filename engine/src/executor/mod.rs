@@ -5,7 +5,9 @@
 
 mod batch;
 mod checkout;
+mod checkpoint;
 mod deliver;
+mod examine;
 mod follow;
 mod inspect;
 mod job;
@@ -84,7 +86,9 @@ impl Executor {
         let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
-            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } => Kind::Watch,
+            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } | Effect::Examine { .. } => {
+                Kind::Watch
+            }
             Effect::Prepare { .. }
             | Effect::Stop { .. }
             | Effect::Inspect { .. }
@@ -112,7 +116,10 @@ impl Executor {
 /// Effects that look whether they are still wanted before they change anything.
 fn may_be_unwanted(effect: &Effect) -> bool {
     match effect {
-        Effect::Merge { .. } | Effect::MergeBatch { .. } | Effect::FollowRequest { .. } => true,
+        Effect::Merge { .. }
+        | Effect::MergeBatch { .. }
+        | Effect::FollowRequest { .. }
+        | Effect::Examine { .. } => true,
         Effect::Prepare { .. }
         | Effect::Supervise { .. }
         | Effect::Stop { .. }
@@ -176,8 +183,21 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
                 handle.observed(Observed::Batch { tried });
             }
         }
+        Job::Checkpoint(job) => {
+            let seen = checkpoint::run(world, &job);
+            let failed = matches!(&seen, Observed::CheckpointFailed { .. });
+            if !(failed && reach::tell(world, handle, effect, &job.place)) {
+                handle.observed(seen);
+            }
+        }
+        Job::Compare(job) => {
+            checkpoint::compare(world, &job).into_iter().for_each(|seen| handle.observed(seen))
+        }
         Job::FollowRequest(job) => {
             request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
+        Job::Examine(job) => {
+            examine::run(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
         Job::WatchCheckout(job) => handle.observed(checkout::run(world, &job)),
     }
@@ -207,6 +227,7 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         }
         Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
         Effect::Stop { .. }
+        | Effect::Examine { .. }
         | Effect::Compare { .. }
         | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }

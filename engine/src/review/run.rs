@@ -273,6 +273,7 @@ fn begin(
             silence_ms: millis(silence),
             spend_micros: None,
             output_bytes: OUTPUT_BYTES,
+            ..Limits::default()
         },
         stop: preset.stop.clone(),
         runtime: Runtime::Headless,
