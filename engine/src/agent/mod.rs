@@ -20,6 +20,6 @@ mod translate;
 
 pub use calls::Call;
 pub use check::Check;
-pub use conversation::Conversation;
+pub use conversation::{Conversation, model_of};
 pub use preset::{Error, Preset, Presets, Reports, Says};
 pub use translate::{Asked, LINE_BYTES_MAX, Output, Translation, Translator, translator};

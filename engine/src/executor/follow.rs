@@ -194,7 +194,7 @@ impl<'a> Follower<'a> {
             }
         }
         if let Some(pricing) = &mut self.pricing {
-            pricing.put(observation);
+            pricing.put(dir, observation);
         }
     }
 
