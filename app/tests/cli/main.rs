@@ -4,6 +4,7 @@
 
 mod agree;
 mod convoys;
+mod cost;
 mod help;
 mod hostile;
 mod import;

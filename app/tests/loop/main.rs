@@ -7,6 +7,7 @@
 
 mod attempts;
 mod conflicts;
+mod costs;
 mod engine;
 mod hooks;
 mod include;
