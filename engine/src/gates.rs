@@ -13,7 +13,7 @@ use convoy_core::issue::GateResult;
 use convoy_core::report::{Exit, ExitKind, StopWhy};
 use convoy_core::time::Span;
 
-use crate::agent::Output;
+use crate::agent::{Asked, Output};
 use crate::config::Gate;
 use crate::os::spawn::Environment;
 use crate::runtime::Runtime;
@@ -129,6 +129,7 @@ fn spec(
         env,
         prompt: PromptVia::Stdin,
         translator: Output::Plain,
+        asked: Asked::default(),
         limits: Limits {
             wall_ms: u64::try_from(gate.timeout.as_millis()).ok(),
             silence_ms: None,

@@ -6,9 +6,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do, by panicking")]
 
 mod attempts;
+mod codex;
 mod conflicts;
+mod conversations;
 mod costs;
 mod engine;
+mod gemini;
 mod hooks;
 mod include;
 mod merging;

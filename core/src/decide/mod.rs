@@ -5,6 +5,7 @@
 //! other way to land.
 
 mod checkpoint;
+mod continues;
 mod convoy;
 mod fresh;
 mod import;

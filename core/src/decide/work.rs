@@ -1,5 +1,6 @@
 //! Workers: who gets which issue, when there is room, and how a person takes it back.
 
+use super::continues;
 use super::refs::{check_branch, resolve_issue};
 use super::target::holder;
 use super::tell::{on_one_line, tell};
@@ -133,7 +134,7 @@ pub(super) fn wanted(state: &State, worker: &WorkerId, number: u32, ctx: &mut Co
             number,
             model: None,
             model_rationale: None,
-            resume: None,
+            resume: state.workers.get(worker).and_then(|worker| continues::conversation(state, worker)),
             ceiling: None,
         },
     }

@@ -84,6 +84,7 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             cost: words.get("cost").and_then(|text| text.parse().ok()).map(Money::from_micros),
             price: words.get("cost").map(|_| "list".to_owned()),
         }),
+        "conversation" => report(Report::Conversation { id: third.into(), model: None }),
         "result" => report(Report::Result(AgentResult {
             ok: true,
             error: None,

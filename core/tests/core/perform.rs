@@ -156,8 +156,8 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
-        | "usage" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "deliver" | "checkout"
-        | "patrol" | "begin" | "due" | "dispatch" => {
+        | "usage" | "conversation" | "result" | "ended" | "lost" | "found" | "merge" | "batch"
+        | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }

@@ -177,7 +177,8 @@ pub(crate) fn event(event: &Event) -> String {
         }
         Event::MergeRequested { request, .. } => format!("#{} {}", request.number, request.url),
         Event::SessionWanted { session } => {
-            format!("{} number {} epoch {}", session.worker, session.number, session.epoch)
+            let resume = session.resume.as_ref().map(|id| format!(" goes on with {id}")).unwrap_or_default();
+            format!("{} number {} epoch {}{resume}", session.worker, session.number, session.epoch)
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
         Event::SessionStarted { n, pid, .. } => format!("#{n} pid {pid}"),

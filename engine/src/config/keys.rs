@@ -38,7 +38,7 @@ pub const KEYS: &[Key] = &[
     key("limits.disk_reserve", Some("67108864"), "bytes that must be free before another agent is started"),
     key("agents.*.command", None, "program and arguments of an agent"),
     key("agents.*.prompt", Some("\"stdin\""), "how the prompt goes in: stdin or file"),
-    key("agents.*.output", Some("\"plain\""), "what reads its output: plain or claude"),
+    key("agents.*.output", Some("\"plain\""), "what reads its output: plain, claude, codex or gemini"),
     key("agents.*.model_arg", None, "arguments that name the model, with {model} in them"),
     key("agents.*.env", None, "names of variables that it may inherit"),
     key("agents.*.set", None, "variables that are set for it"),

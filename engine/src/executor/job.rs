@@ -9,7 +9,7 @@ use convoy_core::id::{
 };
 use convoy_core::issue::Status;
 use convoy_core::policy::Policy;
-use convoy_core::session::Workdir;
+use convoy_core::session::{Session, Workdir};
 use convoy_core::state::State;
 use convoy_core::tracker;
 use convoy_core::view::{self, NoticeView};
@@ -76,7 +76,17 @@ pub(super) struct Supervise {
     pub(super) number: u32,
     pub(super) lessons: Vec<Lesson>,
     pub(super) resumed: bool,
+    /// The conversation that it goes on with, if its agent still has it.
+    pub(super) conversation: Option<Earlier>,
     pub(super) workdir: Workdir,
+}
+
+/// A conversation of an earlier session.
+pub(super) struct Earlier {
+    /// The agent's own id of it.
+    pub(super) id: String,
+    /// Where that session worked.
+    pub(super) workdir: Option<String>,
 }
 
 pub(super) struct Stop {
@@ -178,6 +188,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 number: session.content.number,
                 lessons: worker.lessons.clone(),
                 resumed: worker.resume_from.is_some(),
+                conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
             }))
         }
@@ -241,6 +252,13 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
             pushes: tracker::pushes(state, policy, rig, crate::clock::now()),
         }),
     })
+}
+
+/// The conversation that a session is to go on with.
+fn earlier(state: &State, session: &Session) -> Option<Earlier> {
+    let before = state.sessions.get(session.content.resume.as_ref()?)?;
+    let workdir = before.workdir().map(|workdir| workdir.path.clone());
+    Some(Earlier { id: before.conversation.clone()?, workdir })
 }
 
 fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {

@@ -44,6 +44,8 @@ impl Kind {
         match output {
             Output::Plain => None,
             Output::Claude => Some(Self::Claude),
+            Output::Codex => Some(Self::Codex),
+            Output::Gemini => Some(Self::Gemini),
         }
     }
 }
