@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod background;
+pub mod baseline;
 pub mod checkpoints;
 pub mod clock;
 pub mod config;
@@ -32,6 +33,7 @@ pub mod output;
 mod permits;
 pub mod prices;
 pub mod reach;
+mod review;
 pub mod rig;
 pub mod runtime;
 mod server;

@@ -6,6 +6,7 @@ mod add;
 mod agent;
 mod ask;
 mod attach;
+mod baseline;
 mod cancel;
 mod check;
 mod checkpoint;
@@ -51,6 +52,7 @@ mod wait;
 mod watch;
 mod way;
 mod why;
+mod witness;
 mod work;
 mod workdir;
 
@@ -118,6 +120,8 @@ enum Command {
     #[command(subcommand)]
     Work(work::Work),
     #[command(subcommand)]
+    Witness(witness::Witness),
+    #[command(subcommand)]
     Mq(mq::Mq),
     Run(run::Run),
     Up(up::Up),
@@ -132,6 +136,7 @@ enum Command {
     Events(events::Events),
     Logs(logs::Logs),
     Attach(attach::Attach),
+    Baseline(baseline::Baseline),
     #[command(subcommand)]
     Agent(agent::Agent),
     #[command(subcommand)]
@@ -199,6 +204,7 @@ impl Command {
             Self::Launch(command) => command.run(ctx),
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
+            Self::Witness(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),
@@ -211,6 +217,7 @@ impl Command {
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
             Self::Attach(command) => command.run(ctx),
+            Self::Baseline(command) => command.run(ctx),
             Self::Agent(command) => command.run(ctx),
             Self::Workdir(command) => command.run(ctx),
             Self::Checkpoint(command) => command.run(ctx),

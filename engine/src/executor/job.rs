@@ -15,6 +15,7 @@ use convoy_core::tracker;
 use convoy_core::view::{self, NoticeView};
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
+use super::examine::Examine;
 use crate::config::Config;
 
 /// An effect with its details.
@@ -28,6 +29,7 @@ pub(super) enum Job {
     MergeBatch(Vec<Merge>),
     FollowRequest(FollowRequest),
     WatchCheckout(WatchCheckout),
+    Examine(Box<Examine>),
     Push(Push),
 }
 
@@ -118,6 +120,8 @@ pub(super) struct Merge {
     pub(super) branch: String,
     pub(super) tip: String,
     pub(super) strategy: MergeStrategy,
+    /// A review found nothing in this tip that blocks it.
+    pub(super) reviewed: bool,
 }
 
 pub(super) struct FollowRequest {
@@ -184,7 +188,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 besides: crate::interchange::for_agents(issue),
                 convoy: worker.content.convoy.clone(),
                 agent: worker.content.agent.clone(),
-                model: worker.content.model.clone(),
+                model: session.content.model.clone().or_else(|| worker.content.model.clone()),
                 number: session.content.number,
                 lessons: worker.lessons.clone(),
                 resumed: worker.resume_from.is_some(),
@@ -245,6 +249,19 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
+        Effect::Examine { session: id, epoch, round, spent } => {
+            let (session, _) = of_session(id)?;
+            Job::Examine(Box::new(Examine {
+                session: id.clone(),
+                epoch: *epoch,
+                round: *round,
+                burning: *spent > 0,
+                workdir: session.workdir()?.path.clone().into(),
+                standing: session.witness.clone(),
+                thresholds: policy.witness.clone(),
+                spent: session.priced(),
+            }))
+        }
         Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return None,
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),
@@ -277,6 +294,7 @@ fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
         convoy: worker.content.convoy.clone(),
         place: place(worker, config)?,
         branch: submission.branch.clone(),
+        reviewed: worker.reviewed.as_ref() == Some(&submission.tip),
         tip: submission.tip.clone(),
         // The configuration was read whole, and its strategy checked, before anything began.
         strategy: convoy.map_or_else(|| config.strategy().unwrap_or_default(), |c| c.content.merge),
