@@ -184,7 +184,14 @@ pub enum Event {
     MergeRequested { worker: WorkerId, request: MergeRequest },
 
     #[serde(rename = "review.made")]
-    ReviewMade { worker: WorkerId, session: SessionId, review: Box<Review> },
+    ReviewMade {
+        worker: WorkerId,
+        session: SessionId,
+        /// Of which checkpoint; none if of a submitted branch.
+        #[serde(default)]
+        checkpoint: Option<CheckpointId>,
+        review: Box<Review>,
+    },
 
     #[serde(rename = "session.wanted")]
     SessionWanted { session: NewSession },

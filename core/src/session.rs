@@ -6,6 +6,7 @@ use crate::id::{Epoch, SessionId, WorkerId};
 use crate::issue::DiffStat;
 use crate::money::Money;
 use crate::report::{Exit, Tokens};
+use crate::review::OfSession;
 use crate::time::Time;
 
 /// A session as it is wanted.
@@ -252,6 +253,9 @@ pub struct Session {
     pub said: Option<Said>,
     /// What it wanted remembered.
     pub notes: Vec<String>,
+    /// The last review of one of its checkpoints.
+    #[serde(default)]
+    pub review: Option<OfSession>,
     /// What the witness has found out about it.
     pub witness: crate::health::Standing,
     /// When it was wanted.

@@ -240,7 +240,14 @@ pub(super) fn found(
     };
     let lesson = |what: &str| lesson(session, what, &detail, branch.clone());
     match outcome {
-        Outcome::Submitted => events.push(submit(session, worker, workdir, tip, diff, ctx)),
+        Outcome::Submitted => match &session.review {
+            // What its reviewers found while it worked comes before its merge.
+            Some(review) if !review.blocking.is_empty() => {
+                let lesson = Lesson { findings: review.blocking.clone(), ..lesson(&review.summary) };
+                events.extend(setback(state, worker, lesson, Counted::Review, resume_from, ctx));
+            }
+            Some(_) | None => events.push(submit(session, worker, workdir, tip, diff, ctx)),
+        },
         Outcome::NoChange => events.extend(close_unchanged(state, session, worker, ctx)),
         Outcome::Stopped => {
             let lesson = match findings {

@@ -45,6 +45,7 @@ fn change(state: &mut State, event: &Event, at: Time) {
                 model: None,
                 said: None,
                 notes: Vec::new(),
+                review: None,
                 witness: crate::health::Standing::new(at),
                 created_at: at,
                 started_at: None,

@@ -59,6 +59,7 @@ impl Door {
             budget: Budget::default(),
             // Most scripts are about something else.
             checkpoints: Checkpoints::OFF,
+            reviews: convoy_core::policy::Reviews::default(),
         };
         let now = Time::from_millis(BEGIN);
         Self { state: State::default(), policy, now, log: Vec::new(), seed: 1 }

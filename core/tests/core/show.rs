@@ -296,6 +296,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Compare { session, last, look } => {
             format!("  * compare {session} with checkpoint {last} look {look}")
         }
+        Effect::Review { checkpoint } => format!("  * review {checkpoint}"),
         Effect::Ceiling { session, epoch, ceiling } => {
             format!("  * ceiling of {session} epoch {epoch} {ceiling}")
         }

@@ -38,6 +38,7 @@ fn policy() -> Policy {
         tiers: convoy_core::policy::Tiers::default(),
         budget: Budget::default(),
         checkpoints: convoy_core::policy::Checkpoints::default(),
+        reviews: convoy_core::policy::Reviews::default(),
         batches: convoy_core::policy::Batches::default(),
         routes: convoy_core::policy::Routes::default(),
     }
