@@ -94,7 +94,7 @@ pub(super) fn report(state: &State, id: &SessionId, epoch: Epoch, observation: &
             session: session_id,
             epoch,
             n,
-            id: cut(conversation),
+            conversation: cut(conversation),
             model: model.clone(),
         },
         Report::SelfReported { cost } if session.self_reported != Some(*cost) => {

@@ -94,9 +94,9 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
             session.observed = *n;
             session.self_reported = Some(*cost);
         }
-        Event::SessionConversation { n, id, model, .. } => {
+        Event::SessionConversation { n, conversation, model, .. } => {
             session.observed = *n;
-            session.conversation = Some(id.clone());
+            session.conversation = Some(conversation.clone());
             if model.is_some() {
                 session.model.clone_from(model);
             }

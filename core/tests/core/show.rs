@@ -185,7 +185,9 @@ pub(crate) fn event(event: &Event) -> String {
         }
         Event::SessionCost { n, cost, .. } => format!("#{n} {}", or_none(*cost)),
         Event::SessionSelfReported { n, cost, .. } => format!("#{n} {cost}"),
-        Event::SessionConversation { n, id, model, .. } => format!("#{n} {id} {}", or_none(model.clone())),
+        Event::SessionConversation { n, conversation, model, .. } => {
+            format!("#{n} {conversation} {}", or_none(model.clone()))
+        }
         Event::SessionExtended { ceiling, .. } => format!("to {ceiling}"),
         Event::SessionOpened { session } => {
             format!("number {} of {} in {}", session.number, session.epic, session.path)
