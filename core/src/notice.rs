@@ -22,6 +22,8 @@ pub enum NoticeKind {
     ConvoyAbandoned,
     /// An issue waits for a person.
     NeedsHuman,
+    /// An agent wants somebody to know something, and works on.
+    Escalated,
     /// Somebody wrote it.
     Message,
 }
@@ -33,6 +35,7 @@ impl NoticeKind {
             Self::ConvoyLanded => "convoy_landed",
             Self::ConvoyAbandoned => "convoy_abandoned",
             Self::NeedsHuman => "needs_human",
+            Self::Escalated => "escalated",
             Self::Message => "message",
         }
     }

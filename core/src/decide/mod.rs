@@ -218,7 +218,7 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
             session::prepare_failed(state, session, *epoch, error, *permanent, ctx)
         }
         Observed::Report { session, epoch, observation } => {
-            session::report(state, session, *epoch, observation)
+            session::report(state, session, *epoch, observation, ctx)
         }
         Observed::Ended { session, epoch, exit } => session::ended(state, session, *epoch, exit),
         Observed::Lost { session, epoch, why } => session::lost(state, session, *epoch, why),

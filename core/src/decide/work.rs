@@ -382,6 +382,12 @@ pub(super) fn backoff(first: Span, most: Span, times: u32) -> Span {
     Span::from_millis(first.as_millis().saturating_mul(factor).min(most.as_millis()))
 }
 
+/// Who is told about a worker: the owner of its convoy, or the person.
+pub(super) fn owner(state: &State, worker: &Worker) -> Address {
+    let convoy = worker.content.convoy.as_ref().and_then(|convoy| state.convoys.get(convoy));
+    convoy.map_or_else(Address::overseer, |convoy| convoy.content.owner.clone())
+}
+
 /// Nothing goes on before a person has looked: said once, to the convoy's owner or to the person.
 pub(super) fn give_up(state: &State, worker: &Worker, why: &str, ctx: &mut Context<'_>) -> Vec<Event> {
     let mut events = vec![Event::WorkerFailed { worker: worker.content.id.clone(), why: why.to_owned() }];
@@ -391,12 +397,7 @@ pub(super) fn give_up(state: &State, worker: &Worker, why: &str, ctx: &mut Conte
         return events;
     }
     events.push(Event::IssueNeedsHuman { issue: id.clone(), why: why.to_owned() });
-    let owner = worker
-        .content
-        .convoy
-        .as_ref()
-        .and_then(|convoy| state.convoys.get(convoy))
-        .map_or_else(Address::overseer, |convoy| convoy.content.owner.clone());
+    let owner = owner(state, worker);
     let subject = format!("Needs a human: {} ({id})", on_one_line(&issue.content.title));
     let body = format!("{why}\n\nSee: convoy why {id}\nTry again: convoy work retry {id}");
     events.extend(tell(state, vec![owner], NoticeKind::NeedsHuman, &subject, &body, None, ctx));

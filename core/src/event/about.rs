@@ -57,6 +57,7 @@ impl Event {
             Self::SessionUsage { .. } => "session.usage",
             Self::SessionCost { .. } => "session.cost",
             Self::SessionSelfReported { .. } => "session.self_reported",
+            Self::SessionNudged { .. } => "session.nudged",
             Self::SessionConversation { .. } => "session.conversation",
             Self::SessionExtended { .. } => "session.extended",
             Self::SessionOpened { .. } => "session.opened",
@@ -134,6 +135,7 @@ impl Event {
             | Self::SessionUsage { session, .. }
             | Self::SessionCost { session, .. }
             | Self::SessionSelfReported { session, .. }
+            | Self::SessionNudged { session, .. }
             | Self::SessionConversation { session, .. }
             | Self::SessionExtended { session, .. }
             | Self::SessionPaused { session, .. }
@@ -170,6 +172,7 @@ impl Event {
             | Self::SessionUsage { epoch, .. }
             | Self::SessionCost { epoch, .. }
             | Self::SessionSelfReported { epoch, .. }
+            | Self::SessionNudged { epoch, .. }
             | Self::SessionConversation { epoch, .. }
             | Self::SessionExtended { epoch, .. }
             | Self::SessionSaid { epoch, .. }

@@ -7,9 +7,11 @@
 
 mod check;
 mod claude;
+pub(crate) mod duplex;
 mod preset;
 mod translate;
 
 pub use check::Check;
+pub use duplex::{Aside, Ask};
 pub use preset::{Error, Preset, Presets, Reports, Says};
 pub use translate::{LINE_BYTES_MAX, Output, Translation, Translator, translator};

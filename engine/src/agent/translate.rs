@@ -4,6 +4,7 @@ use convoy_core::report::Report;
 use serde::{Deserialize, Serialize};
 
 use super::claude::Claude;
+use super::duplex::Aside;
 
 /// The longest line that is translated. Longer ones are skipped as a whole: half of a JSON value says nothing.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -25,6 +26,10 @@ pub trait Translator {
     fn line(&mut self, line: &[u8]) -> Vec<Report>;
     /// What is left to report when no more lines come.
     fn end(&mut self) -> Vec<Report>;
+    /// What the lines since the last call said of the conversation. Of a program that holds none, nothing.
+    fn asides(&mut self) -> Vec<Aside> {
+        Vec::new()
+    }
 }
 
 /// The translator of a kind of output; `None` if there is nothing to translate.
@@ -75,6 +80,11 @@ impl Translation {
             }
         }
         reports
+    }
+
+    /// What was read since the last call says of the conversation.
+    pub(crate) fn asides(&mut self) -> Vec<Aside> {
+        self.translator.as_mut().map(|translator| translator.asides()).unwrap_or_default()
     }
 
     /// Takes the end. A last line without a line feed counts.

@@ -168,13 +168,12 @@ impl Follower<'_> {
             | Report::SelfReported { .. }
             | Report::Waiting { .. }
             | Report::Looping { .. }
+            | Report::Nudged { .. }
             | Report::Note { .. } => true,
             // For whoever watches; the core decides nothing by them.
-            Report::Nudged { .. }
-            | Report::Tool { .. }
-            | Report::Retrying { .. }
-            | Report::Stopping { .. }
-            | Report::Unknown => false,
+            Report::Tool { .. } | Report::Retrying { .. } | Report::Stopping { .. } | Report::Unknown => {
+                false
+            }
         };
         if matters {
             let (session, epoch) = (self.job.session.clone(), self.job.epoch);

@@ -39,7 +39,10 @@ pub(super) fn show(
 fn argv(notice: &NoticeView) -> Vec<String> {
     let urgency = match notice.kind {
         NoticeKind::NeedsHuman => "critical",
-        NoticeKind::ConvoyLanded | NoticeKind::ConvoyAbandoned | NoticeKind::Message => "normal",
+        NoticeKind::ConvoyLanded
+        | NoticeKind::ConvoyAbandoned
+        | NoticeKind::Escalated
+        | NoticeKind::Message => "normal",
     };
     let words = [PROGRAM, "--app-name=Convoy", &format!("--urgency={urgency}"), "--"];
     let mut words: Vec<String> = words.map(str::to_owned).into();

@@ -54,6 +54,8 @@ impl Meter {
                 self.estimated = self.estimated.plus(cost);
             }
             Report::Result(result) => self.reported = self.reported.max(result.cost.unwrap_or_default()),
+            // Its own word counts against it as well.
+            Report::SelfReported { cost } => self.reported = self.reported.max(*cost),
             Report::Usage { .. }
             | Report::Started { .. }
             | Report::Conversation { .. }
@@ -64,7 +66,6 @@ impl Meter {
             | Report::Note { .. }
             | Report::CheckpointAsked { .. }
             | Report::Escalated { .. }
-            | Report::SelfReported { .. }
             | Report::Waiting { .. }
             | Report::Looping { .. }
             | Report::Nudged { .. }

@@ -5,6 +5,7 @@
 //! close them, or leave them with somebody else.
 
 mod end;
+mod talk;
 mod wait;
 
 use std::io::{self, Read};
@@ -15,12 +16,14 @@ use convoy_core::report::{AgentResult, Exit, Report, StopWhy};
 use convoy_core::time::{Span, Time};
 
 use super::clients::{Connection, Line};
+use super::duplex::Duplex;
 use super::files::{SessionDir, Started};
 use super::limits::{Meter, Stop};
 use super::observations::Writer;
 use super::output::OutputLog;
 use super::protocol::{Code, REPORTS_MAX, Reply, Request, VERSION};
 use super::run::Signals;
+use super::signal::SignalFile;
 use super::spec::{Spec, StopSignal};
 use super::start::Agent;
 use super::terminal::Terminal;
@@ -55,6 +58,12 @@ pub(super) struct Server<'a> {
     stop: Option<Stop>,
     translated: u64,
     own_reports: u32,
+    nudges: u32,
+    /// The agent's input, if it stays open.
+    duplex: Option<Duplex>,
+    signal: Option<SignalFile>,
+    /// The agent's conversation, as it was reported last.
+    conversation: Option<Report>,
     result: Option<AgentResult>,
     storage_failed: Option<String>,
     exit: Option<Exit>,
@@ -87,6 +96,10 @@ impl<'a> Server<'a> {
             stop: None,
             translated: 0,
             own_reports: 0,
+            nudges: 0,
+            duplex: None,
+            signal: SignalFile::open(dir, spec),
+            conversation: None,
             result: None,
             storage_failed: None,
             exit: None,
@@ -105,12 +118,14 @@ impl<'a> Server<'a> {
         let mut translation = Translation::new(self.spec.translator);
         let mut buffer = vec![0; READ_BYTES];
         self.started(&agent, begun, started_at);
+        self.duplex = agent.duplex.take();
+        self.feed_input();
         let (mut scan, mut scan_ms, mut woken_late) = (begun, SCAN_MS.0, Duration::ZERO);
         loop {
             let now = Instant::now();
             if tree.ended.is_none() {
                 if self.stop.is_none()
-                    && let Some(why) = self.meter.breach(now, woken_late)
+                    && let Some(why) = self.meter.breach(now, woken_late).or_else(|| self.lingers(now))
                 {
                     self.begin_stop(why);
                 }
@@ -131,7 +146,7 @@ impl<'a> Server<'a> {
             let deadline = match (&tree.ended, &self.stop) {
                 (Some(_), _) => Some(scan),
                 (None, Some(stop)) => Some(stop.due),
-                (None, None) => self.meter.deadline(),
+                (None, None) => self.due(),
             };
             self.serve_clients();
             let running = tree.ended.is_none();
@@ -156,6 +171,8 @@ impl<'a> Server<'a> {
                             agent.prompt = None;
                         }
                     }
+                    Source::Input => self.feed_input(),
+                    Source::Signal => self.read_signal(),
                     Source::Stdout => {
                         let count = read_some(&mut agent.stdout, &mut buffer);
                         let bytes = buffer.get(..count).unwrap_or_default();
@@ -175,6 +192,8 @@ impl<'a> Server<'a> {
         for report in translation.end() {
             self.translated(report);
         }
+        self.duplex = None;
+        self.read_signal();
         Ok(self.ending(&tree, begun, started_at))
     }
 
@@ -217,6 +236,9 @@ impl<'a> Server<'a> {
         for report in translation.read(bytes) {
             self.translated(report);
         }
+        for aside in translation.asides() {
+            self.converse(aside);
+        }
         if let Some(terminal) = &mut self.terminal {
             terminal.printed(bytes);
             self.feed_terminal();
@@ -254,6 +276,9 @@ impl<'a> Server<'a> {
     }
 
     fn translated(&mut self, report: Report) {
+        if self.is_known(&report) {
+            return;
+        }
         self.meter.count(&report, self.spec);
         if let Report::Result(result) = &report {
             self.result = Some(result.clone());
@@ -287,8 +312,13 @@ impl<'a> Server<'a> {
     fn serve_requests(&mut self, index: usize) {
         let lines = self.clients.get_mut(index).map(Connection::receive).unwrap_or_default();
         for line in lines {
+            let stranger = self.clients.get_mut(index).is_some_and(Connection::is_stranger);
             let reply = match line {
                 Line::Refused(code, message) => Reply::Error { code, message },
+                Line::Request(_) if stranger => {
+                    let message = "this comes out of another session".to_owned();
+                    Reply::Error { code: Code::Stranger, message }
+                }
                 Line::Request(Request::Subscribe { after }) => {
                     self.clients.get_mut(index).into_iter().for_each(|client| client.subscribe(after));
                     Reply::Ok { n: None, version: Some(VERSION) }
@@ -303,32 +333,21 @@ impl<'a> Server<'a> {
         let refuse = |code, message: &str| Reply::Error { code, message: message.to_owned() };
         match request {
             Request::Subscribe { .. } => Reply::Ok { n: None, version: None },
-            Request::Stop { epoch } if epoch != self.spec.epoch => {
+            Request::Stop { epoch } | Request::Nudge { epoch, .. } if epoch != self.spec.epoch => {
                 refuse(Code::Stale, &format!("this is attempt {}", self.spec.epoch))
             }
-            Request::Stop { .. } | Request::Report(_) if self.exit.is_some() => {
+            Request::Stop { .. } | Request::Nudge { .. } | Request::Report(_) if self.exit.is_some() => {
                 refuse(Code::Ended, "the agent has ended")
             }
             Request::Stop { .. } => {
                 self.begin_stop(StopWhy::Ordered);
                 Reply::Ok { n: None, version: None }
             }
+            Request::Nudge { text, by, .. } => self.nudge(text, by),
             Request::Report(_) if self.own_reports >= REPORTS_MAX => {
                 refuse(Code::Limit, &format!("an agent makes at most {REPORTS_MAX} reports"))
             }
-            Request::Report(own) => {
-                self.own_reports += 1;
-                self.meter.heard(Instant::now());
-                let kept =
-                    self.observations.append(own.into()).and_then(|n| self.observations.sync().map(|()| n));
-                match kept {
-                    Ok(n) => Reply::Ok { n: Some(n), version: None },
-                    Err(error) => {
-                        self.storage_failed(&error.to_string());
-                        refuse(Code::Storage, &error.to_string())
-                    }
-                }
-            }
+            Request::Report(own) => self.own_report(own),
         }
     }
 }

@@ -76,12 +76,18 @@ impl Server<'_> {
                 Source::Terminate => drain(&self.signals.terminate),
                 Source::Hangup => drain(&self.signals.hangup),
                 Source::Terminal => self.feed_terminal(),
-                Source::Agent | Source::Prompt | Source::Stdout | Source::Stderr => {}
+                Source::Signal => self.read_signal(),
+                Source::Agent | Source::Prompt | Source::Input | Source::Stdout | Source::Stderr => {}
             }
         }
     }
 
-    pub(super) fn drain_pipes(&mut self, agent: &mut Agent, buffer: &mut [u8], translation: &mut Translation) {
+    pub(super) fn drain_pipes(
+        &mut self,
+        agent: &mut Agent,
+        buffer: &mut [u8],
+        translation: &mut Translation,
+    ) {
         let mut left = DRAIN_BYTES_MAX;
         while left > 0 {
             let count = read_some(&mut agent.stdout, buffer);
@@ -102,6 +108,11 @@ impl Server<'_> {
         if let Err(error) = self.observations.sync() {
             self.storage_failed(&error.to_string());
         }
+        let result = self.result.take();
+        let result = match &self.signal {
+            Some(signal) => signal.judge(result),
+            None => result,
+        };
         // Whatever the agent says about itself: one that was being stopped did not end by itself.
         let kind = self.stop.as_ref().map_or(ExitKind::Exited, |stop| ExitKind::Stopped(stop.why));
         Exit {
@@ -114,7 +125,7 @@ impl Server<'_> {
                 .clone()
                 .or_else(|| self.hung_up.then(|| "its terminal was closed".to_owned())),
             leaked: tree.leaked(),
-            result: self.result.take(),
+            result,
             last_n: self.observations.last_n(),
             dropped_bytes: self.output.dropped(),
             elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
