@@ -19,6 +19,7 @@ mod doctor;
 mod down;
 mod events;
 mod follow;
+mod hook;
 mod import;
 mod init;
 mod issue;
@@ -28,6 +29,7 @@ mod list;
 mod logs;
 mod mail;
 mod mq;
+mod nudge;
 mod outbox;
 mod own;
 mod progress;
@@ -125,6 +127,10 @@ enum Command {
     Done(own::Done),
     Blocked(own::Blocked),
     Note(own::Note),
+    Checkpoint(own::Checkpoint),
+    Escalate(own::Escalate),
+    Nudge(nudge::Nudge),
+    Hook(hook::Hook),
     #[command(subcommand)]
     Mail(mail::Mail),
     Events(events::Events),
@@ -160,7 +166,15 @@ enum Role {
 impl Command {
     /// Whether it may be used inside a session, where an agent's own commands go to its supervisor.
     fn works_inside_sessions(&self) -> bool {
-        let own = matches!(self, Self::Done(_) | Self::Blocked(_) | Self::Note(_));
+        let own = matches!(
+            self,
+            Self::Done(_)
+                | Self::Blocked(_)
+                | Self::Note(_)
+                | Self::Checkpoint(_)
+                | Self::Escalate(_)
+                | Self::Hook(_)
+        );
         let hook = matches!(self, Self::Tracker(command) if command.works_inside_sessions());
         own || hook
             || matches!(
@@ -202,6 +216,10 @@ impl Command {
             Self::Done(command) => command.run(ctx),
             Self::Blocked(command) => command.run(ctx),
             Self::Note(command) => command.run(ctx),
+            Self::Checkpoint(command) => command.run(ctx),
+            Self::Escalate(command) => command.run(ctx),
+            Self::Nudge(command) => command.run(ctx),
+            Self::Hook(command) => command.run(ctx),
             Self::Mail(command) => command.run(ctx),
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use convoy_engine::supervisor::client::{Client, Error as ClientError};
-use convoy_engine::supervisor::protocol::OwnReport;
+use convoy_engine::supervisor::protocol::{Code, OwnReport};
 
 use super::context::Context;
 use crate::error::{DONE, Error, PARTIAL};
@@ -41,6 +41,26 @@ pub(super) struct Note {
     text: Vec<String>,
 }
 
+/// Have a person know something, and go on (for agents)
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  convoy escalate 'the staging data is from 2019; I go on with it'")]
+pub(super) struct Escalate {
+    /// What
+    #[arg(required = true)]
+    reason: Vec<String>,
+}
+
+/// Have what was done so far kept (for agents)
+///
+/// The whole work tree is kept in git, committed or not, without a change to the branch.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  convoy checkpoint -m 'before the big rename'")]
+pub(super) struct Checkpoint {
+    /// What is to be said about it
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
+}
+
 impl Done {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let Self { no_change, note } = self;
@@ -65,6 +85,19 @@ impl Note {
     }
 }
 
+impl Escalate {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let reason = self.reason.join(" ");
+        report(ctx, OwnReport::Escalated { reason }, "Noted: a person is told. Go on.")
+    }
+}
+
+impl Checkpoint {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        report(ctx, OwnReport::Checkpoint { note: self.message }, "Noted: it is kept. Go on.")
+    }
+}
+
 fn report(ctx: &mut Context, report: OwnReport, said: &str) -> Result<u8, Error> {
     let Some(socket) = ctx.env.get("CONVOY_SOCKET").filter(|socket| !socket.is_empty()) else {
         return Err(Error::refused("this command is for agents, inside a session: CONVOY_SOCKET is not set")
@@ -75,6 +108,9 @@ fn report(ctx: &mut Context, report: OwnReport, said: &str) -> Result<u8, Error>
             .hint("is the session over? then nothing that is said in it is heard")
     });
     let n = client?.report(report).map_err(|error| match error {
+        ClientError::Refused { code: Code::BadRequest, .. } => {
+            Error::refused("the supervisor of this session is of an older version, which does not know this")
+        }
         ClientError::Refused { message, .. } => Error::refused(format!("the supervisor refused: {message}")),
         ClientError::Connection(_) | ClientError::Unexpected => Error {
             kind: "unknown",

@@ -2,12 +2,14 @@
 //!
 //! - **preset**: how to call one program, from TOML; built in or from the configuration.
 //! - **translator**: turns the program's own output into reports that are the same for every agent.
+//! - **hook**: a command that an agent's own program runs at some moment, by which its supervisor hears of it.
 //!
 //! How a process is hosted is the supervisor's business, not an agent's.
 
 mod check;
 mod claude;
 pub(crate) mod duplex;
+pub mod hooks;
 mod preset;
 mod translate;
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::hooks::Hooks;
 use super::translate::Output;
 use crate::os::spawn::Environment;
 use crate::runtime::Runtime;
@@ -42,9 +43,11 @@ const ENV: [&str; 24] = [
     "XDG_*",
 ];
 /// The keys of a preset, all of them optional.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "command",
+    "duplex_arg",
     "env",
+    "hooks",
     "like",
     "model_arg",
     "output",
@@ -107,6 +110,10 @@ pub struct Preset {
     pub prompt: PromptVia,
     /// How its output is read.
     pub output: Output,
+    /// Arguments with which it reads messages from its standard input while it works, for a prompt that goes in so.
+    pub duplex_arg: Vec<String>,
+    /// Whose hooks are installed, so that it reports by them.
+    pub hooks: Hooks,
     /// Arguments that choose the model `{model}`. Empty: the model cannot be chosen.
     pub model_arg: Vec<String>,
     /// Arguments that continue the agent's own conversation `{conversation}`. Empty: it cannot.
@@ -208,6 +215,8 @@ impl Preset {
             command: Vec::new(),
             prompt: PromptVia::Stdin,
             output: Output::Plain,
+            duplex_arg: Vec::new(),
+            hooks: Hooks::None,
             model_arg: Vec::new(),
             resume: Vec::new(),
             env: Vec::new(),
@@ -223,8 +232,10 @@ impl Preset {
         for (key, value) in table {
             match key.as_str() {
                 "command" => self.command = texts(&agent, key, value)?,
-                "prompt" => self.prompt = parsed(&agent, key, value, "\"stdin\" or \"file\"")?,
+                "prompt" => self.prompt = parsed(&agent, key, value, "\"stdin\", \"file\" or \"duplex\"")?,
                 "output" => self.output = parsed(&agent, key, value, "\"plain\" or \"claude\"")?,
+                "duplex_arg" => self.duplex_arg = texts(&agent, key, value)?,
+                "hooks" => self.hooks = parsed(&agent, key, value, "\"none\" or \"claude\"")?,
                 "model_arg" => self.model_arg = texts(&agent, key, value)?,
                 "resume" => self.resume = texts(&agent, key, value)?,
                 // Names add up: whoever lets one more variable pass does not mean to hold back the others.
@@ -241,6 +252,11 @@ impl Preset {
                 }
             }
         }
+        // The form of its messages is known for no other program.
+        if self.prompt == PromptVia::Duplex && self.output != Output::Claude {
+            let reason = "\"duplex\" needs output = \"claude\"; set prompt = \"stdin\" with another one";
+            return Err(wrong(&agent, "prompt", reason));
+        }
         Ok(self)
     }
 
@@ -250,6 +266,9 @@ impl Preset {
         let file = prompt_file.to_string_lossy();
         let place = "{prompt_file}";
         let mut argv: Vec<String> = self.command.iter().map(|word| word.replace(place, &file)).collect();
+        if self.prompt == PromptVia::Duplex {
+            argv.extend(self.duplex_arg.iter().cloned());
+        }
         if let Some(model) = model {
             argv.extend(self.model_arg.iter().map(|word| word.replace("{model}", model)));
         }
@@ -364,7 +383,7 @@ mod tests {
         assert_eq!(
             claude.argv(Some("opus"), Path::new("/s/prompt.txt")).join(" "),
             "claude -p --output-format stream-json --verbose --include-partial-messages \
-             --permission-mode bypassPermissions --model opus"
+             --permission-mode bypassPermissions --input-format stream-json --model opus"
         );
         assert_eq!(claude.resume_args("c1").unwrap(), ["--resume", "c1"]);
         assert_eq!((claude.reports().cost, claude.reports().needs_input), (Says::Yes, Says::No));

@@ -19,6 +19,7 @@ use crate::runtime::tmux::Tmux;
 use crate::supervisor::client::{Client, Message};
 use crate::supervisor::files::{RunBy, SessionDir};
 use crate::supervisor::launch::{Fenced, Probe, fence, launch, probe, reap_leftovers};
+use crate::supervisor::signal;
 use crate::supervisor::spec::{Limits, Spec, VERSION};
 use crate::world::{World, note};
 use crate::{clock, crash};
@@ -249,10 +250,11 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     }
     let settings = world.settings();
     let preset = settings.presets.get(job.agent.as_str()).map_err(|error| explain(&error))?;
-    let argv = preset.argv(job.model.as_deref(), &dir.prompt());
+    let mut argv = preset.argv(job.model.as_deref(), &dir.prompt());
     if argv.is_empty() {
         return Err(format!("agent {} has no command; set agents.{}.command", job.agent, job.agent));
     }
+    argv.extend(preset.hooks.arguments(&world.program, &argv));
     let runtime = match preset.runtime {
         Some(runtime) => runtime,
         None => settings.config.runtime().map_err(|failure| failure.message)?,
@@ -307,6 +309,7 @@ fn environment(
     set("CONVOY_EPOCH", &job.epoch.to_string());
     set("CONVOY_ATTEMPT", &job.number.to_string());
     set("CONVOY_BRIEF_FILE", &dir.prompt().to_string_lossy());
+    set(signal::VARIABLE, &dir.signal_file().to_string_lossy());
     set("CONVOY_BIN", &world.program.to_string_lossy());
     // Commits carry the attempt, and git never climbs out of the workdir.
     set("GIT_AUTHOR_NAME", &format!("Convoy worker {}", job.worker));

@@ -14,7 +14,7 @@ use crate::agent::duplex;
 use crate::clock::Instant;
 
 /// How long an agent may go on after its last turn: its own hooks and servers take their leave then.
-const LINGER: Span = Span::from_secs(60);
+const LINGER: Span = if cfg!(test) { Span::from_secs(3) } else { Span::from_secs(60) };
 /// How much may wait to be written. An agent that asks and never reads is not answered for ever.
 const UNWRITTEN_BYTES_MAX: usize = 1024 * 1024;
 

@@ -10,7 +10,6 @@
 //! | `exit.json` | supervisor | once, durable, after the agent's whole tree is dead |
 //! | `sock` | supervisor | its Unix socket |
 //! | `signal/worker.json` | agent | what it has to say, if it can only write files (see `signal`) |
-//! | `hooks.json` | engine, before the launch | settings by which the agent's program reports by its hooks |
 //! | `call` | engine, for a supervisor in tmux | the socket on which its first connection is made; gone after it |
 //! | `supervisor.log` | supervisor | what it has to say when something is wrong with itself |
 //!
@@ -158,10 +157,6 @@ impl SessionDir {
     /// Where an agent that can only write files says something.
     pub fn signal_file(&self) -> PathBuf {
         self.path.join("signal").join("worker.json")
-    }
-    /// The settings that install hooks, for agents that have them.
-    pub fn hooks(&self) -> PathBuf {
-        self.path.join("hooks.json")
     }
     /// The raw output.
     pub fn output(&self) -> PathBuf {
