@@ -50,6 +50,55 @@ pub enum Reason {
     },
 }
 
+impl Reason {
+    /// The name that scripts read.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Interval => "interval",
+            Self::IssueCompleted { .. } => "issue_completed",
+            Self::Error { .. } => "error",
+            Self::BudgetThreshold { .. } => "budget_threshold",
+            Self::Paused { .. } => "paused",
+            Self::Stopping { .. } => "stopping",
+            Self::Completed => "completed",
+            Self::Asked { .. } => "asked",
+        }
+    }
+
+    /// Whether it is of the moment before its session is stopped, so that no other is needed for that.
+    pub fn is_before_a_stop(&self) -> bool {
+        match self {
+            Self::BudgetThreshold { .. } | Self::Paused { .. } | Self::Stopping { .. } => true,
+            Self::Started
+            | Self::Interval
+            | Self::IssueCompleted { .. }
+            | Self::Error { .. }
+            | Self::Completed
+            | Self::Asked { .. } => false,
+        }
+    }
+}
+
+/// As people read it.
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Started => f.write_str("the session began"),
+            Self::Interval => f.write_str("something changed since the last one"),
+            Self::IssueCompleted { issue } => write!(f, "{issue} was completed"),
+            Self::Error { what } => write!(f, "something went wrong: {what}"),
+            Self::BudgetThreshold { what } => write!(f, "budget: {what}"),
+            Self::Paused { why: Some(why) } => write!(f, "paused: {why}"),
+            Self::Paused { why: None } => f.write_str("paused"),
+            Self::Stopping { why } => write!(f, "before a stop: {why}"),
+            Self::Completed => f.write_str("the session was completed"),
+            Self::Asked { note: Some(note) } => write!(f, "asked for: {note}"),
+            Self::Asked { note: None } => f.write_str("asked for"),
+        }
+    }
+}
+
 /// A checkpoint as it is wanted.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct NewCheckpoint {
@@ -65,6 +114,9 @@ pub struct NewCheckpoint {
     pub rig: RigName,
     /// Why.
     pub reason: Reason,
+    /// The number of the agent's report that asks for it, which is known from now on.
+    #[serde(default)]
+    pub asked: Option<u64>,
 }
 
 /// A checkpoint as it was made.
@@ -105,4 +157,6 @@ pub struct Checkpoint {
     pub state: CheckpointState,
     /// When it was wanted.
     pub at: Time,
+    /// How many notes of its session there were then.
+    pub notes: u32,
 }

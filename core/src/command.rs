@@ -12,6 +12,7 @@ use crate::id::{CheckpointId, DeliveryId, Epoch, IssueId, RigName, SessionId, Wo
 use crate::import::{Existing, ForeignConvoy, ForeignIssue, ImportedRecord};
 use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::report::{Exit, Observation};
+use crate::review::Review;
 use crate::session::{Findings, TranscriptUsage, Workdir};
 use crate::time::Time;
 use crate::tracker::{Pushed, Seen};
@@ -156,6 +157,10 @@ pub enum Observed {
     Lost { session: SessionId, epoch: Epoch, why: String },
     /// A dead session's workdir was looked at and its work saved.
     Found { session: SessionId, epoch: Epoch, findings: Findings },
+    /// Something of a session has changed since its checkpoint of this number; 0: since it began.
+    Changed { session: SessionId, last: u64 },
+    /// The engine leaves, and agents are not to work on without it.
+    Leaving,
     /// A checkpoint is in git.
     CheckpointMade { checkpoint: CheckpointId, made: Made },
     /// It could not be made.
@@ -166,6 +171,8 @@ pub enum Observed {
     Patrol,
     /// A try to land a branch ended.
     Merge { worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome },
+    /// A submitted branch was reviewed, and nothing was found that blocks it.
+    Reviewed { member: Member, review: Box<Review> },
     /// A notice has arrived at the end of a route.
     Delivered { delivery: DeliveryId, attempt: u32 },
     /// It has not. Permanent: another try would come to the same.

@@ -74,6 +74,15 @@ pub enum Effect {
         /// Which.
         checkpoint: CheckpointId,
     },
+    /// See whether anything of a session changed since its last checkpoint. Nothing is heard if not.
+    Compare {
+        /// Whose: an attempt's, or a person's own.
+        session: SessionId,
+        /// The number of that checkpoint; 0: since it began.
+        last: u64,
+        /// Which look since then.
+        look: u64,
+    },
     /// Tell a session's supervisor how much it may spend in all.
     Ceiling {
         /// Whose.

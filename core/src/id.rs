@@ -129,7 +129,7 @@ id_types! {
     CheckpointId, "checkpoint", "ckpt-<base36>", safe_prefixed;
     /// An epic: a name that groups convoys and sessions. It becomes part of paths, and may be the id of an issue.
     EpicName, "epic", "1 to 100 letters, digits, '.', '_' and '-', not beginning with '.' or '-'",
-        |text| text.len() <= 100 && !text.starts_with(['.', '-'])
+        |text| (1..=100).contains(&text.len()) && !text.starts_with(['.', '-'])
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     /// A route: a way out of the workspace for notices.
     RouteName, "route", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
@@ -138,6 +138,8 @@ id_types! {
     /// A worker's name within its rig, as a person gave it.
     WorkerName, "worker name", "letters, digits, '.', '_' and '-', not at the ends, and not beginning with 'w-'",
         |text| safe_part(text) && !text.starts_with("w-");
+    /// A role in which an agent looks at a change.
+    RoleName, "role", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
     /// An agent: the name of a preset.
     AgentName, "agent", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
 }

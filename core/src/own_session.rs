@@ -23,6 +23,9 @@ pub struct NewOwnSession {
     pub rig: RigName,
     /// The checkout.
     pub path: String,
+    /// The number of that checkpoint: those of this session come after it.
+    #[serde(default)]
+    pub sequence: u64,
     /// What earlier sessions of the epic cost that this workspace knows only from a checkpoint.
     pub carried: Money,
 }

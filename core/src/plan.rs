@@ -3,6 +3,7 @@
 //! The plan is levels, not edges: it says everything that should be under way. What is under way already is
 //! the dispatcher's to know; after a restart nothing is, and the same plan starts it again.
 
+mod checkpoint;
 mod outbox;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,31 +48,40 @@ impl Plan {
 /// Computes the plan.
 pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     let mut plan = Plan::default();
-    plan_sessions(state, policy, &mut plan);
+    plan_sessions(state, policy, now, &mut plan);
     plan_workers(state, policy, now, &mut plan);
     plan_dispatch(state, policy, &mut plan);
     outbox::plan(state, policy, now, &mut plan);
     plan_merges(state, policy, now, &mut plan);
     plan_pushes(state, policy, now, &mut plan);
-    let wanted = state.index.checkpoints.iter().cloned();
-    plan.effects.extend(wanted.map(|checkpoint| Effect::Checkpoint { checkpoint }));
+    checkpoint::plan(state, policy, now, &mut plan);
     plan
 }
 
-fn plan_sessions(state: &State, policy: &Policy, plan: &mut Plan) {
+fn plan_sessions(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
+    let held = checkpoint::held(state, now);
     for session in state.index.sessions.iter().filter_map(|id| state.sessions.get(id)) {
         let (id, epoch) = (session.content.id.clone(), session.content.epoch);
         let effect = match session.state {
             SessionState::Wanted => Effect::Prepare { session: id, epoch },
             SessionState::Starting { .. } | SessionState::Running { .. } => {
-                if session.stopping {
-                    plan.effects.insert(Effect::Stop { session: id.clone(), epoch });
+                match held.get(&id) {
+                    // What it has done is kept first.
+                    Some(until) if session.stopping => plan.wake(*until),
+                    _ if session.stopping => {
+                        plan.effects.insert(Effect::Stop { session: id.clone(), epoch });
+                    }
+                    _ => {}
                 }
                 Effect::Supervise { session: id, epoch }
             }
             // What it left is saved when there is a repository to save it in.
             SessionState::Ended { .. } if !reaches(state, policy, &session.content.worker) => {
                 plan.waits |= waits(state, policy, &session.content.worker);
+                continue;
+            }
+            SessionState::Ended { .. } if held.contains_key(&id) => {
+                plan.wake(held[&id]);
                 continue;
             }
             SessionState::Ended { .. } => Effect::Inspect { session: id, epoch },

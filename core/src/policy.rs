@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
+use crate::checkpoint::Reason;
 use crate::convoy::{MergeStrategy, Observer};
 use crate::id::{AgentName, RigName, RouteName};
 use crate::time::Span;
@@ -82,6 +83,8 @@ pub struct Retry {
     pub max_rounds: u32,
     /// Merges of one branch that break for reasons that have nothing to do with it.
     pub max_broken: u32,
+    /// Reviews that find what blocks before a person is needed.
+    pub max_reviews: u32,
 }
 
 impl Default for Retry {
@@ -94,6 +97,7 @@ impl Default for Retry {
             max_conflicts: 3,
             max_rounds: 10,
             max_broken: 3,
+            max_reviews: 3,
         }
     }
 }
@@ -146,6 +150,63 @@ pub struct Batches {
 impl Default for Batches {
     fn default() -> Self {
         Self { max: 5, wait: Span::default() }
+    }
+}
+
+/// When checkpoints are made by themselves. One that somebody asks for is always made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct Checkpoints {
+    /// Any at all.
+    pub enabled: bool,
+    /// Of a live session after so long, if something has changed; none: never.
+    pub interval: Option<Span>,
+    /// When a session begins.
+    pub on_start: bool,
+    /// When something went wrong.
+    pub on_error: bool,
+    /// When an issue is completed.
+    pub on_issue_complete: bool,
+    /// Before an agent is stopped.
+    pub before_stop: bool,
+}
+
+impl Default for Checkpoints {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interval: Some(Span::from_secs(15 * 60)),
+            on_start: true,
+            on_error: true,
+            on_issue_complete: true,
+            before_stop: true,
+        }
+    }
+}
+
+impl Checkpoints {
+    /// None by themselves.
+    pub const OFF: Self = Self {
+        enabled: false,
+        interval: None,
+        on_start: false,
+        on_error: false,
+        on_issue_complete: false,
+        before_stop: false,
+    };
+
+    /// Whether one is made for this reason.
+    pub fn allow(&self, reason: &Reason) -> bool {
+        let switch = match reason {
+            Reason::Started => self.on_start,
+            Reason::Interval => self.interval.is_some(),
+            Reason::IssueCompleted { .. } => self.on_issue_complete,
+            Reason::Error { .. } => self.on_error,
+            Reason::Stopping { .. } | Reason::BudgetThreshold { .. } => self.before_stop,
+            // Somebody wants these.
+            Reason::Paused { .. } | Reason::Completed | Reason::Asked { .. } => return true,
+        };
+        self.enabled && switch
     }
 }
 
@@ -216,6 +277,8 @@ pub struct Policy {
     pub retry: Retry,
     /// Who may land convoys.
     pub observers: Observers,
+    /// When checkpoints are made.
+    pub checkpoints: Checkpoints,
 }
 
 impl Policy {

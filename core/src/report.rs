@@ -48,6 +48,9 @@ pub enum Report {
         model: Option<String>,
         /// Tokens of this message.
         tokens: Tokens,
+        /// How many of those written to a cache were written for an hour, which costs more.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        cache_write_1h: u64,
         /// What it cost, by the price of that day; none if nobody knows a price.
         #[serde(default)]
         cost: Option<Money>,
@@ -131,6 +134,11 @@ pub enum Report {
     Unknown,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// Tokens, as billed: the four never overlap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Tokens {
@@ -153,6 +161,22 @@ impl Tokens {
             cache_read: self.cache_read.saturating_add(other.cache_read),
             cache_write: self.cache_write.saturating_add(other.cache_write),
         }
+    }
+    /// What of it is not in the other; nothing where that has more.
+    pub fn minus(self, other: Self) -> Self {
+        Self {
+            input: self.input.saturating_sub(other.input),
+            output: self.output.saturating_sub(other.output),
+            cache_read: self.cache_read.saturating_sub(other.cache_read),
+            cache_write: self.cache_write.saturating_sub(other.cache_write),
+        }
+    }
+    /// All of them.
+    pub fn all(self) -> u64 {
+        self.input
+            .saturating_add(self.output)
+            .saturating_add(self.cache_read)
+            .saturating_add(self.cache_write)
     }
 }
 

@@ -239,12 +239,16 @@ pub struct Session {
     pub usage: Tokens,
     /// Message ids whose usage is counted, while the session lives.
     pub counted: std::collections::BTreeSet<String>,
-    /// What the agent reported that it cost.
-    pub cost: Option<Money>,
+    /// What the agent reported that it cost. See [`Session::cost`] for what it costs.
+    pub reported: Option<Money>,
+    /// What was used after that report, priced.
+    pub since_report: Option<Money>,
     /// What its usage costs, by model; tokens without a price are in `unpriced` besides.
     pub by_model: std::collections::BTreeMap<String, Use>,
-    /// What was settled of it, by day (UTC, days since 1970-01-01).
-    pub by_day: std::collections::BTreeMap<i32, Money>,
+    /// The same by day and model.
+    pub uses: crate::cost::Uses,
+    /// What was settled of it, by day; together what it costs.
+    pub by_day: std::collections::BTreeMap<crate::cost::Day, Money>,
     /// What a file of the agent says that it cost.
     pub self_reported: Option<Money>,
     /// What it may spend, if any limit applies to it: what was reserved for it at first and since.

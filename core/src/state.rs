@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{Checkpoint, CheckpointState};
+use crate::checkpoint::Checkpoint;
 use crate::convoy::Convoy;
 use crate::event::{Batch, Event, Key};
 use crate::id::{CheckpointId, ConvoyId, DeliveryId, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
@@ -85,6 +85,8 @@ pub struct Index {
     pub startable: Startable,
     /// Workers to whom something may still happen.
     pub active: BTreeSet<WorkerId>,
+    /// Workers that were ever assigned for a convoy.
+    pub convoy_workers: BTreeMap<ConvoyId, BTreeSet<WorkerId>>,
     /// Sessions that are not over.
     pub sessions: BTreeSet<SessionId>,
     /// Convoys that are open, newest last.
@@ -101,6 +103,10 @@ pub struct Index {
     pub keys: BTreeMap<String, (u64, Vec<String>)>,
     /// Checkpoints that are to be made.
     pub checkpoints: BTreeSet<CheckpointId>,
+    /// The checkpoints of each session, with their numbers.
+    pub checkpoints_of: BTreeMap<SessionId, BTreeSet<(u64, CheckpointId)>>,
+    /// Own sessions that are open.
+    pub own_open: BTreeSet<SessionId>,
     /// The greatest number of a checkpoint in each folder.
     pub sequences: BTreeMap<String, u64>,
     /// Unread notices.
@@ -179,6 +185,7 @@ impl State {
             | Event::WorkerFailed { .. }
             | Event::WorkerDone { .. }
             | Event::WorkerLearned { .. }
+            | Event::ReviewMade { .. }
             | Event::MergeMoved { .. }
             | Event::MergeBlocked { .. }
             | Event::MergeUnblocked { .. }
@@ -266,6 +273,9 @@ impl State {
             if worker.state.is_active() {
                 self.index.active.insert(id.clone());
             }
+            if let Some(convoy) = &worker.content.convoy {
+                self.index.convoy_workers.entry(convoy.clone()).or_default().insert(id.clone());
+            }
         }
         for (id, session) in &self.sessions {
             if !matches!(session.state, crate::session::SessionState::Over { .. }) {
@@ -274,13 +284,8 @@ impl State {
         }
         self.index.keys =
             self.keys.iter().map(|key| (key.key.clone(), (key.print, key.ids.clone()))).collect();
-        for (id, checkpoint) in &self.checkpoints {
-            let greatest = self.index.sequences.entry(checkpoint.content.folder.clone()).or_default();
-            *greatest = (*greatest).max(checkpoint.content.sequence);
-            if matches!(checkpoint.state, CheckpointState::Wanted) {
-                self.index.checkpoints.insert(id.clone());
-            }
-        }
+        checkpoint_events::recount(self);
+        own_session_events::recount(self);
         self.index.unread = self.notices.values().filter(|notice| notice.is_unread()).count();
         let deliveries: Vec<DeliveryId> = self.deliveries.keys().cloned().collect();
         deliveries.iter().for_each(|id| self.index_delivery(id));

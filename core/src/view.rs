@@ -3,6 +3,7 @@
 //! Every object has a stable set of keys; absent is null, arrays are never null.
 
 mod convoy;
+mod cost;
 mod delivery;
 mod issue;
 mod notice;
@@ -15,6 +16,7 @@ mod tracker;
 mod worker;
 
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
+pub use cost::{CostLine, CostView, Scope as CostScope, cost};
 pub use delivery::{DeliveryStatus, DeliveryView, delivery};
 pub use issue::{DependencyView, IssueView, assignee, issue};
 pub use notice::{NoticeView, notice};

@@ -24,8 +24,10 @@ use crate::log::sqlite::SqliteLog;
 use crate::mirror::Mirror;
 use crate::os::spawn::Environment;
 use crate::permits::Permits;
+use crate::prices::Prices;
 use crate::server::{self, Serving};
 use crate::settings::{self, Loaded, Settings, Source};
+use crate::snapshots::Snapshots;
 use crate::tracker::Trackers;
 use crate::workspace::Workspace;
 use crate::world::{Wanted, World};
@@ -128,11 +130,13 @@ impl Engine {
         lock: WorkspaceLock,
     ) -> Result<Self, Failure> {
         let source = Source { workspace: workspace.clone(), env: env.clone(), mode };
-        let Loaded { settings, policy, idle_exit, patrol, mirror } = source.load()?;
+        let Loaded { settings, policy, idle_exit, patrol, mirror, snapshots } = source.load()?;
         let mut log = open_log(workspace)?;
         let folded = fold(&mut log).map_err(|error| error.failure())?;
         let mirror = mirror
             .map(|file| Mirror::new(file, workspace.mirror_stamp(), folded.0.seq, mode != Mode::Command));
+        let (seq, stays) = (folded.0.seq, mode != Mode::Command);
+        let snapshots = snapshots.then(|| Snapshots::new(workspace.snapshots_stamp(), env, &log, seq, stays));
         let trackers = Arc::new(Trackers::new(&settings.config, &source, mode != Mode::Command));
         let (handle, inputs) = inbox::queue(Arc::clone(&trackers));
         if mode != Mode::Command {
@@ -160,6 +164,7 @@ impl Engine {
             source,
             socket,
             mirror,
+            snapshots,
         };
         let dispatcher = dispatcher::start(setup, inputs)?;
         trackers.follow(&handle);
@@ -231,6 +236,7 @@ fn world(workspace: &Workspace, settings: Settings, env: &Environment) -> Result
         workdirs,
         program,
         wanted: Wanted::default(),
+        prices: Prices::new(workspace, env),
         git_permits: Permits::new(GIT_PARALLEL_MAX),
         tried_at_once: Mutex::default(),
     })

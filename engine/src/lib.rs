@@ -5,6 +5,8 @@
 
 pub mod agent;
 pub mod background;
+pub mod baseline;
+pub mod checkpoints;
 pub mod clock;
 pub mod config;
 mod crash;
@@ -29,11 +31,14 @@ mod notify;
 pub mod os;
 pub mod output;
 mod permits;
+pub mod prices;
 pub mod reach;
+mod review;
 pub mod rig;
 pub mod runtime;
 mod server;
 mod settings;
+mod snapshots;
 pub mod supervisor;
 pub mod tasks;
 pub mod text;

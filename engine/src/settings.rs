@@ -38,6 +38,8 @@ pub(crate) struct Loaded {
     pub(crate) patrol: Option<Span>,
     /// The file that issues are mirrored to.
     pub(crate) mirror: Option<PathBuf>,
+    /// Whether convoys are written to the state's reference.
+    pub(crate) snapshots: bool,
 }
 
 /// The agents, of which the default one has to be one.
@@ -72,8 +74,10 @@ pub(crate) fn load(workspace: &Workspace, env: &Environment) -> Result<Loaded, F
     let idle_exit = idle_exit.map(|span| Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(0)));
     let patrol = config.patrol_interval()?;
     let mirror = config.mirror(workspace)?;
+    let snapshots = config.flag("checkpoint.snapshots")?;
     let disk_reserve = config.bytes("limits.disk_reserve")?;
-    Ok(Loaded { settings: Settings { config, presets, disk_reserve }, policy, idle_exit, patrol, mirror })
+    let settings = Settings { config, presets, disk_reserve };
+    Ok(Loaded { settings, policy, idle_exit, patrol, mirror, snapshots })
 }
 
 /// Where an engine reads its configuration again.

@@ -230,6 +230,10 @@ impl Workspace {
     pub fn mirror_stamp(&self) -> PathBuf {
         self.state_dir().join("mirror")
     }
+    /// Up to which event the snapshots of convoys in git are current.
+    pub fn snapshots_stamp(&self) -> PathBuf {
+        self.state_dir().join("snapshots")
+    }
     /// What the background engine prints.
     pub fn engine_log(&self) -> PathBuf {
         self.state_dir().join("engine.log")

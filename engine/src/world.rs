@@ -12,6 +12,7 @@ use crate::git::Git;
 use crate::git::workdir::Root;
 use crate::os::spawn::Environment;
 use crate::permits::Permits;
+use crate::prices::Prices;
 use crate::settings::Settings;
 use crate::workspace::Workspace;
 
@@ -27,6 +28,8 @@ pub(crate) struct World {
     pub(crate) program: PathBuf,
     /// Merges that are still wanted: looked at right before a branch moves.
     pub(crate) wanted: Wanted,
+    /// What models cost.
+    pub(crate) prices: Prices,
     /// Limits how much git works at once.
     pub(crate) git_permits: Permits,
     /// Sessions whose held up merge was tried once more by this engine although nothing was seen to change.

@@ -6,8 +6,10 @@ mod add;
 mod agent;
 mod ask;
 mod attach;
+mod baseline;
 mod cancel;
 mod check;
+mod checkpoint;
 mod close;
 mod completions;
 mod config;
@@ -43,6 +45,7 @@ mod stage;
 mod status;
 mod stranded;
 mod supervise;
+mod sync;
 mod tracker;
 mod up;
 mod usage;
@@ -136,10 +139,12 @@ enum Command {
     Events(events::Events),
     Logs(logs::Logs),
     Attach(attach::Attach),
+    Baseline(baseline::Baseline),
     #[command(subcommand)]
     Agent(agent::Agent),
     #[command(subcommand)]
     Workdir(workdir::Workdir),
+    Sync(sync::Sync),
     #[command(subcommand)]
     Tracker(tracker::Tracker),
     #[command(subcommand)]
@@ -168,13 +173,8 @@ impl Command {
     fn works_inside_sessions(&self) -> bool {
         let own = matches!(
             self,
-            Self::Done(_)
-                | Self::Blocked(_)
-                | Self::Note(_)
-                | Self::Checkpoint(_)
-                | Self::Escalate(_)
-                | Self::Hook(_)
-        );
+            Self::Done(_) | Self::Blocked(_) | Self::Note(_) | Self::Escalate(_) | Self::Hook(_)
+        ) || matches!(self, Self::Checkpoint(command) if command.is_an_agents_own());
         let hook = matches!(self, Self::Tracker(command) if command.works_inside_sessions());
         own || hook
             || matches!(
@@ -216,7 +216,6 @@ impl Command {
             Self::Done(command) => command.run(ctx),
             Self::Blocked(command) => command.run(ctx),
             Self::Note(command) => command.run(ctx),
-            Self::Checkpoint(command) => command.run(ctx),
             Self::Escalate(command) => command.run(ctx),
             Self::Nudge(command) => command.run(ctx),
             Self::Hook(command) => command.run(ctx),
@@ -224,8 +223,11 @@ impl Command {
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
             Self::Attach(command) => command.run(ctx),
+            Self::Baseline(command) => command.run(ctx),
             Self::Agent(command) => command.run(ctx),
             Self::Workdir(command) => command.run(ctx),
+            Self::Checkpoint(command) => command.run(ctx),
+            Self::Sync(command) => command.run(ctx),
             Self::Tracker(command) => command.run(ctx),
             Self::Config(command) => command.run(ctx),
             Self::Doctor(command) => command.run(ctx),

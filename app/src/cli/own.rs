@@ -50,13 +50,22 @@ pub(super) struct Escalate {
     reason: Vec<String>,
 }
 
-/// Have what was done so far kept (for agents)
+/// See what sessions had done, and go back to it
 ///
-/// The whole work tree is kept in git, committed or not, without a change to the branch.
+/// Checkpoints are files on refs/convoy/state of a repository, with the commits that they name. No branch has them;
+/// 'convoy sync' brings them to other machines.
+///
+/// Inside a session, without a subcommand, an agent has its own work kept: the whole work tree, committed or not,
+/// without a change to the branch.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  convoy checkpoint -m 'before the big rename'")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  convoy checkpoint list\n  convoy checkpoint -m 'before the big rename'    by an agent"
+)]
 pub(super) struct Checkpoint {
-    /// What is to be said about it
+    #[command(subcommand)]
+    command: Option<super::checkpoint::Checkpoint>,
+    /// What is to be said about it (for agents)
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
 }
@@ -93,8 +102,17 @@ impl Escalate {
 }
 
 impl Checkpoint {
+    /// Whether it is an agent's word about its own work.
+    pub(super) fn is_an_agents_own(&self) -> bool {
+        self.command.is_none()
+    }
+
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        if let Some(command) = self.command {
+            return command.run(ctx);
+        }
         report(ctx, OwnReport::Checkpoint { note: self.message }, "Noted: it is kept. Go on.")
+            .map_err(|error| error.hint("a person looks at checkpoints with: convoy checkpoint list"))
     }
 }
 

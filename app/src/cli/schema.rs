@@ -40,6 +40,7 @@ enum Name {
     Item,
     Engine,
     Why,
+    Baseline,
 }
 
 impl Shapes {
@@ -80,6 +81,7 @@ fn schema(name: Name) -> Schema {
         Name::Item => generator.into_root_schema_for::<Item>(),
         Name::Engine => generator.into_root_schema_for::<Engine>(),
         Name::Why => generator.into_root_schema_for::<WhyShape>(),
+        Name::Baseline => generator.into_root_schema_for::<convoy_engine::baseline::Report>(),
     }
 }
 

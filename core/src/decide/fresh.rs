@@ -1,6 +1,8 @@
 //! Fresh ids, from randomness that the caller brings.
 
-use crate::id::{ConvoyId, DeliveryId, IssueId, NoticeId, SessionId, WorkerId, base36};
+use crate::id::{
+    CheckpointId, ConvoyId, DeliveryId, EpicName, IssueId, NoticeId, SessionId, WorkerId, base36,
+};
 use crate::state::State;
 
 /// A stream of pseudo-random numbers (SplitMix64) from a seed that the dispatcher draws.
@@ -47,7 +49,14 @@ impl Entropy {
         self.free("w", 5, |id| state.workers.contains_key(id))
     }
     pub(super) fn session(&mut self, state: &State) -> SessionId {
-        self.free("s", 8, |id| state.sessions.contains_key(id))
+        self.free("s", 8, |id| state.sessions.contains_key(id) || state.own_sessions.contains_key(id))
+    }
+    pub(super) fn checkpoint(&mut self, state: &State) -> CheckpointId {
+        self.free("ckpt", 8, |id| state.checkpoints.contains_key(id))
+    }
+    /// A name for an epic that nobody named.
+    pub(super) fn epic(&mut self, state: &State) -> EpicName {
+        self.free("epic", 6, |name| state.knows_epic(name))
     }
     pub(super) fn notice(&mut self, state: &State) -> NoticeId {
         self.free("n", 8, |id| state.notices.contains_key(id))

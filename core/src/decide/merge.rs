@@ -1,14 +1,15 @@
 //! Merging: how a submitted branch fared, and the issue that closes by it.
 
-use super::Context;
 use super::session::notes;
 use super::work::{backoff, give_up, learned, setback};
+use super::{Context, review};
 use crate::convoy::MergeStrategy;
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, WorkerId};
 use crate::issue::{CloseReason, Closed, Evidence, GateResult, MoneyView};
 use crate::money::Money;
 use crate::queue;
+use crate::session::Session;
 use crate::state::State;
 use crate::worker::{Lesson, MergeOutcome, MergePause, Submission, Worker, WorkerState};
 
@@ -24,9 +25,10 @@ pub(super) fn submitted<'a>(
     }
 }
 
-/// What the sessions of a worker cost together, as far as their agents said.
+/// What the sessions of a worker cost together, as far as is known.
 pub(super) fn cost(state: &State, worker: &Worker) -> Option<MoneyView> {
-    let costs: Vec<Money> = worker.sessions.iter().filter_map(|id| state.sessions.get(id)?.cost).collect();
+    let sessions = worker.sessions.iter().filter_map(|id| state.sessions.get(id));
+    let costs: Vec<Money> = sessions.filter_map(Session::known_cost).collect();
     (!costs.is_empty()).then(|| costs.into_iter().fold(Money::default(), Money::plus).into())
 }
 
@@ -51,6 +53,7 @@ pub(super) fn outcome(
         detail: if detail.is_empty() { notes } else { format!("{detail}\n{notes}").trim_end().to_owned() },
         branch: Some(submission.branch.clone()),
         conflicts: Vec::new(),
+        findings: Vec::new(),
     };
     match outcome {
         MergeOutcome::Landed { merge_commit, gates } => {
@@ -77,6 +80,7 @@ pub(super) fn outcome(
             let lesson = lesson(format!("gate {name:?} failed"), output.clone());
             setback(state, worker, lesson, Counted::Failure, Some(submission.tip.clone()), ctx)
         }
+        MergeOutcome::Reviewed { review } => review::blocked(state, worker, submission, review, ctx),
         MergeOutcome::Blocked(block) => {
             if submission.blocked.as_ref() == Some(block) {
                 return Vec::new();

@@ -5,6 +5,7 @@
 //! other way to land.
 
 mod checkpoint;
+mod continues;
 mod convoy;
 mod fresh;
 mod import;
@@ -15,6 +16,7 @@ mod merge;
 mod outbox;
 mod queue;
 mod refs;
+mod review;
 mod session;
 mod sling;
 mod stage;
@@ -23,6 +25,7 @@ mod tell;
 mod tracker;
 mod work;
 
+pub use checkpoint::{HOLD_MAX, LOOKS_MAX, has_turns, last_turn};
 pub use fresh::Entropy;
 pub use queue::batch_is_due;
 pub use refs::{
@@ -223,12 +226,15 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Ended { session, epoch, exit } => session::ended(state, session, *epoch, exit),
         Observed::Lost { session, epoch, why } => session::lost(state, session, *epoch, why),
         Observed::Found { session, epoch, findings } => session::found(state, session, *epoch, findings, ctx),
+        Observed::Reviewed { member, review } => review::passed(state, member, review),
         Observed::Merge { worker, epoch, round, outcome } => {
             merge::outcome(state, worker, *epoch, *round, outcome, ctx)
         }
         Observed::Batch { tried } => queue::batch(state, tried, ctx),
         Observed::Gather { rig, base } => queue::gather(state, rig, base.as_deref(), ctx),
         Observed::MergeDue { worker, round } => queue::due(state, worker, *round),
+        Observed::Changed { session, last } => checkpoint::changed(state, session, *last, ctx),
+        Observed::Leaving => session::leaving(state),
         Observed::CheckpointMade { checkpoint, made } => checkpoint::made(state, checkpoint, made),
         Observed::CheckpointFailed { checkpoint, why } => checkpoint::failed(state, checkpoint, why),
         Observed::Transcript { session, epoch, usage } => session::transcript(state, session, *epoch, usage),
@@ -255,10 +261,12 @@ pub fn step(
     ctx: &mut Context<'_>,
 ) -> Result<(Option<Batch>, Vec<Item>), Refusal> {
     let Decision { mut events, items } = decide(state, command, ctx)?;
-    for event in &events {
+    for event in &mut events {
+        checkpoint::number(state, event);
         state.apply(event, ctx.now, ctx.actor.as_str());
     }
     landing::settle(state, command, &mut events, ctx);
+    checkpoint::settle(state, &mut events, ctx);
     let key = ctx.key.take().filter(|_| !events.is_empty()).map(|key| Key {
         key,
         ids: items.iter().filter(|item| item.error.is_none()).map(|item| item.id.clone()).collect(),

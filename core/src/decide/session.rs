@@ -85,7 +85,9 @@ pub(super) fn report(
         Report::Started { pid, .. } if matches!(session.state, SessionState::Starting { .. }) => {
             Event::SessionStarted { session: session_id, epoch, n, pid: *pid, at: observation.at }
         }
-        Report::Usage { message_id, model, tokens, cost, price } if !session.counted.contains(message_id) => {
+        Report::Usage { message_id, model, tokens, cost, price, .. }
+            if !session.counted.contains(message_id) =>
+        {
             let (message_id, model, price) = (message_id.clone(), model.clone(), price.clone());
             Event::SessionUsage {
                 session: session_id,
@@ -126,12 +128,15 @@ pub(super) fn report(
         }
         Report::Blocked { reason } => said(Said::Blocked { reason: cut(reason) }),
         Report::Note { text } => said(Said::Note { text: cut(text) }),
+        Report::CheckpointAsked { note } => {
+            let note = note.as_deref().map(cut);
+            return super::checkpoint::asked(state, id, n, note, ctx).into_iter().collect();
+        }
         // Seen by whoever watches, and not needed to decide anything.
         Report::Started { .. }
         | Report::Usage { .. }
         | Report::Result(_)
         | Report::SelfReported { .. }
-        | Report::CheckpointAsked { .. }
         | Report::Waiting { .. }
         | Report::Looping { .. }
         | Report::Tool { .. }
@@ -160,6 +165,17 @@ fn escalate(
         "{reason}\n\nIts agent goes on.\nSee: convoy logs {issue}\nAnswer: convoy nudge {issue} TEXT"
     );
     tell(state, vec![owner(state, worker)], NoticeKind::Escalated, &subject, &body, None, ctx)
+}
+
+/// The engine leaves, and nobody is to work meanwhile: every agent is to be stopped.
+pub(super) fn leaving(state: &State) -> Vec<Event> {
+    let sessions = state.index.sessions.iter().filter_map(|id| state.sessions.get(id));
+    let live = sessions.filter(|session| session.is_live() && !session.stopping);
+    live.map(|session| Event::SessionStopRequested {
+        session: session.content.id.clone(),
+        epoch: session.content.epoch,
+    })
+    .collect()
 }
 
 /// Usage that nobody heard of while the agent lived; each message once.
@@ -307,6 +323,7 @@ fn lesson(session: &Session, what: &str, detail: &str, branch: Option<String>) -
         detail: detail.to_owned(),
         branch,
         conflicts: Vec::new(),
+        findings: Vec::new(),
     }
 }
 

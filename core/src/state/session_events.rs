@@ -34,8 +34,10 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                 observed: 0,
                 usage: Tokens::default(),
                 counted: BTreeSet::new(),
-                cost: None,
+                reported: None,
+                since_report: None,
                 by_model: BTreeMap::new(),
+                uses: BTreeMap::new(),
                 by_day: BTreeMap::new(),
                 self_reported: None,
                 ceiling: new.ceiling,
@@ -72,13 +74,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
         Event::SessionUsage { n, message_id, model, tokens, cost, .. } => {
             session.observed = session.observed.max(*n);
             if session.counted.insert(message_id.clone()) {
-                session.usage = session.usage.plus(*tokens);
-                let used = session.by_model.entry(model.clone().unwrap_or_default()).or_default();
-                used.tokens = used.tokens.plus(*tokens);
-                match cost {
-                    Some(cost) => used.cost = used.cost.plus(*cost),
-                    None => used.unpriced = used.unpriced.plus(*tokens),
-                }
+                session.use_up(at, model.as_deref(), *tokens, *cost);
             }
             if model.is_some() {
                 session.model.clone_from(model);
@@ -86,12 +82,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
         }
         Event::SessionCost { n, cost, tokens, .. } => {
             session.observed = *n;
-            if cost.is_some() {
-                session.cost = *cost;
-            }
-            if let Some(tokens) = tokens {
-                session.usage = *tokens;
-            }
+            session.take_report(at, *cost, *tokens);
         }
         Event::SessionSaid { n, said, .. } => {
             session.observed = *n;
@@ -113,7 +104,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
         }
         Event::SessionSelfReported { n, cost, .. } => {
             session.observed = *n;
-            session.self_reported = Some(*cost);
+            session.take_own_word(at, *cost);
         }
         Event::SessionConversation { n, conversation, model, .. } => {
             session.observed = *n;

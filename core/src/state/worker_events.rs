@@ -15,6 +15,9 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
             let (lessons, resume_from) =
                 earlier.map(|w| (w.lessons.clone(), w.resume_from.clone())).unwrap_or_default();
             state.index.active.insert(new.id.clone());
+            if let Some(convoy) = &new.convoy {
+                state.index.convoy_workers.entry(convoy.clone()).or_default().insert(new.id.clone());
+            }
             state.workers.insert(
                 new.id.clone(),
                 Worker {
@@ -24,6 +27,8 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                     failures: 0,
                     lost: 0,
                     conflicts: 0,
+                    reviews: 0,
+                    reviewed: None,
                     sessions: Vec::new(),
                     lessons,
                     resume_from,
@@ -86,6 +91,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                 Counted::Failure => worker.failures += 1,
                 Counted::Lost => worker.lost += 1,
                 Counted::Conflict => worker.conflicts += 1,
+                Counted::Review => worker.reviews += 1,
                 Counted::Nothing => {}
             }
             worker.lessons.push(lesson.clone());
@@ -132,6 +138,13 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                 submission.round = *round;
                 submission.broken += 1;
                 submission.pause = Some(pause.clone());
+            }
+        }
+        Event::ReviewMade { worker: id, review, .. } => {
+            if let Some(worker) = state.workers.get_mut(id) {
+                worker.active_at = at;
+                let passed = review.blocking().next().is_none();
+                worker.reviewed = passed.then(|| review.tip.clone());
             }
         }
         Event::MergeRequested { worker, request } => {

@@ -117,7 +117,10 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         .filter_map(|id| state.workers.get(id))
         .filter(|worker| worker.content.convoy.as_ref() == Some(&content.id))
         .collect();
-    let spent = workers.iter().fold(Money::default(), |sum, worker| sum.plus(spent(state, worker)));
+    // Of all that ever worked for it, also those that others took over from.
+    let all = state.index.convoy_workers.get(&content.id).into_iter().flatten();
+    let all = all.filter_map(|id| state.workers.get(id));
+    let spent = all.fold(Money::default(), |sum, worker| sum.plus(spent(state, worker)));
     let (closed_at, landed_by, close_reason) = match &convoy.status {
         ConvoyStatus::Staged(_) | ConvoyStatus::Open => (None, None, None),
         ConvoyStatus::Landed { observer, at } => (Some(*at), Some(observer.name().to_owned()), None),

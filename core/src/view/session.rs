@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::cost::Source;
 use crate::id::{IssueId, SessionId, WorkerId};
 use crate::issue::MoneyView;
 use crate::report::{ExitKind, Tokens};
@@ -107,9 +108,15 @@ pub fn session(state: &State, session: &Session) -> SessionView {
             detail: exit.detail.clone(),
         }),
         usage: session.usage,
-        cost: session.cost.map(MoneyView::from),
-        cost_source: session.cost.map(|_| "reported".to_owned()),
+        cost: session.known_cost().map(MoneyView::from),
+        cost_source: source(session).map(|source| source.name().to_owned()),
         latest_checkpoint_id: None,
         notes: session.notes.clone(),
     }
+}
+
+/// How its cost is known. Before its agent has begun there is nothing to know.
+fn source(session: &Session) -> Option<Source> {
+    let (_, source) = session.cost();
+    (source != Source::Unmetered || session.started_at.is_some()).then_some(source)
 }

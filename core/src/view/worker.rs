@@ -8,6 +8,7 @@ use crate::id::{ConvoyId, IssueId, SessionId, WorkerId};
 use crate::issue::{Evidence, MoneyView, Status};
 use crate::money::Money;
 use crate::policy::Policy;
+use crate::review::Raised;
 use crate::state::State;
 use crate::time::Time;
 use crate::worker::{Lesson, Worker, WorkerState};
@@ -32,6 +33,7 @@ pub struct WorkerView {
     pub failures: u32,
     pub lost: u32,
     pub conflicts: u32,
+    pub reviews: u32,
     pub branch: Option<String>,
     pub workdir: Option<String>,
     pub session_id: Option<SessionId>,
@@ -51,6 +53,7 @@ pub struct LessonView {
     pub what: String,
     pub detail: String,
     pub branch: Option<String>,
+    pub findings: Vec<Raised>,
 }
 
 /// `rig/name`, as people read it.
@@ -90,6 +93,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
         failures: worker.failures,
         lost: worker.lost,
         conflicts: worker.conflicts,
+        reviews: worker.reviews,
         branch: last.and_then(|session| session.branch.clone()),
         workdir: last.and_then(|session| session.workdir.clone()),
         session_id: last.map(|session| session.id.clone()),
@@ -108,10 +112,12 @@ fn lesson(lesson: &Lesson) -> LessonView {
         what: lesson.what.clone(),
         detail: lesson.detail.clone(),
         branch: lesson.branch.clone(),
+        findings: lesson.findings.clone(),
     }
 }
 
+/// What its sessions cost together.
 pub(super) fn spent(state: &State, worker: &Worker) -> Money {
-    let costs = worker.sessions.iter().filter_map(|id| state.sessions.get(id)?.cost);
-    costs.fold(Money::default(), Money::plus)
+    let sessions = worker.sessions.iter().filter_map(|id| state.sessions.get(id));
+    sessions.fold(Money::default(), |sum, session| sum.plus(session.cost().0))
 }

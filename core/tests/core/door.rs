@@ -9,7 +9,7 @@ use convoy_core::decide::{Command, Context, Entropy, Item, step};
 use convoy_core::event::{Batch, Event};
 use convoy_core::id::{AgentName, RigName};
 use convoy_core::plan::{Plan, plan};
-use convoy_core::policy::{Batches, Observers, Policy, Retry, Rig, Routes};
+use convoy_core::policy::{Batches, Checkpoints, Observers, Policy, Retry, Rig, Routes};
 use convoy_core::refusal::Refusal;
 use convoy_core::state::State;
 use convoy_core::time::{Span, Time};
@@ -53,6 +53,8 @@ impl Door {
             },
             routes: Routes { tries_max: 3, ..Routes::default() },
             observers: Observers::default(),
+            // Most scripts are about something else.
+            checkpoints: Checkpoints::OFF,
         };
         let now = Time::from_millis(BEGIN);
         Self { state: State::default(), policy, now, log: Vec::new(), seed: 1 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy counts only functions marked as tests; all of this is one")]
 
 mod convergence;
+mod cost;
 mod door;
 mod golden;
 mod import;
@@ -11,6 +12,7 @@ mod observed;
 mod perform;
 mod properties;
 mod request;
+mod reviewing;
 mod script;
 mod show;
 mod staged;

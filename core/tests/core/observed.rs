@@ -1,5 +1,6 @@
 //! What the scripts say was seen: of agents, of tries to land, of deliveries.
 
+use convoy_core::checkpoint::Made;
 use convoy_core::command::Observed;
 use convoy_core::id::{Epoch, SessionId, WorkerId};
 use convoy_core::issue::{DiffStat, GateResult};
@@ -12,6 +13,7 @@ use convoy_core::worker::{Member, MergeBlock, MergeOutcome, MergeRequest, Worker
 use crate::door::Door;
 use crate::mailing;
 use crate::perform::Words;
+use crate::reviewing;
 use crate::show::Names;
 
 /// A commit as the scripts name it, in full.
@@ -35,7 +37,28 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         }
         "merge" => return merge(door, words, &name, third),
         "batch" => return batch(door, names, words),
+        "review" => {
+            let review = reviewing::review(third, &tip(&words.get("tip").unwrap_or_else(|| "work".into())));
+            return Observed::Reviewed { member: member(door, words, &name), review: Box::new(review) };
+        }
         "patrol" => return Observed::Patrol,
+        "leaving" => return Observed::Leaving,
+        "made" => {
+            let made = Made {
+                commit: tip("commit"),
+                git_commit: Some(tip("git")),
+                wip_commit: None,
+                files_changed: 0,
+                tree: Some(tip("tree")),
+            };
+            return Observed::CheckpointMade { checkpoint: name.parse().unwrap(), made };
+        }
+        "not-made" => {
+            return Observed::CheckpointFailed { checkpoint: name.parse().unwrap(), why: "no space".into() };
+        }
+        "changed" => {
+            return Observed::Changed { session: name.parse().unwrap(), last: words.number("last", 0) };
+        }
         _ => {}
     }
     let session = SessionId::new(&name).unwrap();
@@ -62,9 +85,11 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             message_id: third.into(),
             model: Some("opus".into()),
             tokens: Tokens { output: 5, ..Tokens::default() },
+            cache_write_1h: 0,
             cost: words.get("cost").and_then(|text| text.parse().ok()).map(Money::from_micros),
             price: words.get("cost").map(|_| "list".to_owned()),
         }),
+        "conversation" => report(Report::Conversation { id: third.into(), model: None }),
         "result" => report(Report::Result(AgentResult {
             ok: true,
             error: None,
@@ -76,6 +101,7 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         "say" => report(match third {
             "done" => Report::Done { no_change: false, note: words.get("note") },
             "no-change" => Report::Done { no_change: true, note: words.get("note") },
+            "checkpoint" => Report::CheckpointAsked { note: words.get("note") },
             "blocked" => Report::Blocked { reason: "no access".into() },
             "note" => {
                 Report::Note { text: ["remember"; 4000][..words.number("times", 1) as usize].join(" ") }
@@ -181,6 +207,9 @@ fn outcome(how: &str) -> MergeOutcome {
         "moved" => MergeOutcome::Moved { now: tip("now") },
         "conflict" => {
             MergeOutcome::Conflict { files: vec!["a.rs".into()], theirs: vec!["1234567 Theirs".into()] }
+        }
+        "reviewed" => {
+            MergeOutcome::Reviewed { review: Box::new(reviewing::review("critical", &tip("work"))) }
         }
         "aside" => MergeOutcome::SetAside { files: vec!["a.rs".into()] },
         "unable" => MergeOutcome::Unable { why: "gh is missing".into() },

@@ -3,7 +3,7 @@
 use std::collections::btree_map::Entry;
 
 use convoy_core::event::Event;
-use convoy_core::policy::Observers;
+use convoy_core::policy::{Checkpoints, Observers};
 use convoy_core::time::{Span, Time};
 use convoy_core::{view, why};
 
@@ -58,6 +58,16 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
                 witness: on("witness"),
                 tracker: on("tracker"),
                 patrol: on("patrol"),
+            };
+            Vec::new()
+        }
+        "checkpoints" => {
+            door.policy.checkpoints = match words.get("interval") {
+                Some(seconds) => Checkpoints {
+                    interval: Some(Span::from_secs(seconds.parse().unwrap())),
+                    ..Checkpoints::default()
+                },
+                None => Checkpoints::default(),
             };
             Vec::new()
         }
@@ -145,8 +155,9 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
         }
-        "prepared" | "prepare-failed" | "started" | "say" | "usage" | "result" | "ended" | "lost"
-        | "found" | "merge" | "batch" | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
+        "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
+        | "usage" | "conversation" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "review"
+        | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }

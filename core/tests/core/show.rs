@@ -31,6 +31,8 @@ impl Names {
                 self.learn("cv", convoy.id.as_str());
             }
             Event::WorkerAssigned { worker } => self.learn("w", worker.id.as_str()),
+            Event::CheckpointWanted { checkpoint } => self.learn("c", checkpoint.id.as_str()),
+            Event::SessionOpened { session } => self.learn("s", session.id.as_str()),
             Event::SessionWanted { session } => self.learn("s", session.id.as_str()),
             Event::NoticeSent { notice, deliveries } => {
                 self.learn("n", notice.id.as_str());
@@ -173,9 +175,11 @@ pub(crate) fn event(event: &Event) -> String {
         Event::MergePaused { round, pause, .. } => {
             format!("round {round} until {}: {}", pause.until, pause.error)
         }
+        Event::ReviewMade { review, .. } => format!("{} {}", review.tip, review.summary()),
         Event::MergeRequested { request, .. } => format!("#{} {}", request.number, request.url),
         Event::SessionWanted { session } => {
-            format!("{} number {} epoch {}", session.worker, session.number, session.epoch)
+            let resume = session.resume.as_ref().map(|id| format!(" goes on with {id}")).unwrap_or_default();
+            format!("{} number {} epoch {}{resume}", session.worker, session.number, session.epoch)
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
         Event::SessionStarted { n, pid, .. } => format!("#{n} pid {pid}"),
@@ -271,6 +275,9 @@ pub(crate) fn effect(effect: &Effect) -> String {
         }
         Effect::WatchCheckout { worker, round } => format!("  * watch {worker} round {round}"),
         Effect::Checkpoint { checkpoint } => format!("  * checkpoint {checkpoint}"),
+        Effect::Compare { session, last, look } => {
+            format!("  * compare {session} with checkpoint {last} look {look}")
+        }
         Effect::Ceiling { session, epoch, ceiling } => {
             format!("  * ceiling of {session} epoch {epoch} {ceiling}")
         }

@@ -23,6 +23,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::duplex::{Aside, Ask};
+use super::json::{minus, short, text};
 use super::translate::Translator;
 
 /// How many message ids are remembered as counted. Repetitions follow at once.
@@ -31,8 +32,6 @@ const SETTLED_MAX: usize = 512;
 const OPEN_MAX: usize = 64;
 /// How many models one run may name.
 const MODELS_MAX: usize = 64;
-/// The longest text that is taken over, in characters.
-const TEXT_CHARS_MAX: usize = 400;
 /// The model that stands in messages which no model wrote.
 const NO_MODEL: &str = "<synthetic>";
 
@@ -56,6 +55,8 @@ struct Message {
     id: String,
     model: Option<String>,
     tokens: Tokens,
+    /// Tokens written to the cache that keeps them for an hour.
+    hour: u64,
 }
 
 #[derive(Deserialize)]
@@ -133,6 +134,7 @@ impl Claude {
             Some("message_delta") => {
                 let Some(mut message) = self.take_open(speaker) else { return Vec::new() };
                 message.tokens = tokens(event.get("usage"), message.tokens);
+                message.hour = hour(event.get("usage"), message.hour);
                 self.settle(message).into_iter().collect()
             }
             Some("content_block_start") => event.get("content_block").and_then(tool).into_iter().collect(),
@@ -208,7 +210,7 @@ impl Claude {
             if tokens != Tokens::default() {
                 self.rests += 1;
                 let id = format!("rest-{}-{}", self.conversation.as_deref().unwrap_or("unknown"), self.rests);
-                reports.extend(self.settle(Message { id, model, tokens }));
+                reports.extend(self.settle(Message { id, model, tokens, hour: 0 }));
             }
         }
         reports
@@ -237,19 +239,11 @@ impl Claude {
             message_id: message.id,
             model: message.model,
             tokens: message.tokens,
+            cache_write_1h: message.hour,
             cost: None,
             price: None,
         })
     }
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key).and_then(Value::as_str)
-}
-
-/// The first line of a text, cut to what a report may hold.
-fn short(text: &str) -> String {
-    text.lines().next().unwrap_or_default().chars().take(TEXT_CHARS_MAX).collect()
 }
 
 fn message(value: &Value) -> Option<Message> {
@@ -257,6 +251,7 @@ fn message(value: &Value) -> Option<Message> {
         id: short(text(value, "id")?),
         model: text(value, "model").map(short),
         tokens: tokens(value.get("usage"), Tokens::default()),
+        hour: hour(value.get("usage"), 0),
     })
 }
 
@@ -277,6 +272,12 @@ fn tokens(usage: Option<&Value>, before: Tokens) -> Tokens {
     }
 }
 
+/// What of it was written to the cache that keeps it for an hour; as it was, where that is not said.
+fn hour(usage: Option<&Value>, before: u64) -> u64 {
+    let written = usage.and_then(|usage| usage.pointer("/cache_creation/ephemeral_1h_input_tokens"));
+    written.and_then(Value::as_u64).unwrap_or(before)
+}
+
 fn model_tokens(usage: &Value) -> Tokens {
     let count = |key| usage.get(key).and_then(Value::as_u64).unwrap_or_default();
     Tokens {
@@ -284,15 +285,6 @@ fn model_tokens(usage: &Value) -> Tokens {
         output: count("outputTokens"),
         cache_read: count("cacheReadInputTokens"),
         cache_write: count("cacheCreationInputTokens"),
-    }
-}
-
-fn minus(whole: Tokens, part: Tokens) -> Tokens {
-    Tokens {
-        input: whole.input.saturating_sub(part.input),
-        output: whole.output.saturating_sub(part.output),
-        cache_read: whole.cache_read.saturating_sub(part.cache_read),
-        cache_write: whole.cache_write.saturating_sub(part.cache_write),
     }
 }
 

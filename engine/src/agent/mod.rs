@@ -8,12 +8,19 @@
 
 mod check;
 mod claude;
+mod codex;
+mod conversation;
 pub(crate) mod duplex;
+mod gemini;
 pub mod hooks;
+mod json;
+mod native;
 mod preset;
+pub mod transcript;
 mod translate;
 
 pub use check::Check;
+pub use conversation::Conversation;
 pub use duplex::{Aside, Ask};
 pub use preset::{Error, Preset, Presets, Reports, Says};
-pub use translate::{LINE_BYTES_MAX, Output, Translation, Translator, translator};
+pub use translate::{Asked, LINE_BYTES_MAX, Output, Translation, Translator, translator};

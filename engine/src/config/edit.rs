@@ -132,7 +132,7 @@ impl Config {
 }
 
 /// Replaces a file as a whole: a reader sees the old one or the new one.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     if let Ok(facts) = std::fs::metadata(path) {

@@ -7,7 +7,7 @@ use convoy_api::{Code, Failure};
 use convoy_core::address::Address;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::{AgentName, IssueId, RigName};
-use convoy_core::policy::{self, Batches, Observers, Policy, Retry, Tracker};
+use convoy_core::policy::{self, Batches, Checkpoints, Observers, Policy, Retry, Tracker};
 use convoy_core::time::Span;
 
 use super::hooks::When;
@@ -33,26 +33,6 @@ pub struct Rig {
     pub tracker: Tracker,
     /// What stands for the tracker's program; empty if it is the usual one.
     pub tracker_command: Vec<String>,
-}
-
-/// A check that a merged tree has to pass.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Gate {
-    /// Its name.
-    pub name: String,
-    /// Program and arguments.
-    pub command: Vec<String>,
-    /// The longest that it may take.
-    pub timeout: Span,
-    /// The rigs whose merges it is for; all if none are named.
-    pub rigs: Option<Vec<RigName>>,
-}
-
-impl Gate {
-    /// Whether it is for merges in this rig.
-    pub fn is_for(&self, rig: &RigName) -> bool {
-        self.rigs.as_ref().is_none_or(|rigs| rigs.contains(rig))
-    }
 }
 
 /// The configuration of a workspace.
@@ -95,9 +75,12 @@ impl Config {
         // Every typed value is read once, so that a mistake is found before anything is done.
         config.policy(Vec::new(), Vec::new())?;
         config.gates()?;
+        config.detects_before_merge()?;
+        config.reviews()?;
         for key in [
             "limits.wall_time",
             "limits.silence",
+            "baseline.timeout",
             "merge.request_interval",
             "retention.workdirs",
             "retention.logs",
@@ -108,6 +91,7 @@ impl Config {
         config.remote()?;
         config.idle_exit()?;
         config.mirror(workspace)?;
+        config.flag("checkpoint.snapshots")?;
         config.runtime()?;
         for when in When::ALL {
             config.hook(when)?;
@@ -273,6 +257,29 @@ impl Config {
         }
     }
 
+    /// When checkpoints are made by themselves.
+    ///
+    /// # Errors
+    /// When the interval is neither `never` nor a duration of a second or more.
+    pub fn checkpoints(&self) -> Result<Checkpoints, Failure> {
+        let key = "checkpoint.interval";
+        let interval = match self.text(key)? {
+            Some("never") => None,
+            _ => Some(self.span(key)?),
+        };
+        if interval.is_some_and(|interval| interval < Span::from_secs(1)) {
+            return Err(self.wrong(key, "at least 1s, or never"));
+        }
+        Ok(Checkpoints {
+            enabled: self.flag("checkpoint.enabled")?,
+            interval,
+            on_start: self.flag("checkpoint.on_start")?,
+            on_error: self.flag("checkpoint.on_error")?,
+            on_issue_complete: self.flag("checkpoint.on_issue_complete")?,
+            before_stop: self.flag("checkpoint.before_stop")?,
+        })
+    }
+
     /// How often the patrol comes by; none when it is switched off.
     ///
     /// # Errors
@@ -327,39 +334,6 @@ impl Config {
             tracker,
             tracker_command: self.texts(&key("tracker_command"))?.unwrap_or_default(),
         })
-    }
-
-    /// The gates that run before a merge, in order of name.
-    ///
-    /// # Errors
-    /// When one has no command or a bad time limit.
-    pub fn gates(&self) -> Result<Vec<Gate>, Failure> {
-        let mut gates = Vec::new();
-        for name in self.names("gates") {
-            let key = |leaf: &str| format!("gates.{name}.{leaf}");
-            let when = self.texts(&key("when"))?.unwrap_or_else(|| vec!["before-merge".into()]);
-            if let Some(bad) = when.iter().find(|when| !matches!(when.as_str(), "before-merge")) {
-                return Err(self.wrong(&key("when"), &format!("\"before-merge\", not {bad:?}")));
-            }
-            let command = self
-                .texts(&key("command"))?
-                .filter(|command| !command.is_empty())
-                .ok_or_else(|| self.wrong(&key("command"), "a program and its arguments"))?;
-            let timeout = match self.entries.contains_key(&key("timeout")) {
-                true => self.span(&key("timeout"))?,
-                false => Span::from_secs(600),
-            };
-            let rigs = self.texts(&key("rigs"))?;
-            let known = |text: String| self.rigs.get_key_value(text.as_str()).map(|(name, _)| name.clone());
-            let rigs = rigs.map(|rigs| rigs.into_iter().map(known).collect::<Option<Vec<_>>>());
-            // A misspelt name would be a gate that never runs.
-            let rigs = match rigs {
-                Some(None) => return Err(self.wrong(&key("rigs"), "names of rigs")),
-                known => known.flatten(),
-            };
-            gates.push(Gate { name, command, timeout, rigs });
-        }
-        Ok(gates)
     }
 
     /// How branches land when the convoy does not say.
@@ -428,6 +402,7 @@ impl Config {
                 backoff: self.span("retry.backoff")?,
                 backoff_max: self.span("retry.backoff_max")?,
                 max_conflicts: self.number("retry.max_conflicts", 1)?.unwrap_or(3),
+                max_reviews: self.review_rounds()?,
                 ..Retry::default()
             },
             observers: Observers {
@@ -437,6 +412,7 @@ impl Config {
                 tracker: self.flag("observers.tracker")?,
                 patrol: self.flag("observers.patrol")?,
             },
+            checkpoints: self.checkpoints()?,
         })
     }
 

@@ -27,6 +27,9 @@ impl Dispatcher {
         if let Some(mirror) = &mut self.mirror {
             mirror.saw(batches.iter().flat_map(|batch| &batch.events));
         }
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.saw(&batches, &self.state);
+        }
         for (reply, outcome) in replies {
             // Whoever asked may be gone; what was done is done.
             let _ = reply.send(outcome);

@@ -37,6 +37,7 @@ use crate::executor::Executor;
 use crate::log::EventLog;
 use crate::mirror::Mirror;
 use crate::settings::Source;
+use crate::snapshots::Snapshots;
 use crate::tasks::{self, Kind};
 
 pub(crate) use fold::fold;
@@ -63,6 +64,8 @@ pub(crate) struct Setup {
     pub(crate) patrol: Option<Span>,
     /// The file that issues are mirrored to.
     pub(crate) mirror: Option<Mirror>,
+    /// How convoys come into git.
+    pub(crate) snapshots: Option<Snapshots>,
     /// Where the configuration is read again.
     pub(crate) source: Source,
     /// What is removed before it leaves, so that nobody calls who would not be heard.
@@ -81,6 +84,7 @@ pub(crate) struct Dispatcher {
     busy_at: clock::Instant,
     patrol: Option<Patrol>,
     mirror: Option<Mirror>,
+    snapshots: Option<Snapshots>,
     source: Source,
     /// Why the configuration as it stands now is not gone by, if it is not.
     refused: Option<String>,
@@ -130,6 +134,7 @@ pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread
         source,
         socket,
         mirror,
+        snapshots,
     } = setup;
     let dispatcher = Dispatcher {
         log,
@@ -141,6 +146,7 @@ pub(crate) fn start(setup: Setup, inputs: Receiver<Input>) -> Result<std::thread
         busy_at: clock::Instant::now(),
         patrol: patrol.map(Patrol::new),
         mirror,
+        snapshots,
         source,
         refused: None,
         watched: BTreeSet::new(),
@@ -171,6 +177,9 @@ impl Dispatcher {
             self.turn(inputs);
             if let Some(mirror) = &mut self.mirror {
                 mirror.write_if_due(&self.state);
+            }
+            if let Some(snapshots) = &mut self.snapshots {
+                snapshots.write_if_due(&self.state, &self.policy);
             }
             if self.may_leave() {
                 break;
@@ -206,7 +215,7 @@ impl Dispatcher {
     /// What there is to do when a timer went off; none when it is time to end.
     fn woken(&mut self, wake: Wake) -> Option<Vec<Input>> {
         match wake {
-            Wake::Plan | Wake::Mirror => Some(Vec::new()),
+            Wake::Plan | Wake::Mirror | Wake::Snapshots => Some(Vec::new()),
             Wake::Idle => None,
             Wake::Patrol => {
                 if let Some(patrol) = &mut self.patrol {
@@ -238,7 +247,8 @@ impl Dispatcher {
             .filter(|_| !self.state.index.open.is_empty())
             .map(|patrol| (patrol.next.left(), Wake::Patrol));
         let mirror = self.mirror.as_ref().and_then(Mirror::left).map(|left| (left, Wake::Mirror));
-        [planned, idle, patrol, mirror].into_iter().flatten().min_by_key(|(limit, _)| *limit)
+        let snapshots = self.snapshots.as_ref().and_then(Snapshots::left).map(|left| (left, Wake::Snapshots));
+        [planned, idle, patrol, mirror, snapshots].into_iter().flatten().min_by_key(|(limit, _)| *limit)
     }
 
     fn may_leave(&self) -> bool {
@@ -269,6 +279,9 @@ impl Dispatcher {
         self.save_snapshot(commit::SNAPSHOT_AT_CLOSE);
         if let Some(mirror) = self.mirror.take() {
             mirror.close(&self.state);
+        }
+        if let Some(snapshots) = self.snapshots.take() {
+            snapshots.close(&self.state, &self.policy);
         }
         let Self { leaving, log, executor, .. } = self;
         drop(executor);
@@ -334,6 +347,8 @@ enum Wake {
     Patrol,
     /// The mirror is to be written.
     Mirror,
+    /// Convoys are to be written to git.
+    Snapshots,
     /// It has been idle for long enough.
     Idle,
 }

@@ -8,6 +8,7 @@ use crate::inbox::RigSeen;
 use crate::mirror::Mirror;
 use crate::rig;
 use crate::settings::Loaded;
+use crate::snapshots::Snapshots;
 use crate::world;
 
 impl Dispatcher {
@@ -32,7 +33,7 @@ impl Dispatcher {
             }
         }
         self.refused = said;
-        let Loaded { settings, mut policy, idle_exit, patrol, mirror } = loaded?;
+        let Loaded { settings, mut policy, idle_exit, patrol, mirror, snapshots } = loaded?;
         for (name, rig) in &mut policy.rigs {
             let before = self.policy.rigs.get(name).filter(|before| before.path == rig.path);
             // A look at the folder does not see all that git did; whoever watches it says when it is back.
@@ -48,6 +49,11 @@ impl Dispatcher {
         if self.mirror.as_ref().map(Mirror::file) != mirror.as_deref() {
             let stamp = self.source.workspace.mirror_stamp();
             self.mirror = mirror.map(|file| Mirror::new(file, stamp, self.state.seq, true));
+        }
+        if self.snapshots.is_some() != snapshots {
+            let (log, seq) = (self.log.as_ref(), self.state.seq);
+            let (stamp, env) = (self.source.workspace.snapshots_stamp(), &self.source.env);
+            self.snapshots = snapshots.then(|| Snapshots::new(stamp, env, log, seq, true));
         }
         if let Some(executor) = &self.executor {
             executor.adopt(settings);

@@ -8,7 +8,7 @@ use convoy_core::address::Address;
 use convoy_core::command::{Observed, Request};
 use convoy_core::decide::{Command, Context, Entropy, Item, decide, step};
 use convoy_core::effect::Effect;
-use convoy_core::event::{Batch, Event};
+use convoy_core::event::Batch;
 use convoy_core::id::RigName;
 use convoy_core::tracker::{Push, pushes};
 
@@ -214,23 +214,7 @@ impl Dispatcher {
         leaving.waiting.push(reply);
         leaving.stop_agents |= stop_agents;
         if stop_agents {
-            let live: Vec<Event> = self
-                .state
-                .index
-                .sessions
-                .iter()
-                .filter_map(|id| self.state.sessions.get(id))
-                .filter(|session| session.is_live() && !session.stopping)
-                .map(|session| Event::SessionStopRequested {
-                    session: session.content.id.clone(),
-                    epoch: session.content.epoch,
-                })
-                .collect();
-            if !live.is_empty() {
-                let batch = Batch { at: clock::now(), actor: engine(), key: None, events: live };
-                self.state.apply_batch(&batch);
-                turn.batches.push(batch);
-            }
+            self.observe(Observed::Leaving, turn);
         }
     }
 }

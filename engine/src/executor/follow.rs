@@ -7,13 +7,16 @@ use convoy_core::report::{Exit, ExitKind, Observation, Report};
 use rustix::process::Signal;
 
 use super::job::Supervise;
+use super::pricing::{self, Pricing};
 use super::prompt;
+use crate::agent::Asked;
 use crate::config::When;
 use crate::explain;
 use crate::hooks::{self, Host, Of};
 use crate::inbox::Handle;
 use crate::os::spawn::Environment;
 use crate::output;
+use crate::prices::Vendor;
 use crate::runtime::Runtime;
 use crate::runtime::tmux::Tmux;
 use crate::supervisor::client::{Client, Message};
@@ -31,7 +34,7 @@ const LAUNCHES_MAX: u32 = 3;
 
 pub(super) fn run(world: &World, handle: &Handle, job: &Supervise) {
     let dir = SessionDir::new(world.workspace.sessions_dir().join(job.session.as_str()));
-    let mut follower = Follower { handle, job, seen: job.observed, launched: None };
+    let mut follower = Follower { handle, job, seen: job.observed, launched: None, pricing: None };
     let end = follower.follow(world, &dir).unwrap_or_else(|error| follower.give_up(&dir, &error));
     handle.observed(end);
     follower.reap();
@@ -44,10 +47,12 @@ struct Follower<'a> {
     seen: u64,
     /// The supervisor's process, if it was launched here and was not waited for yet.
     launched: Option<std::process::Child>,
+    /// Puts prices to what it uses; made when something is passed on first.
+    pricing: Option<Pricing<'a>>,
 }
 
-impl Follower<'_> {
-    fn follow(&mut self, world: &World, dir: &SessionDir) -> Result<Observed, String> {
+impl<'a> Follower<'a> {
+    fn follow(&mut self, world: &'a World, dir: &SessionDir) -> Result<Observed, String> {
         let (session, epoch) = (self.job.session.clone(), self.job.epoch);
         let text = |error: &dyn std::error::Error| explain(error);
         let (mut launches, mut failed, mut ready) = (0, None, false);
@@ -57,14 +62,14 @@ impl Follower<'_> {
                     return Err(format!("its exit is that of attempt {}", exit.epoch));
                 }
                 Probe::Ended(exit) => {
-                    self.catch_up(dir)?;
+                    self.catch_up(world, dir)?;
                     return Ok(Observed::Ended { session, epoch, exit });
                 }
                 Probe::Live(client) => {
-                    self.listen(client);
+                    self.listen(world, dir, client);
                 }
                 Probe::Dead(record) => {
-                    self.catch_up(dir)?;
+                    self.catch_up(world, dir)?;
                     let path = std::path::Path::new(&self.job.workdir.path);
                     let killed = reap_leftovers(&session, path).map_err(|error| text(&error))?;
                     let why = match record.by {
@@ -96,7 +101,7 @@ impl Follower<'_> {
                     match self.launch(world, dir) {
                         Ok(client) => {
                             // One that told its exit has it on the disk, and needs not be waited for.
-                            if !client.is_some_and(|client| self.listen(client)) {
+                            if !client.is_some_and(|client| self.listen(world, dir, client)) {
                                 // It has ended, lost the race for the record, or is late; its files say which.
                                 self.reap();
                             }
@@ -135,11 +140,11 @@ impl Follower<'_> {
     }
 
     /// Passes on what a live supervisor says, until it ends or is gone; whether it told its exit.
-    fn listen(&mut self, client: Client) -> bool {
+    fn listen(&mut self, world: &'a World, dir: &SessionDir, client: Client) -> bool {
         let Ok(messages) = client.subscribe(self.seen) else { return false };
         for message in messages {
             match message {
-                Ok(Message::Observation(observation)) => self.pass_on(observation),
+                Ok(Message::Observation(observation)) => self.pass_on(world, dir, observation),
                 Ok(Message::Exit(_)) => return true,
                 Err(_) => return false,
             }
@@ -148,15 +153,16 @@ impl Follower<'_> {
     }
 
     /// Passes on what is in the file and was not heard.
-    fn catch_up(&mut self, dir: &SessionDir) -> Result<(), String> {
+    fn catch_up(&mut self, world: &'a World, dir: &SessionDir) -> Result<(), String> {
         for observation in dir.observations_after(self.seen).map_err(|error| explain(&error))? {
-            self.pass_on(observation);
+            self.pass_on(world, dir, observation);
         }
         Ok(())
     }
 
-    fn pass_on(&mut self, observation: Observation) {
+    fn pass_on(&mut self, world: &'a World, dir: &SessionDir, mut observation: Observation) {
         self.seen = self.seen.max(observation.n);
+        self.price(world, dir, &mut observation);
         let matters = match &observation.report {
             Report::Started { .. }
             | Report::Usage { .. }
@@ -179,6 +185,19 @@ impl Follower<'_> {
         if matters {
             let (session, epoch) = (self.job.session.clone(), self.job.epoch);
             self.handle.observed(Observed::Report { session, epoch, observation });
+        }
+    }
+
+    /// Puts what it cost to usage. One whose specification cannot be read is not priced, and goes on.
+    fn price(&mut self, world: &'a World, dir: &SessionDir, observation: &mut Observation) {
+        if self.pricing.is_none() {
+            match dir.spec() {
+                Ok(spec) => self.pricing = Some(Pricing::new(&world.prices, &spec, self.job.model.clone())),
+                Err(error) => return pricing::unknown(&self.job.session, &error),
+            }
+        }
+        if let Some(pricing) = &mut self.pricing {
+            pricing.put(observation);
         }
     }
 
@@ -250,7 +269,13 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     }
     let settings = world.settings();
     let preset = settings.presets.get(job.agent.as_str()).map_err(|error| explain(&error))?;
-    let mut argv = preset.argv(job.model.as_deref(), &dir.prompt());
+    let env = environment(world, job, preset.environment(&world.env), dir);
+    let earlier = job.conversation.as_ref();
+    // One that the agent no longer has would end it at once: then it begins afresh, with the same prompt.
+    let conversation = earlier.and_then(|earlier| preset.conversation(&earlier.id, &env));
+    let goes_on = conversation.as_ref().and(earlier);
+    let argv = preset.argv(job.model.as_deref(), conversation.as_ref(), &dir.prompt());
+    let mut argv = preset.native(argv, &world.env);
     if argv.is_empty() {
         return Err(format!("agent {} has no command; set agents.{}.command", job.agent, job.agent));
     }
@@ -266,7 +291,7 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         let span = settings.config.span(key).map_err(|failure| failure.message)?;
         Ok::<_, String>(u64::try_from(span.as_millis()).ok().filter(|ms| *ms > 0))
     };
-    let spec = Spec {
+    let mut spec = Spec {
         version: VERSION,
         session: job.session.clone(),
         epoch: job.epoch,
@@ -275,9 +300,13 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         convoy: job.convoy.clone(),
         argv,
         workdir: job.workdir.path.clone().into(),
-        env: environment(world, job, preset.environment(&world.env), dir),
+        env,
         prompt: preset.prompt,
         translator: preset.output,
+        asked: Asked {
+            model: job.model.clone(),
+            used: conversation.map(|conversation| conversation.used).unwrap_or_default(),
+        },
         limits: Limits {
             wall_ms: millis("limits.wall_time")?,
             silence_ms: millis("limits.silence")?,
@@ -288,8 +317,11 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         runtime,
         prices: BTreeMap::new(),
     };
-    let earlier = |session: &_| output::tail(&world.workspace, session);
-    dir.create(&spec, &prompt::prompt(job, earlier)).map_err(|error| explain(&error))
+    if spec.limits.spend_micros.is_some() {
+        spec.prices = world.prices.ceilings(Vendor::of(spec.translator), clock::now());
+    }
+    let printed = |session: &_| output::tail(&world.workspace, session);
+    dir.create(&spec, &prompt::prompt(job, goes_on, printed)).map_err(|error| explain(&error))
 }
 
 /// What the agent sees: what its preset lets pass, who it is, and how to reach its supervisor.

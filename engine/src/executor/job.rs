@@ -9,7 +9,7 @@ use convoy_core::id::{
 };
 use convoy_core::issue::Status;
 use convoy_core::policy::Policy;
-use convoy_core::session::Workdir;
+use convoy_core::session::{Session, Workdir};
 use convoy_core::state::State;
 use convoy_core::tracker;
 use convoy_core::view::{self, NoticeView};
@@ -76,7 +76,17 @@ pub(super) struct Supervise {
     pub(super) number: u32,
     pub(super) lessons: Vec<Lesson>,
     pub(super) resumed: bool,
+    /// The conversation that it goes on with, if its agent still has it.
+    pub(super) conversation: Option<Earlier>,
     pub(super) workdir: Workdir,
+}
+
+/// A conversation of an earlier session.
+pub(super) struct Earlier {
+    /// The agent's own id of it.
+    pub(super) id: String,
+    /// Where that session worked.
+    pub(super) workdir: Option<String>,
 }
 
 pub(super) struct Stop {
@@ -108,6 +118,8 @@ pub(super) struct Merge {
     pub(super) branch: String,
     pub(super) tip: String,
     pub(super) strategy: MergeStrategy,
+    /// A review found nothing in this tip that blocks it.
+    pub(super) reviewed: bool,
 }
 
 pub(super) struct FollowRequest {
@@ -178,6 +190,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 number: session.content.number,
                 lessons: worker.lessons.clone(),
                 resumed: worker.resume_from.is_some(),
+                conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
             }))
         }
@@ -234,13 +247,20 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
-        Effect::Checkpoint { .. } | Effect::Ceiling { .. } => return None,
+        Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return None,
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),
             round: *round,
             pushes: tracker::pushes(state, policy, rig, crate::clock::now()),
         }),
     })
+}
+
+/// The conversation that a session is to go on with.
+fn earlier(state: &State, session: &Session) -> Option<Earlier> {
+    let before = state.sessions.get(session.content.resume.as_ref()?)?;
+    let workdir = before.workdir().map(|workdir| workdir.path.clone());
+    Some(Earlier { id: before.conversation.clone()?, workdir })
 }
 
 fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
@@ -259,6 +279,7 @@ fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
         convoy: worker.content.convoy.clone(),
         place: place(worker, config)?,
         branch: submission.branch.clone(),
+        reviewed: worker.reviewed.as_ref() == Some(&submission.tip),
         tip: submission.tip.clone(),
         // The configuration was read whole, and its strategy checked, before anything began.
         strategy: convoy.map_or_else(|| config.strategy().unwrap_or_default(), |c| c.content.merge),

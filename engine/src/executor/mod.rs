@@ -11,12 +11,15 @@ mod inspect;
 mod job;
 mod merge;
 mod prepare;
+mod pricing;
 mod prompt;
 mod prove;
 mod reach;
 mod request;
+mod review;
 mod stop;
 mod sweep;
+mod transcript;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,7 +38,8 @@ use crate::tasks::{self, Kind};
 use crate::world::{World, note};
 
 use job::Job;
-pub(crate) use sweep::sweep;
+pub(crate) use prove::GATE_PREFIX;
+pub(crate) use sweep::{end_all, sweep};
 
 /// See the module.
 pub(crate) struct Executor {
@@ -86,6 +90,7 @@ impl Executor {
             | Effect::Inspect { .. }
             | Effect::Merge { .. }
             | Effect::Checkpoint { .. }
+            | Effect::Compare { .. }
             | Effect::Ceiling { .. }
             | Effect::Push { .. }
             | Effect::MergeBatch { .. }
@@ -114,6 +119,7 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         | Effect::Inspect { .. }
         | Effect::Push { .. }
         | Effect::Checkpoint { .. }
+        | Effect::Compare { .. }
         | Effect::Ceiling { .. }
         | Effect::Deliver { .. }
         | Effect::WatchCheckout { .. } => false,
@@ -127,7 +133,7 @@ fn is_failure(outcome: &MergeOutcome) -> bool {
 
 /// Does the work of an effect, and tells what was seen. What failed because its repository cannot be used is nobody's
 /// failure: it waits until the repository is back.
-fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
+fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
     match job {
         Job::Prepare(job) => {
             let seen = prepare::run(world, &job);
@@ -144,6 +150,8 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
         }
         Job::Stop(job) => stop::run(world, handle, &job),
         Job::Inspect(job) => {
+            // Before it is judged: its judgement may need what it cost.
+            transcript::look(world, &job).into_iter().for_each(|seen| handle.observed(seen));
             let seen = inspect::run(world, &job);
             let unsaved = matches!(&seen, Observed::Found { findings: Findings::Unsaved { .. }, .. });
             if !(unsaved && reach::tell(world, handle, effect, &job.place)) {
@@ -151,7 +159,8 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
             }
         }
         Job::Merge(job) => {
-            let Some(seen) = merge::run(world, effect, &job) else { return };
+            let mut tell = |seen| handle.observed(seen);
+            let Some(seen) = merge::run(world, effect, &job, &mut tell) else { return };
             let failed = matches!(&seen, Observed::Merge { outcome, .. } if is_failure(outcome));
             if !(failed && reach::tell(world, handle, effect, &job.place)) {
                 handle.observed(seen);
@@ -159,7 +168,8 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
         }
         Job::Deliver(job) => handle.observed(deliver::run(world, &job)),
         Job::MergeBatch(jobs) => {
-            let Some(tried) = batch::run(world, effect, &jobs) else { return };
+            let mut tell = |seen| handle.observed(seen);
+            let Some(tried) = batch::run(world, effect, &jobs, &mut tell) else { return };
             let failed = tried.iter().any(|(_, outcome)| is_failure(outcome));
             let place = jobs.first().map(|job| &job.place);
             if !(failed && place.is_some_and(|place| reach::tell(world, handle, effect, place))) {
@@ -197,6 +207,7 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         }
         Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
         Effect::Stop { .. }
+        | Effect::Compare { .. }
         | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }
         | Effect::FollowRequest { .. }

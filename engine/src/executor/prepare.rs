@@ -102,6 +102,7 @@ fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
         branch: Some(Branch::new(branch.clone())?),
         onto: onto.clone(),
         continue_from,
+        wip: None,
         identity: identity(job.worker.as_str(), job.session.as_str())?,
     };
     let made = workdir::create(&repo, &world.workdirs, &request)?;

@@ -195,6 +195,56 @@ pub enum Error {
         /// What, and how much would be.
         what: String,
     },
+    /// Others moved the state's reference each time that it was to be moved.
+    #[error("refs/convoy/state of {} was moved by others {rounds} times in a row; try again", path.display())]
+    StateBusy {
+        /// The repository.
+        path: PathBuf,
+        /// How often it was tried.
+        rounds: u32,
+    },
+    /// The state's reference stayed locked.
+    #[error("refs/convoy/state of {} is locked; if no git is at work there, remove refs/convoy/state.lock", path.display())]
+    StateLocked {
+        /// The repository's git directory.
+        path: PathBuf,
+    },
+    /// A file is too large for the state's reference.
+    #[error("{path} has {bytes} bytes; refs/convoy/state takes files of up to {limit}")]
+    StateFile {
+        /// Its name.
+        path: String,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Something is where something new was to be made.
+    #[error("{} is there already, and is not touched", path.display())]
+    Exists {
+        /// Where.
+        path: PathBuf,
+    },
+    /// There is no commit to begin from.
+    #[error("there is no commit yet in {}", path.display())]
+    Unborn {
+        /// The repository.
+        path: PathBuf,
+    },
+    /// A branch is there already.
+    #[error("there is a branch {branch} already")]
+    BranchExists {
+        /// Which.
+        branch: super::Branch,
+    },
+    /// A remote did not take what was pushed.
+    #[error("{remote} did not take refs/convoy/state: {why}")]
+    Rejected {
+        /// The remote.
+        remote: String,
+        /// What it said.
+        why: String,
+    },
     /// The workdir holds work that is nowhere else.
     #[error("{} holds work that was not saved: {what}", path.display())]
     Unsaved {

@@ -10,12 +10,15 @@
 //! - names reach git as full references or as hex object names, never as text that could be an option.
 
 mod advance;
+mod changes;
 mod clone;
+mod diff;
 mod error;
 mod evidence;
 mod heads;
 mod include;
 mod leftovers;
+mod look;
 mod merge;
 mod names;
 pub(crate) mod pipe;
@@ -24,6 +27,7 @@ mod repo;
 mod run;
 mod salvage;
 mod shadow;
+pub mod state;
 mod unsupported;
 pub mod workdir;
 

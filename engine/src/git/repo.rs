@@ -46,6 +46,9 @@ impl Repo {
     /// `NotARepository`.
     pub fn open(git: &Git, path: &Path) -> Result<Self> {
         let path = std::fs::canonicalize(path).map_err(super::error::io("cannot find", path))?;
+        if let Some(repo) = Self::open_at_once(git, &path)? {
+            return Ok(repo);
+        }
         let ask = |question: &str| -> Result<Vec<u8>> {
             let mut call = git.call("rev-parse", &path);
             call.env("GIT_CEILING_DIRECTORIES", "").args(["--path-format=absolute", question]);
@@ -67,6 +70,25 @@ impl Repo {
             work_tree: work_tree.map(to_path),
             sha256: ask("--show-object-format")? == b"sha256",
         })
+    }
+
+    /// All questions of `open` to one process, if the answers can be told apart: nothing if there is no work tree, no
+    /// repository, or a line end in a path.
+    fn open_at_once(git: &Git, path: &Path) -> Result<Option<Self>> {
+        let mut call = git.call("rev-parse", path);
+        call.env("GIT_CEILING_DIRECTORIES", "").args(["--path-format=absolute", "--git-dir"]);
+        call.args(["--git-common-dir", "--show-object-format", "--is-inside-work-tree", "--show-toplevel"]);
+        let output = call.accept(&[128]).output()?;
+        let lines: Vec<&[u8]> = output.stdout.split(|b| *b == b'\n').collect();
+        let [git_dir, common_dir, format, b"true", top, b""] = lines.as_slice() else { return Ok(None) };
+        let to_path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
+        Ok(Some(Self {
+            git: git.clone(),
+            git_dir: to_path(git_dir),
+            common_dir: to_path(common_dir),
+            work_tree: Some(to_path(top)),
+            sha256: *format == b"sha256",
+        }))
     }
 
     /// The repository at `path` itself. One that `path` is only inside of would be worked on in its place.

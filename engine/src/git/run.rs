@@ -83,6 +83,22 @@ impl Git {
     /// # Errors
     /// As `new`.
     pub fn with_limit(environment: &Environment, limit: Span) -> Result<Self> {
+        let mut git = Self::unasked(environment, limit)?;
+        let version = git.find_version()?;
+        if version < VERSION_MIN {
+            return Err(Error::TooOld { found: version, needed: VERSION_MIN });
+        }
+        let personal = git.find_personal()?;
+        let inner = Arc::get_mut(&mut git.0).expect("nobody else has it yet");
+        (inner.version, inner.personal) = (version, personal);
+        Ok(git)
+    }
+
+    /// Finds git, and asks nothing of it: for what every version can do to a repository without a work tree.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub(crate) fn unasked(environment: &Environment, limit: Span) -> Result<Self> {
         let path = environment.get("PATH").ok_or(Error::NotFound)?;
         let program = std::env::split_paths(path)
             .filter(|folder| folder.is_absolute())
@@ -106,17 +122,8 @@ impl Git {
         ] {
             inherited.push((name.into(), value.into()));
         }
-        let inner =
-            Inner { program, version: Version(0, 0), environment: inherited, personal: Vec::new(), limit };
-        let mut git = Self(Arc::new(inner));
-        let version = git.find_version()?;
-        if version < VERSION_MIN {
-            return Err(Error::TooOld { found: version, needed: VERSION_MIN });
-        }
-        let personal = git.find_personal()?;
-        let inner = Arc::get_mut(&mut git.0).expect("nobody else has it yet");
-        (inner.version, inner.personal) = (version, personal);
-        Ok(git)
+        let (version, personal) = (Version(0, 0), Vec::new());
+        Ok(Self(Arc::new(Inner { program, version, environment: inherited, personal, limit })))
     }
 
     /// Which version it is.

@@ -4,25 +4,21 @@
 //! can run: no hook, filter, driver, monitor or helper. An attribute that names a filter is harmless, because
 //! no filter is defined here. The agent's objects are read as objects; what is made goes to our own.
 
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::error::{Error, Result, io};
+use super::changes::{Changes, Over};
+use super::error::{Result, io};
 use super::heads;
 use super::names::{Identity, Message, Oid};
 use super::repo::{self, DiffStat, Repo};
 use super::run::Call;
 use super::workdir::{Root, Workdir, copy_file, copy_shallow, make, write, write_alternates};
 
-/// The most uncommitted files that are taken into a commit: more is a build folder that is not ignored.
-const FILES_MAX: usize = 100_000;
-/// The most bytes of uncommitted files that are taken into a commit.
-const BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// The largest list of private ignore patterns that is read, in bytes.
 const EXCLUDE_BYTES_MAX: u64 = 64 * 1024;
+/// The largest file with one object name that is read, in bytes.
+const OID_FILE_BYTES_MAX: u64 = 100;
 
 /// What an agent changed and did not commit.
 pub(super) struct Uncommitted {
@@ -36,13 +32,22 @@ pub(super) struct Shadow<'a> {
     repo: &'a Repo,
     dir: PathBuf,
     work: PathBuf,
+    /// The commit that the index is of, if that is known.
+    index_of: Option<Oid>,
+    /// What is made goes to the repository's own objects, and the workdir's are not looked at.
+    into_repository: bool,
 }
 
 impl<'a> Shadow<'a> {
     /// Makes one, new each time. What it held before is only in the repository, or is made again.
     pub(super) fn new(repo: &'a Repo, root: &Root, workdir: &Workdir) -> Result<Self> {
+        Self::named("git", repo, root, workdir)
+    }
+
+    /// As `new`, beside those with other names.
+    pub(super) fn named(name: &str, repo: &'a Repo, root: &Root, workdir: &Workdir) -> Result<Self> {
         let engine = root.engine(&workdir.key);
-        let dir = engine.join("git");
+        let dir = engine.join(name);
         make(&engine)?;
         match fs::remove_dir_all(&dir) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io("cannot remove", dir)(e)),
@@ -59,10 +64,20 @@ impl<'a> Shadow<'a> {
             write(&dir.join("info/exclude"), &exclude)?;
         }
         write(&dir.join("HEAD"), b"ref: refs/heads/none\n")?;
+        let mut index_of = None;
         if fs::symlink_metadata(engine.join("index")).is_ok_and(|m| m.is_file()) {
             copy_file(&engine.join("index"), &dir.join("index"))?;
+            let start = heads::read(&engine.join("start"), OID_FILE_BYTES_MAX)?.unwrap_or_default();
+            index_of = Oid::new(String::from_utf8_lossy(&start).trim()).ok();
         }
-        Ok(Self { repo, dir, work: workdir.path.clone() })
+        Ok(Self { repo, dir, work: workdir.path.clone(), index_of, into_repository: false })
+    }
+
+    /// From now on what is made goes to the repository's own objects. Of the workdir's objects only those are seen
+    /// that were delivered.
+    pub(super) fn into_repository(mut self) -> Self {
+        self.into_repository = true;
+        self
     }
 
     /// Where it is.
@@ -74,73 +89,64 @@ impl<'a> Shadow<'a> {
     pub(super) fn call(&self, name: &'static str) -> Call<'_> {
         let mut call = self.repo.git().call(name, &self.dir);
         call.isolated().git_dir(&self.dir);
+        self.place(&mut call);
         call
     }
 
-    fn over_work(&self, name: &'static str) -> Call<'_> {
+    fn place(&self, call: &mut Call<'_>) {
+        if self.into_repository {
+            call.env("GIT_OBJECT_DIRECTORY", self.repo.objects());
+        }
+    }
+
+    fn over_work(&self, name: &'static str) -> Call<'a> {
         let mut call = self.repo.git().call(name, &self.work);
         call.isolated().git_dir(&self.dir).work_tree(&self.work);
+        self.place(&mut call);
         call
     }
 
     /// What the files of the workdir are beyond `head`.
     pub(super) fn uncommitted(&self, head: &Oid) -> Result<Uncommitted> {
-        // Of the index that was kept when the workdir was made, entries that are the same keep their file
-        // times, so that only what changed is read.
+        self.read(head)?;
+        let over = self.over();
+        let Changes { files, nested } = over.changes()?;
+        if files.is_empty() {
+            return Ok(Uncommitted { tree: None, nested });
+        }
+        over.take(&files)?;
+        let tree = over.tree()?;
+        let same = self.tree_of(head)? == tree;
+        Ok(Uncommitted { tree: (!same).then_some(tree), nested })
+    }
+
+    /// Whether the workdir was made at this commit, which is pinned in the repository.
+    pub(super) fn begins_at(&self, head: &Oid) -> bool {
+        self.index_of.as_ref() == Some(head)
+    }
+
+    /// Has the index be what `head` is. Of the index that was kept when the workdir was made, entries that are the
+    /// same keep their file times, so that only what changed is read.
+    pub(super) fn read(&self, head: &Oid) -> Result<()> {
+        if self.begins_at(head) {
+            return Ok(());
+        }
         let mut read = self.over_work("read-tree");
         if read.args(["-m", head.as_str()]).output().is_err() {
             let _ = fs::remove_file(self.dir.join("index"));
             self.over_work("read-tree").arg(head.as_str()).output()?;
         }
-        // Not `git add`: it looks for changes inside nested repositories by running git there, with their
-        // configuration.
-        let mut list = self.over_work("ls-files");
-        list.args(["-z", "--others", "--modified", "--deleted", "--exclude-standard"]);
-        let listing = list.output()?.stdout;
-        let paths: BTreeSet<&[u8]> = listing.split(|b| *b == 0).filter(|path| !path.is_empty()).collect();
-        let (nested, files): (Vec<&[u8]>, Vec<&[u8]>) =
-            paths.into_iter().partition(|path| path.ends_with(b"/"));
-        let nested = nested.into_iter().map(|path| PathBuf::from(OsStr::from_bytes(path))).collect();
-        if files.is_empty() {
-            return Ok(Uncommitted { tree: None, nested });
-        }
-        self.refuse_too_large(&files)?;
-        let (gone, there): (Vec<&[u8]>, Vec<&[u8]>) = files.into_iter().partition(|path| self.is_gone(path));
-        self.update_index("--force-remove", &gone)?;
-        self.update_index("--remove", &there)?;
-        let tree = self.over_work("write-tree").oid()?;
-        let same = self.call("rev-parse").args(["--verify", &format!("{head}^{{tree}}")]).oid()? == tree;
-        Ok(Uncommitted { tree: (!same).then_some(tree), nested })
-    }
-
-    fn update_index(&self, removal: &str, files: &[&[u8]]) -> Result<()> {
-        if files.is_empty() {
-            return Ok(());
-        }
-        let mut input = files.join(&0);
-        input.push(0);
-        let mut update = self.over_work("update-index");
-        update.args(["--add", "--replace", removal, "-z", "--stdin"]).input(input).output().map(drop)
-    }
-
-    /// Whether there is nothing at a path, or only by way of a symbolic link, which git does not follow.
-    fn is_gone(&self, path: &[u8]) -> bool {
-        let path = Path::new(OsStr::from_bytes(path));
-        let is_link =
-            |part: &Path| fs::symlink_metadata(self.work.join(part)).is_ok_and(|found| found.is_symlink());
-        fs::symlink_metadata(self.work.join(path)).is_err()
-            || path.ancestors().skip(1).any(|part| !part.as_os_str().is_empty() && is_link(part))
-    }
-
-    fn refuse_too_large(&self, files: &[&[u8]]) -> Result<()> {
-        let size = |path: &&[u8]| {
-            fs::symlink_metadata(self.work.join(OsStr::from_bytes(path))).map_or(0, |found| found.len())
-        };
-        let bytes = files.iter().map(size).sum();
-        if files.len() > FILES_MAX || bytes > BYTES_MAX {
-            return Err(Error::LeftoversTooLarge { path: self.work.clone(), files: files.len(), bytes });
-        }
         Ok(())
+    }
+
+    /// The files of the workdir, over the index.
+    pub(super) fn over(&self) -> Over<'_, impl Fn(&'static str) -> Call<'a>> {
+        Over { call: |name| self.over_work(name), work: &self.work }
+    }
+
+    /// The tree of a commit.
+    pub(super) fn tree_of(&self, commit: &Oid) -> Result<Oid> {
+        self.call("rev-parse").args(["--verify", &format!("{commit}^{{tree}}")]).oid()
     }
 
     /// Makes a commit of a tree.
@@ -181,15 +187,24 @@ impl<'a> Shadow<'a> {
 
     /// Brings a commit and all that it needs into the repository, checked, under a full reference.
     pub(super) fn deliver(&self, tip: &Oid, known: &Oid, reference: &str, force: bool) -> Result<()> {
+        let force = if force { "+" } else { "" };
+        self.fetch(known, format!("{force}{tip}:{reference}"))
+    }
+
+    /// Brings a commit and all that it needs into the repository, checked, under no reference: whoever has it done
+    /// makes a commit that leads to it.
+    pub(super) fn bring(&self, tip: &Oid, known: &Oid) -> Result<()> {
+        self.fetch(known, tip.to_string())
+    }
+
+    fn fetch(&self, known: &Oid, what: String) -> Result<()> {
         let mut call = self.repo.call("fetch");
         // Checks each object, and asks for nothing but this commit.
         call.args(["-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-prune"]);
         call.args(["--no-recurse-submodules", "--no-show-forced-updates", "--refmap=", "--atomic"]);
         call.arg(format!("--negotiation-tip={known}"));
         call.option("-c").option("fetch.fsckObjects=true");
-        call.arg("--end-of-options").arg(self.path());
-        let force = if force { "+" } else { "" };
-        call.arg(format!("{force}{tip}:{reference}")).output().map(drop)
+        call.arg("--end-of-options").arg(self.path()).arg(what).output().map(drop)
     }
 }
 

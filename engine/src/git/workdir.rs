@@ -111,6 +111,8 @@ pub struct Request {
     pub branch: Option<Branch>,
     /// The tip of an earlier attempt to go on from; it must descend from the base to count as work.
     pub continue_from: Option<Oid>,
+    /// A commit whose files it begins with, as changes that are not committed.
+    pub wip: Option<Oid>,
     /// Who commits in it.
     pub identity: Identity,
 }
@@ -186,9 +188,18 @@ pub fn create(repo: &Repo, root: &Root, request: &Request) -> Result<Workdir> {
     let head = request.branch.as_ref().map_or(start.to_string(), |b| format!("ref: {}", b.reference()));
     write(&dir.join("HEAD"), format!("{head}\n").as_bytes())?;
 
-    let mut checkout = repo.git().call("read-tree", &half);
-    checkout.isolated().git_dir(&dir).work_tree(&half).args(["--reset", "-u", start.as_str()]).output()?;
+    let read_tree = || {
+        let mut call = repo.git().call("read-tree", &half);
+        call.isolated().git_dir(&dir).work_tree(&half);
+        call
+    };
+    let files = request.wip.as_ref().unwrap_or(start);
+    read_tree().args(["--reset", "-u", files.as_str()]).output()?;
+    if files != start {
+        read_tree().args(["-m", start.as_str()]).output()?;
+    }
     copy_file(&dir.join("index"), &engine.join("index"))?;
+    write(&engine.join("start"), format!("{start}\n").as_bytes())?;
     let mut workdir = Workdir::at(root, key.clone(), request.branch.clone(), base);
     workdir.onto.clone_from(&request.onto);
     fs::rename(&half, &workdir.path).map_err(io("cannot move", half))?;

@@ -34,6 +34,7 @@ fn policy() -> Policy {
         notify: Vec::new(),
         retry: Retry::default(),
         observers: Observers::default(),
+        checkpoints: convoy_core::policy::Checkpoints::default(),
         batches: convoy_core::policy::Batches::default(),
         routes: convoy_core::policy::Routes::default(),
     }

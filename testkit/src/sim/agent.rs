@@ -31,7 +31,14 @@ pub(super) type Script = Vec<Act>;
 
 fn usage(id: u32) -> Act {
     let tokens = Tokens { input: 10, output: 20, ..Tokens::default() };
-    Act::Say(Report::Usage { message_id: format!("m{id}"), model: None, tokens, cost: None, price: None })
+    Act::Say(Report::Usage {
+        message_id: format!("m{id}"),
+        model: None,
+        tokens,
+        cache_write_1h: 0,
+        cost: None,
+        price: None,
+    })
 }
 
 fn result(ok: bool) -> Act {

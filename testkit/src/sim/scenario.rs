@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::id::{AgentName, DeliveryId, RigName, RouteName};
-use convoy_core::policy::{Batches, Observers, Policy, Retry, Rig, Routes};
+use convoy_core::policy::{Batches, Checkpoints, Observers, Policy, Retry, Rig, Routes};
 use convoy_core::time::{Span, Time};
 
 use super::driver::Engine;
@@ -295,6 +295,7 @@ fn policy(queue: bool, rng: &mut fastrand::Rng) -> Policy {
             ..Retry::default()
         },
         observers: observers(rng),
+        checkpoints: Checkpoints::OFF,
     }
 }
 

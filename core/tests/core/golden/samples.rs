@@ -27,6 +27,8 @@ use convoy_core::time::{Span, Time};
 use convoy_core::tracker::{Standing, Step};
 use convoy_core::worker::{Lesson, MergeBlock, MergePause, MergeRequest, NewWorker, Submission};
 
+use crate::reviewing::review;
+
 pub(super) fn issue() -> IssueId {
     IssueId::new("hq-abc").unwrap()
 }
@@ -285,6 +287,7 @@ fn of_workers() -> Vec<Event> {
         detail: "output".into(),
         branch: Some("convoy/x".into()),
         conflicts: vec!["a.rs".into()],
+        findings: Vec::new(),
     };
     vec![
         Event::WorkerAssigned { worker: new },
@@ -310,6 +313,11 @@ fn of_workers() -> Vec<Event> {
         Event::MergeSetAside { worker: worker(), files: vec!["a.rs".into()] },
         Event::MergePaused { worker: worker(), round: 2, pause },
         Event::MergeRequested { worker: worker(), request },
+        Event::ReviewMade {
+            worker: worker(),
+            session: session(),
+            review: Box::new(review("blocker", &oid())),
+        },
     ]
 }
 
@@ -406,6 +414,7 @@ fn of_own_sessions() -> Vec<Event> {
         from: Some(id()),
         rig: RigName::new("home").unwrap(),
         path: "/repo".into(),
+        sequence: 2,
         carried: Money::from_micros(5),
     };
     let checkpoint = NewCheckpoint {
@@ -415,6 +424,7 @@ fn of_own_sessions() -> Vec<Event> {
         sequence: 3,
         rig: RigName::new("home").unwrap(),
         reason: Reason::Asked { note: Some("before lunch".into()) },
+        asked: Some(7),
     };
     let made = Made {
         commit: oid(),

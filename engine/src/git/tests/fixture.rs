@@ -103,6 +103,7 @@ impl World {
             branch: Some(branch(&format!("convoy/c/{name}"))),
             onto: None,
             continue_from: None,
+            wip: None,
             identity: identity(),
         }
     }

@@ -7,4 +7,5 @@ mod including;
 mod merging;
 mod names;
 mod poison;
+mod state;
 mod workdirs;

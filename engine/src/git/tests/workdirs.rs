@@ -88,6 +88,7 @@ fn a_repository_without_commits_gets_its_first_branch() {
             branch: Some(branch("convoy/c/1")),
             onto: None,
             continue_from: None,
+            wip: None,
             identity: identity(),
         };
         let mut tips = Vec::new();

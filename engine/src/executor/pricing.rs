@@ -1,0 +1,64 @@
+//! What usage costs, put to it where it is passed on: from then on it is what the log says, whatever prices become.
+
+use convoy_core::id::SessionId;
+use convoy_core::report::{Observation, Report};
+
+use crate::agent::Output;
+use crate::prices::{Priced, Prices, Used, Vendor};
+use crate::supervisor::spec::Spec;
+
+/// What usage begins with that the translator of Claude's stream makes of a sum: what was used beyond the replies that
+/// it heard of.
+const CLAUDE_REST: &str = "rest-";
+
+/// Puts prices to the usage of one session.
+pub(super) struct Pricing<'a> {
+    prices: &'a Prices,
+    output: Output,
+    /// The model that is asked for, where nobody says which one answered.
+    model: Option<String>,
+}
+
+impl<'a> Pricing<'a> {
+    /// For a session as its supervisor was told, which was asked to use a model.
+    pub(super) fn new(prices: &'a Prices, spec: &Spec, model: Option<String>) -> Self {
+        Self { prices, output: spec.translator, model }
+    }
+
+    /// Puts what it cost to a usage without a cost.
+    pub(super) fn put(&mut self, observation: &mut Observation) {
+        let at = observation.at;
+        match &mut observation.report {
+            Report::Conversation { model: Some(model), .. } => self.model = Some(model.clone()),
+            Report::Usage { message_id, model, tokens, cache_write_1h, cost: cost @ None, price } => {
+                let used = Used {
+                    tokens: *tokens,
+                    cache_write_1h: *cache_write_1h,
+                    summed: self.is_sum(message_id),
+                };
+                if let Some(priced) = self.price(model, &used, at) {
+                    (*cost, *price) = (Some(priced.cost), Some(priced.price));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn price(&self, model: &mut Option<String>, used: &Used, at: convoy_core::time::Time) -> Option<Priced> {
+        // Claude names the model of each reply, and a sum without one is of several.
+        if model.is_none() && self.output != Output::Claude {
+            model.clone_from(&self.model);
+        }
+        self.prices.cost(Vendor::of(self.output), model.as_deref()?, used, at)
+    }
+
+    /// Whether a usage is the sum of several replies. Only Claude's stream tells each reply by itself.
+    fn is_sum(&self, message_id: &str) -> bool {
+        self.output != Output::Claude || message_id.starts_with(CLAUDE_REST)
+    }
+}
+
+/// A remark about a session that nobody can price.
+pub(super) fn unknown(session: &SessionId, error: &dyn std::error::Error) {
+    crate::world::note(&format!("session {session}: its usage is not priced: {}", crate::explain(error)));
+}
