@@ -28,6 +28,8 @@ pub enum NoticeKind {
     BudgetWarning,
     /// A budget is used up.
     BudgetExceeded,
+    /// An agent wants somebody to know something, and works on.
+    Escalated,
     /// Somebody wrote it.
     Message,
 }
@@ -42,6 +44,7 @@ impl NoticeKind {
             Self::Witness => "witness",
             Self::BudgetWarning => "budget_warning",
             Self::BudgetExceeded => "budget_exceeded",
+            Self::Escalated => "escalated",
             Self::Message => "message",
         }
     }

@@ -134,6 +134,7 @@ fn one_line(notice: &NoticeView) -> String {
         NoticeKind::ConvoyLanded
         | NoticeKind::ConvoyAbandoned
         | NoticeKind::NeedsHuman
+        | NoticeKind::Escalated
         | NoticeKind::Witness
         | NoticeKind::BudgetWarning
         | NoticeKind::BudgetExceeded => String::new(),

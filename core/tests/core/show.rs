@@ -197,6 +197,9 @@ pub(crate) fn event(event: &Event) -> String {
             format!("#{n} {message_id} output {}{cost}", tokens.output)
         }
         Event::SessionCost { n, cost, .. } => format!("#{n} {}", or_none(*cost)),
+        Event::SessionNudged { n, by, text, .. } => {
+            format!("#{n} by {}: {text}", by.as_deref().unwrap_or("somebody"))
+        }
         Event::SessionSelfReported { n, cost, .. } => format!("#{n} {cost}"),
         Event::SessionConversation { n, conversation, model, .. } => {
             format!("#{n} {conversation} {}", or_none(model.clone()))
