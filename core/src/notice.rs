@@ -22,6 +22,12 @@ pub enum NoticeKind {
     ConvoyAbandoned,
     /// An issue waits for a person.
     NeedsHuman,
+    /// A session does not do well.
+    Witness,
+    /// Most of a budget is used up.
+    BudgetWarning,
+    /// A budget is used up.
+    BudgetExceeded,
     /// Somebody wrote it.
     Message,
 }
@@ -33,6 +39,9 @@ impl NoticeKind {
             Self::ConvoyLanded => "convoy_landed",
             Self::ConvoyAbandoned => "convoy_abandoned",
             Self::NeedsHuman => "needs_human",
+            Self::Witness => "witness",
+            Self::BudgetWarning => "budget_warning",
+            Self::BudgetExceeded => "budget_exceeded",
             Self::Message => "message",
         }
     }

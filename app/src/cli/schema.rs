@@ -26,6 +26,7 @@ enum Name {
     Issue,
     Convoy,
     Worker,
+    Witness,
     Session,
     Rig,
     RigStatus,
@@ -37,11 +38,13 @@ enum Name {
     Tracker,
     Delivery,
     Cost,
+    Budget,
     Price,
     Error,
     Item,
     Engine,
     Why,
+    Baseline,
 }
 
 impl Shapes {
@@ -68,6 +71,7 @@ fn schema(name: Name) -> Schema {
         Name::Issue => generator.into_root_schema_for::<view::IssueView>(),
         Name::Convoy => generator.into_root_schema_for::<view::ConvoyView>(),
         Name::Worker => generator.into_root_schema_for::<view::WorkerView>(),
+        Name::Witness => generator.into_root_schema_for::<super::witness::WatchedView>(),
         Name::Session => generator.into_root_schema_for::<view::SessionView>(),
         Name::Rig => generator.into_root_schema_for::<view::RigView>(),
         Name::RigStatus => generator.into_root_schema_for::<view::RigStatusView>(),
@@ -78,12 +82,14 @@ fn schema(name: Name) -> Schema {
         Name::Notice => generator.into_root_schema_for::<view::NoticeView>(),
         Name::Tracker => generator.into_root_schema_for::<view::TrackerView>(),
         Name::Delivery => generator.into_root_schema_for::<view::DeliveryView>(),
+        Name::Budget => generator.into_root_schema_for::<view::BudgetView>(),
         Name::Cost => generator.into_root_schema_for::<view::CostView>(),
         Name::Price => generator.into_root_schema_for::<convoy_engine::prices::Listed>(),
         Name::Error => generator.into_root_schema_for::<ErrorReport>(),
         Name::Item => generator.into_root_schema_for::<Item>(),
         Name::Engine => generator.into_root_schema_for::<Engine>(),
         Name::Why => generator.into_root_schema_for::<WhyShape>(),
+        Name::Baseline => generator.into_root_schema_for::<convoy_engine::baseline::Report>(),
     }
 }
 

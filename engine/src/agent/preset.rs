@@ -232,8 +232,8 @@ impl Preset {
                 "command" => self.command = texts(&agent, key, value)?,
                 "prompt" => self.prompt = parsed(&agent, key, value, "\"stdin\" or \"file\"")?,
                 "output" => {
-                    self.output =
-                        parsed(&agent, key, value, "\"plain\", \"claude\", \"codex\" or \"gemini\"")?
+                    let known = "\"plain\", \"claude\", \"codex\" or \"gemini\"";
+                    self.output = parsed(&agent, key, value, known)?;
                 }
                 "model_arg" => self.model_arg = texts(&agent, key, value)?,
                 "resume" => self.resume = texts(&agent, key, value)?,

@@ -4,8 +4,11 @@
 //! ends in an observation that names its epoch.
 
 mod batch;
+mod ceiling;
 mod checkout;
+mod checkpoint;
 mod deliver;
+mod examine;
 mod follow;
 mod inspect;
 mod job;
@@ -16,6 +19,7 @@ mod prompt;
 mod prove;
 mod reach;
 mod request;
+mod review;
 mod stop;
 mod sweep;
 mod transcript;
@@ -37,7 +41,8 @@ use crate::tasks::{self, Kind};
 use crate::world::{World, note};
 
 use job::Job;
-pub(crate) use sweep::sweep;
+pub(crate) use prove::GATE_PREFIX;
+pub(crate) use sweep::{end_all, sweep};
 
 /// See the module.
 pub(crate) struct Executor {
@@ -82,13 +87,16 @@ impl Executor {
         let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
-            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } => Kind::Watch,
+            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } | Effect::Examine { .. } => {
+                Kind::Watch
+            }
             Effect::Prepare { .. }
             | Effect::Stop { .. }
             | Effect::Inspect { .. }
             | Effect::Merge { .. }
             | Effect::Checkpoint { .. }
             | Effect::Compare { .. }
+            | Effect::Review { .. }
             | Effect::Ceiling { .. }
             | Effect::Push { .. }
             | Effect::MergeBatch { .. }
@@ -110,7 +118,11 @@ impl Executor {
 /// Effects that look whether they are still wanted before they change anything.
 fn may_be_unwanted(effect: &Effect) -> bool {
     match effect {
-        Effect::Merge { .. } | Effect::MergeBatch { .. } | Effect::FollowRequest { .. } => true,
+        Effect::Merge { .. }
+        | Effect::MergeBatch { .. }
+        | Effect::FollowRequest { .. }
+        | Effect::Review { .. }
+        | Effect::Examine { .. } => true,
         Effect::Prepare { .. }
         | Effect::Supervise { .. }
         | Effect::Stop { .. }
@@ -131,7 +143,7 @@ fn is_failure(outcome: &MergeOutcome) -> bool {
 
 /// Does the work of an effect, and tells what was seen. What failed because its repository cannot be used is nobody's
 /// failure: it waits until the repository is back.
-fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
+fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
     match job {
         Job::Prepare(job) => {
             let seen = prepare::run(world, &job);
@@ -147,6 +159,7 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
             }
         }
         Job::Stop(job) => stop::run(world, handle, &job),
+        Job::Ceiling(job) => ceiling::run(world, &job),
         Job::Inspect(job) => {
             // Before it is judged: its judgement may need what it cost.
             transcript::look(world, &job).into_iter().for_each(|seen| handle.observed(seen));
@@ -157,7 +170,8 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
             }
         }
         Job::Merge(job) => {
-            let Some(seen) = merge::run(world, effect, &job) else { return };
+            let mut tell = |seen| handle.observed(seen);
+            let Some(seen) = merge::run(world, effect, &job, &mut tell) else { return };
             let failed = matches!(&seen, Observed::Merge { outcome, .. } if is_failure(outcome));
             if !(failed && reach::tell(world, handle, effect, &job.place)) {
                 handle.observed(seen);
@@ -165,15 +179,32 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
         }
         Job::Deliver(job) => handle.observed(deliver::run(world, &job)),
         Job::MergeBatch(jobs) => {
-            let Some(tried) = batch::run(world, effect, &jobs) else { return };
+            let mut tell = |seen| handle.observed(seen);
+            let Some(tried) = batch::run(world, effect, &jobs, &mut tell) else { return };
             let failed = tried.iter().any(|(_, outcome)| is_failure(outcome));
             let place = jobs.first().map(|job| &job.place);
             if !(failed && place.is_some_and(|place| reach::tell(world, handle, effect, place))) {
                 handle.observed(Observed::Batch { tried });
             }
         }
+        Job::Checkpoint(job) => {
+            let seen = checkpoint::run(world, &job);
+            let failed = matches!(&seen, Observed::CheckpointFailed { .. });
+            if !(failed && reach::tell(world, handle, effect, &job.place)) {
+                handle.observed(seen);
+            }
+        }
+        Job::Compare(job) => {
+            checkpoint::compare(world, &job).into_iter().for_each(|seen| handle.observed(seen))
+        }
         Job::FollowRequest(job) => {
             request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
+        Job::Review(job) => {
+            review::checkpoint(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
+        Job::Examine(job) => {
+            examine::run(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
         Job::WatchCheckout(job) => handle.observed(checkout::run(world, &job)),
     }
@@ -203,7 +234,9 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         }
         Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
         Effect::Stop { .. }
+        | Effect::Examine { .. }
         | Effect::Compare { .. }
+        | Effect::Review { .. }
         | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }
         | Effect::FollowRequest { .. }

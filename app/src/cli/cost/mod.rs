@@ -1,10 +1,12 @@
 //! `convoy cost`: what work costs, and what models cost.
 
+mod budget;
 mod csv;
 mod prices;
 mod report;
 mod status;
 
+pub(super) use budget::limit_line;
 use clap::{Args, Subcommand};
 use convoy_api::query::CostOf;
 
@@ -19,6 +21,7 @@ use crate::error::Error;
 pub(in crate::cli) enum Cost {
     Status(status::Status),
     Report(report::Report),
+    Budget(budget::Budget),
     #[command(subcommand)]
     Prices(prices::Prices),
 }
@@ -28,6 +31,7 @@ impl Cost {
         match self {
             Self::Status(command) => command.run(ctx),
             Self::Report(command) => command.run(ctx),
+            Self::Budget(command) => command.run(ctx),
             Self::Prices(command) => command.run(ctx),
         }
     }

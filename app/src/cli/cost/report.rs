@@ -192,7 +192,7 @@ fn known(line: &CostLine) -> String {
 }
 
 /// A bar of eighths, as long as the amount is a part of the greatest.
-fn bar(amount: i64, most: i64) -> String {
+pub(super) fn bar(amount: i64, most: i64) -> String {
     const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
     let eighths = (BAR_CHARS * 8) as i128 * i128::from(amount.max(0)) / i128::from(most.max(1));
     // What costs something has a bar.
