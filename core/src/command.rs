@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Made;
 use crate::event::IssueChange;
+use crate::health::Look;
 use crate::id::{CheckpointId, DeliveryId, Epoch, IssueId, RigName, SessionId, WorkerId};
 use crate::import::{Existing, ForeignConvoy, ForeignIssue, ImportedRecord};
 use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::money::Money;
 use crate::own_session::Ended;
 use crate::report::{Exit, Observation};
+use crate::review::Review;
 use crate::session::{Findings, TranscriptUsage, Workdir};
 use crate::time::Time;
 use crate::tracker::{Pushed, Seen};
@@ -243,10 +245,14 @@ pub enum Observed {
     CheckpointFailed { checkpoint: CheckpointId, why: String },
     /// What an agent's transcript says beyond what was heard of it, after it is dead.
     Transcript { session: SessionId, epoch: Epoch, usage: Vec<TranscriptUsage> },
+    /// A session was looked at, after a threshold had passed.
+    Examined { session: SessionId, epoch: Epoch, round: u32, look: Box<Look> },
     /// The patrol's timer went off.
     Patrol,
     /// A try to land a branch ended.
     Merge { worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome },
+    /// A submitted branch was reviewed, and nothing was found that blocks it.
+    Reviewed { member: Member, review: Box<Review> },
     /// A notice has arrived at the end of a route.
     Delivered { delivery: DeliveryId, attempt: u32 },
     /// It has not. Permanent: another try would come to the same.

@@ -22,6 +22,8 @@ pub enum NoticeKind {
     ConvoyAbandoned,
     /// An issue waits for a person.
     NeedsHuman,
+    /// A session does not do well.
+    Witness,
     /// Somebody wrote it.
     Message,
 }
@@ -33,6 +35,7 @@ impl NoticeKind {
             Self::ConvoyLanded => "convoy_landed",
             Self::ConvoyAbandoned => "convoy_abandoned",
             Self::NeedsHuman => "needs_human",
+            Self::Witness => "witness",
             Self::Message => "message",
         }
     }

@@ -15,6 +15,7 @@ mod session;
 mod stage;
 mod stranded;
 mod tracker;
+mod witness;
 mod worker;
 
 pub use checkpoint::{
@@ -36,4 +37,5 @@ pub use session::{ExitView, SessionView, session};
 pub use stage::{GatedView, StageStatus, StageView, TaskView, TreeView, WaveView, stage};
 pub use stranded::{Category, StrandedView, stranded};
 pub use tracker::{RefusedView, TrackerView, trackers};
+pub use witness::{EvidenceView, StepView, WitnessView, witness};
 pub use worker::{LessonView, WorkerView, full_name, worker};

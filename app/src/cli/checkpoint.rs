@@ -78,7 +78,8 @@ pub(super) struct Restore {
     /// Its id
     id: String,
     /// Where; beside the repository if not given
-    dir: Option<PathBuf>,
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
     /// The new branch; restore/<id> if not given
     #[arg(long, value_name = "NAME")]
     branch: Option<String>,
@@ -107,9 +108,9 @@ impl Checkpoint {
                 ctx.out.say(&shown(&found))?;
                 Ok(DONE)
             }
-            Self::Restore(Restore { id, dir, branch }) => {
-                let dir = dir.map(|dir| ctx.dir().join(dir));
-                let restored = checkpoints.restore(&id, dir.as_deref(), branch.as_deref())?;
+            Self::Restore(Restore { id, folder, branch }) => {
+                let folder = folder.map(|folder| ctx.dir().join(folder));
+                let restored = checkpoints.restore(&id, folder.as_deref(), branch.as_deref())?;
                 ctx.out.json(&restored)?;
                 ctx.out.say(&said(&restored))?;
                 Ok(DONE)

@@ -131,7 +131,10 @@ fn one_line(notice: &NoticeView) -> String {
     };
     let from = match notice.kind {
         NoticeKind::Message => format!("  from {}", text::line(&notice.from)),
-        NoticeKind::ConvoyLanded | NoticeKind::ConvoyAbandoned | NoticeKind::NeedsHuman => String::new(),
+        NoticeKind::ConvoyLanded
+        | NoticeKind::ConvoyAbandoned
+        | NoticeKind::NeedsHuman
+        | NoticeKind::Witness => String::new(),
     };
     let archived = if notice.archived_at.is_some() { "  archived" } else { "" };
     format!(

@@ -6,6 +6,7 @@ mod add;
 mod agent;
 mod ask;
 mod attach;
+mod baseline;
 mod brief;
 mod cancel;
 mod check;
@@ -53,6 +54,7 @@ mod wait;
 mod watch;
 mod way;
 mod why;
+mod witness;
 mod work;
 mod workdir;
 
@@ -120,6 +122,8 @@ enum Command {
     #[command(subcommand)]
     Work(work::Work),
     #[command(subcommand)]
+    Witness(witness::Witness),
+    #[command(subcommand)]
     Session(session::Session),
     Brief(brief::Brief),
     #[command(subcommand)]
@@ -137,6 +141,7 @@ enum Command {
     Events(events::Events),
     Logs(logs::Logs),
     Attach(attach::Attach),
+    Baseline(baseline::Baseline),
     #[command(subcommand)]
     Agent(agent::Agent),
     #[command(subcommand)]
@@ -204,6 +209,7 @@ impl Command {
             Self::Launch(command) => command.run(ctx),
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
+            Self::Witness(command) => command.run(ctx),
             Self::Session(command) => command.run(ctx),
             Self::Brief(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
@@ -218,6 +224,7 @@ impl Command {
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
             Self::Attach(command) => command.run(ctx),
+            Self::Baseline(command) => command.run(ctx),
             Self::Agent(command) => command.run(ctx),
             Self::Workdir(command) => command.run(ctx),
             Self::Checkpoint(command) => command.run(ctx),

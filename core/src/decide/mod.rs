@@ -5,8 +5,10 @@
 //! other way to land.
 
 mod checkpoint;
+mod continues;
 mod convoy;
 mod fresh;
+mod health;
 mod import;
 mod issue;
 mod landing;
@@ -16,6 +18,8 @@ mod outbox;
 mod own;
 mod queue;
 mod refs;
+mod review;
+mod routing;
 mod session;
 mod sling;
 mod stage;
@@ -32,7 +36,7 @@ pub use refs::{
     resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
 };
 pub use stage::{Staging, staging};
-pub use work::{Limit, may_begin, pause_is_over, room};
+pub use work::{Limit, has_waited, may_begin, pause_is_over, room};
 
 use crate::address::Address;
 use crate::command::{Observed, Request};
@@ -236,11 +240,14 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
             session::prepare_failed(state, session, *epoch, error, *permanent, ctx)
         }
         Observed::Report { session, epoch, observation } => {
-            session::report(state, session, *epoch, observation, ctx)
+            let mut events = session::report(state, session, *epoch, observation, ctx);
+            events.extend(health::reported(state, session, *epoch, observation, ctx));
+            events
         }
         Observed::Ended { session, epoch, exit } => session::ended(state, session, *epoch, exit),
         Observed::Lost { session, epoch, why } => session::lost(state, session, *epoch, why),
         Observed::Found { session, epoch, findings } => session::found(state, session, *epoch, findings, ctx),
+        Observed::Reviewed { member, review } => review::passed(state, member, review),
         Observed::Merge { worker, epoch, round, outcome } => {
             merge::outcome(state, worker, *epoch, *round, outcome, ctx)
         }
@@ -252,6 +259,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::CheckpointMade { checkpoint, made } => checkpoint::made(state, checkpoint, made),
         Observed::CheckpointFailed { checkpoint, why } => checkpoint::failed(state, checkpoint, why),
         Observed::Transcript { session, epoch, usage } => session::transcript(state, session, *epoch, usage),
+        Observed::Examined { session, epoch, round, look } => {
+            health::examined(state, session, *epoch, *round, look, ctx)
+        }
         Observed::Patrol => landing::patrol(state, ctx),
         Observed::Delivered { delivery, attempt } => outbox::delivered(state, delivery, *attempt),
         Observed::DeliveryFailed { delivery, attempt, why, permanent } => {

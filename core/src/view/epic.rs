@@ -165,6 +165,7 @@ pub fn own_session(state: &State, own: &OwnSession) -> SessionView {
         parent_session_id: own.content.parent.clone(),
         agent: own.by.clone(),
         model: None,
+        model_rationale: None,
         pid: None,
         workdir: Some(own.content.path.clone()),
         branch: None,

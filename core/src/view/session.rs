@@ -38,6 +38,7 @@ pub struct SessionView {
     pub parent_session_id: Option<SessionId>,
     pub agent: String,
     pub model: Option<String>,
+    pub model_rationale: Option<String>,
     pub pid: Option<u32>,
     pub workdir: Option<String>,
     pub branch: Option<String>,
@@ -85,7 +86,16 @@ pub fn session(state: &State, session: &Session) -> SessionView {
         why,
         parent_session_id: super::parent_of(state, session),
         agent: worker.map(|worker| worker.content.agent.to_string()).unwrap_or_default(),
-        model: session.model.clone().or_else(|| worker.and_then(|worker| worker.content.model.clone())),
+        model: session
+            .model
+            .clone()
+            .or_else(|| session.content.model.clone())
+            .or_else(|| worker.and_then(|worker| worker.content.model.clone())),
+        model_rationale: session
+            .content
+            .model_rationale
+            .clone()
+            .or_else(|| worker.map(|worker| worker.content.model_rationale.clone())),
         pid: match &session.state {
             SessionState::Running { pid, .. } => Some(*pid),
             _ => None,

@@ -15,6 +15,7 @@ use crate::request::request;
 use crate::show::{self, Names};
 use crate::staged;
 use crate::tracker::of_tracker;
+use crate::witnessed;
 
 /// A command, taken apart.
 pub(crate) struct Words<'a> {
@@ -70,6 +71,10 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
                 },
                 None => Checkpoints::default(),
             };
+            Vec::new()
+        }
+        "witness" | "tiers" | "max-time" => {
+            witnessed::configured(door, &words);
             Vec::new()
         }
         "routes" => mailing::routes(door, &words),
@@ -161,8 +166,8 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
-        | "usage" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "deliver" | "checkout"
-        | "patrol" | "begin" | "due" | "dispatch" => {
+        | "usage" | "conversation" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "review"
+        | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }

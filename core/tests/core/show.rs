@@ -180,10 +180,14 @@ pub(crate) fn event(event: &Event) -> String {
         Event::MergePaused { round, pause, .. } => {
             format!("round {round} until {}: {}", pause.until, pause.error)
         }
+        Event::ReviewMade { review, .. } => format!("{} {}", review.tip, review.summary()),
         Event::MergeRequested { request, .. } => format!("#{} {}", request.number, request.url),
         Event::SessionWanted { session } => {
-            let resume = session.resume.as_ref().map(|id| format!(" resumes {id}")).unwrap_or_default();
-            format!("{} number {} epoch {}{resume}", session.worker, session.number, session.epoch)
+            let why = session.model_rationale.as_deref().unwrap_or_default();
+            let model = session.model.as_ref().map(|model| format!(" with {model} ({why})"));
+            let resume = session.resume.as_ref().map(|resume| format!(" goes on with {resume}"));
+            let more = [model, resume].map(Option::unwrap_or_default).concat();
+            format!("{} number {} epoch {}{more}", session.worker, session.number, session.epoch)
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
         Event::SessionStarted { n, pid, .. } => format!("#{n} pid {pid}"),
@@ -196,6 +200,7 @@ pub(crate) fn event(event: &Event) -> String {
         Event::SessionConversation { n, conversation, model, .. } => {
             format!("#{n} {conversation} {}", or_none(model.clone()))
         }
+        Event::WitnessStepped { .. } => crate::witnessed::shown(event),
         Event::SessionExtended { ceiling, .. } => format!("to {ceiling}"),
         Event::SessionOpened { session } => {
             format!(
@@ -281,6 +286,9 @@ pub(crate) fn effect(effect: &Effect) -> String {
         }
         Effect::FollowRequest { worker, round } => {
             format!("  * follow the request of {worker} round {round}")
+        }
+        Effect::Examine { session, round, spent, .. } => {
+            format!("  * examine {session} round {round} spent {spent}")
         }
         Effect::WatchCheckout { worker, round } => format!("  * watch {worker} round {round}"),
         Effect::Checkpoint { checkpoint } => format!("  * checkpoint {checkpoint}"),

@@ -5,12 +5,21 @@
 //!
 //! How a process is hosted is the supervisor's business, not an agent's.
 
+mod calls;
 mod check;
 mod claude;
+mod codex;
+mod conversation;
+mod gemini;
+mod json;
+mod native;
 mod preset;
+mod refused;
 pub mod transcript;
 mod translate;
 
+pub use calls::Call;
 pub use check::Check;
+pub use conversation::Conversation;
 pub use preset::{Error, Preset, Presets, Reports, Says};
-pub use translate::{LINE_BYTES_MAX, Output, Translation, Translator, translator};
+pub use translate::{Asked, LINE_BYTES_MAX, Output, Translation, Translator, translator};

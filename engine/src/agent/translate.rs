@@ -1,9 +1,13 @@
 //! From a program's bytes to reports: lines of bounded length, each given to a translator.
 
-use convoy_core::report::Report;
+use convoy_core::report::{Report, Tokens};
 use serde::{Deserialize, Serialize};
 
+use super::calls::{self, Call};
 use super::claude::Claude;
+use super::codex::Codex;
+use super::gemini::Gemini;
+use super::refused::Refused;
 
 /// The longest line that is translated. Longer ones are skipped as a whole: half of a JSON value says nothing.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -17,6 +21,20 @@ pub enum Output {
     Plain,
     /// Claude Code's `stream-json`.
     Claude,
+    /// Codex's `exec --json`.
+    Codex,
+    /// Gemini CLI's `stream-json`.
+    Gemini,
+}
+
+/// What is known of a run before it begins, for programs whose output leaves it out.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// The model that it was started with.
+    pub model: Option<String>,
+    /// What the conversation that it goes on with had used.
+    pub used: Tokens,
 }
 
 /// Understands one program's output, a line at a time. Never fails: what it does not understand, it passes over.
@@ -28,10 +46,12 @@ pub trait Translator {
 }
 
 /// The translator of a kind of output; `None` if there is nothing to translate.
-pub fn translator(output: Output) -> Option<Box<dyn Translator + Send>> {
+pub fn translator(output: Output, asked: &Asked) -> Option<Box<dyn Translator + Send>> {
     match output {
         Output::Plain => None,
         Output::Claude => Some(Box::<Claude>::default()),
+        Output::Codex => Some(Box::new(Codex::new(asked))),
+        Output::Gemini => Some(Box::<Gemini>::default()),
     }
 }
 
@@ -40,12 +60,22 @@ pub struct Translation {
     translator: Option<Box<dyn Translator + Send>>,
     line: Vec<u8>,
     skipping: bool,
+    output: Output,
+    calls: Vec<Call>,
+    refused: Refused,
 }
 
 impl Translation {
     /// For output that was not read yet.
-    pub fn new(output: Output) -> Self {
-        Self { translator: translator(output), line: Vec::new(), skipping: false }
+    pub fn new(output: Output, asked: &Asked) -> Self {
+        Self {
+            translator: translator(output, asked),
+            line: Vec::new(),
+            skipping: false,
+            output,
+            calls: Vec::new(),
+            refused: Refused::default(),
+        }
     }
 
     /// Takes the next bytes, cut anywhere.
@@ -60,6 +90,8 @@ impl Translation {
             }
             if whole && !self.skipping && self.line.is_empty() {
                 // The usual case, without a copy.
+                self.calls.extend(calls::of(self.output, body));
+                self.refused.line(self.output, body);
                 reports.extend(translator.line(body));
                 continue;
             }
@@ -68,13 +100,21 @@ impl Translation {
             }
             if whole {
                 if !self.skipping {
+                    self.calls.extend(calls::of(self.output, &self.line));
+                    self.refused.line(self.output, &self.line);
                     reports.extend(translator.line(&self.line));
                 }
                 self.skipping = false;
                 self.line.clear();
             }
         }
+        reports.iter_mut().for_each(|report| self.refused.complete(report));
         reports
+    }
+
+    /// The uses of tools that were read of since the last time.
+    pub fn calls(&mut self) -> Vec<Call> {
+        std::mem::take(&mut self.calls)
     }
 
     /// Takes the end. A last line without a line feed counts.
@@ -85,6 +125,7 @@ impl Translation {
             reports.extend(translator.line(&std::mem::take(&mut self.line)));
         }
         reports.extend(translator.end());
+        reports.iter_mut().for_each(|report| self.refused.complete(report));
         reports
     }
 }

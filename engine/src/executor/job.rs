@@ -10,12 +10,13 @@ use convoy_core::id::{
 };
 use convoy_core::issue::Status;
 use convoy_core::policy::Policy;
-use convoy_core::session::{SessionState, Workdir};
+use convoy_core::session::{Session, SessionState, Workdir};
 use convoy_core::state::State;
 use convoy_core::tracker;
 use convoy_core::view::{self, NoticeView, StoredCheckpoint};
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
+use super::examine::Examine;
 use crate::config::Config;
 
 /// An effect with its details.
@@ -29,6 +30,7 @@ pub(super) enum Job {
     MergeBatch(Vec<Merge>),
     FollowRequest(FollowRequest),
     WatchCheckout(WatchCheckout),
+    Examine(Box<Examine>),
     Push(Push),
     Checkpoint(Box<Checkpoint>),
     Compare(Box<Compare>),
@@ -79,7 +81,17 @@ pub(super) struct Supervise {
     pub(super) number: u32,
     pub(super) lessons: Vec<Lesson>,
     pub(super) resumed: bool,
+    /// The conversation that it goes on with, if its agent still has it.
+    pub(super) conversation: Option<Earlier>,
     pub(super) workdir: Workdir,
+}
+
+/// A conversation of an earlier session.
+pub(super) struct Earlier {
+    /// The agent's own id of it.
+    pub(super) id: String,
+    /// Where that session worked.
+    pub(super) workdir: Option<String>,
 }
 
 pub(super) struct Stop {
@@ -111,6 +123,8 @@ pub(super) struct Merge {
     pub(super) branch: String,
     pub(super) tip: String,
     pub(super) strategy: MergeStrategy,
+    /// A review found nothing in this tip that blocks it.
+    pub(super) reviewed: bool,
 }
 
 pub(super) struct FollowRequest {
@@ -209,10 +223,11 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 besides: crate::interchange::for_agents(issue),
                 convoy: worker.content.convoy.clone(),
                 agent: worker.content.agent.clone(),
-                model: worker.content.model.clone(),
+                model: session.content.model.clone().or_else(|| worker.content.model.clone()),
                 number: session.content.number,
                 lessons: worker.lessons.clone(),
                 resumed: worker.resume_from.is_some(),
+                conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
             }))
         }
@@ -269,6 +284,19 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
+        Effect::Examine { session: id, epoch, round, spent } => {
+            let (session, _) = of_session(id)?;
+            Job::Examine(Box::new(Examine {
+                session: id.clone(),
+                epoch: *epoch,
+                round: *round,
+                burning: *spent > 0,
+                workdir: session.workdir()?.path.clone().into(),
+                standing: session.witness.clone(),
+                thresholds: policy.witness.clone(),
+                spent: session.priced(),
+            }))
+        }
         Effect::Checkpoint { checkpoint } => checkpoint_job(checkpoint, state, config)?,
         Effect::Compare { session, last, .. } => {
             let rig = match state.own_sessions.get(session) {
@@ -296,6 +324,13 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
     })
 }
 
+/// The conversation that a session is to go on with.
+fn earlier(state: &State, session: &Session) -> Option<Earlier> {
+    let before = state.sessions.get(session.content.resume.as_ref()?)?;
+    let workdir = before.workdir().map(|workdir| workdir.path.clone());
+    Some(Earlier { id: before.conversation.clone()?, workdir })
+}
+
 fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
     let worker = state.workers.get(&member.worker)?;
     let WorkerState::Submitted(submission) = &worker.state else { return None };
@@ -312,6 +347,7 @@ fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
         convoy: worker.content.convoy.clone(),
         place: place(worker, config)?,
         branch: submission.branch.clone(),
+        reviewed: worker.reviewed.as_ref() == Some(&submission.tip),
         tip: submission.tip.clone(),
         // The configuration was read whole, and its strategy checked, before anything began.
         strategy: convoy.map_or_else(|| config.strategy().unwrap_or_default(), |c| c.content.merge),

@@ -34,6 +34,8 @@ fn policy() -> Policy {
         notify: Vec::new(),
         retry: Retry::default(),
         observers: Observers::default(),
+        witness: convoy_core::health::Thresholds::default(),
+        tiers: convoy_core::policy::Tiers::default(),
         checkpoints: convoy_core::policy::Checkpoints::default(),
         batches: convoy_core::policy::Batches::default(),
         routes: convoy_core::policy::Routes::default(),

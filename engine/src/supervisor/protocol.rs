@@ -1,10 +1,12 @@
 //! The lines that go over a supervisor's socket: JSON, one value a line, in both directions.
 //!
-//! Version 1. Requests: `{"subscribe":{"after":N}}`, `{"stop":{"epoch":E}}`, `{"report":{…}}`. Each is answered, in
+//! Version 1. Requests: `{"subscribe":{"after":N}}`, `{"stop":{"epoch":E}}`, `{"report":{…}}`,
+//! `{"vitals":{}}`, which is answered by `{"vitals":{…}}`. Each is answered, in
 //! order, by `{"ok":{…}}` or `{"error":{"code":…,"message":…}}`. After a subscription, lines
 //! `{"observation":{…}}` come as they happen and one `{"exit":{…}}` at the end, between answers to later
 //! requests. Unknown fields are ignored; an unknown request is an error and ends nothing.
 
+use convoy_core::health::Vitals;
 use convoy_core::id::Epoch;
 use convoy_core::report::{Exit, Observation, Report};
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,8 @@ pub enum Request {
         /// The attempt that is meant.
         epoch: Epoch,
     },
+    /// Say how the agent does.
+    Vitals {},
     /// The agent says something about its own work.
     Report(OwnReport),
 }
@@ -89,6 +93,8 @@ pub enum Reply {
         /// Why, for people.
         message: String,
     },
+    /// How the agent does.
+    Vitals(Vitals),
     /// An observation.
     Observation(Observation),
     /// The end; nothing follows.

@@ -11,7 +11,7 @@ use convoy_core::report::Tokens;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::Output;
+use crate::agent::{Asked, Output};
 use crate::runtime::Runtime;
 
 /// The version that this code writes.
@@ -48,6 +48,9 @@ pub struct Spec {
     pub prompt: PromptVia,
     /// How its output is read.
     pub translator: Output,
+    /// What is known of the run that its output leaves out.
+    #[serde(default)]
+    pub asked: Asked,
     /// What it may use.
     pub limits: Limits,
     /// How it is asked to stop. SIGKILL of everything follows the last step.
@@ -84,11 +87,21 @@ pub struct Limits {
     /// How much raw output is kept, first and last.
     #[serde(default = "default_output_bytes")]
     pub output_bytes: u64,
+    /// How often the same call or error in a row is a loop.
+    #[serde(default = "default_loops")]
+    pub loops: u32,
+}
+
+/// How often in a row is a loop when nothing else is said.
+const LOOPS: u32 = 5;
+
+fn default_loops() -> u32 {
+    LOOPS
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { wall_ms: None, silence_ms: None, spend_micros: None, output_bytes: OUTPUT_BYTES }
+        Self { wall_ms: None, silence_ms: None, spend_micros: None, output_bytes: OUTPUT_BYTES, loops: LOOPS }
     }
 }
 
