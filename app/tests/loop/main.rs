@@ -30,5 +30,6 @@ mod rigs;
 mod room;
 mod rounds;
 mod session;
+mod sessions;
 mod staged;
 mod tmux;
