@@ -25,3 +25,4 @@ mod rounds;
 mod session;
 mod staged;
 mod tmux;
+mod witness;

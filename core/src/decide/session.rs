@@ -4,7 +4,7 @@
 //! another attempt changes nothing.
 
 use super::Context;
-use super::health::{ended_by_witness, limited};
+use super::health::{ended_by_witness, limited, not_before};
 use super::work::{give_up, learned, setback};
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, SessionId};
@@ -263,6 +263,7 @@ pub(super) fn found(
         }
         Outcome::RateLimited { until, why } => {
             events.push(learned(worker, lesson(&why), Counted::Nothing, resume_from));
+            let until = until.max(not_before(state, worker, ctx));
             events.push(Event::WorkerWaiting { worker: worker.content.id.clone(), until, why });
         }
         Outcome::Infrastructure { why } | Outcome::Blocked { why } => {

@@ -18,3 +18,5 @@ mod staged;
 mod staging;
 mod tracker;
 mod turns;
+mod witness;
+mod witnessed;

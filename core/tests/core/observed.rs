@@ -14,6 +14,7 @@ use crate::door::Door;
 use crate::mailing;
 use crate::perform::Words;
 use crate::show::Names;
+use crate::witnessed;
 
 /// A commit as the scripts name it, in full.
 fn tip(text: &str) -> String {
@@ -102,6 +103,9 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             }
             other => panic!("{other:?} cannot be said"),
         }),
+        "examined" => witnessed::examined(door, words, session, epoch),
+        "waits" | "loops" | "retries" => report(witnessed::report(words)),
+        "conversation" => report(Report::Conversation { id: third.into(), model: words.get("model") }),
         "ended" => Observed::Ended { session, epoch, exit: exit(door.now, epoch, words, third) },
         "lost" => Observed::Lost { session, epoch, why: "its supervisor vanished".into() },
         "found" => {
@@ -143,7 +147,7 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
         cost: None,
         tokens: None,
         denied: words.number("denied", 0) as u32,
-        retry_at: None,
+        retry_at: words.get("retry").map(|s| now.plus(Span::from_secs(s.parse().unwrap()))),
     });
     Exit {
         epoch: Epoch(words.number("exit-epoch", epoch.0)),

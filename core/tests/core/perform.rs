@@ -14,6 +14,7 @@ use crate::request::request;
 use crate::show::{self, Names};
 use crate::staged;
 use crate::tracker::of_tracker;
+use crate::witnessed;
 
 /// A command, taken apart.
 pub(crate) struct Words<'a> {
@@ -69,6 +70,10 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
                 },
                 None => Checkpoints::default(),
             };
+            Vec::new()
+        }
+        "witness" | "tiers" | "max-time" => {
+            witnessed::configured(door, &words);
             Vec::new()
         }
         "routes" => mailing::routes(door, &words),

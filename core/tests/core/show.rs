@@ -177,7 +177,11 @@ pub(crate) fn event(event: &Event) -> String {
         }
         Event::MergeRequested { request, .. } => format!("#{} {}", request.number, request.url),
         Event::SessionWanted { session } => {
-            format!("{} number {} epoch {}", session.worker, session.number, session.epoch)
+            let why = session.model_rationale.as_deref().unwrap_or_default();
+            let model = session.model.as_ref().map(|model| format!(" with {model} ({why})"));
+            let resume = session.resume.as_ref().map(|resume| format!(" resumes {resume}"));
+            let more = [model, resume].map(Option::unwrap_or_default).concat();
+            format!("{} number {} epoch {}{more}", session.worker, session.number, session.epoch)
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
         Event::SessionStarted { n, pid, .. } => format!("#{n} pid {pid}"),
@@ -190,6 +194,7 @@ pub(crate) fn event(event: &Event) -> String {
         Event::SessionConversation { n, conversation, model, .. } => {
             format!("#{n} {conversation} {}", or_none(model.clone()))
         }
+        Event::WitnessStepped { .. } => crate::witnessed::shown(event),
         Event::SessionExtended { ceiling, .. } => format!("to {ceiling}"),
         Event::SessionOpened { session } => {
             format!("number {} of {} in {}", session.number, session.epic, session.path)
@@ -267,6 +272,9 @@ pub(crate) fn effect(effect: &Effect) -> String {
         }
         Effect::FollowRequest { worker, round } => {
             format!("  * follow the request of {worker} round {round}")
+        }
+        Effect::Examine { session, round, spent, .. } => {
+            format!("  * examine {session} round {round} spent {spent}")
         }
         Effect::WatchCheckout { worker, round } => format!("  * watch {worker} round {round}"),
         Effect::Checkpoint { checkpoint } => format!("  * checkpoint {checkpoint}"),
