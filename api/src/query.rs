@@ -7,8 +7,8 @@ use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    ConvoyView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, SessionView,
-    StageView, StrandedView, TrackerView, WorkerView,
+    CheckpointView, ConvoyView, DeliveryView, EpicView, IssueView, NoticeView, QueueItemView, RigStatusView,
+    RigView, SessionView, StageView, StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -108,6 +108,24 @@ pub enum Query {
     },
     /// Trackers that are not ours.
     Trackers,
+    /// Epics with their sessions; without `all` only those in which somebody works, or may go on.
+    Epics {
+        /// All that anything ever belonged to.
+        all: bool,
+    },
+    /// These checkpoints, as the log has them.
+    Checkpoints {
+        /// Their ids.
+        ids: Vec<String>,
+    },
+    /// One epic: the one named, else the only one that can be meant.
+    Epic {
+        /// Its name.
+        epic: Option<String>,
+        /// The checkout that the question is asked in.
+        #[serde(default)]
+        path: Option<String>,
+    },
     /// The engine itself.
     Engine,
 }
@@ -172,6 +190,9 @@ pub enum Answer {
     Prefix { rigs: Vec<RigName> },
     Sessions { sessions: Vec<SessionView> },
     Trackers { trackers: Vec<TrackerView> },
+    Checkpoints { checkpoints: Vec<CheckpointView> },
+    Epics { epics: Vec<EpicView> },
+    Epic { epic: Box<EpicView> },
     Engine(EngineView),
 }
 

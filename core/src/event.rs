@@ -22,6 +22,7 @@ use crate::notice::NewNotice;
 use crate::outbox::NewDelivery;
 use crate::own_session::{Ended, NewOwnSession};
 use crate::report::{Exit, Tokens};
+use crate::review::Review;
 use crate::session::{NewSession, Outcome, Said, Workdir};
 use crate::time::Time;
 use crate::tracker::{Standing, Step};
@@ -182,6 +183,9 @@ pub enum Event {
     #[serde(rename = "merge.requested")]
     MergeRequested { worker: WorkerId, request: MergeRequest },
 
+    #[serde(rename = "review.made")]
+    ReviewMade { worker: WorkerId, session: SessionId, review: Box<Review> },
+
     #[serde(rename = "session.wanted")]
     SessionWanted { session: NewSession },
     #[serde(rename = "session.prepared")]
@@ -316,6 +320,8 @@ pub enum Counted {
     Lost,
     /// A merge conflict.
     Conflict,
+    /// A review that found what blocks.
+    Review,
     /// Nothing: it was ended on purpose.
     Nothing,
 }

@@ -84,6 +84,8 @@ pub struct Retry {
     pub max_rounds: u32,
     /// Merges of one branch that break for reasons that have nothing to do with it.
     pub max_broken: u32,
+    /// Reviews that find what blocks before a person is needed.
+    pub max_reviews: u32,
     /// How long the attempts of a worker may take in all; none for as long as they take.
     pub max_time: Option<Span>,
     /// Failures with one model before a stronger one is tried.
@@ -100,6 +102,7 @@ impl Default for Retry {
             max_conflicts: 3,
             max_rounds: 10,
             max_broken: 3,
+            max_reviews: 3,
             max_time: None,
             max_model_failures: 2,
         }

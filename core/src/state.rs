@@ -184,6 +184,7 @@ impl State {
             | Event::WorkerFailed { .. }
             | Event::WorkerDone { .. }
             | Event::WorkerLearned { .. }
+            | Event::ReviewMade { .. }
             | Event::MergeMoved { .. }
             | Event::MergeBlocked { .. }
             | Event::MergeUnblocked { .. }

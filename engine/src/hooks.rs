@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use convoy_core::id::{ConvoyId, Epoch, IssueId, SessionId, WorkerId};
 use convoy_core::report::{ExitKind, StopWhy};
 
-use crate::agent::{Output, Presets};
+use crate::agent::{Asked, Output, Presets};
 use crate::config::{Config, Hook, When};
 use crate::explain;
 use crate::gates;
@@ -134,6 +134,7 @@ fn spec(host: &Host<'_>, hook: &Hook, session: &SessionId, of: &Of<'_>) -> Spec 
         env,
         prompt: PromptVia::Stdin,
         translator: Output::Plain,
+        asked: Asked::default(),
         limits: Limits {
             wall_ms: u64::try_from(hook.timeout.as_millis()).ok(),
             silence_ms: None,

@@ -83,11 +83,53 @@ pub(crate) fn tail(workspace: &Workspace, session: &SessionId) -> String {
 pub(crate) fn readable(output: Output, line: &str) -> Option<String> {
     match output {
         Output::Plain => Some(line.to_owned()),
-        Output::Claude => match serde_json::from_str::<Value>(line) {
-            Ok(value) => claude(&value),
-            // What is no JSON was meant for people, or is a mistake worth seeing.
-            Err(_) => Some(line.to_owned()),
-        },
+        Output::Claude => structured(line, claude),
+        Output::Codex => structured(line, codex),
+        Output::Gemini => structured(line, gemini),
+    }
+}
+
+fn structured(line: &str, readable: fn(&Value) -> Option<String>) -> Option<String> {
+    match serde_json::from_str::<Value>(line) {
+        Ok(value) => readable(&value),
+        // What is no JSON was meant for people, or is a mistake worth seeing.
+        Err(_) => Some(line.to_owned()),
+    }
+}
+
+fn said(value: &Value) -> String {
+    value.as_str().map_or_else(|| cut(&value.to_string()), cut)
+}
+
+fn codex(value: &Value) -> Option<String> {
+    let item = &value["item"];
+    match (value["type"].as_str()?, item["type"].as_str().unwrap_or_default()) {
+        ("item.completed", "agent_message") => Some(said(&item["text"])),
+        ("item.started", "command_execution") => Some(format!("> {}", said(&item["command"]))),
+        ("item.started", "mcp_tool_call") => {
+            Some(format!("> {} {} {}", said(&item["server"]), said(&item["tool"]), said(&item["arguments"])))
+        }
+        ("item.completed", "file_change") => Some(format!("> file_change {}", said(&item["changes"]))),
+        ("item.completed", "command_execution") if item["status"] != "completed" => {
+            Some(format!("! {}", said(&item["aggregated_output"])))
+        }
+        ("item.completed", "error") => Some(format!("~ {}", said(&item["message"]))),
+        ("error", _) => Some(format!("~ {}", said(&value["message"]))),
+        ("turn.completed", _) => Some("= its turn is over".to_owned()),
+        ("turn.failed", _) => Some(format!("= its turn failed: {}", said(&value["error"]["message"]))),
+        _ => None,
+    }
+}
+
+fn gemini(value: &Value) -> Option<String> {
+    match value["type"].as_str()? {
+        "message" if value["role"] == "assistant" => Some(said(&value["content"])),
+        "tool_use" => Some(format!("> {} {}", said(&value["tool_name"]), said(&value["parameters"]))),
+        "tool_result" if value["status"] == "error" => Some(format!("! {}", said(&value["output"]))),
+        "error" => Some(format!("~ {}", said(&value["message"]))),
+        "result" if value["error"].is_null() => Some(format!("= {}", said(&value["status"]))),
+        "result" => Some(format!("= {}: {}", said(&value["status"]), said(&value["error"]["message"]))),
+        _ => None,
     }
 }
 

@@ -6,9 +6,11 @@
 //! and which gates are open.
 //!
 //! The script's name is in the base URL, `http://127.0.0.1:PORT/s/NAME`. Each protocol is one module that reads
-//! a request as a `Turn` and writes a `Reply`; Anthropic Messages and OpenAI Responses are there.
+//! a request as a `Turn` and writes a `Reply`; Anthropic Messages, OpenAI Responses and Gemini's `generateContent`
+//! are there.
 
 mod anthropic;
+mod gemini;
 mod responses;
 mod script;
 mod turn;
@@ -46,6 +48,10 @@ pub struct Seen {
     pub step: Option<usize>,
     /// The newest prompt of the conversation.
     pub prompt: String,
+    /// How many prompts the conversation has; a fresh one has the fewest.
+    pub prompts: usize,
+    /// What the model had said before in it.
+    pub said: String,
 }
 
 /// A running server. It stops, and lets go every held request, when this value is dropped.
@@ -166,6 +172,7 @@ impl State {
 enum Protocol {
     Anthropic,
     Responses,
+    Gemini,
 }
 
 impl Protocol {
@@ -173,25 +180,35 @@ impl Protocol {
         match path.rsplit('/').next() {
             Some("messages") => Some(Self::Anthropic),
             Some("responses") => Some(Self::Responses),
-            _ => None,
+            _ => gemini::asked(path).map(|_| Self::Gemini),
         }
     }
-    fn read(self, body: &Value) -> Turn {
+    fn read(self, path: &str, body: &Value) -> Turn {
         match self {
             Self::Anthropic => anthropic::read(body),
             Self::Responses => responses::read(body),
+            Self::Gemini => gemini::read(path, body),
+        }
+    }
+    fn error(self, error: &Error) -> Answer {
+        let Error { status, code, message, .. } = error;
+        match self {
+            Self::Anthropic | Self::Responses => Answer::error(*status, code, message),
+            Self::Gemini => Answer::json(*status, &gemini::error(*status, code, message)),
         }
     }
     fn whole(self, turn: &Turn, reply: &Reply) -> Value {
         match self {
             Self::Anthropic => anthropic::message(turn, reply),
             Self::Responses => responses::response(turn, reply),
+            Self::Gemini => gemini::response(turn, reply),
         }
     }
     fn events(self, turn: &Turn, reply: &Reply) -> Vec<Value> {
         match self {
             Self::Anthropic => anthropic::events(turn, reply),
             Self::Responses => responses::events(turn, reply),
+            Self::Gemini => vec![gemini::response(turn, reply)],
         }
     }
 }
@@ -203,14 +220,16 @@ impl Answer {
     fn json(status: u16, value: &Value) -> Self {
         Self(status, "application/json", value.to_string())
     }
-    /// Both protocols understand this shape.
+    /// Anthropic and `OpenAI` clients understand this shape.
     fn error(status: u16, code: &str, message: &str) -> Self {
         let error = json!({ "type": code, "code": code, "message": message });
         Self::json(status, &json!({ "type": "error", "error": error }))
     }
     fn stream(events: &[Value]) -> Self {
-        let line = |e: &Value| format!("event: {}\ndata: {e}\n\n", e["type"].as_str().unwrap_or("message"));
-        Self(200, "text/event-stream", events.iter().map(line).collect())
+        // Gemini's events have no names, and its client takes a line with one for data.
+        let name = |e: &Value| e["type"].as_str().map_or(String::new(), |name| format!("event: {name}\n"));
+        let lines = events.iter().map(|e| format!("{}data: {e}\n\n", name(e)));
+        Self(200, "text/event-stream", lines.collect())
     }
 }
 
@@ -260,7 +279,8 @@ impl Shared {
         if let Some(protocol) = Protocol::of(path).filter(|_| *request.method() == Method::Post) {
             return self.play(name, path, &script, protocol, &body);
         }
-        self.saw(name, path, &body["model"], None, "");
+        let model = body["model"].as_str().unwrap_or_default().to_owned();
+        self.saw(name, path, None, &Turn { model, ..Turn::default() });
         Some(match path.rsplit('/').next() {
             Some("count_tokens") => Answer::json(200, &json!({ "input_tokens": 1234 })),
             Some("models") => Answer::json(200, &models()),
@@ -269,10 +289,16 @@ impl Shared {
         })
     }
 
-    fn saw(&self, script: &str, path: &str, model: &Value, step: Option<usize>, prompt: &str) {
-        let (script, path, prompt) = (script.to_owned(), path.to_owned(), prompt.to_owned());
-        let model = model.as_str().unwrap_or_default().to_owned();
-        self.lock().seen.push(Seen { script, path, model, step, prompt });
+    fn saw(&self, script: &str, path: &str, step: Option<usize>, turn: &Turn) {
+        self.lock().seen.push(Seen {
+            script: script.to_owned(),
+            path: path.to_owned(),
+            model: turn.model.clone(),
+            step,
+            prompt: turn.prompts.last().cloned().unwrap_or_default(),
+            prompts: turn.prompts.len(),
+            said: turn.said.clone(),
+        });
         self.changed.notify_all();
     }
 
@@ -285,22 +311,21 @@ impl Shared {
         protocol: Protocol,
         body: &Value,
     ) -> Option<Answer> {
-        let turn = protocol.read(body);
-        let prompt = turn.prompts.last().map_or("", String::as_str);
+        let turn = protocol.read(path, body);
         let reply = if turn.tools.is_empty() {
-            self.saw(name, path, &body["model"], None, prompt);
-            Turn::side_reply(script.side_text.as_deref())
+            self.saw(name, path, None, &turn);
+            turn.side_reply(script.side_text.as_deref())
         } else {
             let (branch, steps) = script.steps_for(&turn.prompts);
             // After the last step there is nothing left to do; to repeat it would never end.
             let end = Step::say("There is nothing left to do.");
             let step = steps.get(turn.step).unwrap_or(&end);
-            self.saw(name, path, &body["model"], Some(turn.step), prompt);
+            self.saw(name, path, Some(turn.step), &turn);
             self.wait(step)?;
             if let Some(error) = &step.error
                 && self.fails((name.to_owned(), branch, turn.step), error.times)
             {
-                return Some(Answer::error(error.status, &error.code, &error.message));
+                return Some(protocol.error(error));
             }
             turn.reply(step)
         };

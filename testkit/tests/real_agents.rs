@@ -72,6 +72,34 @@ fn codex_edits_and_commits() {
 }
 
 #[test]
+fn gemini_edits_and_commits() {
+    if !real_agents::ready() {
+        return;
+    }
+    let (env, server) = (TestEnv::new("unused"), ModelServer::start());
+    real_agents::gemini_home(&env.home());
+    let mut steps = Step::write_and_commit("one.txt", "it's done\n", "Do one");
+    steps[0] = steps[0].clone().tokens(1000, 50).cached(500, 0).reasoned(10);
+    let (repo, url) = (env.repo(), server.add("work", Script::new(steps)));
+    // It reads nothing of the person's git configuration.
+    let mut setup = real_agents::gemini(&url);
+    for name in ["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"] {
+        setup.env.push((name.to_owned(), "someone".to_owned()));
+    }
+    let run = drive(&env, &repo, &setup, "Please do gt-one.").ok();
+    assert_eq!(repo.subjects("HEAD"), ["Do one", "Begin"], "{}", run.shown());
+    assert_eq!(repo.read("one.txt"), "it's done\n");
+    let stats = &last_of(&run, "result")["stats"];
+    let counts = ["input_tokens", "cached", "output_tokens", "total_tokens"].map(|key| stats[key].as_u64());
+    assert_eq!(counts, [1700, 500, 80, 1790].map(Some), "what was thought is in the total only");
+    assert_eq!((server.calls("work"), server.log()[0].model.as_str()), (3, "gemini-2.5-pro"));
+
+    let refused = server.add("refused", Script::new([Step::fail(401, "UNAUTHENTICATED", "Bad key")]));
+    let run = drive(&env, &repo, &real_agents::gemini(&refused), "x").exits(401 % 256);
+    assert!(run.stdout.contains("Bad key"), "{}", run.shown());
+}
+
+#[test]
 fn an_overloaded_service_is_tried_again_and_a_refusal_fails() {
     if !real_agents::ready() {
         return;

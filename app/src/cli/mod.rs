@@ -6,6 +6,8 @@ mod add;
 mod agent;
 mod ask;
 mod attach;
+mod baseline;
+mod brief;
 mod cancel;
 mod check;
 mod checkpoint;
@@ -37,6 +39,7 @@ mod reopen;
 mod rig;
 mod run;
 mod schema;
+mod session;
 mod sling;
 mod stage;
 mod status;
@@ -121,6 +124,9 @@ enum Command {
     #[command(subcommand)]
     Witness(witness::Witness),
     #[command(subcommand)]
+    Session(session::Session),
+    Brief(brief::Brief),
+    #[command(subcommand)]
     Mq(mq::Mq),
     Run(run::Run),
     Up(up::Up),
@@ -135,6 +141,7 @@ enum Command {
     Events(events::Events),
     Logs(logs::Logs),
     Attach(attach::Attach),
+    Baseline(baseline::Baseline),
     #[command(subcommand)]
     Agent(agent::Agent),
     #[command(subcommand)]
@@ -203,6 +210,8 @@ impl Command {
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
             Self::Witness(command) => command.run(ctx),
+            Self::Session(command) => command.run(ctx),
+            Self::Brief(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),
@@ -215,6 +224,7 @@ impl Command {
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
             Self::Attach(command) => command.run(ctx),
+            Self::Baseline(command) => command.run(ctx),
             Self::Agent(command) => command.run(ctx),
             Self::Workdir(command) => command.run(ctx),
             Self::Checkpoint(command) => command.run(ctx),

@@ -183,6 +183,7 @@ fn sentence(event: &Event) -> Option<String> {
                 why(&pause.error)
             )
         }
+        Event::ReviewMade { review, .. } => why(&review.summary()),
         Event::MergeRequested { request, .. } => format!("its merge is asked for: {}", why(&request.url)),
         Event::MergeUnblocked { .. } => "the checkout is out of the way of the merge".to_owned(),
         Event::SessionStarted { session, .. } => format!("▶ agent started ({session})"),

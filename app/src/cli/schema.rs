@@ -41,6 +41,7 @@ enum Name {
     Item,
     Engine,
     Why,
+    Baseline,
 }
 
 impl Shapes {
@@ -82,6 +83,7 @@ fn schema(name: Name) -> Schema {
         Name::Item => generator.into_root_schema_for::<Item>(),
         Name::Engine => generator.into_root_schema_for::<Engine>(),
         Name::Why => generator.into_root_schema_for::<WhyShape>(),
+        Name::Baseline => generator.into_root_schema_for::<convoy_engine::baseline::Report>(),
     }
 }
 

@@ -6,8 +6,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do, by panicking")]
 
 mod attempts;
+mod codex;
 mod conflicts;
+mod conversations;
 mod engine;
+mod gemini;
 mod hooks;
 mod include;
 mod merging;
@@ -19,6 +22,7 @@ mod queue;
 mod real;
 mod repositories;
 mod requests;
+mod reviews;
 mod rigs;
 mod room;
 mod rounds;

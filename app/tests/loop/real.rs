@@ -1,4 +1,4 @@
-//! Real agents on real work: Claude Code and Codex, against a scripted model.
+//! Real agents on real work, against a scripted model: Claude Code.
 
 use convoy_testkit::env::TestEnv;
 use convoy_testkit::fake_agent::Script as NoScript;
@@ -11,21 +11,21 @@ use crate::room::{Room, SOON, outside, text};
 const MODEL: &str = "claude-sonnet-4-5";
 
 /// Writes and commits a file named after the issue; the second issue's agent insists on the first one's file.
-fn two_pieces() -> Script {
+pub(crate) fn two_pieces() -> Script {
     let first = work("gt-one");
     let mut second = work("gt-two");
     second[1] = Step::bash("cat gt-one.txt && git add -A && git commit -qm 'Do gt-two'");
     Script::by_prompt([("# gt-one:", first), ("# gt-two:", second)])
 }
 
-fn work(issue: &str) -> Vec<Step> {
+pub(crate) fn work(issue: &str) -> Vec<Step> {
     let mut steps = Step::write_and_commit(&format!("{issue}.txt"), "done\n", &format!("Do {issue}"));
     steps[0] = steps[0].clone().tokens(1000, 50).cached(500, 40);
     steps
 }
 
 /// Where `claude` of the built-in preset is found and led to a script.
-fn with_claude(url: &str) -> TestEnv {
+pub(crate) fn with_claude(url: &str) -> TestEnv {
     let mut env = outside();
     real_agents::link_into(&env.bin());
     for (name, value) in real_agents::claude_env(url) {
@@ -34,13 +34,13 @@ fn with_claude(url: &str) -> TestEnv {
     env
 }
 
-fn claude_room(url: &str, config: &str) -> Room {
+pub(crate) fn claude_room(url: &str, config: &str) -> Room {
     let defaults = format!("[defaults]\nagent = \"claude\"\nmodel = \"{MODEL}\"\n{config}");
     Room::around(with_claude(url), &defaults, &NoScript::default())
 }
 
 /// The tokens of `work()`, and what they cost at the vendor's prices.
-fn usage() -> Value {
+pub(crate) fn usage() -> Value {
     json!({ "input": 1200, "output": 90, "cache_read": 500, "cache_write": 40 })
 }
 /// 1200 × 3 + 90 × 15 + 500 × 0.3 + 40 × 3.75 millionths of a dollar.
@@ -81,30 +81,6 @@ fn claude_does_two_issues_that_depend_on_each_other() {
     assert!(logs.contains("I write the file.") && !logs.contains("\"type\""), "{logs}");
     let raw = room.convoy("logs gt-one --raw").stdout;
     assert!(raw.contains("\"type\":\"result\""), "{raw}");
-}
-
-#[test]
-fn codex_does_two_issues_that_depend_on_each_other() {
-    if !real_agents::ready() {
-        return;
-    }
-    let server = ModelServer::start();
-    let codex = real_agents::codex(&server.add("work", two_pieces()));
-    let mut env = outside();
-    for (name, value) in &codex.env {
-        env.set(name, value);
-    }
-    let agent = convoy_testkit::env::agent_toml("codex", &codex.command, "plain", &["SCRIPTED_KEY"]);
-    let config = format!("[defaults]\nagent = \"codex\"\n{agent}");
-    let room = Room::around(env, &config, &NoScript::default());
-    let convoy = room.launch_new("gt-one gt-two:gt-one", "");
-    room.lands(&convoy);
-    let repo = room.repo();
-    assert_eq!((repo.read("gt-one.txt"), repo.read("gt-two.txt")), ("done\n".into(), "done\n".into()));
-    let worker = room.worker("gt-two");
-    assert_eq!((&worker["attempt"], &worker["sessions"][0]["cost"]), (&1.into(), &Value::Null), "{worker:#}");
-    let logs = room.convoy("logs gt-two").stdout;
-    assert!(logs.contains("turn.completed"), "{logs}");
 }
 
 #[test]

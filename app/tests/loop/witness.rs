@@ -18,7 +18,8 @@ fn understood(env: &TestEnv, script: &Script) -> String {
 }
 
 fn began(id: usize, input: &str) -> Step {
-    let block = json!({ "type": "tool_use", "id": format!("t{id}"), "name": "Bash", "input": { "command": input } });
+    let block =
+        json!({ "type": "tool_use", "id": format!("t{id}"), "name": "Bash", "input": { "command": input } });
     let message = json!({ "id": format!("m{id}"), "model": "small", "content": [block], "usage": {} });
     Step::Print(json!({ "type": "assistant", "message": message, "parent_tool_use_id": null }).to_string())
 }
@@ -44,7 +45,11 @@ fn a_silent_agent_is_reminded_told_of_stopped_and_tried_again() {
     let convoy = room.launch_new("gt-a", "--owner mayor/");
     room.until("witness.stepped", "\"nudge\"");
     let shown: Value = room.json("witness status");
-    assert_eq!((text(&shown, "/0/issue_id"), text(&shown, "/0/steps/0/step")), ("gt-a", "nudge"), "{shown:#}");
+    assert_eq!(
+        (text(&shown, "/0/issue_id"), text(&shown, "/0/steps/0/step")),
+        ("gt-a", "nudge"),
+        "{shown:#}"
+    );
     assert!(text(&shown, "/0/steps/0/unable").contains("takes no input"), "{shown:#}");
     room.lands(&convoy);
     assert_eq!(steps(&room), ["nudge", "escalate", "stop"], "{}", room.story());
@@ -72,7 +77,8 @@ fn an_agent_that_computes_is_not_stopped() {
 #[test]
 fn a_long_tool_is_not_silence() {
     let env = outside();
-    let steps_of_agent = [&[began(1, "make test"), Step::SleepMs(5_000), ended(1)][..], &commit("a", "a\n")].concat();
+    let steps_of_agent =
+        [&[began(1, "make test"), Step::SleepMs(5_000), ended(1)][..], &commit("a", "a\n")].concat();
     let config = understood(&env, &Script::always(steps_of_agent));
     let room = Room::around(env, &config, &Script::default());
     let convoy = room.launch_new("gt-a", "");
@@ -103,9 +109,13 @@ fn whoever_is_refused_goes_on_when_the_service_takes_work_again() {
     let init = json!({ "type": "system", "subtype": "init", "session_id": "abc", "model": "small" });
     let refusal = "printf '{\"type\":\"rate_limit_event\",\"rate_limit_info\":{\"status\":\"rejected\",\
                    \"resetsAt\":%d}}\\n' $(($(date +%s) + 4)) > /proc/$PPID/fd/1";
-    let result = json!({ "type": "result", "subtype": "success", "is_error": true, "result": "limit reached" });
-    let first = [&commit("half", "half\n")[..],
-        &[Step::Print(init.to_string()), shell(refusal), Step::Print(result.to_string()), Step::Exit(1)]].concat();
+    let result =
+        json!({ "type": "result", "subtype": "success", "is_error": true, "result": "limit reached" });
+    let first = [
+        &commit("half", "half\n")[..],
+        &[Step::Print(init.to_string()), shell(refusal), Step::Print(result.to_string()), Step::Exit(1)],
+    ]
+    .concat();
     let script = Script::default().attempt(1, first).attempt(2, commit("rest", "rest\n"));
     let config = understood(&env, &script);
     let room = Room::around(env, &config, &Script::default());
@@ -126,7 +136,8 @@ fn whoever_is_refused_goes_on_when_the_service_takes_work_again() {
 fn a_stronger_model_is_tried_after_two_failures() {
     let fails = [Step::Exit(1)];
     let script = Script::default().attempt(1, fails.clone()).attempt(2, fails).attempt(3, commit("a", "a\n"));
-    let config = "[defaults]\nagent = \"fake\"\nmodel = \"small\"\n[models]\ntiers = [\"small\", \"large\"]\n";
+    let config =
+        "[defaults]\nagent = \"fake\"\nmodel = \"small\"\n[models]\ntiers = [\"small\", \"large\"]\n";
     let room = Room::with(config, &script);
     let convoy = room.launch_new("gt-a", "");
     room.lands(&convoy);

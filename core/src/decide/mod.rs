@@ -5,6 +5,7 @@
 //! other way to land.
 
 mod checkpoint;
+mod continues;
 mod convoy;
 mod fresh;
 mod health;
@@ -14,8 +15,10 @@ mod landing;
 mod mail;
 mod merge;
 mod outbox;
+mod own;
 mod queue;
 mod refs;
+mod review;
 mod routing;
 mod session;
 mod sling;
@@ -27,6 +30,7 @@ mod work;
 
 pub use checkpoint::{HOLD_MAX, LOOKS_MAX, has_turns, last_turn};
 pub use fresh::Entropy;
+pub use own::resolve_epic;
 pub use queue::batch_is_due;
 pub use refs::{
     resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
@@ -204,6 +208,21 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::WorkRelease { issue } => work::release(state, issue, ctx),
         Request::MergeRetry { issue } => queue::retry(state, issue),
         Request::MergeReject { issue, reason } => queue::reject(state, issue, reason.as_deref(), ctx),
+        Request::SessionStart { .. } => own::start(state, request, ctx),
+        Request::SessionBackground { .. } => own::in_background(state, request, ctx),
+        Request::SessionPause { epic, path, reason } => {
+            own::pause(state, epic.as_deref(), path.as_deref(), reason.as_deref(), ctx)
+        }
+        Request::SessionResume { epic, path } => {
+            own::resume_background(state, epic.as_deref(), path.as_deref(), ctx)
+        }
+        Request::SessionComplete { epic, path, outcome } => {
+            own::complete(state, epic.as_deref(), path.as_deref(), *outcome)
+        }
+        Request::CheckpointCreate { epic, session, path, note } => {
+            let (epic, session) = (epic.as_deref(), session.as_deref());
+            own::checkpoint(state, epic, session, path.as_deref(), note.as_deref(), ctx)
+        }
         Request::MailRead { notice } => mail::read(state, notice),
         Request::MailSend { to, subject, body } => mail::send(state, to, subject, body, ctx),
         Request::MailArchive { notices } => mail::archive(state, notices),
@@ -228,6 +247,7 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Ended { session, epoch, exit } => session::ended(state, session, *epoch, exit),
         Observed::Lost { session, epoch, why } => session::lost(state, session, *epoch, why),
         Observed::Found { session, epoch, findings } => session::found(state, session, *epoch, findings, ctx),
+        Observed::Reviewed { member, review } => review::passed(state, member, review),
         Observed::Merge { worker, epoch, round, outcome } => {
             merge::outcome(state, worker, *epoch, *round, outcome, ctx)
         }

@@ -1,4 +1,4 @@
-//! Which model an attempt gets, and whether it goes on with the conversation of the one before.
+//! Which model an attempt gets.
 //!
 //! The first choice is a person's, a label's or the configuration's. A model that fails again and again is left for the
 //! next stronger one, as long as there is one; with which models a worker tried stands in its sessions.
@@ -6,7 +6,7 @@
 use crate::id::AgentName;
 use crate::issue::Issue;
 use crate::policy::Policy;
-use crate::session::{Outcome, Session, SessionState};
+use crate::session::Session;
 use crate::state::State;
 use crate::worker::Worker;
 
@@ -17,8 +17,8 @@ pub(super) struct Route {
     pub(super) model: Option<String>,
     /// Why that one.
     pub(super) rationale: Option<String>,
-    /// The session whose conversation it goes on with.
-    pub(super) resume: Option<crate::id::SessionId>,
+    /// It is another than the attempt before had: it begins afresh, with the brief of what was tried.
+    pub(super) stronger: bool,
 }
 
 /// The first choice.
@@ -80,9 +80,8 @@ pub(super) fn next(state: &State, policy: &Policy, worker: &Worker) -> Route {
     let Some(last) = worker.sessions.last().and_then(|id| state.sessions.get(id)) else {
         return Route::default();
     };
-    let resume = goes_on(last).then(|| last.content.id.clone());
-    let same =
-        Route { model: last.content.model.clone(), rationale: last.content.model_rationale.clone(), resume };
+    let (model, rationale) = (last.content.model.clone(), last.content.model_rationale.clone());
+    let same = Route { model, rationale, stronger: false };
     let tiers = policy.tiers.of(&worker.content.agent);
     if worker.content.model_fixed && !policy.tiers.escalate_explicit {
         return same;
@@ -101,26 +100,8 @@ pub(super) fn next(state: &State, policy: &Policy, worker: &Worker) -> Route {
     Route {
         model: Some(stronger.clone()),
         rationale: Some(format!("{times} with {model} failed")),
-        // Another model begins afresh, with the brief of what was tried.
-        resume: None,
+        stronger: true,
     }
-}
-
-/// Whether an attempt was interrupted rather than failed, so that its conversation is worth going on with. After a
-/// failure the next one begins afresh.
-fn goes_on(last: &Session) -> bool {
-    let SessionState::Over { outcome, .. } = &last.state else { return false };
-    last.conversation.is_some()
-        && match outcome {
-            Outcome::RateLimited { .. } | Outcome::BudgetExceeded { .. } => true,
-            Outcome::Submitted
-            | Outcome::NoChange
-            | Outcome::Failed { .. }
-            | Outcome::Infrastructure { .. }
-            | Outcome::Lost { .. }
-            | Outcome::Stopped
-            | Outcome::Blocked { .. } => false,
-        }
 }
 
 /// With what a worker that takes over begins: the model that its predecessor had come to, if that was another than its

@@ -295,6 +295,7 @@ fn lesson(session: &Session, what: &str, detail: &str, branch: Option<String>) -
         detail: detail.to_owned(),
         branch,
         conflicts: Vec::new(),
+        findings: Vec::new(),
     }
 }
 

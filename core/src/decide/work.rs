@@ -1,5 +1,6 @@
 //! Workers: who gets which issue, when there is room, and how a person takes it back.
 
+use super::continues;
 use super::refs::{check_branch, resolve_issue};
 use super::routing::{self, Route, choose_model, inherited};
 use super::target::holder;
@@ -108,7 +109,8 @@ pub(super) fn known_agent(policy: &Policy, text: &str) -> Result<AgentName, Refu
 /// The next attempt of a worker.
 pub(super) fn wanted(state: &State, worker: &WorkerId, number: u32, ctx: &mut Context<'_>) -> Event {
     let route = state.workers.get(worker).map(|worker| routing::next(state, ctx.policy, worker));
-    let Route { model, rationale, resume } = route.unwrap_or_default();
+    let Route { model, rationale, stronger } = route.unwrap_or_default();
+    let interrupted = state.workers.get(worker).filter(|_| !stronger);
     Event::SessionWanted {
         session: NewSession {
             id: ctx.entropy.session(state),
@@ -117,7 +119,7 @@ pub(super) fn wanted(state: &State, worker: &WorkerId, number: u32, ctx: &mut Co
             number,
             model,
             model_rationale: rationale,
-            resume,
+            resume: interrupted.and_then(|worker| continues::conversation(state, worker)),
             ceiling: None,
         },
     }
@@ -347,13 +349,14 @@ pub(super) fn setback(
         Counted::Failure => (worker.failures + 1, retry.max_attempts),
         Counted::Lost => (worker.lost + 1, retry.max_lost),
         Counted::Conflict => (worker.conflicts + 1, retry.max_conflicts),
+        Counted::Review => (worker.reviews + 1, retry.max_reviews),
         Counted::Nothing => (0, 1),
     };
     let pause = match count {
         Counted::Failure => backoff(retry.backoff, retry.backoff_max, used),
         // The first loss is tried again at once; a host that loses every session is not hammered.
         Counted::Lost if used > 1 => backoff(retry.backoff, retry.backoff_max, used - 1),
-        Counted::Lost | Counted::Conflict | Counted::Nothing => Span::default(),
+        Counted::Lost | Counted::Conflict | Counted::Review | Counted::Nothing => Span::default(),
     };
     let id = worker.content.id.clone();
     let what = lesson.what.clone();
@@ -363,6 +366,7 @@ pub(super) fn setback(
             Counted::Failure => format!("{used} attempts failed; the last: {what}"),
             Counted::Lost => format!("{used} sessions were lost; the last: {what}"),
             Counted::Conflict => format!("{used} merge conflicts; the last: {what}"),
+            Counted::Review => format!("{used} reviews found what blocks it; the last: {what}"),
             Counted::Nothing => what,
         };
         events.extend(give_up(state, worker, &why, ctx));

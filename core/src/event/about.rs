@@ -51,6 +51,7 @@ impl Event {
             Self::MergeSetAside { .. } => "merge.set_aside",
             Self::MergePaused { .. } => "merge.paused",
             Self::MergeRequested { .. } => "merge.requested",
+            Self::ReviewMade { .. } => "review.made",
             Self::SessionWanted { .. } => "session.wanted",
             Self::SessionPrepared { .. } => "session.prepared",
             Self::SessionStarted { .. } => "session.started",
@@ -127,7 +128,8 @@ impl Event {
             | Self::MergeUnblocked { worker, .. }
             | Self::MergeSetAside { worker, .. }
             | Self::MergePaused { worker, .. }
-            | Self::MergeRequested { worker, .. } => worker.as_str(),
+            | Self::MergeRequested { worker, .. }
+            | Self::ReviewMade { worker, .. } => worker.as_str(),
             Self::MergeBatched { rig, .. } => rig.as_str(),
             Self::SessionWanted { session } => session.id.as_str(),
             Self::SessionPrepared { session, .. }

@@ -8,6 +8,7 @@ use crate::id::{ConvoyId, IssueId, SessionId, WorkerId};
 use crate::issue::{Evidence, MoneyView, Status};
 use crate::money::Money;
 use crate::policy::Policy;
+use crate::review::Raised;
 use crate::state::State;
 use crate::time::Time;
 use crate::worker::{Lesson, Worker, WorkerState};
@@ -32,6 +33,7 @@ pub struct WorkerView {
     pub failures: u32,
     pub lost: u32,
     pub conflicts: u32,
+    pub reviews: u32,
     pub branch: Option<String>,
     pub workdir: Option<String>,
     pub session_id: Option<SessionId>,
@@ -52,6 +54,7 @@ pub struct LessonView {
     pub what: String,
     pub detail: String,
     pub branch: Option<String>,
+    pub findings: Vec<Raised>,
 }
 
 /// `rig/name`, as people read it.
@@ -95,6 +98,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
         failures: worker.failures,
         lost: worker.lost,
         conflicts: worker.conflicts,
+        reviews: worker.reviews,
         branch: last.and_then(|session| session.branch.clone()),
         workdir: last.and_then(|session| session.workdir.clone()),
         session_id: last.map(|session| session.id.clone()),
@@ -114,6 +118,7 @@ fn lesson(lesson: &Lesson) -> LessonView {
         what: lesson.what.clone(),
         detail: lesson.detail.clone(),
         branch: lesson.branch.clone(),
+        findings: lesson.findings.clone(),
     }
 }
 

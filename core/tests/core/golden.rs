@@ -120,7 +120,8 @@ fn a_batch_and_its_envelopes_round_trip() {
         assert_eq!(serde_json::from_str::<convoy_core::event::Envelope>(&text).unwrap(), envelope);
         // A person's own session is no attempt.
         let own = ["opened", "paused", "completed"].map(|name| format!("\"type\":\"session.{name}\""));
-        let of_session = ["session.", "witness."].iter().any(|kind| text.contains(&format!("\"type\":\"{kind}")));
+        let of_session =
+            ["session.", "witness."].iter().any(|kind| text.contains(&format!("\"type\":\"{kind}")));
         let of_attempt = of_session && !own.iter().any(|own| text.contains(own));
         assert_eq!(envelope.epoch.is_some(), of_attempt, "{text}");
     }

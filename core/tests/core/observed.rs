@@ -13,6 +13,7 @@ use convoy_core::worker::{Member, MergeBlock, MergeOutcome, MergeRequest, Worker
 use crate::door::Door;
 use crate::mailing;
 use crate::perform::Words;
+use crate::reviewing;
 use crate::show::Names;
 use crate::witnessed;
 
@@ -37,6 +38,10 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         }
         "merge" => return merge(door, words, &name, third),
         "batch" => return batch(door, names, words),
+        "review" => {
+            let review = reviewing::review(third, &tip(&words.get("tip").unwrap_or_else(|| "work".into())));
+            return Observed::Reviewed { member: member(door, words, &name), review: Box::new(review) };
+        }
         "patrol" => return Observed::Patrol,
         "leaving" => return Observed::Leaving,
         "made" => {
@@ -96,6 +101,7 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         "say" => report(match third {
             "done" => Report::Done { no_change: false, note: words.get("note") },
             "no-change" => Report::Done { no_change: true, note: words.get("note") },
+            "conversation" => Report::Conversation { id: "conversation-1".into(), model: None },
             "checkpoint" => Report::CheckpointAsked { note: words.get("note") },
             "blocked" => Report::Blocked { reason: "no access".into() },
             "note" => {
@@ -205,6 +211,9 @@ fn outcome(how: &str) -> MergeOutcome {
         "moved" => MergeOutcome::Moved { now: tip("now") },
         "conflict" => {
             MergeOutcome::Conflict { files: vec!["a.rs".into()], theirs: vec!["1234567 Theirs".into()] }
+        }
+        "reviewed" => {
+            MergeOutcome::Reviewed { review: Box::new(reviewing::review("critical", &tip("work"))) }
         }
         "aside" => MergeOutcome::SetAside { files: vec!["a.rs".into()] },
         "unable" => MergeOutcome::Unable { why: "gh is missing".into() },

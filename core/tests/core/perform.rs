@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 
 use convoy_core::event::Event;
+use convoy_core::ledger::Level;
 use convoy_core::policy::{Checkpoints, Observers};
 use convoy_core::time::{Span, Time};
 use convoy_core::{view, why};
@@ -113,6 +114,10 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             };
             view::rigs(&door.state, &door.policy).into_iter().map(shown).collect()
         }
+        "budget-of" => {
+            let level = Level::Epic(words.bare[1].parse().unwrap());
+            vec![format!("  {:?}", door.state.ledger.limits.get(&level).map(|limit| limit.amount))]
+        }
         "rig-status" => rig_status(door, words.bare[1]),
         "plan" => {
             let (events, plan) = door.plan();
@@ -161,8 +166,8 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
-        | "usage" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "deliver" | "checkout"
-        | "patrol" | "begin" | "due" | "dispatch" => {
+        | "usage" | "conversation" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "review"
+        | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }

@@ -57,6 +57,6 @@ macro_rules! scripts {
 }
 
 scripts! {
-    issues dependencies convoys lifecycle observers sling stage work models capacity verdicts retries merging queue stale mail keys why
-    rigs tracker witness routing checkpoints
+    issues dependencies convoys lifecycle observers sling stage work models capacity verdicts retries conversations merging queue stale mail keys why
+    rigs tracker witness routing checkpoints reviews sessions
 }

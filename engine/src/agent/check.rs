@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use super::native;
 use super::preset::Preset;
 use super::translate::Output;
 use crate::os::spawn::Environment;
@@ -43,6 +44,8 @@ impl Preset {
         let Some(path) = program::find(name, ours.get("PATH")) else {
             return Check::NotInstalled { program: name.clone() };
         };
+        // What would run, not what would start it.
+        let path = native::behind(name, ours.get("PATH")).unwrap_or(path);
         let known = self.output != Output::Plain;
         let version = if known { version(&path, &self.environment(ours)) } else { None };
         Check::Installed { path, version }

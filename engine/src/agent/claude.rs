@@ -22,6 +22,7 @@ use convoy_core::report::{AgentResult, Report, Tokens};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::json::{minus, short, text};
 use super::translate::Translator;
 
 /// How many message ids are remembered as counted. Repetitions follow at once.
@@ -30,8 +31,6 @@ const SETTLED_MAX: usize = 512;
 const OPEN_MAX: usize = 64;
 /// How many models one run may name.
 const MODELS_MAX: usize = 64;
-/// The longest text that is taken over, in characters.
-const TEXT_CHARS_MAX: usize = 400;
 /// The model that stands in messages which no model wrote.
 const NO_MODEL: &str = "<synthetic>";
 
@@ -233,15 +232,6 @@ impl Claude {
     }
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key).and_then(Value::as_str)
-}
-
-/// The first line of a text, cut to what a report may hold.
-fn short(text: &str) -> String {
-    text.lines().next().unwrap_or_default().chars().take(TEXT_CHARS_MAX).collect()
-}
-
 fn message(value: &Value) -> Option<Message> {
     Some(Message {
         id: short(text(value, "id")?),
@@ -281,15 +271,6 @@ fn model_tokens(usage: &Value) -> Tokens {
         output: count("outputTokens"),
         cache_read: count("cacheReadInputTokens"),
         cache_write: count("cacheCreationInputTokens"),
-    }
-}
-
-fn minus(whole: Tokens, part: Tokens) -> Tokens {
-    Tokens {
-        input: whole.input.saturating_sub(part.input),
-        output: whole.output.saturating_sub(part.output),
-        cache_read: whole.cache_read.saturating_sub(part.cache_read),
-        cache_write: whole.cache_write.saturating_sub(part.cache_write),
     }
 }
 

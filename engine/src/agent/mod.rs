@@ -8,6 +8,11 @@
 mod calls;
 mod check;
 mod claude;
+mod codex;
+mod conversation;
+mod gemini;
+mod json;
+mod native;
 mod preset;
 mod refused;
 pub mod transcript;
@@ -15,5 +20,6 @@ mod translate;
 
 pub use calls::Call;
 pub use check::Check;
+pub use conversation::Conversation;
 pub use preset::{Error, Preset, Presets, Reports, Says};
-pub use translate::{LINE_BYTES_MAX, Output, Translation, Translator, translator};
+pub use translate::{Asked, LINE_BYTES_MAX, Output, Translation, Translator, translator};

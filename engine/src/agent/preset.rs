@@ -1,4 +1,4 @@
-//! Presets: how to call an agent's program. Two are built in; the configuration changes them and adds others.
+//! Presets: how to call an agent's program. Some are built in; the configuration changes them and adds others.
 //!
 //! A preset is data. It says the command, how the prompt goes in, how output is read, and which variables of our
 //! environment pass; it holds no secret, and nothing passes that it does not name.
@@ -9,6 +9,8 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::conversation::{self, Conversation};
+use super::native;
 use super::translate::Output;
 use crate::os::spawn::Environment;
 use crate::runtime::Runtime;
@@ -56,8 +58,12 @@ const KEYS: [&str; 11] = [
     "writable",
 ];
 /// The built-in presets.
-const BUILT_IN: [(&str, &str); 2] =
-    [("claude", include_str!("presets/claude.toml")), ("plain", include_str!("presets/plain.toml"))];
+const BUILT_IN: [(&str, &str); 4] = [
+    ("claude", include_str!("presets/claude.toml")),
+    ("codex", include_str!("presets/codex.toml")),
+    ("gemini", include_str!("presets/gemini.toml")),
+    ("plain", include_str!("presets/plain.toml")),
+];
 /// The preset from which new ones begin.
 const BASE: &str = "plain";
 /// How different a key may be from a known one and still be taken for a slip.
@@ -109,7 +115,8 @@ pub struct Preset {
     pub output: Output,
     /// Arguments that choose the model `{model}`. Empty: the model cannot be chosen.
     pub model_arg: Vec<String>,
-    /// Arguments that continue the agent's own conversation `{conversation}`. Empty: it cannot.
+    /// Arguments that continue the agent's own conversation, by its id `{conversation}` or its file `{transcript}`.
+    /// Empty: it cannot.
     pub resume: Vec<String>,
     /// Names of variables that pass beside those that every agent gets; a name may end in `*`.
     pub env: Vec<String>,
@@ -224,7 +231,10 @@ impl Preset {
             match key.as_str() {
                 "command" => self.command = texts(&agent, key, value)?,
                 "prompt" => self.prompt = parsed(&agent, key, value, "\"stdin\" or \"file\"")?,
-                "output" => self.output = parsed(&agent, key, value, "\"plain\" or \"claude\"")?,
+                "output" => {
+                    self.output =
+                        parsed(&agent, key, value, "\"plain\", \"claude\", \"codex\" or \"gemini\"")?
+                }
                 "model_arg" => self.model_arg = texts(&agent, key, value)?,
                 "resume" => self.resume = texts(&agent, key, value)?,
                 // Names add up: whoever lets one more variable pass does not mean to hold back the others.
@@ -244,14 +254,26 @@ impl Preset {
         Ok(self)
     }
 
-    /// The program and its arguments for one run. A prompt that goes in by a file without the command saying where
-    /// is named by the last argument.
-    pub fn argv(&self, model: Option<&str>, prompt_file: &Path) -> Vec<String> {
+    /// The program and its arguments for one run, which goes on with a conversation if one is given. A prompt that goes
+    /// in by a file without the command saying where is named by the last argument.
+    pub fn argv(
+        &self,
+        model: Option<&str>,
+        conversation: Option<&Conversation>,
+        prompt_file: &Path,
+    ) -> Vec<String> {
         let file = prompt_file.to_string_lossy();
         let place = "{prompt_file}";
         let mut argv: Vec<String> = self.command.iter().map(|word| word.replace(place, &file)).collect();
         if let Some(model) = model {
             argv.extend(self.model_arg.iter().map(|word| word.replace("{model}", model)));
+        }
+        if let Some(conversation) = conversation {
+            let transcript = conversation.transcript.to_string_lossy();
+            let filled = |word: &String| {
+                word.replace("{conversation}", &conversation.id).replace("{transcript}", &transcript)
+            };
+            argv.extend(self.resume.iter().map(filled));
         }
         if self.prompt == PromptVia::File && !self.command.iter().any(|word| word.contains(place)) {
             argv.push(file.into_owned());
@@ -259,10 +281,19 @@ impl Preset {
         argv
     }
 
-    /// The arguments that continue a conversation; `None` if this agent cannot.
-    pub fn resume_args(&self, conversation: &str) -> Option<Vec<String>> {
-        (!self.resume.is_empty())
-            .then(|| self.resume.iter().map(|word| word.replace("{conversation}", conversation)).collect())
+    /// The same argument list with the program itself in the place of a launcher that would only start it.
+    pub fn native(&self, mut argv: Vec<String>, ours: &Environment) -> Vec<String> {
+        let native = argv.first().and_then(|name| native::behind(name, ours.get("PATH")));
+        if let (Some(name), Some(program)) = (argv.first_mut(), native.as_deref().and_then(Path::to_str)) {
+            program.clone_into(name);
+        }
+        argv
+    }
+
+    /// The agent's conversation of this id, if it can go on with one and still has it. `env` is the environment that
+    /// the agent gets.
+    pub fn conversation(&self, id: &str, env: &BTreeMap<String, String>) -> Option<Conversation> {
+        if self.resume.is_empty() { None } else { conversation::find(self.output, id, env) }
     }
 
     /// The agent's environment out of ours: what the preset names, then what it sets. Values that are not text do
@@ -284,11 +315,13 @@ impl Preset {
 
     /// What its output says.
     pub fn reports(&self) -> Reports {
-        let says = match self.output {
-            Output::Plain => Says::No,
-            Output::Claude => Says::Yes,
+        let (tokens, cost, result) = match self.output {
+            Output::Plain => (Says::No, Says::No, Says::No),
+            Output::Claude => (Says::Yes, Says::Yes, Says::Yes),
+            // Tokens with the end of a turn; money never.
+            Output::Codex | Output::Gemini => (Says::Yes, Says::No, Says::Yes),
         };
-        Reports { usage: says, cost: says, result: says, needs_input: Says::No }
+        Reports { usage: tokens, cost, result, needs_input: Says::No }
     }
 
     /// Whether Convoy itself confines it. It does not: whoever needs that runs Convoy in a container.
@@ -350,75 +383,4 @@ fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<S
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn presets(text: &str) -> Result<Presets, Error> {
-        Presets::built_in().unwrap().with(&text.parse().unwrap())
-    }
-
-    #[test]
-    fn claude_is_called_as_it_was_tried() {
-        let all = Presets::built_in().unwrap();
-        let claude = all.get("claude").unwrap();
-        assert_eq!(
-            claude.argv(Some("opus"), Path::new("/s/prompt.txt")).join(" "),
-            "claude -p --output-format stream-json --verbose --include-partial-messages \
-             --permission-mode bypassPermissions --model opus"
-        );
-        assert_eq!(claude.resume_args("c1").unwrap(), ["--resume", "c1"]);
-        assert_eq!((claude.reports().cost, claude.reports().needs_input), (Says::Yes, Says::No));
-    }
-
-    #[test]
-    fn only_named_variables_pass() {
-        let names = [
-            "HOME",
-            "LC_ALL",
-            "https_proxy",
-            "ANTHROPIC_API_KEY",
-            "AWS_SECRET_ACCESS_KEY",
-            "CONVOY_SESSION",
-            "MY_KEY",
-        ];
-        let mut ours = Environment::default();
-        for name in names {
-            ours.set(name, "x");
-        }
-        let all =
-            presets("[mine]\nlike = \"claude\"\nenv = [\"MY_KEY\"]\n[other]\ncommand = [\"x\"]").unwrap();
-        let passed = |name| all.get(name).unwrap().environment(&ours).into_keys().collect::<Vec<_>>();
-        assert_eq!(
-            passed("claude"),
-            ["ANTHROPIC_API_KEY", "DISABLE_AUTOUPDATER", "HOME", "LC_ALL", "https_proxy"]
-        );
-        assert_eq!(
-            passed("mine"),
-            ["ANTHROPIC_API_KEY", "DISABLE_AUTOUPDATER", "HOME", "LC_ALL", "MY_KEY", "https_proxy"]
-        );
-        assert_eq!(passed("other"), ["HOME", "LC_ALL", "https_proxy"]);
-    }
-
-    #[test]
-    fn the_configuration_is_checked() {
-        let all = presets(
-            "[mine]\ncommand = [\"run\", \"--in={prompt_file}\"]\nprompt = \"file\"\nstop = [{ signal = \"TERM\", wait = \"2s\" }]",
-        )
-        .unwrap();
-        let mine = all.get("mine").unwrap();
-        assert_eq!(mine.argv(Some("m"), Path::new("/p")), ["run", "--in=/p"]);
-        assert_eq!(mine.stop, [Step { signal: StopSignal::Term, wait_ms: 2000 }]);
-        let said = |text| presets(text).unwrap_err().to_string();
-        assert_eq!(
-            said("[mine]\ncomand = [\"x\"]"),
-            "agents.mine: unknown key \"comand\"; did you mean \"command\"?"
-        );
-        assert_eq!(said("[mine]\nzzzz = 1"), "agents.mine: unknown key \"zzzz\"");
-        assert_eq!(said("[mine]\ncommand = \"x y\""), "agents.mine.command: a list of texts is expected");
-        assert_eq!(
-            said("[mine]\nlike = \"cloude\""),
-            "there is no agent \"cloude\"; did you mean \"claude\"?"
-        );
-        assert!(said("[mine]\nstop = [{ signal = \"TERM\", wait = \"soon\" }]").contains("such as"));
-    }
-}
+mod tests;

@@ -1,10 +1,12 @@
 //! From a program's bytes to reports: lines of bounded length, each given to a translator.
 
-use convoy_core::report::Report;
+use convoy_core::report::{Report, Tokens};
 use serde::{Deserialize, Serialize};
 
 use super::calls::{self, Call};
 use super::claude::Claude;
+use super::codex::Codex;
+use super::gemini::Gemini;
 use super::refused::Refused;
 
 /// The longest line that is translated. Longer ones are skipped as a whole: half of a JSON value says nothing.
@@ -19,6 +21,20 @@ pub enum Output {
     Plain,
     /// Claude Code's `stream-json`.
     Claude,
+    /// Codex's `exec --json`.
+    Codex,
+    /// Gemini CLI's `stream-json`.
+    Gemini,
+}
+
+/// What is known of a run before it begins, for programs whose output leaves it out.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// The model that it was started with.
+    pub model: Option<String>,
+    /// What the conversation that it goes on with had used.
+    pub used: Tokens,
 }
 
 /// Understands one program's output, a line at a time. Never fails: what it does not understand, it passes over.
@@ -30,10 +46,12 @@ pub trait Translator {
 }
 
 /// The translator of a kind of output; `None` if there is nothing to translate.
-pub fn translator(output: Output) -> Option<Box<dyn Translator + Send>> {
+pub fn translator(output: Output, asked: &Asked) -> Option<Box<dyn Translator + Send>> {
     match output {
         Output::Plain => None,
         Output::Claude => Some(Box::<Claude>::default()),
+        Output::Codex => Some(Box::new(Codex::new(asked))),
+        Output::Gemini => Some(Box::<Gemini>::default()),
     }
 }
 
@@ -49,9 +67,9 @@ pub struct Translation {
 
 impl Translation {
     /// For output that was not read yet.
-    pub fn new(output: Output) -> Self {
+    pub fn new(output: Output, asked: &Asked) -> Self {
         Self {
-            translator: translator(output),
+            translator: translator(output, asked),
             line: Vec::new(),
             skipping: false,
             output,

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use super::job::Supervise;
 use super::pricing::{self, Pricing};
 use super::prompt;
+use crate::agent::Asked;
 use crate::config::When;
 use crate::explain;
 use crate::hooks::{self, Host, Of};
@@ -265,7 +266,13 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     }
     let settings = world.settings();
     let preset = settings.presets.get(job.agent.as_str()).map_err(|error| explain(&error))?;
-    let argv = preset.argv(job.model.as_deref(), &dir.prompt());
+    let env = environment(world, job, preset.environment(&world.env), dir);
+    let earlier = job.conversation.as_ref();
+    // One that the agent no longer has would end it at once: then it begins afresh, with the same prompt.
+    let conversation = earlier.and_then(|earlier| preset.conversation(&earlier.id, &env));
+    let goes_on = conversation.as_ref().and(earlier);
+    let argv = preset.argv(job.model.as_deref(), conversation.as_ref(), &dir.prompt());
+    let argv = preset.native(argv, &world.env);
     if argv.is_empty() {
         return Err(format!("agent {} has no command; set agents.{}.command", job.agent, job.agent));
     }
@@ -289,9 +296,13 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         convoy: job.convoy.clone(),
         argv,
         workdir: job.workdir.path.clone().into(),
-        env: environment(world, job, preset.environment(&world.env), dir),
+        env,
         prompt: preset.prompt,
         translator: preset.output,
+        asked: Asked {
+            model: job.model.clone(),
+            used: conversation.map(|conversation| conversation.used).unwrap_or_default(),
+        },
         limits: Limits {
             wall_ms: millis("limits.wall_time")?,
             silence_ms: millis("limits.silence")?,
@@ -306,8 +317,8 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     if spec.limits.spend_micros.is_some() {
         spec.prices = world.prices.ceilings(Vendor::of(spec.translator), clock::now());
     }
-    let earlier = |session: &_| output::tail(&world.workspace, session);
-    dir.create(&spec, &prompt::prompt(job, earlier)).map_err(|error| explain(&error))
+    let printed = |session: &_| output::tail(&world.workspace, session);
+    dir.create(&spec, &prompt::prompt(job, goes_on, printed)).map_err(|error| explain(&error))
 }
 
 /// What the agent sees: what its preset lets pass, who it is, and how to reach its supervisor.

@@ -2,17 +2,18 @@
 
 use std::path::PathBuf;
 
+use convoy_core::checkpoint::CheckpointState;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::effect::Effect;
 use convoy_core::id::{
-    AgentName, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
+    AgentName, CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
 };
 use convoy_core::issue::Status;
 use convoy_core::policy::Policy;
-use convoy_core::session::Workdir;
+use convoy_core::session::{Session, SessionState, Workdir};
 use convoy_core::state::State;
 use convoy_core::tracker;
-use convoy_core::view::{self, NoticeView};
+use convoy_core::view::{self, NoticeView, StoredCheckpoint};
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
 use super::examine::Examine;
@@ -31,6 +32,8 @@ pub(super) enum Job {
     WatchCheckout(WatchCheckout),
     Examine(Box<Examine>),
     Push(Push),
+    Checkpoint(Box<Checkpoint>),
+    Compare(Box<Compare>),
 }
 
 /// Where a worker works.
@@ -78,7 +81,17 @@ pub(super) struct Supervise {
     pub(super) number: u32,
     pub(super) lessons: Vec<Lesson>,
     pub(super) resumed: bool,
+    /// The conversation that it goes on with, if its agent still has it.
+    pub(super) conversation: Option<Earlier>,
     pub(super) workdir: Workdir,
+}
+
+/// A conversation of an earlier session.
+pub(super) struct Earlier {
+    /// The agent's own id of it.
+    pub(super) id: String,
+    /// Where that session worked.
+    pub(super) workdir: Option<String>,
 }
 
 pub(super) struct Stop {
@@ -110,6 +123,8 @@ pub(super) struct Merge {
     pub(super) branch: String,
     pub(super) tip: String,
     pub(super) strategy: MergeStrategy,
+    /// A review found nothing in this tip that blocks it.
+    pub(super) reviewed: bool,
 }
 
 pub(super) struct FollowRequest {
@@ -133,6 +148,38 @@ pub(super) struct WatchCheckout {
     pub(super) session: SessionId,
     pub(super) place: Place,
     pub(super) files: Vec<String>,
+}
+
+/// A checkpoint that is to be made.
+pub(super) struct Checkpoint {
+    pub(super) place: Place,
+    pub(super) files: Files,
+    /// What the state knows of the session.
+    pub(super) stored: StoredCheckpoint,
+    /// What the files are compared with, to say which the session has changed.
+    pub(super) begun_at: Option<String>,
+}
+
+/// A session that may have changed something since its last checkpoint.
+pub(super) struct Compare {
+    pub(super) session: SessionId,
+    pub(super) last: u64,
+    pub(super) place: Place,
+    pub(super) files: Files,
+    /// What was remembered since then.
+    pub(super) noted: bool,
+    /// The tree of that checkpoint.
+    pub(super) tree: Option<String>,
+}
+
+/// Where the files of a session are.
+pub(super) enum Files {
+    /// In a person's checkout.
+    Checkout(PathBuf),
+    /// In the workdir of an agent.
+    Workdir(SessionId, Workdir),
+    /// What an agent left was saved on its branch: what was done since in its workdir is not its.
+    Branch(Workdir),
 }
 
 pub(super) struct Push {
@@ -180,6 +227,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 number: session.content.number,
                 lessons: worker.lessons.clone(),
                 resumed: worker.resume_from.is_some(),
+                conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
             }))
         }
@@ -249,13 +297,38 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 spent: session.priced(),
             }))
         }
-        Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return None,
+        Effect::Checkpoint { checkpoint } => checkpoint_job(checkpoint, state, config)?,
+        Effect::Compare { session, last, .. } => {
+            let rig = match state.own_sessions.get(session) {
+                Some(own) => &own.content.rig,
+                None => &of_session(session)?.1.content.rig,
+            };
+            let made = state.latest_made(session);
+            let notes = state.sessions.get(session).map_or(0, |session| session.notes.len());
+            let known = state.checkpoints_of(session).next_back().map_or(0, |one| one.notes as usize);
+            Job::Compare(Box::new(Compare {
+                session: session.clone(),
+                last: *last,
+                place: place_of(rig, None, config)?,
+                files: files(state, session)?,
+                noted: notes > known,
+                tree: made.and_then(tree_of),
+            }))
+        }
+        Effect::Ceiling { .. } => return None,
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),
             round: *round,
             pushes: tracker::pushes(state, policy, rig, crate::clock::now()),
         }),
     })
+}
+
+/// The conversation that a session is to go on with.
+fn earlier(state: &State, session: &Session) -> Option<Earlier> {
+    let before = state.sessions.get(session.content.resume.as_ref()?)?;
+    let workdir = before.workdir().map(|workdir| workdir.path.clone());
+    Some(Earlier { id: before.conversation.clone()?, workdir })
 }
 
 fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
@@ -274,18 +347,59 @@ fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
         convoy: worker.content.convoy.clone(),
         place: place(worker, config)?,
         branch: submission.branch.clone(),
+        reviewed: worker.reviewed.as_ref() == Some(&submission.tip),
         tip: submission.tip.clone(),
         // The configuration was read whole, and its strategy checked, before anything began.
         strategy: convoy.map_or_else(|| config.strategy().unwrap_or_default(), |c| c.content.merge),
     })
 }
 
+fn checkpoint_job(id: &CheckpointId, state: &State, config: &Config) -> Option<Job> {
+    let checkpoint = state.checkpoints.get(id)?;
+    let session = &checkpoint.content.session;
+    let worked_from = state.sessions.get(session).and_then(|session| session.workdir());
+    // A person's session begins with what its first checkpoint has.
+    let first = || state.checkpoints_of(session).find_map(tree_of);
+    Some(Job::Checkpoint(Box::new(Checkpoint {
+        place: place_of(&checkpoint.content.rig, None, config)?,
+        files: files(state, session)?,
+        stored: view::stored(state, checkpoint),
+        begun_at: worked_from.map(|workdir| workdir.base.clone()).or_else(first),
+    })))
+}
+
+fn tree_of(checkpoint: &convoy_core::checkpoint::Checkpoint) -> Option<String> {
+    match &checkpoint.state {
+        CheckpointState::Made(made) => made.tree.clone(),
+        CheckpointState::Wanted | CheckpointState::Failed { .. } => None,
+    }
+}
+
+fn files(state: &State, session: &SessionId) -> Option<Files> {
+    if let Some(own) = state.own_sessions.get(session) {
+        return Some(Files::Checkout(PathBuf::from(&own.content.path)));
+    }
+    let found = state.sessions.get(session)?;
+    let workdir = found.workdir()?.clone();
+    Some(match &found.state {
+        SessionState::Over { .. } => Files::Branch(workdir),
+        SessionState::Wanted
+        | SessionState::Starting { .. }
+        | SessionState::Running { .. }
+        | SessionState::Ended { .. } => Files::Workdir(session.clone(), workdir),
+    })
+}
+
 fn place(worker: &Worker, config: &Config) -> Option<Place> {
-    let rig = config.rigs().get(&worker.content.rig)?;
+    place_of(&worker.content.rig, worker.content.base.as_ref(), config)
+}
+
+fn place_of(rig: &RigName, base: Option<&String>, config: &Config) -> Option<Place> {
+    let found = config.rigs().get(rig)?;
     Some(Place {
-        rig: worker.content.rig.clone(),
-        repository: rig.path.clone(),
-        base_branch: worker.content.base.clone().or_else(|| rig.default_branch.clone()),
+        rig: rig.clone(),
+        repository: found.path.clone(),
+        base_branch: base.cloned().or_else(|| found.default_branch.clone()),
     })
 }
 

@@ -1,10 +1,12 @@
 //! The prompt of an attempt: the issue, what earlier attempts came to, and how to signal.
 
+mod findings;
+
 use std::fmt::Write as _;
 
 use convoy_core::id::SessionId;
 
-use super::job::Supervise;
+use super::job::{Earlier, Supervise};
 
 /// How many of the latest attempts are told of.
 const LESSONS_MAX: usize = 3;
@@ -12,8 +14,13 @@ const LESSONS_MAX: usize = 3;
 /// The whole prompt. Everything that came from people or agents stands as they wrote it: it is data to the
 /// agent's model and never a command line.
 ///
-/// `output` gives the end of what an earlier session printed.
-pub(super) fn prompt(job: &Supervise, output: impl Fn(&SessionId) -> String) -> String {
+/// `goes_on` is the conversation to which this is said, if it is not a new one. `output` gives the end of what an
+/// earlier session printed.
+pub(super) fn prompt(
+    job: &Supervise,
+    goes_on: Option<&Earlier>,
+    output: impl Fn(&SessionId) -> String,
+) -> String {
     let mut text = format!("# {}: {}\n\n", job.issue, job.title);
     if !job.body.trim().is_empty() {
         let _ = writeln!(text, "{}\n", job.body.trim_end());
@@ -47,6 +54,12 @@ pub(super) fn prompt(job: &Supervise, output: impl Fn(&SessionId) -> String) -> 
         }
         text.push('\n');
         merging(&mut text, job);
+        // Of an attempt after it that failed for another reason the findings are as they were.
+        let reviewed = job.lessons.iter().rev().find(|lesson| !lesson.findings.is_empty());
+        text.push_str(&findings::section(reviewed.map_or(&[][..], |lesson| &lesson.findings)));
+    }
+    if let Some(earlier) = goes_on {
+        moved(&mut text, earlier, job);
     }
     let _ = write!(
         text,
@@ -59,6 +72,18 @@ pub(super) fn prompt(job: &Supervise, output: impl Fn(&SessionId) -> String) -> 
         job.workdir.branch
     );
     text
+}
+
+/// What an agent has to know that remembers another folder than the one it is in.
+fn moved(text: &mut String, earlier: &Earlier, job: &Supervise) {
+    let _ = writeln!(
+        text,
+        "## You were interrupted\n\nThis is the same conversation. What you did is kept, and what was running has ended.\n\
+         You are in another folder now: `{}`. Paths that you remember of {} are no longer yours; use those of this \
+         folder.\n",
+        job.workdir.path,
+        earlier.workdir.as_deref().map_or("the one before".to_owned(), |path| format!("`{path}`")),
+    );
 }
 
 /// What the agent has to do about the base branch, which moved while it worked.

@@ -12,11 +12,13 @@
 mod advance;
 mod changes;
 mod clone;
+mod diff;
 mod error;
 mod evidence;
 mod heads;
 mod include;
 mod leftovers;
+mod look;
 mod merge;
 mod names;
 pub(crate) mod pipe;

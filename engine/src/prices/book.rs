@@ -28,6 +28,10 @@ use crate::world::note;
 pub enum Vendor {
     /// Claude's.
     Anthropic,
+    /// Those of codex.
+    OpenAi,
+    /// Gemini's.
+    Google,
 }
 
 impl Vendor {
@@ -36,6 +40,8 @@ impl Vendor {
         match output {
             Output::Plain => None,
             Output::Claude => Some(Self::Anthropic),
+            Output::Codex => Some(Self::OpenAi),
+            Output::Gemini => Some(Self::Google),
         }
     }
 
@@ -43,6 +49,8 @@ impl Vendor {
     pub(super) fn id(self) -> &'static str {
         match self {
             Self::Anthropic => "anthropic",
+            Self::OpenAi => "openai",
+            Self::Google => "google",
         }
     }
 }

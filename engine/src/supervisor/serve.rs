@@ -110,7 +110,7 @@ impl<'a> Server<'a> {
     pub(super) fn follow(&mut self, mut agent: Agent) -> io::Result<Exit> {
         let (begun, started_at) = (Instant::now(), clock::now());
         let mut tree = Tree::new(agent.process.pid, self.spec.session.to_string());
-        let mut translation = Translation::new(self.spec.translator);
+        let mut translation = Translation::new(self.spec.translator, &self.spec.asked);
         let mut buffer = vec![0; READ_BYTES];
         self.started(&agent, begun, started_at);
         let (mut scan, mut scan_ms, mut woken_late) = (begun, SCAN_MS.0, Duration::ZERO);

@@ -11,7 +11,7 @@ use convoy_core::report::Tokens;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::Output;
+use crate::agent::{Asked, Output};
 use crate::runtime::Runtime;
 
 /// The version that this code writes.
@@ -48,6 +48,9 @@ pub struct Spec {
     pub prompt: PromptVia,
     /// How its output is read.
     pub translator: Output,
+    /// What is known of the run that its output leaves out.
+    #[serde(default)]
+    pub asked: Asked,
     /// What it may use.
     pub limits: Limits,
     /// How it is asked to stop. SIGKILL of everything follows the last step.

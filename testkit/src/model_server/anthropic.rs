@@ -23,7 +23,11 @@ pub(super) fn read(body: &Value) -> Turn {
             turn.tools.push(Tool { name: name.to_owned(), schema, freeform: false, namespace: None });
         }
     }
-    for message in messages.iter().filter(|m| m["role"] == "user") {
+    for message in messages {
+        if message["role"] != "user" {
+            turn.said(&text_of(&message["content"]));
+            continue;
+        }
         let whole = [json!({ "type": "text", "text": text_of(&message["content"]) })];
         let blocks = message["content"].as_array().map_or(&whole[..], Vec::as_slice);
         let results = blocks.iter().filter(|b| b["type"] == "tool_result").count();

@@ -17,22 +17,24 @@ pub(super) fn read(body: &Value) -> Turn {
         Value::Array(items) => items.clone(),
         text => vec![json!({ "type": "message", "role": "user", "content": text })],
     };
-    let mut told = text_of(&body["instructions"]);
+    turn.cwd = cwd_in(&text_of(&body["instructions"]));
     for item in &items {
         let kind = item["type"].as_str().unwrap_or("message");
         if kind.ends_with("call_output") {
             turn.step += 1;
         } else if kind == "message" {
             let text = text_of(&item["content"]);
-            told.push('\n');
-            told.push_str(&text);
+            // A conversation that is resumed elsewhere says anew where it is.
+            turn.cwd = cwd_in(&text).or(turn.cwd);
+            if item["role"] == "assistant" {
+                turn.said(&text);
+            }
             if item["role"] == "user" {
                 turn.step = 0;
                 turn.prompts.push(text);
             }
         }
     }
-    turn.cwd = cwd_in(&told);
     turn
 }
 
@@ -55,8 +57,10 @@ fn add_tools(tools: &mut Vec<Tool>, list: &Value, namespace: Option<&str>) {
 
 /// The reply as one JSON response.
 pub(super) fn response(turn: &Turn, reply: &Reply) -> Value {
-    // Here "input" includes what was read from the cache.
-    let input = reply.usage.input + reply.usage.cache_read;
+    // Here "input" includes what was read from the cache, and what was written to it.
+    let usage = reply.usage;
+    let input = usage.input + usage.cache_read + usage.cache_write;
+    let details = json!({ "cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write });
     let part = json!({ "type": "output_text", "text": reply.text, "annotations": [] });
     let mut output = vec![json!({
         "type": "message", "id": fresh_id("msg_"), "status": "completed", "role": "assistant", "content": [part],
@@ -68,9 +72,9 @@ pub(super) fn response(turn: &Turn, reply: &Reply) -> Value {
         "error": null, "incomplete_details": null, "instructions": null, "metadata": {},
         "temperature": 1, "top_p": 1,
         "usage": {
-            "input_tokens": input, "input_tokens_details": { "cached_tokens": reply.usage.cache_read },
-            "output_tokens": reply.usage.output, "output_tokens_details": { "reasoning_tokens": 0 },
-            "total_tokens": input + reply.usage.output,
+            "input_tokens": input, "input_tokens_details": details,
+            "output_tokens": usage.output, "output_tokens_details": { "reasoning_tokens": usage.reasoning },
+            "total_tokens": input + usage.output,
         },
     })
 }

@@ -81,7 +81,7 @@ pub struct Call {
     pub args: serde_json::Value,
 }
 
-/// Tokens of one reply. The four never overlap.
+/// Tokens of one reply. The first four never overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Usage {
@@ -91,13 +91,15 @@ pub struct Usage {
     pub output: u64,
     /// Input read from a cache.
     pub cache_read: u64,
-    /// Input written to a cache. The Responses protocol has no place for it.
+    /// Input written to a cache. Gemini's protocol has no place for it.
     pub cache_write: u64,
+    /// How much of the output was thought and not said, where the protocol tells them apart.
+    pub reasoning: u64,
 }
 
 impl Default for Usage {
     fn default() -> Self {
-        Self { input: 100, output: 20, cache_read: 0, cache_write: 0 }
+        Self { input: 100, output: 20, cache_read: 0, cache_write: 0, reasoning: 0 }
     }
 }
 
@@ -261,6 +263,12 @@ impl Step {
     #[must_use]
     pub fn cached(mut self, read: u64, written: u64) -> Self {
         (self.usage.cache_read, self.usage.cache_write) = (read, written);
+        self
+    }
+    /// Reports that so much of its output was thought.
+    #[must_use]
+    pub fn reasoned(mut self, reasoning: u64) -> Self {
+        self.usage.reasoning = reasoning;
         self
     }
     /// Fails only so often, then does what it says.

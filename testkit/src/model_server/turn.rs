@@ -13,10 +13,14 @@ pub(super) struct Turn {
     pub(super) step: usize,
     /// The person's prompts, oldest first.
     pub(super) prompts: Vec<String>,
+    /// What the model has said before, a line each.
+    pub(super) said: String,
     /// Empty in a side request (a title, a summary), which is not part of the script.
     pub(super) tools: Vec<Tool>,
     /// The agent's directory, if its prompt tells.
     pub(super) cwd: Option<String>,
+    /// What a request without tools is answered, where the agent insists on a form.
+    pub(super) side_text: Option<&'static str>,
 }
 
 /// A tool that the agent offers.
@@ -56,15 +60,22 @@ const CWD_MARKS: [&str; 4] =
     ["rimary working directory: ", "orking directory: ", "<cwd>", "currently working in the directory: "];
 
 impl Turn {
+    /// Takes note of what the model said before.
+    pub(super) fn said(&mut self, text: &str) {
+        self.said.push_str(text);
+        self.said.push('\n');
+    }
+
     /// The reply that plays `step` with the tools of this turn.
     pub(super) fn reply(&self, step: &Step) -> Reply {
         Reply { text: step.text.clone(), call: self.call(step), usage: step.usage }
     }
 
     /// The answer to a request without tools.
-    pub(super) fn side_reply(text: Option<&str>) -> Reply {
+    pub(super) fn side_reply(&self, text: Option<&str>) -> Reply {
         let usage = Usage { input: 50, output: 8, ..Usage::default() };
-        Reply { text: text.unwrap_or(r#"{"title":"Scripted title"}"#).to_owned(), call: None, usage }
+        let text = text.or(self.side_text).unwrap_or(r#"{"title":"Scripted title"}"#);
+        Reply { text: text.to_owned(), call: None, usage }
     }
 
     fn call(&self, step: &Step) -> Option<ToolCall> {

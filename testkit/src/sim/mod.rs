@@ -18,6 +18,7 @@ mod invariants;
 mod queue;
 mod repo;
 mod requests;
+mod reviews;
 mod rigs;
 mod scenario;
 mod shrink;

@@ -28,6 +28,8 @@ use convoy_core::time::{Span, Time};
 use convoy_core::tracker::{Standing, Step};
 use convoy_core::worker::{Lesson, MergeBlock, MergePause, MergeRequest, NewWorker, Submission};
 
+use crate::reviewing::review;
+
 pub(super) fn issue() -> IssueId {
     IssueId::new("hq-abc").unwrap()
 }
@@ -287,6 +289,7 @@ fn of_workers() -> Vec<Event> {
         detail: "output".into(),
         branch: Some("convoy/x".into()),
         conflicts: vec!["a.rs".into()],
+        findings: Vec::new(),
     };
     vec![
         Event::WorkerAssigned { worker: new },
@@ -312,6 +315,11 @@ fn of_workers() -> Vec<Event> {
         Event::MergeSetAside { worker: worker(), files: vec!["a.rs".into()] },
         Event::MergePaused { worker: worker(), round: 2, pause },
         Event::MergeRequested { worker: worker(), request },
+        Event::ReviewMade {
+            worker: worker(),
+            session: session(),
+            review: Box::new(review("blocker", &oid())),
+        },
     ]
 }
 

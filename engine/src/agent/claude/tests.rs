@@ -7,7 +7,7 @@
 //! and `sigint` and `sigterm` were sent that signal while a shell command ran.
 
 use super::*;
-use crate::agent::{LINE_BYTES_MAX, Output, Translation};
+use crate::agent::{Asked, LINE_BYTES_MAX, Output, Translation};
 
 const COMMIT: &str = include_str!("../fixtures/claude_2.1.197_commit.jsonl");
 const MAX_BUDGET: &str = include_str!("../fixtures/claude_2.1.197_max_budget.jsonl");
@@ -18,7 +18,7 @@ const SIGINT: &str = include_str!("../fixtures/claude_2.1.197_sigint.jsonl");
 const SIGTERM: &str = include_str!("../fixtures/claude_2.1.197_sigterm.jsonl");
 
 fn translate(text: &str) -> Vec<Report> {
-    let mut translation = Translation::new(Output::Claude);
+    let mut translation = Translation::new(Output::Claude, &Asked::default());
     let mut reports = translation.read(text.as_bytes());
     reports.extend(translation.end());
     reports
@@ -74,7 +74,7 @@ fn a_recorded_run_reports_each_message_once_with_its_final_usage() {
 fn the_cut_between_reads_changes_nothing() {
     let whole = translate(COMMIT);
     for size in [1, 7, 4096] {
-        let mut translation = Translation::new(Output::Claude);
+        let mut translation = Translation::new(Output::Claude, &Asked::default());
         let mut reports: Vec<Report> =
             COMMIT.as_bytes().chunks(size).flat_map(|piece| translation.read(piece)).collect();
         reports.extend(translation.end());
@@ -207,13 +207,13 @@ fn garbage_between_lines_is_passed_over() {
     assert_eq!(translate(&mixed), translate(COMMIT));
     let wrong = "{\"type\":\"result\",\"is_error\":\"no\",\"modelUsage\":[],\"total_cost_usd\":\"x\",\"permission_denials\":3}\n";
     assert!(!result(&translate(wrong)).ok);
-    let mut translation = Translation::new(Output::Claude);
+    let mut translation = Translation::new(Output::Claude, &Asked::default());
     assert!(translation.read(b"\xff\xfe{\"type\":\"result\"}\n").is_empty());
 }
 
 #[test]
 fn plain_output_reports_nothing() {
-    let mut translation = Translation::new(Output::Plain);
+    let mut translation = Translation::new(Output::Plain, &Asked::default());
     assert!(translation.read(COMMIT.as_bytes()).is_empty());
     assert!(translation.end().is_empty());
 }

@@ -9,7 +9,7 @@
 
 mod claude;
 mod codex;
-mod files;
+pub(super) mod files;
 mod gemini;
 
 #[cfg(test)]
@@ -44,6 +44,8 @@ impl Kind {
         match output {
             Output::Plain => None,
             Output::Claude => Some(Self::Claude),
+            Output::Codex => Some(Self::Codex),
+            Output::Gemini => Some(Self::Gemini),
         }
     }
 }

@@ -73,6 +73,7 @@ fn script(text: &str) -> Session {
         env: [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into(),
         prompt: PromptVia::Stdin,
         translator: Output::Plain,
+        asked: crate::agent::Asked::default(),
         limits: Limits::default(),
         stop: [StopSignal::Int, StopSignal::Term].map(|signal| Step { signal, wait_ms: 40 }).into(),
         runtime: Runtime::Headless,
