@@ -33,3 +33,4 @@ mod session;
 mod sessions;
 mod staged;
 mod tmux;
+mod witness;
