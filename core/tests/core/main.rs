@@ -9,6 +9,7 @@ mod golden;
 mod import;
 mod mailing;
 mod observed;
+mod own;
 mod perform;
 mod properties;
 mod request;

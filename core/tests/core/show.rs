@@ -32,7 +32,12 @@ impl Names {
             }
             Event::WorkerAssigned { worker } => self.learn("w", worker.id.as_str()),
             Event::CheckpointWanted { checkpoint } => self.learn("c", checkpoint.id.as_str()),
-            Event::SessionOpened { session } => self.learn("s", session.id.as_str()),
+            Event::SessionOpened { session } => {
+                self.learn("s", session.id.as_str());
+                if session.epic.as_str().starts_with("epic-") {
+                    self.learn("e", session.epic.as_str());
+                }
+            }
             Event::SessionWanted { session } => self.learn("s", session.id.as_str()),
             Event::NoticeSent { notice, deliveries } => {
                 self.learn("n", notice.id.as_str());
@@ -181,7 +186,8 @@ pub(crate) fn event(event: &Event) -> String {
             let why = session.model_rationale.as_deref().unwrap_or_default();
             let model = session.model.as_ref().map(|model| format!(" with {model} ({why})"));
             let resume = session.resume.as_ref().map(|resume| format!(" goes on with {resume}"));
-            let more = [model, resume].map(Option::unwrap_or_default).concat();
+            let ceiling = session.ceiling.map(|ceiling| format!(" ceiling {ceiling}"));
+            let more = [ceiling, model, resume].map(Option::unwrap_or_default).concat();
             format!("{} number {} epoch {}{more}", session.worker, session.number, session.epoch)
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
@@ -191,6 +197,9 @@ pub(crate) fn event(event: &Event) -> String {
             format!("#{n} {message_id} output {}{cost}", tokens.output)
         }
         Event::SessionCost { n, cost, .. } => format!("#{n} {}", or_none(*cost)),
+        Event::SessionNudged { n, by, text, .. } => {
+            format!("#{n} by {}: {text}", by.as_deref().unwrap_or("somebody"))
+        }
         Event::SessionSelfReported { n, cost, .. } => format!("#{n} {cost}"),
         Event::SessionConversation { n, conversation, model, .. } => {
             format!("#{n} {conversation} {}", or_none(model.clone()))
@@ -198,7 +207,15 @@ pub(crate) fn event(event: &Event) -> String {
         Event::WitnessStepped { .. } => crate::witnessed::shown(event),
         Event::SessionExtended { ceiling, .. } => format!("to {ceiling}"),
         Event::SessionOpened { session } => {
-            format!("number {} of {} in {}", session.number, session.epic, session.path)
+            format!(
+                "number {} of {} in {} parent {} from {} carried {}",
+                session.number,
+                session.epic,
+                session.path,
+                or_none(session.parent.clone()),
+                or_none(session.from.clone()),
+                session.carried
+            )
         }
         Event::SessionPaused { reason, .. } => or_none(reason.clone()),
         Event::SessionCompleted { outcome, .. } => format!("{outcome:?}"),
@@ -282,6 +299,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Compare { session, last, look } => {
             format!("  * compare {session} with checkpoint {last} look {look}")
         }
+        Effect::Review { checkpoint } => format!("  * review {checkpoint}"),
         Effect::Ceiling { session, epoch, ceiling } => {
             format!("  * ceiling of {session} epoch {epoch} {ceiling}")
         }

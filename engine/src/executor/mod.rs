@@ -4,7 +4,9 @@
 //! ends in an observation that names its epoch.
 
 mod batch;
+mod ceiling;
 mod checkout;
+mod checkpoint;
 mod deliver;
 mod examine;
 mod follow;
@@ -94,6 +96,7 @@ impl Executor {
             | Effect::Merge { .. }
             | Effect::Checkpoint { .. }
             | Effect::Compare { .. }
+            | Effect::Review { .. }
             | Effect::Ceiling { .. }
             | Effect::Push { .. }
             | Effect::MergeBatch { .. }
@@ -118,6 +121,7 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         Effect::Merge { .. }
         | Effect::MergeBatch { .. }
         | Effect::FollowRequest { .. }
+        | Effect::Review { .. }
         | Effect::Examine { .. } => true,
         Effect::Prepare { .. }
         | Effect::Supervise { .. }
@@ -155,6 +159,7 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
             }
         }
         Job::Stop(job) => stop::run(world, handle, &job),
+        Job::Ceiling(job) => ceiling::run(world, &job),
         Job::Inspect(job) => {
             // Before it is judged: its judgement may need what it cost.
             transcript::look(world, &job).into_iter().for_each(|seen| handle.observed(seen));
@@ -182,8 +187,21 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
                 handle.observed(Observed::Batch { tried });
             }
         }
+        Job::Checkpoint(job) => {
+            let seen = checkpoint::run(world, &job);
+            let failed = matches!(&seen, Observed::CheckpointFailed { .. });
+            if !(failed && reach::tell(world, handle, effect, &job.place)) {
+                handle.observed(seen);
+            }
+        }
+        Job::Compare(job) => {
+            checkpoint::compare(world, &job).into_iter().for_each(|seen| handle.observed(seen))
+        }
         Job::FollowRequest(job) => {
             request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
+        Job::Review(job) => {
+            review::checkpoint(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
         Job::Examine(job) => {
             examine::run(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
@@ -218,6 +236,7 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         Effect::Stop { .. }
         | Effect::Examine { .. }
         | Effect::Compare { .. }
+        | Effect::Review { .. }
         | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }
         | Effect::FollowRequest { .. }
