@@ -82,7 +82,6 @@ impl Room {
             rig: RigName::new("home").unwrap(),
             path: "/repo".into(),
             sequence: 0,
-            sequence: 0,
             carried: Money::from_micros(micros),
         };
         self.event(Event::SessionOpened { session: Box::new(opened) });
