@@ -30,5 +30,7 @@ mod rigs;
 mod room;
 mod rounds;
 mod session;
+mod sessions;
 mod staged;
 mod tmux;
+mod witness;

@@ -3,7 +3,7 @@
 //! Everything here is checked against the attempt's epoch and state first. What comes late, twice, or from
 //! another attempt changes nothing.
 
-use super::health::{ended_by_witness, limited};
+use super::health::{ended_by_witness, limited, not_before};
 use super::tell::{on_one_line, tell};
 use super::work::{give_up, learned, owner, setback};
 use super::{Context, budget};
@@ -305,6 +305,7 @@ pub(super) fn found(
         }
         Outcome::RateLimited { until, why } => {
             events.push(learned(worker, lesson(&why), Counted::Nothing, resume_from));
+            let until = until.max(not_before(state, worker, ctx));
             events.push(Event::WorkerWaiting { worker: worker.content.id.clone(), until, why });
         }
         Outcome::Infrastructure { why } | Outcome::Blocked { why } => {

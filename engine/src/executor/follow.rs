@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use super::job::Supervise;
 use super::pricing::{self, Pricing};
-use super::prompt;
+use super::{checkpoint, prompt};
 use crate::agent::Asked;
 use crate::config::When;
 use crate::explain;
@@ -319,7 +319,8 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         prices: world.prices.ceilings(Vendor::of(preset.output), clock::now()),
     };
     let printed = |session: &_| output::tail(&world.workspace, session);
-    dir.create(&spec, &prompt::prompt(job, goes_on, printed)).map_err(|error| explain(&error))
+    let brief = checkpoint::brief(world, job);
+    dir.create(&spec, &prompt::prompt(job, goes_on, &brief, printed)).map_err(|error| explain(&error))
 }
 
 /// What the agent sees: what its preset lets pass, who it is, and how to reach its supervisor.

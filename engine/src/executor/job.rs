@@ -84,6 +84,8 @@ pub(super) struct Supervise {
     pub(super) model: Option<String>,
     pub(super) number: u32,
     pub(super) lessons: Vec<Lesson>,
+    /// What the last attempt had come to, in git: its folder and id.
+    pub(super) kept: Option<(PathBuf, String, CheckpointId)>,
     pub(super) resumed: bool,
     /// The conversation that it goes on with, if its agent still has it.
     pub(super) conversation: Option<Earlier>,
@@ -247,6 +249,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 model: session.content.model.clone().or_else(|| worker.content.model.clone()),
                 number: session.content.number,
                 lessons: worker.lessons.clone(),
+                kept: kept(state, worker, config),
                 resumed: worker.resume_from.is_some(),
                 conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
@@ -398,12 +401,24 @@ fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
     })
 }
 
+/// The newest checkpoint of the attempt before.
+fn kept(state: &State, worker: &Worker, config: &Config) -> Option<(PathBuf, String, CheckpointId)> {
+    let last = &worker.lessons.last()?.session;
+    let content = &state.latest_made(last)?.content;
+    let repository = config.rigs().get(&content.rig)?.path.clone();
+    Some((repository, content.folder.clone(), content.id.clone()))
+}
+
 fn checkpoint_job(id: &CheckpointId, state: &State, config: &Config) -> Option<Job> {
     let checkpoint = state.checkpoints.get(id)?;
     let session = &checkpoint.content.session;
     let worked_from = state.sessions.get(session).and_then(|session| session.workdir());
-    // A person's session begins with what its first checkpoint has.
-    let first = || state.checkpoints_of(session).find_map(tree_of);
+    // What persons did counts from the first checkpoint of their epic: that of a session which goes on has nothing new.
+    let first = || {
+        let own = state.own_sessions.get(session)?;
+        let sessions = state.own_sessions_of(&own.content.epic);
+        sessions.iter().flat_map(|own| state.checkpoints_of(&own.content.id)).find_map(tree_of)
+    };
     Some(Job::Checkpoint(Box::new(Checkpoint {
         place: place_of(&checkpoint.content.rig, None, config)?,
         files: files(state, session)?,

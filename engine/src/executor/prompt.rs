@@ -14,11 +14,12 @@ const LESSONS_MAX: usize = 3;
 /// The whole prompt. Everything that came from people or agents stands as they wrote it: it is data to the
 /// agent's model and never a command line.
 ///
-/// `goes_on` is the conversation to which this is said, if it is not a new one. `output` gives the end of what an
+/// `brief` is what the last attempt had come to, as its checkpoint says. `goes_on` is the conversation to which this is said, if it is not a new one. `output` gives the end of what an
 /// earlier session printed.
 pub(super) fn prompt(
     job: &Supervise,
     goes_on: Option<&Earlier>,
+    brief: &str,
     output: impl Fn(&SessionId) -> String,
 ) -> String {
     let mut text = format!("# {}: {}\n\n", job.issue, job.title);
@@ -48,6 +49,10 @@ pub(super) fn prompt(
                     let _ = writeln!(text, "\n```\n{}\n```", shown.trim_end());
                 }
             }
+        }
+        if !brief.is_empty() {
+            text.push_str("\nWhat the last of them had come to, as it was recorded:\n");
+            text.push_str(&brief.replace("\n## ", "\n### "));
         }
         if job.resumed {
             text.push_str("\nThe working directory already holds that work; go on from it.\n");
