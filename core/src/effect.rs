@@ -83,6 +83,11 @@ pub enum Effect {
         /// Which look since then.
         look: u64,
     },
+    /// Have reviewers look at a checkpoint of a live session.
+    Review {
+        /// Which.
+        checkpoint: CheckpointId,
+    },
     /// Tell a session's supervisor how much it may spend in all.
     Ceiling {
         /// Whose.
@@ -91,6 +96,17 @@ pub enum Effect {
         epoch: Epoch,
         /// Its ceiling.
         ceiling: Money,
+    },
+    /// Look how a session does of which nothing was heard, or that spent much, until there is something to say of it.
+    Examine {
+        /// Which.
+        session: SessionId,
+        /// Its epoch.
+        epoch: Epoch,
+        /// Which look: as many judgements of it are in the log.
+        round: u32,
+        /// How often it spent what may be spent without progress; zero for a look because of silence.
+        spent: u32,
     },
     /// Wait until the checkout changes that is in the way of a merge.
     WatchCheckout {

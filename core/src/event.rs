@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::checkpoint::{Made, NewCheckpoint};
 use crate::convoy::{NewConvoy, Observer, Staged};
+use crate::health::{Health, Look, Step as WitnessStep};
 use crate::id::{
     CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId,
 };
@@ -183,7 +184,14 @@ pub enum Event {
     MergeRequested { worker: WorkerId, request: MergeRequest },
 
     #[serde(rename = "review.made")]
-    ReviewMade { worker: WorkerId, session: SessionId, review: Box<Review> },
+    ReviewMade {
+        worker: WorkerId,
+        session: SessionId,
+        /// Of which checkpoint; none if of a submitted branch.
+        #[serde(default)]
+        checkpoint: Option<CheckpointId>,
+        review: Box<Review>,
+    },
 
     #[serde(rename = "session.wanted")]
     SessionWanted { session: NewSession },
@@ -233,6 +241,19 @@ pub enum Event {
     SessionLost { session: SessionId, epoch: Epoch, why: String },
     #[serde(rename = "session.over")]
     SessionOver { session: SessionId, epoch: Epoch, outcome: Outcome },
+
+    /// The witness judged a session otherwise than before, or took a step. `n` is the observation that led to it.
+    #[serde(rename = "witness.stepped")]
+    WitnessStepped {
+        session: SessionId,
+        epoch: Epoch,
+        n: Option<u64>,
+        round: u32,
+        health: Health,
+        step: Option<WitnessStep>,
+        unable: Option<String>,
+        look: Option<Box<Look>>,
+    },
 
     /// A person began to work, in a checkout of their own.
     #[serde(rename = "session.opened")]

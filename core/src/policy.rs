@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::checkpoint::Reason;
 use crate::convoy::{MergeStrategy, Observer};
+use crate::health::Thresholds;
 use crate::id::{AgentName, RigName, RouteName};
+use crate::money::Money;
 use crate::time::Span;
 use crate::worker::NewWorker;
 
@@ -85,6 +87,10 @@ pub struct Retry {
     pub max_broken: u32,
     /// Reviews that find what blocks before a person is needed.
     pub max_reviews: u32,
+    /// How long the attempts of a worker may take in all; none for as long as they take.
+    pub max_time: Option<Span>,
+    /// Failures with one model before a stronger one is tried.
+    pub max_model_failures: u32,
 }
 
 impl Default for Retry {
@@ -98,6 +104,8 @@ impl Default for Retry {
             max_rounds: 10,
             max_broken: 3,
             max_reviews: 3,
+            max_time: None,
+            max_model_failures: 2,
         }
     }
 }
@@ -169,6 +177,15 @@ pub struct Checkpoints {
     pub on_issue_complete: bool,
     /// Before an agent is stopped.
     pub before_stop: bool,
+}
+
+/// When checkpoints are reviewed while their session works; zero: not for this reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reviews {
+    /// After so many checkpoints.
+    pub every: u32,
+    /// When so many more files have changed.
+    pub files: u32,
 }
 
 impl Default for Checkpoints {
@@ -246,6 +263,21 @@ impl Observers {
     }
 }
 
+/// What agents may spend, when nothing more was said.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Budget {
+    /// What is reserved at a time for an attempt that any limit applies to; none: its share of what is free.
+    pub attempt: Option<Money>,
+    /// The limit of each day (UTC), for the whole workspace.
+    pub day: Option<Money>,
+    /// The limit of each convoy that is made from now on.
+    pub convoy: Option<Money>,
+    /// Agents that report nothing that could be counted.
+    pub unmetered: Vec<AgentName>,
+    /// Whether they work although a limit applies to them.
+    pub allow_unmetered: bool,
+}
+
 /// The rules that may differ between workspaces.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Policy {
@@ -277,8 +309,32 @@ pub struct Policy {
     pub retry: Retry,
     /// Who may land convoys.
     pub observers: Observers,
+    /// What agents may spend.
+    pub budget: Budget,
     /// When checkpoints are made.
     pub checkpoints: Checkpoints,
+    /// When they are reviewed.
+    pub reviews: Reviews,
+    /// What the witness goes by.
+    pub witness: Thresholds,
+    /// Which models are stronger than which.
+    pub tiers: Tiers,
+}
+
+/// Which models are stronger than which, for agents that know them.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Tiers {
+    /// By agent, from weak to strong. An agent that is not here is left alone.
+    pub by_agent: BTreeMap<AgentName, Vec<String>>,
+    /// Whether a model that a person asked for is left behind too, when it fails.
+    pub escalate_explicit: bool,
+}
+
+impl Tiers {
+    /// The models of an agent, from weak to strong.
+    pub fn of(&self, agent: &AgentName) -> &[String] {
+        self.by_agent.get(agent).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl Policy {

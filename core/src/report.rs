@@ -113,8 +113,11 @@ pub enum Report {
     Looping {
         /// Which.
         what: String,
-        /// How often in a row.
+        /// How often in a row; zero when it is over.
         count: u32,
+        /// Whether the agent can be given a text while it works.
+        #[serde(default)]
+        takes_input: bool,
     },
     /// A text was handed to the agent while it works.
     Nudged {
@@ -214,6 +217,8 @@ pub enum StopWhy {
     Spend,
     /// What it reports can no longer be kept: the disk is full or fails.
     Storage,
+    /// A limit applies to what it spends, and it used a model that nobody knows a price of.
+    Unpriced,
 }
 
 /// How an agent's process ended.

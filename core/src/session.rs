@@ -6,6 +6,7 @@ use crate::id::{Epoch, SessionId, WorkerId};
 use crate::issue::DiffStat;
 use crate::money::Money;
 use crate::report::{Exit, Tokens};
+use crate::review::OfSession;
 use crate::time::Time;
 
 /// A session as it is wanted.
@@ -253,6 +254,8 @@ pub struct Session {
     pub self_reported: Option<Money>,
     /// What it may spend, if any limit applies to it: what was reserved for it at first and since.
     pub ceiling: Option<Money>,
+    /// What was left below its ceiling when it was granted something last.
+    pub slice: Option<Money>,
     /// The agent's own name for its conversation.
     pub conversation: Option<String>,
     /// The model that answered.
@@ -265,6 +268,11 @@ pub struct Session {
     pub escalated: Vec<String>,
     /// What was said to it while it worked.
     pub nudged: Vec<Nudged>,
+    /// The last review of one of its checkpoints.
+    #[serde(default)]
+    pub review: Option<OfSession>,
+    /// What the witness has found out about it.
+    pub witness: crate::health::Standing,
     /// When it was wanted.
     pub created_at: Time,
     /// When its agent started.
@@ -280,6 +288,10 @@ impl Session {
             SessionState::Wanted | SessionState::Starting { .. } | SessionState::Running { .. } => true,
             SessionState::Ended { .. } | SessionState::Over { .. } => false,
         }
+    }
+    /// What its usage costs so far, as far as there are prices.
+    pub fn priced(&self) -> Money {
+        self.by_model.values().fold(Money::default(), |sum, used| sum.plus(used.cost))
     }
     /// Where it works or worked.
     pub fn workdir(&self) -> Option<&Workdir> {

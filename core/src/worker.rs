@@ -26,6 +26,9 @@ pub struct NewWorker {
     pub model: Option<String>,
     /// Why that model.
     pub model_rationale: String,
+    /// A person asked for just that model.
+    #[serde(default)]
+    pub model_fixed: bool,
     /// The branch that its work lands in, if not the rig's default.
     pub base: Option<String>,
     /// The worker whose branch and brief it takes over.
@@ -211,6 +214,8 @@ pub struct Worker {
     pub reviewed: Option<String>,
     /// Its sessions, oldest first.
     pub sessions: Vec<SessionId>,
+    /// Those of them that count as failures, in the order in which they failed.
+    pub failed_in: Vec<SessionId>,
     /// What earlier attempts came to, for the next one's prompt.
     pub lessons: Vec<Lesson>,
     /// The tip that the next attempt goes on from.

@@ -219,6 +219,7 @@ fn spec(
             silence_ms: None,
             spend_micros: None,
             output_bytes: OUTPUT_BYTES,
+            ..Limits::default()
         },
         stop: default_ladder(),
         runtime: Runtime::Headless,

@@ -30,6 +30,7 @@ mod mirror;
 mod notify;
 pub mod os;
 pub mod output;
+pub mod own;
 mod permits;
 pub mod prices;
 pub mod reach;

@@ -1,12 +1,14 @@
 //! Questions with answers of the right kind.
 
-use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, WhyView};
+use convoy_api::query::{ConvoyFilter, CostOf, EngineView, IssueFilter, WhyView};
 use convoy_api::{Answer, Code, Failure, Query, Service};
+use convoy_core::command::BudgetScope;
+use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    ConvoyView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView, StageView,
-    StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, IssueView, NoticeView,
+    QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView, WorkerView,
 };
 
 fn other() -> Failure {
@@ -131,6 +133,34 @@ pub(super) fn notice(service: &dyn Service, id: &str) -> Result<NoticeView, Fail
     }
 }
 
+/// These checkpoints, as the log has them.
+pub(super) fn checkpoints(service: &dyn Service, ids: &[String]) -> Result<Vec<CheckpointView>, Failure> {
+    match service.ask(Query::Checkpoints { ids: ids.to_vec() })? {
+        Answer::Checkpoints { checkpoints } => Ok(checkpoints),
+        _ => Err(other()),
+    }
+}
+
+/// Epics with their sessions.
+pub(super) fn epics(service: &dyn Service, all: bool) -> Result<Vec<EpicView>, Failure> {
+    match service.ask(Query::Epics { all })? {
+        Answer::Epics { epics } => Ok(epics),
+        _ => Err(other()),
+    }
+}
+
+/// One epic: the one named, else the only one that can be meant in this checkout.
+pub(super) fn epic(
+    service: &dyn Service,
+    epic: Option<&str>,
+    path: Option<&str>,
+) -> Result<EpicView, Failure> {
+    match service.ask(Query::Epic { epic: epic.map(str::to_owned), path: path.map(str::to_owned) })? {
+        Answer::Epic { epic } => Ok(*epic),
+        _ => Err(other()),
+    }
+}
+
 /// Every rig.
 pub(super) fn rigs(service: &dyn Service) -> Result<Vec<RigView>, Failure> {
     match service.ask(Query::Rigs)? {
@@ -164,6 +194,22 @@ pub(super) fn events(
 pub(super) fn trackers(service: &dyn Service) -> Result<Vec<TrackerView>, Failure> {
     match service.ask(Query::Trackers)? {
         Answer::Trackers { trackers } => Ok(trackers),
+        _ => Err(other()),
+    }
+}
+
+/// Limits on what may be spent: all, or what there is of one thing.
+pub(super) fn budgets(service: &dyn Service, scope: Option<BudgetScope>) -> Result<Vec<BudgetView>, Failure> {
+    match service.ask(Query::Budgets { scope })? {
+        Answer::Budgets { budgets } => Ok(budgets),
+        _ => Err(other()),
+    }
+}
+
+/// What work costs: whose, and since which day.
+pub(super) fn cost(service: &dyn Service, of: CostOf, since: Option<Day>) -> Result<CostView, Failure> {
+    match service.ask(Query::Cost { of, since })? {
+        Answer::Cost { cost } => Ok(*cost),
         _ => Err(other()),
     }
 }

@@ -7,6 +7,7 @@ mod agent;
 mod ask;
 mod attach;
 mod baseline;
+mod brief;
 mod cancel;
 mod check;
 mod checkpoint;
@@ -14,6 +15,7 @@ mod close;
 mod completions;
 mod config;
 mod context;
+mod cost;
 mod create;
 mod daemon;
 mod demo;
@@ -40,6 +42,7 @@ mod reopen;
 mod rig;
 mod run;
 mod schema;
+mod session;
 mod sling;
 mod stage;
 mod status;
@@ -54,6 +57,7 @@ mod wait;
 mod watch;
 mod way;
 mod why;
+mod witness;
 mod work;
 mod workdir;
 
@@ -121,7 +125,14 @@ enum Command {
     #[command(subcommand)]
     Work(work::Work),
     #[command(subcommand)]
+    Witness(witness::Witness),
+    #[command(subcommand)]
+    Session(session::Session),
+    Brief(brief::Brief),
+    #[command(subcommand)]
     Mq(mq::Mq),
+    #[command(subcommand)]
+    Cost(cost::Cost),
     Run(run::Run),
     Up(up::Up),
     Down(down::Down),
@@ -208,7 +219,11 @@ impl Command {
             Self::Launch(command) => command.run(ctx),
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
+            Self::Witness(command) => command.run(ctx),
+            Self::Session(command) => command.run(ctx),
+            Self::Brief(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
+            Self::Cost(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),
             Self::Down(command) => command.run(ctx),

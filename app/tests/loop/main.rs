@@ -9,6 +9,7 @@ mod attempts;
 mod codex;
 mod conflicts;
 mod conversations;
+mod costs;
 mod engine;
 mod gemini;
 mod hooks;

@@ -82,12 +82,19 @@ fn is_about_membership(request: &Request) -> bool {
         | Request::ConvoyLand { .. }
         | Request::ConvoyWatch { .. }
         | Request::ConvoyUnwatch { .. }
+        | Request::BudgetSet { .. }
         | Request::Assign { .. }
         | Request::WorkRetry { .. }
         | Request::WorkStop { .. }
         | Request::WorkRelease { .. }
         | Request::MergeRetry { .. }
         | Request::MergeReject { .. }
+        | Request::SessionStart { .. }
+        | Request::SessionBackground { .. }
+        | Request::SessionPause { .. }
+        | Request::SessionResume { .. }
+        | Request::SessionComplete { .. }
+        | Request::CheckpointCreate { .. }
         | Request::MailRead { .. }
         | Request::MailSend { .. }
         | Request::MailArchive { .. }

@@ -3,9 +3,10 @@
 //! Everything here is checked against the attempt's epoch and state first. What comes late, twice, or from
 //! another attempt changes nothing.
 
-use super::Context;
+use super::health::{ended_by_witness, limited};
 use super::tell::{on_one_line, tell};
 use super::work::{give_up, learned, owner, setback};
+use super::{Context, budget};
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, SessionId};
 use crate::issue::{CloseReason, Closed, DiffStat, Evidence};
@@ -239,7 +240,12 @@ pub(super) fn found(
     let SessionState::Ended { workdir, exit } = &session.state else { return Vec::new() };
     let outcome = match &worker.intent {
         Some(_) => Outcome::Stopped,
-        None => verdict(session, exit.as_deref(), findings),
+        None => {
+            let findings_known = !matches!(findings, Findings::Unsaved { .. });
+            let spent = exit.as_deref().filter(|_| findings_known);
+            let spent = spent.and_then(|exit| budget::verdict(state, session, exit.kind, ctx));
+            spent.unwrap_or_else(|| verdict(session, exit.as_deref(), findings))
+        }
     };
     let (tip, diff) = match findings {
         Findings::Work { tip, diff, .. } if diff.commits > 0 => (Some(tip.clone()), *diff),
@@ -264,7 +270,14 @@ pub(super) fn found(
     };
     let lesson = |what: &str| lesson(session, what, &detail, branch.clone());
     match outcome {
-        Outcome::Submitted => events.push(submit(session, worker, workdir, tip, diff, ctx)),
+        Outcome::Submitted => match &session.review {
+            // What its reviewers found while it worked comes before its merge.
+            Some(review) if !review.blocking.is_empty() => {
+                let lesson = Lesson { findings: review.blocking.clone(), ..lesson(&review.summary) };
+                events.extend(setback(state, worker, lesson, Counted::Review, resume_from, ctx));
+            }
+            Some(_) | None => events.push(submit(session, worker, workdir, tip, diff, ctx)),
+        },
         Outcome::NoChange => events.extend(close_unchanged(state, session, worker, ctx)),
         Outcome::Stopped => {
             let lesson = match findings {
@@ -413,7 +426,9 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
                 why: first_line(exit.detail.as_deref().unwrap_or_default()).0.to_owned(),
             };
         }
-        ExitKind::Stopped(StopWhy::Ordered) if session.stopping => return Outcome::Stopped,
+        ExitKind::Stopped(StopWhy::Ordered) if session.stopping => {
+            return ended_by_witness(session).map_or(Outcome::Stopped, failed);
+        }
         // Nobody who is in the log wanted that: the agent, or somebody beside us, ended its supervisor.
         ExitKind::Stopped(StopWhy::Ordered) => {
             let detail = exit.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
@@ -422,6 +437,7 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
         ExitKind::Stopped(StopWhy::WallTime) => return failed("it ran longer than it may".into()),
         ExitKind::Stopped(StopWhy::Silence) => return failed("it showed no sign of life".into()),
         ExitKind::Stopped(StopWhy::Spend) => return failed("it spent more than it may".into()),
+        ExitKind::Stopped(StopWhy::Unpriced) => return failed("nobody knows the price of its model".into()),
         ExitKind::Stopped(StopWhy::Storage) => {
             // Not the fault of the task: it is tried again when there is room, like any lost session.
             return Outcome::Lost { why: "what it reports could not be kept on disk".into() };
@@ -430,6 +446,9 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
     }
     if let Some(Said::Blocked { reason }) = &session.said {
         return Outcome::Blocked { why: reason.clone() };
+    }
+    if let Some(limited) = limited(exit) {
+        return limited;
     }
     let result = exit.result.as_ref();
     match (exit.code, exit.signal) {

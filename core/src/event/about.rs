@@ -61,6 +61,7 @@ impl Event {
             Self::SessionNudged { .. } => "session.nudged",
             Self::SessionConversation { .. } => "session.conversation",
             Self::SessionExtended { .. } => "session.extended",
+            Self::WitnessStepped { .. } => "witness.stepped",
             Self::SessionOpened { .. } => "session.opened",
             Self::SessionPaused { .. } => "session.paused",
             Self::SessionCompleted { .. } => "session.completed",
@@ -146,6 +147,7 @@ impl Event {
             | Self::SessionStopRequested { session, .. }
             | Self::SessionEnded { session, .. }
             | Self::SessionLost { session, .. }
+            | Self::WitnessStepped { session, .. }
             | Self::SessionOver { session, .. } => session.as_str(),
             Self::SessionOpened { session } => session.id.as_str(),
             Self::CheckpointWanted { checkpoint } => checkpoint.id.as_str(),
@@ -181,6 +183,7 @@ impl Event {
             | Self::SessionStopRequested { epoch, .. }
             | Self::SessionEnded { epoch, .. }
             | Self::SessionLost { epoch, .. }
+            | Self::WitnessStepped { epoch, .. }
             | Self::SessionOver { epoch, .. } => Some(*epoch),
             _ => None,
         }

@@ -5,16 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use super::full_name;
 use super::issue::holder;
-use super::worker::spent;
 use crate::convoy::{Convoy, MergeStrategy, Status as ConvoyStatus};
 use crate::id::{ConvoyId, IssueId, WorkerId};
 use crate::issue::{IssueType, MoneyView};
+use crate::ledger::{self, Account, Level};
 use crate::money::Money;
 use crate::policy::Policy;
+use crate::session::SessionState;
 use crate::stage::Finding;
 use crate::state::State;
 use crate::time::Time;
-use crate::worker::Worker;
+use crate::worker::{Worker, WorkerState};
 
 /// An issue as a convoy shows it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +65,7 @@ pub struct ConvoyView {
     pub budget: Option<MoneyView>,
     pub spent: MoneyView,
     pub reserved: MoneyView,
+    pub overrun: MoneyView,
     pub max_parallel: Option<u32>,
     pub tracked: Vec<TrackedView>,
     pub completed: usize,
@@ -84,6 +86,22 @@ pub struct ConvoyView {
     pub started_at: Option<Time>,
     pub closed_at: Option<Time>,
     pub duration_s: Option<i64>,
+}
+
+/// Whether somebody should look at a worker, by what the witness found.
+fn is_stale(state: &State, worker: &Worker) -> bool {
+    match &worker.state {
+        WorkerState::Running { session } => state.sessions.get(session).is_some_and(|session| {
+            matches!(session.state, SessionState::Running { .. }) && session.witness.health.is_stale()
+        }),
+        WorkerState::Assigned
+        | WorkerState::Waiting { .. }
+        | WorkerState::Submitted(_)
+        | WorkerState::Done
+        | WorkerState::Failed { .. }
+        | WorkerState::Released
+        | WorkerState::Stopped { .. } => false,
+    }
 }
 
 /// The view of a convoy.
@@ -117,16 +135,17 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         .filter_map(|id| state.workers.get(id))
         .filter(|worker| worker.content.convoy.as_ref() == Some(&content.id))
         .collect();
-    // Of all that ever worked for it, also those that others took over from.
-    let all = state.index.convoy_workers.get(&content.id).into_iter().flatten();
-    let all = all.filter_map(|id| state.workers.get(id));
-    let spent = all.fold(Money::default(), |sum, worker| sum.plus(spent(state, worker)));
+    let level = Level::Convoy(content.id.clone());
+    let Account { settled, reserved } = ledger::account(state, &level, now);
+    let limit = ledger::limit(state, policy, &level);
     let (closed_at, landed_by, close_reason) = match &convoy.status {
         ConvoyStatus::Staged(_) | ConvoyStatus::Open => (None, None, None),
         ConvoyStatus::Landed { observer, at } => (Some(*at), Some(observer.name().to_owned()), None),
         ConvoyStatus::Abandoned { reason, at, .. } => (Some(*at), None, reason.clone()),
     };
     let failed = count(&["needs_human"]);
+    let stale: Vec<String> =
+        workers.iter().filter(|worker| is_stale(state, worker)).map(|worker| full_name(worker)).collect();
     ConvoyView {
         id: content.id.clone(),
         title: content.title.clone(),
@@ -143,20 +162,21 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         base_branch: content.base.clone(),
         due_at: content.due,
         overdue: convoy.is_overdue(now),
-        budget: None,
-        spent: spent.into(),
-        reserved: Money::default().into(),
+        budget: limit.map(MoneyView::from),
+        spent: settled.into(),
+        reserved: reserved.into(),
+        overrun: limit.map_or(Money::default(), |limit| settled.minus(limit).max(Money::default())).into(),
         max_parallel: content.max_parallel,
         completed: count(&["closed"]),
         in_progress: count(&["in_progress", "submitted"]),
         failed,
         total: tracked.len(),
         health: HealthView {
-            healthy: failed == 0,
+            healthy: failed == 0 && stale.is_empty(),
             completed: count(&["closed"]),
             failed,
-            stale: 0,
-            stale_workers: Vec::new(),
+            stale: stale.len(),
+            stale_workers: stale,
         },
         tracked,
         workers: workers.iter().map(|worker| worker.content.id.clone()).collect(),

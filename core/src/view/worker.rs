@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SessionView, session};
+use super::{SessionView, WitnessView, session, witness};
 use crate::id::{ConvoyId, IssueId, SessionId, WorkerId};
 use crate::issue::{Evidence, MoneyView, Status};
 use crate::money::Money;
@@ -42,6 +42,7 @@ pub struct WorkerView {
     pub spent: MoneyView,
     pub sessions: Vec<SessionView>,
     pub lessons: Vec<LessonView>,
+    pub health: Option<WitnessView>,
     pub evidence: Option<Evidence>,
 }
 
@@ -66,6 +67,8 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
     let sessions: Vec<SessionView> =
         worker.sessions.iter().filter_map(|id| state.sessions.get(id)).map(|s| session(state, s)).collect();
     let last = sessions.last();
+    let latest_session = worker.sessions.last().and_then(|id| state.sessions.get(id));
+    let latest = latest_session.map(|session| &session.content);
     let why = match &worker.state {
         WorkerState::Done => None,
         _ => crate::why::worker(state, policy, worker, now).into_iter().next().map(|reason| reason.text),
@@ -86,8 +89,10 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
         why,
         agent: worker.content.agent.to_string(),
         sandboxed: policy.sandboxed.contains(&worker.content.agent),
-        model: worker.content.model.clone(),
-        model_rationale: worker.content.model_rationale.clone(),
+        model: latest.and_then(|new| new.model.clone()).or_else(|| worker.content.model.clone()),
+        model_rationale: latest
+            .and_then(|new| new.model_rationale.clone())
+            .unwrap_or_else(|| worker.content.model_rationale.clone()),
         attempt: worker.sessions.len() as u32,
         max_attempts: policy.retry.max_attempts,
         failures: worker.failures,
@@ -101,6 +106,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
         last_activity_at: worker.active_at,
         spent: spent(state, worker).into(),
         lessons: worker.lessons.iter().map(lesson).collect(),
+        health: latest_session.and_then(|session| witness(policy, session)),
         sessions,
         evidence,
     }

@@ -32,7 +32,12 @@ impl Names {
             }
             Event::WorkerAssigned { worker } => self.learn("w", worker.id.as_str()),
             Event::CheckpointWanted { checkpoint } => self.learn("c", checkpoint.id.as_str()),
-            Event::SessionOpened { session } => self.learn("s", session.id.as_str()),
+            Event::SessionOpened { session } => {
+                self.learn("s", session.id.as_str());
+                if session.epic.as_str().starts_with("epic-") {
+                    self.learn("e", session.epic.as_str());
+                }
+            }
             Event::SessionWanted { session } => self.learn("s", session.id.as_str()),
             Event::NoticeSent { notice, deliveries } => {
                 self.learn("n", notice.id.as_str());
@@ -178,8 +183,12 @@ pub(crate) fn event(event: &Event) -> String {
         Event::ReviewMade { review, .. } => format!("{} {}", review.tip, review.summary()),
         Event::MergeRequested { request, .. } => format!("#{} {}", request.number, request.url),
         Event::SessionWanted { session } => {
-            let resume = session.resume.as_ref().map(|id| format!(" goes on with {id}")).unwrap_or_default();
-            format!("{} number {} epoch {}{resume}", session.worker, session.number, session.epoch)
+            let why = session.model_rationale.as_deref().unwrap_or_default();
+            let model = session.model.as_ref().map(|model| format!(" with {model} ({why})"));
+            let resume = session.resume.as_ref().map(|resume| format!(" goes on with {resume}"));
+            let ceiling = session.ceiling.map(|ceiling| format!(" ceiling {ceiling}"));
+            let more = [ceiling, model, resume].map(Option::unwrap_or_default).concat();
+            format!("{} number {} epoch {}{more}", session.worker, session.number, session.epoch)
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
         Event::SessionStarted { n, pid, .. } => format!("#{n} pid {pid}"),
@@ -195,9 +204,18 @@ pub(crate) fn event(event: &Event) -> String {
         Event::SessionConversation { n, conversation, model, .. } => {
             format!("#{n} {conversation} {}", or_none(model.clone()))
         }
+        Event::WitnessStepped { .. } => crate::witnessed::shown(event),
         Event::SessionExtended { ceiling, .. } => format!("to {ceiling}"),
         Event::SessionOpened { session } => {
-            format!("number {} of {} in {}", session.number, session.epic, session.path)
+            format!(
+                "number {} of {} in {} parent {} from {} carried {}",
+                session.number,
+                session.epic,
+                session.path,
+                or_none(session.parent.clone()),
+                or_none(session.from.clone()),
+                session.carried
+            )
         }
         Event::SessionPaused { reason, .. } => or_none(reason.clone()),
         Event::SessionCompleted { outcome, .. } => format!("{outcome:?}"),
@@ -273,11 +291,15 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::FollowRequest { worker, round } => {
             format!("  * follow the request of {worker} round {round}")
         }
+        Effect::Examine { session, round, spent, .. } => {
+            format!("  * examine {session} round {round} spent {spent}")
+        }
         Effect::WatchCheckout { worker, round } => format!("  * watch {worker} round {round}"),
         Effect::Checkpoint { checkpoint } => format!("  * checkpoint {checkpoint}"),
         Effect::Compare { session, last, look } => {
             format!("  * compare {session} with checkpoint {last} look {look}")
         }
+        Effect::Review { checkpoint } => format!("  * review {checkpoint}"),
         Effect::Ceiling { session, epoch, ceiling } => {
             format!("  * ceiling of {session} epoch {epoch} {ceiling}")
         }

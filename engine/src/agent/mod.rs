@@ -6,6 +6,7 @@
 //!
 //! How a process is hosted is the supervisor's business, not an agent's.
 
+mod calls;
 mod check;
 mod claude;
 mod codex;
@@ -16,11 +17,13 @@ pub mod hooks;
 mod json;
 mod native;
 mod preset;
+mod refused;
 pub mod transcript;
 mod translate;
 
+pub use calls::Call;
 pub use check::Check;
-pub use conversation::Conversation;
+pub use conversation::{Conversation, model_of};
 pub use duplex::{Aside, Ask};
 pub use preset::{Error, Preset, Presets, Reports, Says};
 pub use translate::{Asked, LINE_BYTES_MAX, Output, Translation, Translator, translator};

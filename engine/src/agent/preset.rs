@@ -241,8 +241,8 @@ impl Preset {
                 "command" => self.command = texts(&agent, key, value)?,
                 "prompt" => self.prompt = parsed(&agent, key, value, "\"stdin\", \"file\" or \"duplex\"")?,
                 "output" => {
-                    self.output =
-                        parsed(&agent, key, value, "\"plain\", \"claude\", \"codex\" or \"gemini\"")?
+                    let known = "\"plain\", \"claude\", \"codex\" or \"gemini\"";
+                    self.output = parsed(&agent, key, value, known)?;
                 }
                 "duplex_arg" => self.duplex_arg = texts(&agent, key, value)?,
                 "hooks" => self.hooks = parsed(&agent, key, value, "\"none\" or \"claude\"")?,

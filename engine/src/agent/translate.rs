@@ -3,10 +3,12 @@
 use convoy_core::report::{Report, Tokens};
 use serde::{Deserialize, Serialize};
 
+use super::calls::{self, Call};
 use super::claude::Claude;
 use super::codex::Codex;
 use super::duplex::Aside;
 use super::gemini::Gemini;
+use super::refused::Refused;
 
 /// The longest line that is translated. Longer ones are skipped as a whole: half of a JSON value says nothing.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -63,12 +65,22 @@ pub struct Translation {
     translator: Option<Box<dyn Translator + Send>>,
     line: Vec<u8>,
     skipping: bool,
+    output: Output,
+    calls: Vec<Call>,
+    refused: Refused,
 }
 
 impl Translation {
     /// For output that was not read yet.
     pub fn new(output: Output, asked: &Asked) -> Self {
-        Self { translator: translator(output, asked), line: Vec::new(), skipping: false }
+        Self {
+            translator: translator(output, asked),
+            line: Vec::new(),
+            skipping: false,
+            output,
+            calls: Vec::new(),
+            refused: Refused::default(),
+        }
     }
 
     /// Takes the next bytes, cut anywhere.
@@ -83,6 +95,8 @@ impl Translation {
             }
             if whole && !self.skipping && self.line.is_empty() {
                 // The usual case, without a copy.
+                self.calls.extend(calls::of(self.output, body));
+                self.refused.line(self.output, body);
                 reports.extend(translator.line(body));
                 continue;
             }
@@ -91,18 +105,26 @@ impl Translation {
             }
             if whole {
                 if !self.skipping {
+                    self.calls.extend(calls::of(self.output, &self.line));
+                    self.refused.line(self.output, &self.line);
                     reports.extend(translator.line(&self.line));
                 }
                 self.skipping = false;
                 self.line.clear();
             }
         }
+        reports.iter_mut().for_each(|report| self.refused.complete(report));
         reports
     }
 
     /// What was read since the last call says of the conversation.
     pub(crate) fn asides(&mut self) -> Vec<Aside> {
         self.translator.as_mut().map(|translator| translator.asides()).unwrap_or_default()
+    }
+
+    /// The uses of tools that were read of since the last time.
+    pub fn calls(&mut self) -> Vec<Call> {
+        std::mem::take(&mut self.calls)
     }
 
     /// Takes the end. A last line without a line feed counts.
@@ -113,6 +135,7 @@ impl Translation {
             reports.extend(translator.line(&std::mem::take(&mut self.line)));
         }
         reports.extend(translator.end());
+        reports.iter_mut().for_each(|report| self.refused.complete(report));
         reports
     }
 }

@@ -1,5 +1,6 @@
 //! Configuration: layers of TOML, each value with its origin, and the typed whole.
 
+mod budget;
 mod edit;
 mod gates;
 mod hooks;
@@ -8,6 +9,7 @@ mod layers;
 mod reviews;
 mod routes;
 mod typed;
+mod witness;
 
 pub use edit::Edit;
 pub(crate) use edit::replace;
@@ -19,3 +21,4 @@ pub use reviews::{OnFailure, Reviews};
 pub(crate) use routes::host;
 pub use routes::{Route, Routes, Way};
 pub use typed::{Config, Rig};
+pub use witness::WITNESS_KEYS;

@@ -176,6 +176,11 @@ impl Config {
         }
     }
 
+    /// What stands for a key, if anything does.
+    pub(super) fn value(&self, key: &str) -> Option<&toml::Value> {
+        self.entries.get(key).map(|entry| &entry.value)
+    }
+
     pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<String>>, Failure> {
         let Some(entry) = self.entries.get(key) else { return Ok(None) };
         let list: Option<Vec<String>> = entry
@@ -403,6 +408,8 @@ impl Config {
                 backoff_max: self.span("retry.backoff_max")?,
                 max_conflicts: self.number("retry.max_conflicts", 1)?.unwrap_or(3),
                 max_reviews: self.review_rounds()?,
+                max_time: self.entry("retry.max_time").map(|_| self.span("retry.max_time")).transpose()?,
+                max_model_failures: self.number("models.escalate_after", 1)?.unwrap_or(2),
                 ..Retry::default()
             },
             observers: Observers {
@@ -412,7 +419,11 @@ impl Config {
                 tracker: self.flag("observers.tracker")?,
                 patrol: self.flag("observers.patrol")?,
             },
+            witness: self.thresholds()?,
+            tiers: self.tiers(std::iter::empty())?,
+            budget: self.budget()?,
             checkpoints: self.checkpoints()?,
+            reviews: self.reviews_of_checkpoints()?,
         })
     }
 

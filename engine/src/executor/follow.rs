@@ -176,11 +176,10 @@ impl<'a> Follower<'a> {
             | Report::Waiting { .. }
             | Report::Looping { .. }
             | Report::Nudged { .. }
+            | Report::Retrying { .. }
             | Report::Note { .. } => true,
             // For whoever watches; the core decides nothing by them.
-            Report::Tool { .. } | Report::Retrying { .. } | Report::Stopping { .. } | Report::Unknown => {
-                false
-            }
+            Report::Tool { .. } | Report::Stopping { .. } | Report::Unknown => false,
         };
         if matters {
             let (session, epoch) = (self.job.session.clone(), self.job.epoch);
@@ -197,7 +196,7 @@ impl<'a> Follower<'a> {
             }
         }
         if let Some(pricing) = &mut self.pricing {
-            pricing.put(observation);
+            pricing.put(dir, observation);
         }
     }
 
@@ -291,7 +290,7 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         let span = settings.config.span(key).map_err(|failure| failure.message)?;
         Ok::<_, String>(u64::try_from(span.as_millis()).ok().filter(|ms| *ms > 0))
     };
-    let mut spec = Spec {
+    let spec = Spec {
         version: VERSION,
         session: job.session.clone(),
         epoch: job.epoch,
@@ -310,16 +309,15 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         limits: Limits {
             wall_ms: millis("limits.wall_time")?,
             silence_ms: millis("limits.silence")?,
-            spend_micros: None,
+            spend_micros: job.ceiling.map(convoy_core::money::Money::as_micros),
             output_bytes: settings.config.bytes("limits.output").map_err(|failure| failure.message)?,
+            loops: settings.config.thresholds().map_err(|failure| failure.message)?.loops,
         },
         stop: preset.stop.clone(),
         runtime,
-        prices: BTreeMap::new(),
+        // A limit may be set while it runs.
+        prices: world.prices.ceilings(Vendor::of(preset.output), clock::now()),
     };
-    if spec.limits.spend_micros.is_some() {
-        spec.prices = world.prices.ceilings(Vendor::of(spec.translator), clock::now());
-    }
     let printed = |session: &_| output::tail(&world.workspace, session);
     dir.create(&spec, &prompt::prompt(job, goes_on, printed)).map_err(|error| explain(&error))
 }

@@ -2,19 +2,23 @@
 
 use std::path::PathBuf;
 
+use convoy_core::checkpoint::CheckpointState;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::effect::Effect;
 use convoy_core::id::{
-    AgentName, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
+    AgentName, CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
 };
 use convoy_core::issue::Status;
+use convoy_core::money::Money;
 use convoy_core::policy::Policy;
-use convoy_core::session::{Session, Workdir};
+use convoy_core::session::{Session, SessionState, Workdir};
 use convoy_core::state::State;
 use convoy_core::tracker;
-use convoy_core::view::{self, NoticeView};
+use convoy_core::view::{self, NoticeView, StoredCheckpoint};
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
+use super::ceiling::Ceiling;
+use super::examine::Examine;
 use crate::config::Config;
 
 /// An effect with its details.
@@ -22,13 +26,18 @@ pub(super) enum Job {
     Prepare(Prepare),
     Supervise(Box<Supervise>),
     Stop(Stop),
+    Ceiling(Ceiling),
     Inspect(Inspect),
     Merge(Box<Merge>),
     Deliver(Box<Deliver>),
     MergeBatch(Vec<Merge>),
     FollowRequest(FollowRequest),
     WatchCheckout(WatchCheckout),
+    Examine(Box<Examine>),
     Push(Push),
+    Review(Box<Review>),
+    Checkpoint(Box<Checkpoint>),
+    Compare(Box<Compare>),
 }
 
 /// Where a worker works.
@@ -79,6 +88,8 @@ pub(super) struct Supervise {
     /// The conversation that it goes on with, if its agent still has it.
     pub(super) conversation: Option<Earlier>,
     pub(super) workdir: Workdir,
+    /// What it may spend, if any limit applies.
+    pub(super) ceiling: Option<Money>,
 }
 
 /// A conversation of an earlier session.
@@ -122,6 +133,21 @@ pub(super) struct Merge {
     pub(super) reviewed: bool,
 }
 
+/// A checkpoint that reviewers are to look at.
+pub(super) struct Review {
+    pub(super) checkpoint: CheckpointId,
+    pub(super) worker: WorkerId,
+    pub(super) epoch: Epoch,
+    pub(super) issue: IssueId,
+    pub(super) title: String,
+    pub(super) body: String,
+    pub(super) place: Place,
+    /// What its session began from.
+    pub(super) base: String,
+    /// All files as they were.
+    pub(super) commit: String,
+}
+
 pub(super) struct FollowRequest {
     pub(super) worker: WorkerId,
     pub(super) epoch: Epoch,
@@ -143,6 +169,38 @@ pub(super) struct WatchCheckout {
     pub(super) session: SessionId,
     pub(super) place: Place,
     pub(super) files: Vec<String>,
+}
+
+/// A checkpoint that is to be made.
+pub(super) struct Checkpoint {
+    pub(super) place: Place,
+    pub(super) files: Files,
+    /// What the state knows of the session.
+    pub(super) stored: StoredCheckpoint,
+    /// What the files are compared with, to say which the session has changed.
+    pub(super) begun_at: Option<String>,
+}
+
+/// A session that may have changed something since its last checkpoint.
+pub(super) struct Compare {
+    pub(super) session: SessionId,
+    pub(super) last: u64,
+    pub(super) place: Place,
+    pub(super) files: Files,
+    /// What was remembered since then.
+    pub(super) noted: bool,
+    /// The tree of that checkpoint.
+    pub(super) tree: Option<String>,
+}
+
+/// Where the files of a session are.
+pub(super) enum Files {
+    /// In a person's checkout.
+    Checkout(PathBuf),
+    /// In the workdir of an agent.
+    Workdir(SessionId, Workdir),
+    /// What an agent left was saved on its branch: what was done since in its workdir is not its.
+    Branch(Workdir),
 }
 
 pub(super) struct Push {
@@ -186,12 +244,13 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 besides: crate::interchange::for_agents(issue),
                 convoy: worker.content.convoy.clone(),
                 agent: worker.content.agent.clone(),
-                model: worker.content.model.clone(),
+                model: session.content.model.clone().or_else(|| worker.content.model.clone()),
                 number: session.content.number,
                 lessons: worker.lessons.clone(),
                 resumed: worker.resume_from.is_some(),
                 conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
+                ceiling: session.ceiling,
             }))
         }
         Effect::Stop { session, epoch } => Job::Stop(Stop { session: session.clone(), epoch: *epoch }),
@@ -247,7 +306,41 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
-        Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return None,
+        Effect::Review { checkpoint } => Job::Review(Box::new(review(checkpoint, state, config)?)),
+        Effect::Examine { session: id, epoch, round, spent } => {
+            let (session, _) = of_session(id)?;
+            Job::Examine(Box::new(Examine {
+                session: id.clone(),
+                epoch: *epoch,
+                round: *round,
+                burning: *spent > 0,
+                workdir: session.workdir()?.path.clone().into(),
+                standing: session.witness.clone(),
+                thresholds: policy.witness.clone(),
+                spent: session.priced(),
+            }))
+        }
+        Effect::Checkpoint { checkpoint } => checkpoint_job(checkpoint, state, config)?,
+        Effect::Compare { session, last, .. } => {
+            let rig = match state.own_sessions.get(session) {
+                Some(own) => &own.content.rig,
+                None => &of_session(session)?.1.content.rig,
+            };
+            let made = state.latest_made(session);
+            let notes = state.sessions.get(session).map_or(0, |session| session.notes.len());
+            let known = state.checkpoints_of(session).next_back().map_or(0, |one| one.notes as usize);
+            Job::Compare(Box::new(Compare {
+                session: session.clone(),
+                last: *last,
+                place: place_of(rig, None, config)?,
+                files: files(state, session)?,
+                noted: notes > known,
+                tree: made.and_then(tree_of),
+            }))
+        }
+        Effect::Ceiling { session, epoch, ceiling } => {
+            Job::Ceiling(Ceiling { session: session.clone(), epoch: *epoch, ceiling: *ceiling })
+        }
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),
             round: *round,
@@ -261,6 +354,25 @@ fn earlier(state: &State, session: &Session) -> Option<Earlier> {
     let before = state.sessions.get(session.content.resume.as_ref()?)?;
     let workdir = before.workdir().map(|workdir| workdir.path.clone());
     Some(Earlier { id: before.conversation.clone()?, workdir })
+}
+
+fn review(id: &CheckpointId, state: &State, config: &Config) -> Option<Review> {
+    let checkpoint = state.checkpoints.get(id)?;
+    let CheckpointState::Made(made) = &checkpoint.state else { return None };
+    let session = state.sessions.get(&checkpoint.content.session)?;
+    let worker = state.workers.get(&session.content.worker)?;
+    let issue = &state.issues.get(&worker.content.issue)?.content;
+    Some(Review {
+        checkpoint: id.clone(),
+        worker: worker.content.id.clone(),
+        epoch: session.content.epoch,
+        issue: issue.id.clone(),
+        title: issue.title.clone(),
+        body: issue.body.clone(),
+        place: place(worker, config)?,
+        base: session.workdir()?.base.clone(),
+        commit: made.wip_commit.clone().or_else(|| made.git_commit.clone())?,
+    })
 }
 
 fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
@@ -286,12 +398,52 @@ fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
     })
 }
 
+fn checkpoint_job(id: &CheckpointId, state: &State, config: &Config) -> Option<Job> {
+    let checkpoint = state.checkpoints.get(id)?;
+    let session = &checkpoint.content.session;
+    let worked_from = state.sessions.get(session).and_then(|session| session.workdir());
+    // A person's session begins with what its first checkpoint has.
+    let first = || state.checkpoints_of(session).find_map(tree_of);
+    Some(Job::Checkpoint(Box::new(Checkpoint {
+        place: place_of(&checkpoint.content.rig, None, config)?,
+        files: files(state, session)?,
+        stored: view::stored(state, checkpoint),
+        begun_at: worked_from.map(|workdir| workdir.base.clone()).or_else(first),
+    })))
+}
+
+fn tree_of(checkpoint: &convoy_core::checkpoint::Checkpoint) -> Option<String> {
+    match &checkpoint.state {
+        CheckpointState::Made(made) => made.tree.clone(),
+        CheckpointState::Wanted | CheckpointState::Failed { .. } => None,
+    }
+}
+
+fn files(state: &State, session: &SessionId) -> Option<Files> {
+    if let Some(own) = state.own_sessions.get(session) {
+        return Some(Files::Checkout(PathBuf::from(&own.content.path)));
+    }
+    let found = state.sessions.get(session)?;
+    let workdir = found.workdir()?.clone();
+    Some(match &found.state {
+        SessionState::Over { .. } => Files::Branch(workdir),
+        SessionState::Wanted
+        | SessionState::Starting { .. }
+        | SessionState::Running { .. }
+        | SessionState::Ended { .. } => Files::Workdir(session.clone(), workdir),
+    })
+}
+
 fn place(worker: &Worker, config: &Config) -> Option<Place> {
-    let rig = config.rigs().get(&worker.content.rig)?;
+    place_of(&worker.content.rig, worker.content.base.as_ref(), config)
+}
+
+fn place_of(rig: &RigName, base: Option<&String>, config: &Config) -> Option<Place> {
+    let found = config.rigs().get(rig)?;
     Some(Place {
-        rig: worker.content.rig.clone(),
-        repository: rig.path.clone(),
-        base_branch: worker.content.base.clone().or_else(|| rig.default_branch.clone()),
+        rig: rig.clone(),
+        repository: found.path.clone(),
+        base_branch: base.cloned().or_else(|| found.default_branch.clone()),
     })
 }
 

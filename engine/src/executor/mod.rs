@@ -4,8 +4,11 @@
 //! ends in an observation that names its epoch.
 
 mod batch;
+mod ceiling;
 mod checkout;
+mod checkpoint;
 mod deliver;
+mod examine;
 mod follow;
 mod inspect;
 mod job;
@@ -84,13 +87,16 @@ impl Executor {
         let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
-            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } => Kind::Watch,
+            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } | Effect::Examine { .. } => {
+                Kind::Watch
+            }
             Effect::Prepare { .. }
             | Effect::Stop { .. }
             | Effect::Inspect { .. }
             | Effect::Merge { .. }
             | Effect::Checkpoint { .. }
             | Effect::Compare { .. }
+            | Effect::Review { .. }
             | Effect::Ceiling { .. }
             | Effect::Push { .. }
             | Effect::MergeBatch { .. }
@@ -112,7 +118,11 @@ impl Executor {
 /// Effects that look whether they are still wanted before they change anything.
 fn may_be_unwanted(effect: &Effect) -> bool {
     match effect {
-        Effect::Merge { .. } | Effect::MergeBatch { .. } | Effect::FollowRequest { .. } => true,
+        Effect::Merge { .. }
+        | Effect::MergeBatch { .. }
+        | Effect::FollowRequest { .. }
+        | Effect::Review { .. }
+        | Effect::Examine { .. } => true,
         Effect::Prepare { .. }
         | Effect::Supervise { .. }
         | Effect::Stop { .. }
@@ -149,6 +159,7 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
             }
         }
         Job::Stop(job) => stop::run(world, handle, &job),
+        Job::Ceiling(job) => ceiling::run(world, &job),
         Job::Inspect(job) => {
             // Before it is judged: its judgement may need what it cost.
             transcript::look(world, &job).into_iter().for_each(|seen| handle.observed(seen));
@@ -176,8 +187,24 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
                 handle.observed(Observed::Batch { tried });
             }
         }
+        Job::Checkpoint(job) => {
+            let seen = checkpoint::run(world, &job);
+            let failed = matches!(&seen, Observed::CheckpointFailed { .. });
+            if !(failed && reach::tell(world, handle, effect, &job.place)) {
+                handle.observed(seen);
+            }
+        }
+        Job::Compare(job) => {
+            checkpoint::compare(world, &job).into_iter().for_each(|seen| handle.observed(seen))
+        }
         Job::FollowRequest(job) => {
             request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
+        Job::Review(job) => {
+            review::checkpoint(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
+        Job::Examine(job) => {
+            examine::run(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
         Job::WatchCheckout(job) => handle.observed(checkout::run(world, &job)),
     }
@@ -207,7 +234,9 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         }
         Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
         Effect::Stop { .. }
+        | Effect::Examine { .. }
         | Effect::Compare { .. }
+        | Effect::Review { .. }
         | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }
         | Effect::FollowRequest { .. }

@@ -38,10 +38,11 @@ pub(super) fn show(
 /// The subject is shown as it is. The text is read as markup, and before that a backslash begins an escape.
 fn argv(notice: &NoticeView) -> Vec<String> {
     let urgency = match notice.kind {
-        NoticeKind::NeedsHuman => "critical",
+        NoticeKind::NeedsHuman | NoticeKind::Witness | NoticeKind::BudgetExceeded => "critical",
         NoticeKind::ConvoyLanded
         | NoticeKind::ConvoyAbandoned
         | NoticeKind::Escalated
+        | NoticeKind::BudgetWarning
         | NoticeKind::Message => "normal",
     };
     let words = [PROGRAM, "--app-name=Convoy", &format!("--urgency={urgency}"), "--"];

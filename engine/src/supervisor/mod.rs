@@ -19,6 +19,7 @@ mod duplex;
 pub mod files;
 pub mod launch;
 mod limits;
+pub mod look;
 mod nudge;
 mod observations;
 mod output;
@@ -33,6 +34,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod vitals;
 
 pub use nudge::{Error as NudgeError, nudge};
 pub use run::{STATUS_CLAIMED, STATUS_FAILED, STATUS_SPEC, run};

@@ -1,11 +1,13 @@
 //! The lines that go over a supervisor's socket: JSON, one value a line, in both directions.
 //!
-//! Version 1. Requests: `{"subscribe":{"after":N}}`, `{"stop":{"epoch":E}}`, `{"nudge":{"epoch":E,"text":…}}`,
-//! `{"report":{…}}`. Each is answered, in
+//! Version 1. Requests: `{"subscribe":{"after":N}}`, `{"stop":{"epoch":E}}`, `{"ceiling":{"epoch":E,"micros":N}}`,
+//! `{"nudge":{"epoch":E,"text":…}}`, `{"report":{…}}`, `{"vitals":{}}`, which is answered by `{"vitals":{…}}`. Each is
+//! answered, in
 //! order, by `{"ok":{…}}` or `{"error":{"code":…,"message":…}}`. After a subscription, lines
 //! `{"observation":{…}}` come as they happen and one `{"exit":{…}}` at the end, between answers to later
 //! requests. Unknown fields are ignored; an unknown request is an error and ends nothing.
 
+use convoy_core::health::Vitals;
 use convoy_core::id::Epoch;
 use convoy_core::report::{Exit, Observation, Report};
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,15 @@ pub enum Request {
         /// Who says it.
         #[serde(default)]
         by: Option<String>,
+    },
+    /// Say how the agent does.
+    Vitals {},
+    /// The agent may spend this much in all from now on, if that is more than before.
+    Ceiling {
+        /// The attempt that is meant.
+        epoch: Epoch,
+        /// How much, in millionths of a US dollar.
+        micros: i64,
     },
     /// The agent says something about its own work.
     Report(OwnReport),
@@ -136,6 +147,8 @@ pub enum Reply {
         /// Why, for people.
         message: String,
     },
+    /// How the agent does.
+    Vitals(Vitals),
     /// An observation.
     Observation(Observation),
     /// The end; nothing follows.

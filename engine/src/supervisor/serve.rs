@@ -12,6 +12,7 @@ use std::io::{self, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
+use convoy_core::money::Money;
 use convoy_core::report::{AgentResult, Exit, Report, StopWhy};
 use convoy_core::time::{Span, Time};
 
@@ -28,6 +29,7 @@ use super::spec::{Spec, StopSignal};
 use super::start::Agent;
 use super::terminal::Terminal;
 use super::tree::{Tree, log};
+use super::vitals::Watch;
 use crate::agent::Translation;
 use crate::clock::{self, Instant};
 use crate::os::{process, socket};
@@ -55,6 +57,7 @@ pub(super) struct Server<'a> {
     observations: Writer,
     output: OutputLog,
     meter: Meter,
+    watch: Watch,
     stop: Option<Stop>,
     translated: u64,
     own_reports: u32,
@@ -93,6 +96,7 @@ impl<'a> Server<'a> {
             observations: Writer::create(&dir.observations(), spec.epoch)?,
             output: OutputLog::create(dir.output(), spec.limits.output_bytes.max(OUTPUT_BYTES_MIN))?,
             meter: Meter::new(spec, Instant::now()),
+            watch: Watch::new(spec.limits.loops, Instant::now()),
             stop: None,
             translated: 0,
             own_reports: 0,
@@ -239,6 +243,9 @@ impl<'a> Server<'a> {
         for aside in translation.asides() {
             self.converse(aside);
         }
+        for call in translation.calls() {
+            self.watch.called(call, Instant::now()).into_iter().for_each(|report| self.record(report));
+        }
         if let Some(terminal) = &mut self.terminal {
             terminal.printed(bytes);
             self.feed_terminal();
@@ -255,8 +262,22 @@ impl<'a> Server<'a> {
 
     fn heard(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.meter.heard(Instant::now());
+            self.alive();
             self.output.write(bytes);
+        }
+    }
+
+    /// A sign of life.
+    fn alive(&mut self) {
+        let now = Instant::now();
+        self.meter.heard(now);
+        self.watch.heard(now);
+    }
+
+    /// Takes note of what is reported about how the agent does. One that waits until a time that it names is not silent.
+    fn witness(&mut self, report: &Report) {
+        if let Some(delay) = self.watch.reported(report) {
+            self.meter.heard(Instant::now().plus(delay));
         }
     }
 
@@ -280,6 +301,7 @@ impl<'a> Server<'a> {
             return;
         }
         self.meter.count(&report, self.spec);
+        self.witness(&report);
         if let Report::Result(result) = &report {
             self.result = Some(result.clone());
         }
@@ -334,14 +356,23 @@ impl<'a> Server<'a> {
         let refuse = |code, message: &str| Reply::Error { code, message: message.to_owned() };
         match request {
             Request::Subscribe { .. } => Reply::Ok { n: None, version: None },
-            Request::Stop { epoch } | Request::Nudge { epoch, .. } if epoch != self.spec.epoch => {
+            Request::Vitals {} => Reply::Vitals(self.watch.vitals(Instant::now())),
+            Request::Stop { epoch } | Request::Nudge { epoch, .. } | Request::Ceiling { epoch, .. }
+                if epoch != self.spec.epoch =>
+            {
                 refuse(Code::Stale, &format!("this is attempt {}", self.spec.epoch))
             }
-            Request::Stop { .. } | Request::Nudge { .. } | Request::Report(_) if self.exit.is_some() => {
+            Request::Stop { .. } | Request::Nudge { .. } | Request::Ceiling { .. } | Request::Report(_)
+                if self.exit.is_some() =>
+            {
                 refuse(Code::Ended, "the agent has ended")
             }
             Request::Stop { .. } => {
                 self.begin_stop(StopWhy::Ordered);
+                Reply::Ok { n: None, version: None }
+            }
+            Request::Ceiling { micros, .. } => {
+                self.meter.raise(Money::from_micros(micros));
                 Reply::Ok { n: None, version: None }
             }
             Request::Nudge { text, by, .. } => self.nudge(text, by),

@@ -35,6 +35,9 @@ impl Sim {
             }
             Effect::Stop { session, epoch } => Task::Stop { session, epoch },
             Effect::Inspect { session, epoch } => Task::Inspect { session, epoch },
+            Effect::Examine { session, epoch, round, spent } => {
+                Task::Examine { session, epoch, round, spent }
+            }
             Effect::Merge { worker, epoch, round } => Task::Gates { worker, epoch, round },
             Effect::MergeBatch { members } => Task::BatchGates { members },
             // Nobody asks for a request here.
@@ -43,7 +46,10 @@ impl Sim {
             // No rig of the simulation has a tracker of its own.
             Effect::Push { .. } => return,
             // Not in the simulation yet.
-            Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return,
+            Effect::Checkpoint { .. }
+            | Effect::Compare { .. }
+            | Effect::Review { .. }
+            | Effect::Ceiling { .. } => return,
             Effect::Deliver { delivery, attempt } => Task::Deliver { delivery, attempt },
         };
         let slow = if matches!(task, Task::Gates { .. } | Task::BatchGates { .. }) { 4_000 } else { 300 };
@@ -174,6 +180,7 @@ impl Sim {
             Task::Gates { ref worker, epoch, round } | Task::Swap { ref worker, epoch, round, .. }
                 if self.ends_unsaid(&Effect::Merge { worker: worker.clone(), epoch, round }) => {}
             Task::Inspect { session, epoch } => self.inspect(&session, epoch),
+            Task::Examine { session, epoch, round, spent } => self.examine(session, epoch, round, spent),
             Task::Gates { worker, epoch, round } => self.gates(worker, epoch, round),
             Task::Swap { worker, epoch, round, tip, expected } => {
                 let outcome = self.swap(&tip, expected);
@@ -395,6 +402,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Lost { epoch, .. }
         | Observed::Found { epoch, .. }
         | Observed::Transcript { epoch, .. }
+        | Observed::Examined { epoch, .. }
         | Observed::Merge { epoch, .. } => epoch.0 += 1,
         // One of the two places of a report's epoch is wrong.
         Observed::Report { observation, .. } => observation.epoch.0 += 1,
@@ -413,6 +421,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Changed { .. }
         | Observed::Leaving
         | Observed::CheckpointMade { .. }
+        | Observed::CheckpointReviewed { .. }
         | Observed::CheckpointFailed { .. }
         | Observed::Tracker { .. }
         | Observed::TrackerLost { .. } => {}

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use convoy_core::convoy::MergeStrategy;
+use convoy_core::health::Thresholds;
 use convoy_core::id::{AgentName, DeliveryId, RigName, RouteName};
-use convoy_core::policy::{Batches, Checkpoints, Observers, Policy, Retry, Rig, Routes};
+use convoy_core::policy::{Batches, Budget, Checkpoints, Observers, Policy, Retry, Rig, Routes, Tiers};
 use convoy_core::time::{Span, Time};
 
 use super::driver::Engine;
@@ -295,8 +296,19 @@ fn policy(queue: bool, rng: &mut fastrand::Rng) -> Policy {
             ..Retry::default()
         },
         observers: observers(rng),
+        witness: thresholds(rng),
+        tiers: Tiers::default(),
+        budget: Budget::default(),
         checkpoints: Checkpoints::OFF,
+        reviews: convoy_core::policy::Reviews::default(),
     }
+}
+
+/// More patient than an agent that works is silent, and less than a supervisor that has had enough of one that hangs.
+fn thresholds(rng: &mut fastrand::Rng) -> Thresholds {
+    let quiet = Span::from_secs(rng.i64(10..=30));
+    let times = |n: i64| Span::from_millis(quiet.as_millis() * n);
+    Thresholds { quiet, stuck: times(2), stop: times(3), ..Thresholds::default() }
 }
 
 /// Often all of them; else any of them, and the patrol, so that nothing complete is left at the end.

@@ -91,9 +91,13 @@ impl Server<'_> {
     /// What the agent says through its own commands, or the hooks of its program for it.
     pub(super) fn own_report(&mut self, own: OwnReport) -> Reply {
         self.own_reports += 1;
-        self.meter.heard(Instant::now());
+        self.alive();
         match own.report() {
-            Some(report) if !self.is_known(&report) => self.keep(report),
+            Some(report) if !self.is_known(&report) => {
+                self.meter.count(&report, self.spec);
+                self.witness(&report);
+                self.keep(report)
+            }
             Some(_) | None => Reply::Ok { n: None, version: None },
         }
     }
@@ -130,11 +134,12 @@ impl Server<'_> {
         if self.exit.is_some() {
             return;
         }
-        self.meter.heard(Instant::now());
+        self.alive();
         for report in reports {
             if self.own_reports < REPORTS_MAX {
                 self.own_reports += 1;
                 self.meter.count(&report, self.spec);
+                self.witness(&report);
                 self.record(report);
             }
         }
