@@ -22,14 +22,14 @@ pub enum NoticeKind {
     ConvoyAbandoned,
     /// An issue waits for a person.
     NeedsHuman,
-    /// An agent wants somebody to know something, and works on.
-    Escalated,
     /// A session does not do well.
     Witness,
     /// Most of a budget is used up.
     BudgetWarning,
     /// A budget is used up.
     BudgetExceeded,
+    /// An agent wants somebody to know something, and works on.
+    Escalated,
     /// Somebody wrote it.
     Message,
 }
@@ -41,10 +41,10 @@ impl NoticeKind {
             Self::ConvoyLanded => "convoy_landed",
             Self::ConvoyAbandoned => "convoy_abandoned",
             Self::NeedsHuman => "needs_human",
-            Self::Escalated => "escalated",
             Self::Witness => "witness",
             Self::BudgetWarning => "budget_warning",
             Self::BudgetExceeded => "budget_exceeded",
+            Self::Escalated => "escalated",
             Self::Message => "message",
         }
     }

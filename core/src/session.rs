@@ -264,15 +264,15 @@ pub struct Session {
     pub said: Option<Said>,
     /// What it wanted remembered.
     pub notes: Vec<String>,
-    /// What it wanted a person to know; each was told once.
-    pub escalated: Vec<String>,
-    /// What was said to it while it worked.
-    pub nudged: Vec<Nudged>,
     /// The last review of one of its checkpoints.
     #[serde(default)]
     pub review: Option<OfSession>,
     /// What the witness has found out about it.
     pub witness: crate::health::Standing,
+    /// What it wanted a person to know; each was told once.
+    pub escalated: Vec<String>,
+    /// What was said to it while it worked.
+    pub nudged: Vec<Nudged>,
     /// When it was wanted.
     pub created_at: Time,
     /// When its agent started.

@@ -111,7 +111,7 @@ fn a_claude_that_was_killed_costs_what_was_billed_with_its_sub_agent() {
     let projects = room.env.home().join(".claude/projects");
     let project = std::fs::read_dir(&projects).unwrap().next().unwrap().unwrap().path();
     let conversation = room.events("session.conversation").remove(0);
-    let subs = project.join(text(&conversation, "/data/id")).join("subagents");
+    let subs = project.join(text(&conversation, "/data/conversation")).join("subagents");
     let of_sub = || transcripts(&subs).iter().any(|text| text.contains("\"output_tokens\":40"));
     assert!(wait::until(&subs.join("any"), SOON, of_sub), "the sub-agent's transcript");
     let pid = room.worker("gt-one")["sessions"][0]["pid"].as_i64().unwrap();

@@ -36,10 +36,10 @@ pub use checkpoint::{HOLD_MAX, LOOKS_MAX, has_turns, last_turn};
 pub use fresh::Entropy;
 pub use own::resolve_epic;
 pub use queue::batch_is_due;
-pub use review::due as review_due;
 pub use refs::{
     resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
 };
+pub use review::due as review_due;
 pub use stage::{Staging, staging};
 pub use work::{Limit, has_waited, may_begin, pause_is_over, room};
 

@@ -79,8 +79,8 @@ pub fn due<'a>(state: &'a State, policy: &Policy, session: &Session) -> Option<&
         })
         .find_map(|(checkpoint, made)| {
             count += 1;
-            let enough = every > 0 && count >= every
-                || files > 0 && made.files_changed.saturating_sub(known) >= files;
+            let enough =
+                every > 0 && count >= every || files > 0 && made.files_changed.saturating_sub(known) >= files;
             let new = made.files_changed > 0 && (tree.is_none() || tree != made.tree.as_ref());
             (enough && new).then_some(checkpoint)
         })

@@ -81,6 +81,7 @@ impl Room {
             from: None,
             rig: RigName::new("home").unwrap(),
             path: "/repo".into(),
+            sequence: 0,
             carried: Money::from_micros(micros),
         };
         self.event(Event::SessionOpened { session: Box::new(opened) });

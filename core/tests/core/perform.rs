@@ -186,7 +186,8 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
         | "usage" | "own-word" | "conversation" | "result" | "ended" | "lost" | "found" | "merge"
-        | "batch" | "review" | "looked" | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
+        | "batch" | "review" | "looked" | "deliver" | "checkout" | "patrol" | "begin" | "due"
+        | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }

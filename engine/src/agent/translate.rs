@@ -117,14 +117,14 @@ impl Translation {
         reports
     }
 
-    /// What was read since the last call says of the conversation.
-    pub(crate) fn asides(&mut self) -> Vec<Aside> {
-        self.translator.as_mut().map(|translator| translator.asides()).unwrap_or_default()
-    }
-
     /// The uses of tools that were read of since the last time.
     pub fn calls(&mut self) -> Vec<Call> {
         std::mem::take(&mut self.calls)
+    }
+
+    /// What was read since the last call says of the conversation.
+    pub(crate) fn asides(&mut self) -> Vec<Aside> {
+        self.translator.as_mut().map(|translator| translator.asides()).unwrap_or_default()
     }
 
     /// Takes the end. A last line without a line feed counts.

@@ -89,7 +89,11 @@ pub const KEYS: &[Key] = &[
     ),
     key("review.before_merge", Some("false"), "whether agents review a change before it lands"),
     key("review.every", Some("0"), "checkpoints of a session after which they are reviewed; 0: never"),
-    key("review.files", Some("0"), "changed files of a session after which its checkpoint is reviewed; 0: never"),
+    key(
+        "review.files",
+        Some("0"),
+        "changed files of a session after which its checkpoint is reviewed; 0: never",
+    ),
     key(
         "review.roles",
         Some("[\"security\", \"architecture\", \"quality\"]"),

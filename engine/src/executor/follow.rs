@@ -175,8 +175,8 @@ impl<'a> Follower<'a> {
             | Report::SelfReported { .. }
             | Report::Waiting { .. }
             | Report::Looping { .. }
-            | Report::Nudged { .. }
             | Report::Retrying { .. }
+            | Report::Nudged { .. }
             | Report::Note { .. } => true,
             // For whoever watches; the core decides nothing by them.
             Report::Tool { .. } | Report::Stopping { .. } | Report::Unknown => false,

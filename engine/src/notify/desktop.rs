@@ -41,8 +41,8 @@ fn argv(notice: &NoticeView) -> Vec<String> {
         NoticeKind::NeedsHuman | NoticeKind::Witness | NoticeKind::BudgetExceeded => "critical",
         NoticeKind::ConvoyLanded
         | NoticeKind::ConvoyAbandoned
-        | NoticeKind::Escalated
         | NoticeKind::BudgetWarning
+        | NoticeKind::Escalated
         | NoticeKind::Message => "normal",
     };
     let words = [PROGRAM, "--app-name=Convoy", &format!("--urgency={urgency}"), "--"];

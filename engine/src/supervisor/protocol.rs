@@ -37,6 +37,15 @@ pub enum Request {
         /// The attempt that is meant.
         epoch: Epoch,
     },
+    /// Say how the agent does.
+    Vitals {},
+    /// The agent may spend this much in all from now on, if that is more than before.
+    Ceiling {
+        /// The attempt that is meant.
+        epoch: Epoch,
+        /// How much, in millionths of a US dollar.
+        micros: i64,
+    },
     /// Say something to the agent while it works.
     Nudge {
         /// The attempt that is meant.
@@ -46,15 +55,6 @@ pub enum Request {
         /// Who says it.
         #[serde(default)]
         by: Option<String>,
-    },
-    /// Say how the agent does.
-    Vitals {},
-    /// The agent may spend this much in all from now on, if that is more than before.
-    Ceiling {
-        /// The attempt that is meant.
-        epoch: Epoch,
-        /// How much, in millionths of a US dollar.
-        micros: i64,
     },
     /// The agent says something about its own work.
     Report(OwnReport),

@@ -240,11 +240,11 @@ impl<'a> Server<'a> {
         for report in translation.read(bytes) {
             self.translated(report);
         }
-        for aside in translation.asides() {
-            self.converse(aside);
-        }
         for call in translation.calls() {
             self.watch.called(call, Instant::now()).into_iter().for_each(|report| self.record(report));
+        }
+        for aside in translation.asides() {
+            self.converse(aside);
         }
         if let Some(terminal) = &mut self.terminal {
             terminal.printed(bytes);

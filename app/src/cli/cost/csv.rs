@@ -26,9 +26,7 @@ pub(super) fn table(cost: &CostView, by: Option<By>) -> String {
 }
 
 fn row(table: &mut String, by: &str, line: &CostLine) {
-    let source = line.source.map(convoy_core::cost::Source::name).unwrap_or_default();
-    let texts =
-        [by, line.id.as_deref().unwrap_or_default(), line.name.as_deref().unwrap_or_default(), source];
+    let texts = [Some(by), line.id.as_deref(), line.name.as_deref(), line.source.as_deref()];
     for text in texts {
         let _ = write!(table, "{},", quoted(text.unwrap_or_default()));
     }

@@ -317,7 +317,8 @@ fn of_workers() -> Vec<Event> {
         Event::MergeRequested { worker: worker(), request },
         Event::ReviewMade {
             worker: worker(),
-            session: session(), checkpoint: None,
+            session: session(),
+            checkpoint: None,
             review: Box::new(review("blocker", &oid())),
         },
     ]

@@ -33,6 +33,7 @@ impl Server<'_> {
 
     /// Keeps that something was said, now that the whole of it is in the agent's input.
     fn said(&mut self, said: Option<Said>) {
+        self.watch.takes_input = self.duplex.as_ref().is_some_and(Duplex::is_open);
         if let Some(Said { text, by }) = said {
             self.record(Report::Nudged { text, by });
         }
@@ -104,6 +105,7 @@ impl Server<'_> {
 
     /// Makes an observation durable; the answer to whoever brought it.
     fn keep(&mut self, report: Report) -> Reply {
+        self.witness(&report);
         let kept = self.observations.append(report).and_then(|n| self.observations.sync().map(|()| n));
         match kept {
             Ok(n) => Reply::Ok { n: Some(n), version: None },
