@@ -111,6 +111,8 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             "conversation" => Report::Conversation { id: "conversation-1".into(), model: None },
             "checkpoint" => Report::CheckpointAsked { note: words.get("note") },
             "blocked" => Report::Blocked { reason: "no access".into() },
+            "escalate" => Report::Escalated { reason: words.get("reason").unwrap_or_default() },
+            "nudged" => Report::Nudged { text: words.get("text").unwrap_or_default(), by: words.get("by") },
             "note" => {
                 Report::Note { text: ["remember"; 4000][..words.number("times", 1) as usize].join(" ") }
             }

@@ -334,10 +334,11 @@ impl<'a> Server<'a> {
     fn serve_requests(&mut self, index: usize) {
         let lines = self.clients.get_mut(index).map(Connection::receive).unwrap_or_default();
         for line in lines {
-            let stranger = self.clients.get_mut(index).is_some_and(Connection::is_stranger);
             let reply = match line {
                 Line::Refused(code, message) => Reply::Error { code, message },
-                Line::Request(_) if stranger => {
+                Line::Request(Request::Report(_) | Request::Nudge { .. })
+                    if self.clients.get_mut(index).is_some_and(Connection::is_stranger) =>
+                {
                     let message = "this comes out of another session".to_owned();
                     Reply::Error { code: Code::Stranger, message }
                 }
