@@ -45,6 +45,18 @@ pub const KEYS: &[Key] = &[
     ),
     key("limits.output", Some("67108864"), "bytes of output that are kept of an attempt"),
     key("limits.disk_reserve", Some("67108864"), "bytes that must be free before another agent is started"),
+    key(
+        "budget.attempt",
+        None,
+        "what is reserved at a time for an attempt that a budget applies to, in US dollars",
+    ),
+    key("budget.day", None, "the most that may be spent each day (UTC), in US dollars"),
+    key("budget.convoy", None, "the budget of convoys that are made without one, in US dollars"),
+    key(
+        "budget.on_unmetered",
+        Some("\"refuse\""),
+        "what becomes of agents that report no usage where a budget applies: refuse or allow",
+    ),
     key("agents.*.command", None, "program and arguments of an agent"),
     key("agents.*.prompt", Some("\"stdin\""), "how the prompt goes in: stdin or file"),
     key("agents.*.output", Some("\"plain\""), "what reads its output: plain, claude, codex or gemini"),
@@ -70,6 +82,12 @@ pub const KEYS: &[Key] = &[
         "whether detected gates run before merges of rigs without gates of their own; a fresh copy may lack what they need",
     ),
     key("review.before_merge", Some("false"), "whether agents review a change before it lands"),
+    key("review.every", Some("0"), "checkpoints of a session after which they are reviewed; 0: never"),
+    key(
+        "review.files",
+        Some("0"),
+        "changed files of a session after which its checkpoint is reviewed; 0: never",
+    ),
     key(
         "review.roles",
         Some("[\"security\", \"architecture\", \"quality\"]"),

@@ -9,6 +9,7 @@ use convoy_core::id::{
     AgentName, CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
 };
 use convoy_core::issue::Status;
+use convoy_core::money::Money;
 use convoy_core::policy::Policy;
 use convoy_core::session::{Session, SessionState, Workdir};
 use convoy_core::state::State;
@@ -16,6 +17,7 @@ use convoy_core::tracker;
 use convoy_core::view::{self, NoticeView, StoredCheckpoint};
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
+use super::ceiling::Ceiling;
 use super::examine::Examine;
 use crate::config::Config;
 
@@ -24,6 +26,7 @@ pub(super) enum Job {
     Prepare(Prepare),
     Supervise(Box<Supervise>),
     Stop(Stop),
+    Ceiling(Ceiling),
     Inspect(Inspect),
     Merge(Box<Merge>),
     Deliver(Box<Deliver>),
@@ -32,6 +35,7 @@ pub(super) enum Job {
     WatchCheckout(WatchCheckout),
     Examine(Box<Examine>),
     Push(Push),
+    Review(Box<Review>),
     Checkpoint(Box<Checkpoint>),
     Compare(Box<Compare>),
 }
@@ -80,10 +84,14 @@ pub(super) struct Supervise {
     pub(super) model: Option<String>,
     pub(super) number: u32,
     pub(super) lessons: Vec<Lesson>,
+    /// What the last attempt had come to, in git: its folder and id.
+    pub(super) kept: Option<(PathBuf, String, CheckpointId)>,
     pub(super) resumed: bool,
     /// The conversation that it goes on with, if its agent still has it.
     pub(super) conversation: Option<Earlier>,
     pub(super) workdir: Workdir,
+    /// What it may spend, if any limit applies.
+    pub(super) ceiling: Option<Money>,
 }
 
 /// A conversation of an earlier session.
@@ -125,6 +133,21 @@ pub(super) struct Merge {
     pub(super) strategy: MergeStrategy,
     /// A review found nothing in this tip that blocks it.
     pub(super) reviewed: bool,
+}
+
+/// A checkpoint that reviewers are to look at.
+pub(super) struct Review {
+    pub(super) checkpoint: CheckpointId,
+    pub(super) worker: WorkerId,
+    pub(super) epoch: Epoch,
+    pub(super) issue: IssueId,
+    pub(super) title: String,
+    pub(super) body: String,
+    pub(super) place: Place,
+    /// What its session began from.
+    pub(super) base: String,
+    /// All files as they were.
+    pub(super) commit: String,
 }
 
 pub(super) struct FollowRequest {
@@ -226,9 +249,11 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 model: session.content.model.clone().or_else(|| worker.content.model.clone()),
                 number: session.content.number,
                 lessons: worker.lessons.clone(),
+                kept: kept(state, worker, config),
                 resumed: worker.resume_from.is_some(),
                 conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
+                ceiling: session.ceiling,
             }))
         }
         Effect::Stop { session, epoch } => Job::Stop(Stop { session: session.clone(), epoch: *epoch }),
@@ -284,6 +309,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
+        Effect::Review { checkpoint } => Job::Review(Box::new(review(checkpoint, state, config)?)),
         Effect::Examine { session: id, epoch, round, spent } => {
             let (session, _) = of_session(id)?;
             Job::Examine(Box::new(Examine {
@@ -315,7 +341,9 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 tree: made.and_then(tree_of),
             }))
         }
-        Effect::Ceiling { .. } => return None,
+        Effect::Ceiling { session, epoch, ceiling } => {
+            Job::Ceiling(Ceiling { session: session.clone(), epoch: *epoch, ceiling: *ceiling })
+        }
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),
             round: *round,
@@ -329,6 +357,25 @@ fn earlier(state: &State, session: &Session) -> Option<Earlier> {
     let before = state.sessions.get(session.content.resume.as_ref()?)?;
     let workdir = before.workdir().map(|workdir| workdir.path.clone());
     Some(Earlier { id: before.conversation.clone()?, workdir })
+}
+
+fn review(id: &CheckpointId, state: &State, config: &Config) -> Option<Review> {
+    let checkpoint = state.checkpoints.get(id)?;
+    let CheckpointState::Made(made) = &checkpoint.state else { return None };
+    let session = state.sessions.get(&checkpoint.content.session)?;
+    let worker = state.workers.get(&session.content.worker)?;
+    let issue = &state.issues.get(&worker.content.issue)?.content;
+    Some(Review {
+        checkpoint: id.clone(),
+        worker: worker.content.id.clone(),
+        epoch: session.content.epoch,
+        issue: issue.id.clone(),
+        title: issue.title.clone(),
+        body: issue.body.clone(),
+        place: place(worker, config)?,
+        base: session.workdir()?.base.clone(),
+        commit: made.wip_commit.clone().or_else(|| made.git_commit.clone())?,
+    })
 }
 
 fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
@@ -354,12 +401,24 @@ fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
     })
 }
 
+/// The newest checkpoint of the attempt before.
+fn kept(state: &State, worker: &Worker, config: &Config) -> Option<(PathBuf, String, CheckpointId)> {
+    let last = &worker.lessons.last()?.session;
+    let content = &state.latest_made(last)?.content;
+    let repository = config.rigs().get(&content.rig)?.path.clone();
+    Some((repository, content.folder.clone(), content.id.clone()))
+}
+
 fn checkpoint_job(id: &CheckpointId, state: &State, config: &Config) -> Option<Job> {
     let checkpoint = state.checkpoints.get(id)?;
     let session = &checkpoint.content.session;
     let worked_from = state.sessions.get(session).and_then(|session| session.workdir());
-    // A person's session begins with what its first checkpoint has.
-    let first = || state.checkpoints_of(session).find_map(tree_of);
+    // What persons did counts from the first checkpoint of their epic: that of a session which goes on has nothing new.
+    let first = || {
+        let own = state.own_sessions.get(session)?;
+        let sessions = state.own_sessions_of(&own.content.epic);
+        sessions.iter().flat_map(|own| state.checkpoints_of(&own.content.id)).find_map(tree_of)
+    };
     Some(Job::Checkpoint(Box::new(Checkpoint {
         place: place_of(&checkpoint.content.rig, None, config)?,
         files: files(state, session)?,

@@ -46,7 +46,10 @@ impl Sim {
             // No rig of the simulation has a tracker of its own.
             Effect::Push { .. } => return,
             // Not in the simulation yet.
-            Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return,
+            Effect::Checkpoint { .. }
+            | Effect::Compare { .. }
+            | Effect::Review { .. }
+            | Effect::Ceiling { .. } => return,
             Effect::Deliver { delivery, attempt } => Task::Deliver { delivery, attempt },
         };
         let slow = if matches!(task, Task::Gates { .. } | Task::BatchGates { .. }) { 4_000 } else { 300 };
@@ -418,6 +421,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Changed { .. }
         | Observed::Leaving
         | Observed::CheckpointMade { .. }
+        | Observed::CheckpointReviewed { .. }
         | Observed::CheckpointFailed { .. }
         | Observed::Tracker { .. }
         | Observed::TrackerLost { .. } => {}

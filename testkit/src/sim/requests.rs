@@ -156,6 +156,7 @@ impl Sim {
             epic: None,
             owned: self.rng.u32(0..12) == 0,
             due: None,
+            budget: None,
         }
     }
 
@@ -173,6 +174,7 @@ impl Sim {
             base: None,
             no_convoy: self.rng.u32(0..5) == 0,
             force: false,
+            budget: None,
         }
     }
 
@@ -221,6 +223,7 @@ impl Sim {
                 convoy: self.convoy(state),
                 agent: None,
                 model: None,
+                budget: None,
             },
             _ => match state.notices.keys().next() {
                 Some(notice) if self.rng.bool() => Request::MailRead { notice: notice.to_string() },
