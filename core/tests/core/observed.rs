@@ -118,6 +118,13 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             }
             other => panic!("{other:?} cannot be said"),
         }),
+        "not-nudged" => Observed::NotNudged {
+            session,
+            epoch,
+            round: words.number("round", 1) as u32,
+            why: "its agent has ended its turn".into(),
+        },
+        "nudged" => report(Report::Nudged { text: "go on".into(), by: words.get("by") }),
         "examined" => witnessed::examined(door, words, session, epoch),
         "waits" | "loops" | "retries" => report(witnessed::report(words)),
         "conversation" => report(Report::Conversation { id: third.into(), model: words.get("model") }),

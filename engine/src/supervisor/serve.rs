@@ -25,7 +25,7 @@ use super::output::OutputLog;
 use super::protocol::{Code, REPORTS_MAX, Reply, Request, VERSION};
 use super::run::Signals;
 use super::signal::SignalFile;
-use super::spec::{Spec, StopSignal};
+use super::spec::{PromptVia, Spec, StopSignal};
 use super::start::Agent;
 use super::terminal::Terminal;
 use super::tree::{Tree, log};
@@ -96,7 +96,7 @@ impl<'a> Server<'a> {
             observations: Writer::create(&dir.observations(), spec.epoch)?,
             output: OutputLog::create(dir.output(), spec.limits.output_bytes.max(OUTPUT_BYTES_MIN))?,
             meter: Meter::new(spec, Instant::now()),
-            watch: Watch::new(spec.limits.loops, Instant::now()),
+            watch: Watch::new(spec.limits.loops, spec.prompt == PromptVia::Duplex, Instant::now()),
             stop: None,
             translated: 0,
             own_reports: 0,

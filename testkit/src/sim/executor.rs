@@ -35,6 +35,8 @@ impl Sim {
             }
             Effect::Stop { session, epoch } => Task::Stop { session, epoch },
             Effect::Inspect { session, epoch } => Task::Inspect { session, epoch },
+            // No agent of the simulation takes input.
+            Effect::Nudge { .. } => return,
             Effect::Examine { session, epoch, round, spent } => {
                 Task::Examine { session, epoch, round, spent }
             }
@@ -403,6 +405,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Found { epoch, .. }
         | Observed::Transcript { epoch, .. }
         | Observed::Examined { epoch, .. }
+        | Observed::NotNudged { epoch, .. }
         | Observed::Merge { epoch, .. } => epoch.0 += 1,
         // One of the two places of a report's epoch is wrong.
         Observed::Report { observation, .. } => observation.epoch.0 += 1,
