@@ -13,6 +13,7 @@ mod perform;
 mod properties;
 mod request;
 mod script;
+mod spending;
 mod show;
 mod staged;
 mod staging;
