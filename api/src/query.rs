@@ -9,8 +9,8 @@ use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    BudgetView, ConvoyView, CostView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView,
-    SessionView, StageView, StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, IssueView, NoticeView,
+    QueueItemView, RigStatusView, RigView, SessionView, StageView, StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -122,6 +122,24 @@ pub enum Query {
         /// Only from this day on.
         since: Option<Day>,
     },
+    /// Epics with their sessions; without `all` only those in which somebody works, or may go on.
+    Epics {
+        /// All that anything ever belonged to.
+        all: bool,
+    },
+    /// These checkpoints, as the log has them.
+    Checkpoints {
+        /// Their ids.
+        ids: Vec<String>,
+    },
+    /// One epic: the one named, else the only one that can be meant.
+    Epic {
+        /// Its name.
+        epic: Option<String>,
+        /// The checkout that the question is asked in.
+        #[serde(default)]
+        path: Option<String>,
+    },
     /// The engine itself.
     Engine,
 }
@@ -209,6 +227,9 @@ pub enum Answer {
     Trackers { trackers: Vec<TrackerView> },
     Budgets { budgets: Vec<BudgetView> },
     Cost { cost: Box<CostView> },
+    Checkpoints { checkpoints: Vec<CheckpointView> },
+    Epics { epics: Vec<EpicView> },
+    Epic { epic: Box<EpicView> },
     Engine(EngineView),
 }
 

@@ -8,11 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Made;
 use crate::event::IssueChange;
+use crate::health::Look;
 use crate::id::{CheckpointId, DeliveryId, Epoch, IssueId, RigName, SessionId, WorkerId};
 use crate::import::{Existing, ForeignConvoy, ForeignIssue, ImportedRecord};
 use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::money::Money;
+use crate::own_session::Ended;
 use crate::report::{Exit, Observation};
+use crate::review::Review;
 use crate::session::{Findings, TranscriptUsage, Workdir};
 use crate::time::Time;
 use crate::tracker::{Pushed, Seen};
@@ -156,6 +159,63 @@ pub enum Request {
     MergeRetry { issue: String },
     /// Give a submitted branch back instead of merging it.
     MergeReject { issue: String, reason: Option<String> },
+    /// Begin a person's own session of an epic, in a checkout; with `resume`, from where the last one was.
+    SessionStart {
+        epic: Option<String>,
+        rig: String,
+        path: String,
+        #[serde(default)]
+        resume: bool,
+        #[serde(default)]
+        budget: Option<Money>,
+        #[serde(default)]
+        sequence: u64,
+        #[serde(default)]
+        from: Option<Carried>,
+    },
+    /// Give an issue to an agent in the background of an epic.
+    SessionBackground {
+        epic: Option<String>,
+        issue: Option<String>,
+        #[serde(default)]
+        agent: Option<String>,
+        #[serde(default)]
+        model: Option<String>,
+        #[serde(default)]
+        budget: Option<Money>,
+    },
+    /// Pause what is open of an epic, and stop its agents in the background.
+    SessionPause {
+        epic: Option<String>,
+        #[serde(default)]
+        path: Option<String>,
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// Let the agents in the background of an epic begin again.
+    SessionResume {
+        epic: Option<String>,
+        #[serde(default)]
+        path: Option<String>,
+    },
+    /// Be done with a session.
+    SessionComplete {
+        epic: Option<String>,
+        #[serde(default)]
+        path: Option<String>,
+        outcome: Ended,
+    },
+    /// Make a checkpoint now.
+    CheckpointCreate {
+        #[serde(default)]
+        epic: Option<String>,
+        #[serde(default)]
+        session: Option<String>,
+        #[serde(default)]
+        path: Option<String>,
+        #[serde(default)]
+        note: Option<String>,
+    },
     /// Mark a notice as read.
     MailRead { notice: String },
     /// Write to a mailbox.
@@ -164,6 +224,24 @@ pub enum Request {
     MailArchive { notices: Vec<String> },
     /// Try a delivery again, or those of a notice that did not arrive.
     MailRetry { delivery: String },
+}
+
+/// What a checkpoint in git says of the session that made it, on whatever machine.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Carried {
+    /// The checkpoint.
+    pub checkpoint: CheckpointId,
+    /// Its session.
+    pub session: SessionId,
+    /// The number of that session.
+    pub number: u32,
+    /// The number of the checkpoint.
+    pub sequence: u64,
+    /// What the epic had cost by then.
+    pub cumulative: Money,
+    /// What it might cost in all.
+    #[serde(default)]
+    pub budget: Option<Money>,
 }
 
 /// What the executor saw of the world. Late ones, by their epoch, change nothing.
@@ -198,10 +276,14 @@ pub enum Observed {
     CheckpointFailed { checkpoint: CheckpointId, why: String },
     /// What an agent's transcript says beyond what was heard of it, after it is dead.
     Transcript { session: SessionId, epoch: Epoch, usage: Vec<TranscriptUsage> },
+    /// A session was looked at, after a threshold had passed.
+    Examined { session: SessionId, epoch: Epoch, round: u32, look: Box<Look> },
     /// The patrol's timer went off.
     Patrol,
     /// A try to land a branch ended.
     Merge { worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome },
+    /// A submitted branch was reviewed, and nothing was found that blocks it.
+    Reviewed { member: Member, review: Box<Review> },
     /// A notice has arrived at the end of a route.
     Delivered { delivery: DeliveryId, attempt: u32 },
     /// It has not. Permanent: another try would come to the same.

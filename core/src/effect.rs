@@ -92,6 +92,17 @@ pub enum Effect {
         /// Its ceiling.
         ceiling: Money,
     },
+    /// Look how a session does of which nothing was heard, or that spent much, until there is something to say of it.
+    Examine {
+        /// Which.
+        session: SessionId,
+        /// Its epoch.
+        epoch: Epoch,
+        /// Which look: as many judgements of it are in the log.
+        round: u32,
+        /// How often it spent what may be spent without progress; zero for a look because of silence.
+        spent: u32,
+    },
     /// Wait until the checkout changes that is in the way of a merge.
     WatchCheckout {
         /// Whose.

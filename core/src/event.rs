@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::checkpoint::{Made, NewCheckpoint};
 use crate::convoy::{NewConvoy, Observer, Staged};
+use crate::health::{Health, Look, Step as WitnessStep};
 use crate::id::{
     CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId,
 };
@@ -21,6 +22,7 @@ use crate::notice::NewNotice;
 use crate::outbox::NewDelivery;
 use crate::own_session::{Ended, NewOwnSession};
 use crate::report::{Exit, Tokens};
+use crate::review::Review;
 use crate::session::{NewSession, Outcome, Said, Workdir};
 use crate::time::Time;
 use crate::tracker::{Standing, Step};
@@ -181,6 +183,9 @@ pub enum Event {
     #[serde(rename = "merge.requested")]
     MergeRequested { worker: WorkerId, request: MergeRequest },
 
+    #[serde(rename = "review.made")]
+    ReviewMade { worker: WorkerId, session: SessionId, review: Box<Review> },
+
     #[serde(rename = "session.wanted")]
     SessionWanted { session: NewSession },
     #[serde(rename = "session.prepared")]
@@ -226,6 +231,19 @@ pub enum Event {
     SessionLost { session: SessionId, epoch: Epoch, why: String },
     #[serde(rename = "session.over")]
     SessionOver { session: SessionId, epoch: Epoch, outcome: Outcome },
+
+    /// The witness judged a session otherwise than before, or took a step. `n` is the observation that led to it.
+    #[serde(rename = "witness.stepped")]
+    WitnessStepped {
+        session: SessionId,
+        epoch: Epoch,
+        n: Option<u64>,
+        round: u32,
+        health: Health,
+        step: Option<WitnessStep>,
+        unable: Option<String>,
+        look: Option<Box<Look>>,
+    },
 
     /// A person began to work, in a checkout of their own.
     #[serde(rename = "session.opened")]
@@ -302,6 +320,8 @@ pub enum Counted {
     Lost,
     /// A merge conflict.
     Conflict,
+    /// A review that found what blocks.
+    Review,
     /// Nothing: it was ended on purpose.
     Nothing,
 }

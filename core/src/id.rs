@@ -138,6 +138,8 @@ id_types! {
     /// A worker's name within its rig, as a person gave it.
     WorkerName, "worker name", "letters, digits, '.', '_' and '-', not at the ends, and not beginning with 'w-'",
         |text| safe_part(text) && !text.starts_with("w-");
+    /// A role in which an agent looks at a change.
+    RoleName, "role", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
     /// An agent: the name of a preset.
     AgentName, "agent", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
 }

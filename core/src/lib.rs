@@ -4,6 +4,7 @@
 //! in as arguments; nothing is read, written or started. See `ARCHITECTURE.md` for how the loop uses it.
 
 pub mod address;
+pub mod brief;
 pub mod checkpoint;
 pub mod command;
 pub mod convoy;
@@ -12,6 +13,7 @@ pub mod decide;
 pub mod effect;
 pub mod epic;
 pub mod event;
+pub mod health;
 pub mod id;
 pub mod import;
 pub mod issue;
@@ -25,6 +27,7 @@ pub mod policy;
 pub mod queue;
 pub mod refusal;
 pub mod report;
+pub mod review;
 pub mod session;
 pub mod stage;
 pub mod state;

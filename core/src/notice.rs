@@ -26,6 +26,8 @@ pub enum NoticeKind {
     BudgetWarning,
     /// A budget is used up.
     BudgetExceeded,
+    /// A session does not do well.
+    Witness,
     /// Somebody wrote it.
     Message,
 }
@@ -39,6 +41,7 @@ impl NoticeKind {
             Self::NeedsHuman => "needs_human",
             Self::BudgetWarning => "budget_warning",
             Self::BudgetExceeded => "budget_exceeded",
+            Self::Witness => "witness",
             Self::Message => "message",
         }
     }

@@ -4,12 +4,15 @@
 //! the dispatcher's to know; after a restart nothing is, and the same plan starts it again.
 
 mod checkpoint;
+mod health;
 mod outbox;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Observed;
-use crate::decide::{batch_is_due, convoy_affords as budget, may_begin, pause_is_over, waits_for_tomorrow};
+use crate::decide::{
+    batch_is_due, convoy_affords as budget, has_waited, may_begin, pause_is_over, waits_for_tomorrow,
+};
 use crate::effect::Effect;
 use crate::id::{ConvoyId, RigName, Seq, WorkerId};
 use crate::ledger::next_day;
@@ -53,6 +56,7 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     plan_workers(state, policy, now, &mut plan);
     plan_dispatch(state, policy, now, &mut plan);
     outbox::plan(state, policy, now, &mut plan);
+    health::plan(state, policy, now, &mut plan);
     plan_merges(state, policy, now, &mut plan);
     plan_money(state, policy, now, &mut plan);
     plan_pushes(state, policy, now, &mut plan);
@@ -116,7 +120,7 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
                 begins.insert((urgency, id));
             }
             WorkerState::Assigned => plan.waits |= unreadable(policy, &worker.content.rig),
-            WorkerState::Waiting { until, .. } if pause_is_over(policy, *until, now) => {
+            WorkerState::Waiting { until, .. } if has_waited(policy, worker, *until, now) => {
                 plan.proposals.push(Observed::Due { worker: id.clone() });
             }
             WorkerState::Waiting { until, .. } => plan.wake(*until),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::checkpoint::Reason;
 use crate::convoy::{MergeStrategy, Observer};
+use crate::health::Thresholds;
 use crate::id::{AgentName, RigName, RouteName};
 use crate::money::Money;
 use crate::time::Span;
@@ -84,6 +85,12 @@ pub struct Retry {
     pub max_rounds: u32,
     /// Merges of one branch that break for reasons that have nothing to do with it.
     pub max_broken: u32,
+    /// Reviews that find what blocks before a person is needed.
+    pub max_reviews: u32,
+    /// How long the attempts of a worker may take in all; none for as long as they take.
+    pub max_time: Option<Span>,
+    /// Failures with one model before a stronger one is tried.
+    pub max_model_failures: u32,
 }
 
 impl Default for Retry {
@@ -96,6 +103,9 @@ impl Default for Retry {
             max_conflicts: 3,
             max_rounds: 10,
             max_broken: 3,
+            max_reviews: 3,
+            max_time: None,
+            max_model_failures: 2,
         }
     }
 }
@@ -294,6 +304,26 @@ pub struct Policy {
     pub budget: Budget,
     /// When checkpoints are made.
     pub checkpoints: Checkpoints,
+    /// What the witness goes by.
+    pub witness: Thresholds,
+    /// Which models are stronger than which.
+    pub tiers: Tiers,
+}
+
+/// Which models are stronger than which, for agents that know them.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Tiers {
+    /// By agent, from weak to strong. An agent that is not here is left alone.
+    pub by_agent: BTreeMap<AgentName, Vec<String>>,
+    /// Whether a model that a person asked for is left behind too, when it fails.
+    pub escalate_explicit: bool,
+}
+
+impl Tiers {
+    /// The models of an agent, from weak to strong.
+    pub fn of(&self, agent: &AgentName) -> &[String] {
+        self.by_agent.get(agent).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl Policy {

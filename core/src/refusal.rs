@@ -49,6 +49,7 @@ impl Refusal {
         match self {
             Self::NoSuch { kind, .. } => match *kind {
                 "issue" => Some("see them with 'convoy issue list --all'".into()),
+                "epic" => Some("see them with 'convoy session list'".into()),
                 "convoy" => Some("see them with 'convoy list --all'".into()),
                 _ => None,
             },

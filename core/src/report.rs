@@ -113,8 +113,11 @@ pub enum Report {
     Looping {
         /// Which.
         what: String,
-        /// How often in a row.
+        /// How often in a row; zero when it is over.
         count: u32,
+        /// Whether the agent can be given a text while it works.
+        #[serde(default)]
+        takes_input: bool,
     },
     /// A text was handed to the agent while it works.
     Nudged {

@@ -252,6 +252,8 @@ pub struct Session {
     pub said: Option<Said>,
     /// What it wanted remembered.
     pub notes: Vec<String>,
+    /// What the witness has found out about it.
+    pub witness: crate::health::Standing,
     /// When it was wanted.
     pub created_at: Time,
     /// When its agent started.
@@ -267,6 +269,10 @@ impl Session {
             SessionState::Wanted | SessionState::Starting { .. } | SessionState::Running { .. } => true,
             SessionState::Ended { .. } | SessionState::Over { .. } => false,
         }
+    }
+    /// What its usage costs so far, as far as there are prices.
+    pub fn priced(&self) -> Money {
+        self.by_model.values().fold(Money::default(), |sum, used| sum.plus(used.cost))
     }
     /// Where it works or worked.
     pub fn workdir(&self) -> Option<&Workdir> {

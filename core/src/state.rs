@@ -186,6 +186,7 @@ impl State {
             | Event::WorkerFailed { .. }
             | Event::WorkerDone { .. }
             | Event::WorkerLearned { .. }
+            | Event::ReviewMade { .. }
             | Event::MergeMoved { .. }
             | Event::MergeBlocked { .. }
             | Event::MergeUnblocked { .. }
@@ -205,6 +206,7 @@ impl State {
             | Event::SessionSelfReported { .. }
             | Event::SessionConversation { .. }
             | Event::SessionExtended { .. }
+            | Event::WitnessStepped { .. }
             | Event::SessionOver { .. } => session_events::apply(self, event, at),
             Event::SessionOpened { .. } | Event::SessionPaused { .. } | Event::SessionCompleted { .. } => {
                 own_session_events::apply(self, event, at, actor);

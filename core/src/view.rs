@@ -3,9 +3,11 @@
 //! Every object has a stable set of keys; absent is null, arrays are never null.
 
 mod budget;
+mod checkpoint;
 mod convoy;
 mod cost;
 mod delivery;
+mod epic;
 mod issue;
 mod notice;
 mod queue;
@@ -14,12 +16,19 @@ mod session;
 mod stage;
 mod stranded;
 mod tracker;
+mod witness;
 mod worker;
 
 pub use budget::{BudgetView, budget, budgets};
+pub use checkpoint::{
+    Background, CheckpointContext, CheckpointView, ConvoyProgress, CurrentTask, FileModified, IssueUpdated,
+    StoredCheckpoint, TestState, TestedGate, Tried, checkpoint, stored,
+};
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use cost::{CostLine, CostView, Scope as CostScope, cost};
 pub use delivery::{DeliveryStatus, DeliveryView, delivery};
+pub use epic::{EpicView, active_epics, background, cost_of_epic, epic, epics, own_session};
+use epic::{cost_of_folder, parent_of};
 pub use issue::{DependencyView, IssueView, assignee, issue};
 pub use notice::{NoticeView, notice};
 pub use queue::{QueueItemView, queue};
@@ -30,4 +39,5 @@ pub use session::{ExitView, SessionView, session};
 pub use stage::{GatedView, StageStatus, StageView, TaskView, TreeView, WaveView, stage};
 pub use stranded::{Category, StrandedView, stranded};
 pub use tracker::{RefusedView, TrackerView, trackers};
+pub use witness::{EvidenceView, StepView, WitnessView, witness};
 pub use worker::{LessonView, WorkerView, full_name, worker};

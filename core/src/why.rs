@@ -5,12 +5,13 @@ use serde::Serialize;
 
 use crate::convoy::{Convoy, Staged, Status as ConvoyStatus};
 use crate::decide::{Refused, affords, convoy_affords, over_text, room};
+use crate::health::Health;
 use crate::id::{IssueId, RigName};
 use crate::issue::{Issue, Status};
 use crate::ledger::{Level, next_day};
 use crate::policy::{Policy, RigHold};
 use crate::queue;
-use crate::session::SessionState;
+use crate::session::{Session, SessionState};
 use crate::state::State;
 use crate::time::Time;
 use crate::tracker::{self, Standing};
@@ -202,6 +203,7 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>,
                 agent: policy.agent.clone(),
                 model: None,
                 model_rationale: String::new(),
+                model_fixed: false,
                 base: None,
                 takes_over: None,
                 name: None,
@@ -278,8 +280,16 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
             if let Some(held) = out_of_reach(policy, &worker.content.rig).filter(|_| ended) {
                 return vec![held];
             }
-            let text = format!("{id}: {}", at.unwrap_or("unknown"));
-            vec![reason("running", text).run(format!("convoy logs {issue} -f"))]
+            let live = state.sessions.get(session);
+            let model = live.and_then(|session| {
+                let new = &session.content;
+                Some(format!(" (model {}: {})", new.model.as_ref()?, new.model_rationale.as_ref()?))
+            });
+            let text = format!("{id}: {}{}", at.unwrap_or("unknown"), model.unwrap_or_default());
+            let mut reasons: Vec<Reason> =
+                live.and_then(|session| unwell(session, issue)).into_iter().collect();
+            reasons.push(reason("running", text).run(format!("convoy logs {issue} -f")));
+            reasons
         }
         WorkerState::Submitted(_) if !policy.reaches(&worker.content.rig) => {
             out_of_reach(policy, &worker.content.rig).into_iter().collect()
@@ -306,6 +316,14 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
         }
         WorkerState::Done => vec![reason("done", "its issue is closed by its work")],
     }
+}
+
+/// What the witness found wrong with a session that runs.
+fn unwell(session: &Session, issue: &IssueId) -> Option<Reason> {
+    let health = &session.witness.health;
+    let runs = matches!(session.state, SessionState::Running { .. });
+    (runs && *health != Health::Healthy)
+        .then(|| reason(health.name(), health.to_string()).run(format!("convoy work status {issue}")))
 }
 
 /// A staged convoy does nothing until a person launches it.

@@ -6,6 +6,7 @@ use crate::id::{
     AgentName, ConvoyId, EpicName, Epoch, IssueId, RigName, Seq, SessionId, WorkerId, WorkerName,
 };
 use crate::issue::{DiffStat, GateResult};
+use crate::review::{Raised, Review};
 use crate::time::Time;
 
 /// A worker as it is assigned.
@@ -25,6 +26,9 @@ pub struct NewWorker {
     pub model: Option<String>,
     /// Why that model.
     pub model_rationale: String,
+    /// A person asked for just that model.
+    #[serde(default)]
+    pub model_fixed: bool,
     /// The branch that its work lands in, if not the rig's default.
     pub base: Option<String>,
     /// The worker whose branch and brief it takes over.
@@ -202,8 +206,16 @@ pub struct Worker {
     pub lost: u32,
     /// Merge conflicts; they do not count as failures either.
     pub conflicts: u32,
+    /// Reviews that found what blocks its branch; no failures either.
+    #[serde(default)]
+    pub reviews: u32,
+    /// The tip that a review found nothing in that blocks it.
+    #[serde(default)]
+    pub reviewed: Option<String>,
     /// Its sessions, oldest first.
     pub sessions: Vec<SessionId>,
+    /// Those of them that count as failures, in the order in which they failed.
+    pub failed_in: Vec<SessionId>,
     /// What earlier attempts came to, for the next one's prompt.
     pub lessons: Vec<Lesson>,
     /// The tip that the next attempt goes on from.
@@ -230,6 +242,9 @@ pub struct Lesson {
     /// The files in which its branch conflicts with the base branch, if that is what went wrong.
     #[serde(default)]
     pub conflicts: Vec<String>,
+    /// What a review found in its branch, the gravest first, if that is what went wrong.
+    #[serde(default)]
+    pub findings: Vec<Raised>,
 }
 
 /// How a try to land a branch ended.
@@ -266,6 +281,11 @@ pub enum MergeOutcome {
         gates: Vec<GateResult>,
         /// The end of its output.
         output: String,
+    },
+    /// A review found what must not land.
+    Reviewed {
+        /// All that it found.
+        review: Box<Review>,
     },
     /// A person's checkout is in the way.
     Blocked(MergeBlock),

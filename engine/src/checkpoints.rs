@@ -127,7 +127,7 @@ fn failed(error: &git::Error) -> Failure {
         git::Error::Exists { .. } | git::Error::BranchExists { .. } | git::Error::Unborn { .. } => {
             Code::Refused
         }
-        git::Error::StateBusy { .. } => Code::Conflict,
+        git::Error::StateBusy { .. } | git::Error::StateLocked { .. } => Code::Conflict,
         _ => Code::Unavailable,
     };
     Failure::new(code, explain(error))

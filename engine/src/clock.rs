@@ -36,6 +36,11 @@ impl Instant {
         let nanos = (self.nanos - Self::now().nanos).max(0);
         std::time::Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
+    /// How much time there is from this moment to a later one; none if that is not later.
+    pub fn until(self, later: Self) -> std::time::Duration {
+        let nanos = (later.nanos - self.nanos).max(0);
+        std::time::Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
     /// How much time has gone by since this moment.
     pub fn elapsed(self) -> std::time::Duration {
         let nanos = (Self::now().nanos - self.nanos).max(0);

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use convoy_core::id::{Epoch, IssueId, SessionId, WorkerId};
 use convoy_core::issue::GateResult;
@@ -18,7 +19,7 @@ use crate::config::Gate;
 use crate::os::spawn::Environment;
 use crate::runtime::Runtime;
 use crate::supervisor::files::SessionDir;
-use crate::supervisor::launch::{self, Probe, launch, probe, reap_leftovers};
+use crate::supervisor::launch::{self, Fenced, Probe, fence, launch, probe, reap_leftovers};
 use crate::supervisor::spec::{Limits, PromptVia, Spec, VERSION, default_ladder};
 use crate::world::World;
 
@@ -60,31 +61,113 @@ pub(crate) enum Error {
         /// Why.
         detail: String,
     },
+    /// A person does not want to know any more.
+    #[error("interrupted")]
+    Interrupted,
 }
 
-/// Runs one gate to its end. The text is the end of its output.
+/// What gates run on and with.
+pub(crate) struct Ground<'a> {
+    /// This program, which is also the supervisor.
+    pub(crate) program: &'a Path,
+    /// Where each run has a folder.
+    pub(crate) runs: PathBuf,
+    /// All that the gates see of the environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// By which a person ends them.
+    pub(crate) stops: Option<&'a Stops>,
+}
+
+impl<'a> Ground<'a> {
+    /// That of merges.
+    pub(crate) fn of(world: &'a World) -> Self {
+        let env = crate::hooks::plain(&world.settings().presets, &world.env);
+        Self { program: &world.program, runs: world.workspace.gates_dir(), env, stops: None }
+    }
+}
+
+/// Ends what runs when a person interrupts the command that waits for it.
+#[derive(Debug, Default)]
+pub struct Stops {
+    inner: Mutex<Stopping>,
+}
+
+#[derive(Debug, Default)]
+struct Stopping {
+    asked: bool,
+    under_way: Option<(SessionDir, Epoch)>,
+}
+
+impl Stops {
+    /// Ends what is under way, and keeps anything else from beginning. Returns at once.
+    pub fn stop(&self) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.asked = true;
+        let Some((dir, epoch)) = inner.under_way.take() else { return };
+        loop {
+            return match probe(&dir) {
+                Ok(Probe::Live(mut client)) => drop(client.stop(epoch)),
+                // It will never begin; or it has just done so.
+                Ok(Probe::NeverStarted) => match fence(&dir) {
+                    Ok(Fenced::AlreadyStarted) => continue,
+                    Ok(Fenced::Fenced) | Err(_) => {}
+                },
+                Ok(Probe::Ended(_) | Probe::Dead(_)) | Err(_) => {}
+            };
+        }
+    }
+
+    /// Whether a person wants no more.
+    pub fn is_asked(&self) -> bool {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).asked
+    }
+
+    fn watch(&self, under_way: Option<(SessionDir, Epoch)>) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).under_way = under_way;
+    }
+}
+
+/// How a gate ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) result: GateResult,
+    /// The end of its output.
+    pub(crate) output: String,
+    /// It ran out of time.
+    pub(crate) timed_out: bool,
+}
+
+/// Runs one gate to its end.
 pub(crate) fn run(
-    world: &World,
+    ground: &Ground<'_>,
     gate: &Gate,
     key: &str,
     epoch: Epoch,
     whose: (&WorkerId, &IssueId),
     workdir: &Path,
-) -> Result<(GateResult, String), Error> {
+) -> Result<Ran, Error> {
     let name = gate.name.clone();
+    let interrupted = || ground.stops.is_some_and(Stops::is_asked);
     for attempt in 1..=TRIES_MAX {
+        if interrupted() {
+            return Err(Error::Interrupted);
+        }
         let session = SessionId::new(format!("{key}-{name}-{}", crate::entropy::seed() % 1_000_000))
             .map_err(|_| Error::Name { name: name.clone() })?;
-        let dir = SessionDir::new(world.workspace.gates_dir().join(session.as_str()));
-        let plain = world
-            .settings()
-            .presets
-            .get("plain")
-            .map(|preset| preset.environment(&world.env))
-            .unwrap_or_default();
-        let spec = spec(gate, &session, epoch, whose, workdir, plain);
-        let exit = supervise(&world.program, &dir, &spec)
-            .map_err(|source| Error::Supervisor { name: name.clone(), source })?;
+        let dir = SessionDir::new(ground.runs.join(session.as_str()));
+        let spec = spec(gate, &session, epoch, whose, workdir, ground.env.clone());
+        if let Some(stops) = ground.stops {
+            stops.watch(Some((dir.clone(), epoch)));
+        }
+        let exit = supervise(ground.program, &dir, &spec);
+        if let Some(stops) = ground.stops {
+            stops.watch(None);
+        }
+        if interrupted() {
+            let _ = reap_leftovers(&session, workdir);
+            return Err(Error::Interrupted);
+        }
+        let exit = exit.map_err(|source| Error::Supervisor { name: name.clone(), source })?;
         // A supervisor that vanished or could not go on says nothing about the tree.
         let exit = exit.filter(|exit| match exit.kind {
             ExitKind::Stopped(why) => why == StopWhy::WallTime,
@@ -101,10 +184,11 @@ pub(crate) fn run(
         let passed = exit.kind == ExitKind::Exited && exit.code == Some(0);
         let duration = exit.started_at.map_or(Span::default(), |at| exit.ended_at.since(at));
         let mut output = tail(&dir);
-        if let ExitKind::Stopped(_) = exit.kind {
+        let timed_out = matches!(exit.kind, ExitKind::Stopped(_));
+        if timed_out {
             output.push_str("\n(the gate ran out of time and was stopped)");
         }
-        return Ok((GateResult { name, passed, code: exit.code, duration }, output));
+        return Ok(Ran { result: GateResult { name, passed, code: exit.code, duration }, output, timed_out });
     }
     Err(Error::Lost { name })
 }
@@ -135,6 +219,7 @@ fn spec(
             silence_ms: None,
             spend_micros: None,
             output_bytes: OUTPUT_BYTES,
+            ..Limits::default()
         },
         stop: default_ladder(),
         runtime: Runtime::Headless,

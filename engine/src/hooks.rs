@@ -140,6 +140,7 @@ fn spec(host: &Host<'_>, hook: &Hook, session: &SessionId, of: &Of<'_>) -> Spec 
             silence_ms: None,
             spend_micros: None,
             output_bytes: OUTPUT_BYTES,
+            ..Limits::default()
         },
         stop: default_ladder(),
         runtime: Runtime::Headless,

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod background;
+pub mod baseline;
 pub mod checkpoints;
 pub mod clock;
 pub mod config;
@@ -29,9 +30,11 @@ mod mirror;
 mod notify;
 pub mod os;
 pub mod output;
+pub mod own;
 mod permits;
 pub mod prices;
 pub mod reach;
+mod review;
 pub mod rig;
 pub mod runtime;
 mod server;

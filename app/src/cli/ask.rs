@@ -7,8 +7,8 @@ use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    BudgetView, ConvoyView, CostView, DeliveryView, IssueView, NoticeView, QueueItemView, RigStatusView, RigView,
-    StageView, StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, IssueView, NoticeView,
+    QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView, WorkerView,
 };
 
 fn other() -> Failure {
@@ -129,6 +129,34 @@ pub(super) fn outbox(service: &dyn Service, all: bool) -> Result<Vec<DeliveryVie
 pub(super) fn notice(service: &dyn Service, id: &str) -> Result<NoticeView, Failure> {
     match service.ask(Query::Notice { id: id.to_owned() })? {
         Answer::Notice { notice } => Ok(*notice),
+        _ => Err(other()),
+    }
+}
+
+/// These checkpoints, as the log has them.
+pub(super) fn checkpoints(service: &dyn Service, ids: &[String]) -> Result<Vec<CheckpointView>, Failure> {
+    match service.ask(Query::Checkpoints { ids: ids.to_vec() })? {
+        Answer::Checkpoints { checkpoints } => Ok(checkpoints),
+        _ => Err(other()),
+    }
+}
+
+/// Epics with their sessions.
+pub(super) fn epics(service: &dyn Service, all: bool) -> Result<Vec<EpicView>, Failure> {
+    match service.ask(Query::Epics { all })? {
+        Answer::Epics { epics } => Ok(epics),
+        _ => Err(other()),
+    }
+}
+
+/// One epic: the one named, else the only one that can be meant in this checkout.
+pub(super) fn epic(
+    service: &dyn Service,
+    epic: Option<&str>,
+    path: Option<&str>,
+) -> Result<EpicView, Failure> {
+    match service.ask(Query::Epic { epic: epic.map(str::to_owned), path: path.map(str::to_owned) })? {
+        Answer::Epic { epic } => Ok(*epic),
         _ => Err(other()),
     }
 }

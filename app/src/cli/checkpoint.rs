@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use convoy_core::command::Request;
 use convoy_engine::checkpoints::{Checkpoints, Found, Restored};
 use serde_json::Value;
 
 use super::context::Context;
+use super::session;
 use crate::error::{DONE, Error};
 use crate::output::{BOLD, GOOD, paint};
 use crate::text;
@@ -24,10 +26,28 @@ const SHORT: usize = 10;
 /// 'convoy sync' brings them to other machines.
 #[derive(Debug, Subcommand)]
 pub(super) enum Checkpoint {
+    Create(Create),
     List(List),
     Show(Id),
     Restore(Restore),
     Delete(Delete),
+}
+
+/// Make one now, of what is open or at work
+///
+/// Nothing is disturbed: no branch, no index, no file. The command waits until it is in git.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  convoy checkpoint create --epic login -m 'the tests pass now'")]
+pub(super) struct Create {
+    /// Of what is open or at work of this epic; of the one that is open here, or the only active one, if not given
+    #[arg(long, value_name = "EPIC")]
+    epic: Option<String>,
+    /// Of one session, a person's or an agent's
+    #[arg(long, value_name = "SESSION", conflicts_with = "epic")]
+    session: Option<String>,
+    /// What is to be said about it
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
 }
 
 /// List them: those of each epic together, the newest first
@@ -58,7 +78,8 @@ pub(super) struct Restore {
     /// Its id
     id: String,
     /// Where; beside the repository if not given
-    dir: Option<PathBuf>,
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
     /// The new branch; restore/<id> if not given
     #[arg(long, value_name = "NAME")]
     branch: Option<String>,
@@ -79,6 +100,7 @@ impl Checkpoint {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let checkpoints = Checkpoints::open(&ctx.workspace()?, &ctx.env)?;
         match self {
+            Self::Create(create) => create.run(ctx, &checkpoints),
             Self::List(List { epic }) => list(ctx, &checkpoints, epic.as_deref()),
             Self::Show(Id { id }) => {
                 let found = checkpoints.find(&id)?;
@@ -86,9 +108,9 @@ impl Checkpoint {
                 ctx.out.say(&shown(&found))?;
                 Ok(DONE)
             }
-            Self::Restore(Restore { id, dir, branch }) => {
-                let dir = dir.map(|dir| ctx.dir().join(dir));
-                let restored = checkpoints.restore(&id, dir.as_deref(), branch.as_deref())?;
+            Self::Restore(Restore { id, folder, branch }) => {
+                let folder = folder.map(|folder| ctx.dir().join(folder));
+                let restored = checkpoints.restore(&id, folder.as_deref(), branch.as_deref())?;
                 ctx.out.json(&restored)?;
                 ctx.out.say(&said(&restored))?;
                 Ok(DONE)
@@ -100,6 +122,28 @@ impl Checkpoint {
                 Ok(DONE)
             }
         }
+    }
+}
+
+impl Create {
+    fn run(self, ctx: &mut Context, checkpoints: &Checkpoints) -> Result<u8, Error> {
+        let Self { epic, session, message: note } = self;
+        let path = session::here(ctx);
+        let outcome = ctx.act(Request::CheckpointCreate { epic, session, path, note }, false)?;
+        let ids: Vec<String> = outcome.items.iter().map(|item| item.id.clone()).collect();
+        let failed = session::made(ctx, &ids)?;
+        let found = ids.iter().filter_map(|id| checkpoints.find(id).ok()).collect::<Vec<_>>();
+        ctx.out.json(&found)?;
+        for one in &found {
+            let commit = one.stored.wip_commit.as_ref().or(one.stored.git_commit.as_ref());
+            let commit: String = commit.map_or("no commit", String::as_str).chars().take(SHORT).collect();
+            let id = paint(GOOD, text::line(&one.stored.id));
+            ctx.out.say(&format!("Checkpoint {id}: number {}, files in {commit}\n", one.stored.sequence))?;
+        }
+        for (id, why) in &failed {
+            ctx.out.error(&Error::refused(format!("checkpoint {id} could not be made: {why}")));
+        }
+        Ok(if found.len() == ids.len() { DONE } else { 1 })
     }
 }
 

@@ -108,7 +108,7 @@ fn default_view(key: &config::Key) -> EntryView {
     }
 }
 
-fn view(entry: &config::Entry) -> EntryView {
+pub(super) fn view(entry: &config::Entry) -> EntryView {
     let known = KEYS.iter().find(|key| key.path == entry.key);
     EntryView {
         key: entry.key.clone(),

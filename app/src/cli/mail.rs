@@ -135,7 +135,8 @@ fn one_line(notice: &NoticeView) -> String {
         | NoticeKind::ConvoyAbandoned
         | NoticeKind::NeedsHuman
         | NoticeKind::BudgetWarning
-        | NoticeKind::BudgetExceeded => String::new(),
+        | NoticeKind::BudgetExceeded
+        | NoticeKind::Witness => String::new(),
     };
     let archived = if notice.archived_at.is_some() { "  archived" } else { "" };
     format!(

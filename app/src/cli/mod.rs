@@ -6,6 +6,8 @@ mod add;
 mod agent;
 mod ask;
 mod attach;
+mod baseline;
+mod brief;
 mod cancel;
 mod check;
 mod checkpoint;
@@ -38,6 +40,7 @@ mod reopen;
 mod rig;
 mod run;
 mod schema;
+mod session;
 mod sling;
 mod stage;
 mod status;
@@ -52,6 +55,7 @@ mod wait;
 mod watch;
 mod way;
 mod why;
+mod witness;
 mod work;
 mod workdir;
 
@@ -119,6 +123,11 @@ enum Command {
     #[command(subcommand)]
     Work(work::Work),
     #[command(subcommand)]
+    Witness(witness::Witness),
+    #[command(subcommand)]
+    Session(session::Session),
+    Brief(brief::Brief),
+    #[command(subcommand)]
     Mq(mq::Mq),
     #[command(subcommand)]
     Cost(cost::Cost),
@@ -135,6 +144,7 @@ enum Command {
     Events(events::Events),
     Logs(logs::Logs),
     Attach(attach::Attach),
+    Baseline(baseline::Baseline),
     #[command(subcommand)]
     Agent(agent::Agent),
     #[command(subcommand)]
@@ -202,6 +212,9 @@ impl Command {
             Self::Launch(command) => command.run(ctx),
             Self::Sling(command) => command.run(ctx),
             Self::Work(command) => command.run(ctx),
+            Self::Witness(command) => command.run(ctx),
+            Self::Session(command) => command.run(ctx),
+            Self::Brief(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
             Self::Cost(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
@@ -215,6 +228,7 @@ impl Command {
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
             Self::Attach(command) => command.run(ctx),
+            Self::Baseline(command) => command.run(ctx),
             Self::Agent(command) => command.run(ctx),
             Self::Workdir(command) => command.run(ctx),
             Self::Checkpoint(command) => command.run(ctx),

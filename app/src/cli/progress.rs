@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use convoy_core::event::{Batched, Envelope, Event};
+use convoy_core::health::{Health, Step};
 use convoy_core::id::{IssueId, SessionId, WorkerId};
 use convoy_core::session::Said;
 use convoy_core::view::{ConvoyView, WorkerView};
@@ -182,10 +183,12 @@ fn sentence(event: &Event) -> Option<String> {
                 why(&pause.error)
             )
         }
+        Event::ReviewMade { review, .. } => why(&review.summary()),
         Event::MergeRequested { request, .. } => format!("its merge is asked for: {}", why(&request.url)),
         Event::MergeUnblocked { .. } => "the checkout is out of the way of the merge".to_owned(),
         Event::SessionStarted { session, .. } => format!("▶ agent started ({session})"),
         Event::SessionStopRequested { .. } => "agent is being stopped".to_owned(),
+        Event::WitnessStepped { health, step, unable, .. } => stepped(health, *step, unable.as_deref()),
         Event::SessionSaid { said, .. } => match said {
             Said::Done { note, .. } => {
                 let note = note.as_deref().map(|note| format!(": {}", why(note)));
@@ -242,6 +245,20 @@ fn sentence(event: &Event) -> Option<String> {
     Some(sentence)
 }
 
+/// What the witness found, and what it does about it.
+fn stepped(health: &Health, step: Option<Step>, unable: Option<&str>) -> String {
+    let why = |text: &str| text::cut(text, 160);
+    let found = why(&health.to_string());
+    match (step, unable) {
+        (None, _) if *health == Health::Healthy => "agent is at work again".to_owned(),
+        (None, _) => format!("witness: {found}"),
+        (Some(Step::Nudge), Some(unable)) => format!("! witness: {found} (no nudge: {})", why(unable)),
+        (Some(Step::Nudge), None) => format!("! witness: {found}; the agent is reminded"),
+        (Some(Step::Escalate), _) => format!("! witness: {found}; its owner is told"),
+        (Some(Step::Stop), _) => format!("✗ witness: {found}; the agent is stopped"),
+    }
+}
+
 /// Whether it can change what a convoy, or all of them, have come to; usage and mail cannot.
 pub(super) fn moves(event: &Event) -> bool {
     !matches!(
@@ -257,6 +274,7 @@ pub(super) fn moves(event: &Event) -> bool {
             | Event::SessionCost { .. }
             | Event::SessionPrepared { .. }
             | Event::SessionStarted { .. }
+            | Event::WitnessStepped { .. }
             | Event::SessionSaid { .. }
             | Event::NoticeSent { .. }
             | Event::NoticeRead { .. }

@@ -26,6 +26,7 @@ enum Name {
     Issue,
     Convoy,
     Worker,
+    Witness,
     Session,
     Rig,
     RigStatus,
@@ -43,6 +44,7 @@ enum Name {
     Item,
     Engine,
     Why,
+    Baseline,
 }
 
 impl Shapes {
@@ -69,6 +71,7 @@ fn schema(name: Name) -> Schema {
         Name::Issue => generator.into_root_schema_for::<view::IssueView>(),
         Name::Convoy => generator.into_root_schema_for::<view::ConvoyView>(),
         Name::Worker => generator.into_root_schema_for::<view::WorkerView>(),
+        Name::Witness => generator.into_root_schema_for::<super::witness::WatchedView>(),
         Name::Session => generator.into_root_schema_for::<view::SessionView>(),
         Name::Rig => generator.into_root_schema_for::<view::RigView>(),
         Name::RigStatus => generator.into_root_schema_for::<view::RigStatusView>(),
@@ -86,6 +89,7 @@ fn schema(name: Name) -> Schema {
         Name::Item => generator.into_root_schema_for::<Item>(),
         Name::Engine => generator.into_root_schema_for::<Engine>(),
         Name::Why => generator.into_root_schema_for::<WhyShape>(),
+        Name::Baseline => generator.into_root_schema_for::<convoy_engine::baseline::Report>(),
     }
 }
 

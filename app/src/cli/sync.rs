@@ -1,11 +1,12 @@
 //! `convoy sync`: bringing what Convoy keeps in git to other machines, and what they have here.
 
 use clap::Args;
+use convoy_api::{Code, Failure};
 use convoy_engine::checkpoints::{Checkpoints, Synced};
 
 use super::context::Context;
 use crate::error::{DONE, Error, PARTIAL};
-use crate::output::{BAD, GOOD, paint};
+use crate::output::{GOOD, paint};
 use crate::text;
 
 /// Bring checkpoints and convoys to a remote, and those that it has here
@@ -30,7 +31,11 @@ impl Sync {
         let rows = checkpoints.sync(&ctx.env, &self.remote)?;
         ctx.out.json(&rows)?;
         for row in &rows {
-            ctx.out.say(&line(row))?;
+            match &row.error {
+                Some(error) if !ctx.out.json => ctx.out.error(&refused(row, error)),
+                Some(_) => {}
+                None => ctx.out.say(&line(row))?,
+            }
         }
         let failed = rows.iter().filter(|row| !row.ok).count();
         Ok(if failed == 0 {
@@ -43,14 +48,17 @@ impl Sync {
     }
 }
 
+fn refused(row: &Synced, why: &str) -> Error {
+    Failure::new(Code::Unavailable, format!("{}: {why}", row.rig))
+        .hint(format!("nothing is lost: see that {} can be reached, then: convoy sync", row.remote))
+        .into()
+}
+
 fn line(row: &Synced) -> String {
     let (rig, remote) = (text::line(row.rig.as_str()), text::line(&row.remote));
-    match &row.error {
-        Some(error) => format!("{} {rig}: {}\n", paint(BAD, "✗"), text::line(error)),
-        None if row.changed => {
-            let (received, sent) = (text::count(row.received, "file"), text::count(row.sent, "file"));
-            format!("{} {rig}: {received} from {remote}, {sent} to it\n", paint(GOOD, "✓"))
-        }
-        None => format!("{} {rig}: nothing new, here or at {remote}\n", paint(GOOD, "✓")),
+    if !row.changed {
+        return format!("{} {rig}: nothing new, here or at {remote}\n", paint(GOOD, "✓"));
     }
+    let (received, sent) = (text::count(row.received, "file"), text::count(row.sent, "file"));
+    format!("{} {rig}: {received} from {remote}, {sent} to it\n", paint(GOOD, "✓"))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::issue::{CloseReason, DependencyType, IssueType, TEXT_BYTES_MAX};
+use convoy_core::money::Money;
 use convoy_core::time::{Span, Time};
 
 use crate::error::Error;
@@ -15,6 +16,16 @@ pub(super) fn duration(text: &str) -> Result<Span, String> {
     let parsed = text.parse::<jiff::SignedDuration>().ok().filter(|duration| !duration.is_negative());
     let millis = parsed.and_then(|duration| i64::try_from(duration.as_millis()).ok());
     millis.map(Span::from_millis).ok_or_else(|| "expected a duration such as 10s, 5m or 1h30m".to_owned())
+}
+
+/// An amount of dollars, such as `5` or `2.50`: more than nothing.
+pub(super) fn dollars(text: &str) -> Result<Money, String> {
+    let digits = text.strip_prefix('$').unwrap_or(text);
+    let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let amount = digits.parse::<f64>().ok().filter(|_| plain).and_then(Money::from_dollars);
+    amount
+        .filter(|amount| amount.as_micros() > 0)
+        .ok_or_else(|| "expected an amount of dollars greater than 0, such as 5 or 2.50".to_owned())
 }
 
 /// A day, which lasts until its end here; a time with its zone; or a duration from now.

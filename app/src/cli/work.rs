@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use clap::{Args, Subcommand};
 use convoy_core::command::Request;
 use convoy_core::money::Money;
-use convoy_core::view::WorkerView;
+use convoy_core::view::{SessionView, WorkerView};
 use convoy_engine::clock;
 
-use super::ask;
 use super::context::Context;
+use super::{ask, witness};
 use crate::error::{DONE, Error};
 use crate::output::{BOLD, paint};
 use crate::text;
@@ -117,6 +117,17 @@ pub(super) fn model(name: Option<&str>, why: &str) -> String {
     }
 }
 
+/// The model of a session, if it was not the one that its worker began with.
+fn escalated(worker: &WorkerView, session: &SessionView) -> String {
+    let first = worker.sessions.first().and_then(|first| first.model_rationale.as_ref());
+    match (&session.model, &session.model_rationale) {
+        (Some(model), Some(why)) if first != Some(why) => {
+            format!(", with {} ({})", text::line(model), text::line(why))
+        }
+        _ => String::new(),
+    }
+}
+
 fn details(worker: &WorkerView) -> String {
     let name = paint(BOLD, text::line(&worker.name));
     let mut said = format!("{name}: {} on {}\n\n", text::line(&worker.state), worker.issue_id);
@@ -138,6 +149,10 @@ fn details(worker: &WorkerView) -> String {
     fact("Started", Some(text::time(worker.started_at)));
     fact("Active", Some(text::time(worker.last_activity_at)));
     fact("Spent", (worker.spent.micros != 0).then(|| text::money(&worker.spent)));
+    if let Some(health) = &worker.health {
+        said.push('\n');
+        said.push_str(&text::indented(&witness::about(health, clock::now()), "  "));
+    }
     if !worker.sessions.is_empty() {
         said.push_str("\n  Sessions:\n");
     }
@@ -146,10 +161,11 @@ fn details(worker: &WorkerView) -> String {
         let cost = session.cost.as_ref().map(|cost| format!("  {}", text::money(cost))).unwrap_or_default();
         let _ = writeln!(
             said,
-            "    {}. {}  {}{why}{cost}",
+            "    {}. {}  {}{}{why}{cost}",
             session.number,
             session.id,
-            text::line(&session.state)
+            text::line(&session.state),
+            escalated(worker, session)
         );
     }
     if let Some(lesson) = worker.lessons.last() {

@@ -3,6 +3,8 @@
 //! Every scenario of a command runs twice, with the engine down and up; what is printed must be the same.
 
 mod agree;
+mod baseline;
+mod checkpoints;
 mod convoys;
 mod help;
 mod hostile;

@@ -23,6 +23,7 @@ mod queue;
 mod real;
 mod repositories;
 mod requests;
+mod reviews;
 mod rigs;
 mod room;
 mod rounds;

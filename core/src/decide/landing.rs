@@ -89,6 +89,12 @@ fn is_about_membership(request: &Request) -> bool {
         | Request::WorkRelease { .. }
         | Request::MergeRetry { .. }
         | Request::MergeReject { .. }
+        | Request::SessionStart { .. }
+        | Request::SessionBackground { .. }
+        | Request::SessionPause { .. }
+        | Request::SessionResume { .. }
+        | Request::SessionComplete { .. }
+        | Request::CheckpointCreate { .. }
         | Request::MailRead { .. }
         | Request::MailSend { .. }
         | Request::MailArchive { .. }

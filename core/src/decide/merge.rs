@@ -1,8 +1,8 @@
 //! Merging: how a submitted branch fared, and the issue that closes by it.
 
-use super::Context;
 use super::session::notes;
 use super::work::{backoff, give_up, learned, setback};
+use super::{Context, review};
 use crate::convoy::MergeStrategy;
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, WorkerId};
@@ -53,6 +53,7 @@ pub(super) fn outcome(
         detail: if detail.is_empty() { notes } else { format!("{detail}\n{notes}").trim_end().to_owned() },
         branch: Some(submission.branch.clone()),
         conflicts: Vec::new(),
+        findings: Vec::new(),
     };
     match outcome {
         MergeOutcome::Landed { merge_commit, gates } => {
@@ -79,6 +80,7 @@ pub(super) fn outcome(
             let lesson = lesson(format!("gate {name:?} failed"), output.clone());
             setback(state, worker, lesson, Counted::Failure, Some(submission.tip.clone()), ctx)
         }
+        MergeOutcome::Reviewed { review } => review::blocked(state, worker, submission, review, ctx),
         MergeOutcome::Blocked(block) => {
             if submission.blocked.as_ref() == Some(block) {
                 return Vec::new();

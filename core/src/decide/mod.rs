@@ -10,14 +10,18 @@ mod checkpoint;
 mod continues;
 mod convoy;
 mod fresh;
+mod health;
 mod import;
 mod issue;
 mod landing;
 mod mail;
 mod merge;
 mod outbox;
+mod own;
 mod queue;
 mod refs;
+mod review;
+mod routing;
 mod session;
 mod sling;
 mod stage;
@@ -30,12 +34,13 @@ pub use budget::{Refused, affords, convoy_affords, over_text, waits_for_tomorrow
 pub use budget_set::check_level;
 pub use checkpoint::{HOLD_MAX, LOOKS_MAX, has_turns, last_turn};
 pub use fresh::Entropy;
+pub use own::resolve_epic;
 pub use queue::batch_is_due;
 pub use refs::{
     resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
 };
 pub use stage::{Staging, staging};
-pub use work::{Limit, may_begin, pause_is_over, room};
+pub use work::{Limit, has_waited, may_begin, pause_is_over, room};
 
 use crate::address::Address;
 use crate::command::{Observed, Request};
@@ -208,6 +213,21 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::BudgetSet { scope, amount } => budget_set::set(state, scope, *amount, ctx),
         Request::MergeRetry { issue } => queue::retry(state, issue),
         Request::MergeReject { issue, reason } => queue::reject(state, issue, reason.as_deref(), ctx),
+        Request::SessionStart { .. } => own::start(state, request, ctx),
+        Request::SessionBackground { .. } => own::in_background(state, request, ctx),
+        Request::SessionPause { epic, path, reason } => {
+            own::pause(state, epic.as_deref(), path.as_deref(), reason.as_deref(), ctx)
+        }
+        Request::SessionResume { epic, path } => {
+            own::resume_background(state, epic.as_deref(), path.as_deref(), ctx)
+        }
+        Request::SessionComplete { epic, path, outcome } => {
+            own::complete(state, epic.as_deref(), path.as_deref(), *outcome)
+        }
+        Request::CheckpointCreate { epic, session, path, note } => {
+            let (epic, session) = (epic.as_deref(), session.as_deref());
+            own::checkpoint(state, epic, session, path.as_deref(), note.as_deref(), ctx)
+        }
         Request::MailRead { notice } => mail::read(state, notice),
         Request::MailSend { to, subject, body } => mail::send(state, to, subject, body, ctx),
         Request::MailArchive { notices } => mail::archive(state, notices),
@@ -225,11 +245,14 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
             session::prepare_failed(state, session, *epoch, error, *permanent, ctx)
         }
         Observed::Report { session, epoch, observation } => {
-            session::report(state, session, *epoch, observation, ctx)
+            let mut events = session::report(state, session, *epoch, observation, ctx);
+            events.extend(health::reported(state, session, *epoch, observation, ctx));
+            events
         }
         Observed::Ended { session, epoch, exit } => session::ended(state, session, *epoch, exit),
         Observed::Lost { session, epoch, why } => session::lost(state, session, *epoch, why),
         Observed::Found { session, epoch, findings } => session::found(state, session, *epoch, findings, ctx),
+        Observed::Reviewed { member, review } => review::passed(state, member, review),
         Observed::Merge { worker, epoch, round, outcome } => {
             merge::outcome(state, worker, *epoch, *round, outcome, ctx)
         }
@@ -241,6 +264,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::CheckpointMade { checkpoint, made } => checkpoint::made(state, checkpoint, made),
         Observed::CheckpointFailed { checkpoint, why } => checkpoint::failed(state, checkpoint, why),
         Observed::Transcript { session, epoch, usage } => session::transcript(state, session, *epoch, usage),
+        Observed::Examined { session, epoch, round, look } => {
+            health::examined(state, session, *epoch, *round, look, ctx)
+        }
         Observed::Patrol => landing::patrol(state, ctx),
         Observed::Delivered { delivery, attempt } => outbox::delivered(state, delivery, *attempt),
         Observed::DeliveryFailed { delivery, attempt, why, permanent } => {

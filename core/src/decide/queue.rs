@@ -75,6 +75,7 @@ fn nobodys(outcome: &MergeOutcome) -> Option<String> {
         | MergeOutcome::Moved { .. }
         | MergeOutcome::Conflict { .. }
         | MergeOutcome::SetAside { .. }
+        | MergeOutcome::Reviewed { .. }
         | MergeOutcome::Unable { .. }
         | MergeOutcome::Requested(_)
         | MergeOutcome::Declined { .. } => None,
@@ -172,6 +173,7 @@ pub(super) fn reject(
         detail: String::new(),
         branch: Some(submission.branch.clone()),
         conflicts: Vec::new(),
+        findings: Vec::new(),
     };
     let resume_from = Some(submission.tip.clone());
     let (events, note) = match reason {

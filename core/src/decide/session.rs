@@ -3,6 +3,7 @@
 //! Everything here is checked against the attempt's epoch and state first. What comes late, twice, or from
 //! another attempt changes nothing.
 
+use super::health::{ended_by_witness, limited};
 use super::work::{give_up, learned, setback};
 use super::{Context, budget};
 use crate::event::{Counted, Event};
@@ -298,6 +299,7 @@ fn lesson(session: &Session, what: &str, detail: &str, branch: Option<String>) -
         detail: detail.to_owned(),
         branch,
         conflicts: Vec::new(),
+        findings: Vec::new(),
     }
 }
 
@@ -387,7 +389,9 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
                 why: first_line(exit.detail.as_deref().unwrap_or_default()).0.to_owned(),
             };
         }
-        ExitKind::Stopped(StopWhy::Ordered) if session.stopping => return Outcome::Stopped,
+        ExitKind::Stopped(StopWhy::Ordered) if session.stopping => {
+            return ended_by_witness(session).map_or(Outcome::Stopped, failed);
+        }
         // Nobody who is in the log wanted that: the agent, or somebody beside us, ended its supervisor.
         ExitKind::Stopped(StopWhy::Ordered) => {
             let detail = exit.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
@@ -405,6 +409,9 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
     }
     if let Some(Said::Blocked { reason }) = &session.said {
         return Outcome::Blocked { why: reason.clone() };
+    }
+    if let Some(limited) = limited(exit) {
+        return limited;
     }
     let result = exit.result.as_ref();
     match (exit.code, exit.signal) {

@@ -8,7 +8,7 @@ use super::{Context, Decision, Item};
 use crate::command::Request;
 use crate::convoy::{Convoy, NewConvoy};
 use crate::event::Event;
-use crate::id::IssueId;
+use crate::id::{EpicName, IssueId};
 use crate::issue::{Issue, Status};
 use crate::ledger::Level;
 use crate::money::Money;
@@ -251,6 +251,35 @@ fn in_new_convoy(
         }
     }
     Ok(())
+}
+
+/// An issue is given to an agent for an epic: in the open convoy that it is in, or in none.
+pub(super) fn for_epic(
+    state: &State,
+    id: &IssueId,
+    epic: &EpicName,
+    agent: Option<&str>,
+    model: Option<&str>,
+    ctx: &mut Context<'_>,
+) -> Result<Decision, Refusal> {
+    let issue = &state.issues[id];
+    match guard(state, issue) {
+        Guard::Busy(note) => return Ok(Decision::same(Item::same(id, note))),
+        Guard::Refused(refusal) => return Err(refusal),
+        Guard::Free => {}
+    }
+    if let Some(refusal) = blocked(state, id).or_else(|| parked(ctx, issue)) {
+        return Err(refusal);
+    }
+    let mut decision = Decision::nothing();
+    let wishes = Wishes { agent, model, ..Wishes::default() };
+    assign_one(state, id, open_convoy(state, id), &wishes, &mut 0, &mut decision, ctx)?;
+    for event in &mut decision.events {
+        if let Event::WorkerAssigned { worker } = event {
+            worker.epic = Some(epic.clone());
+        }
+    }
+    Ok(decision)
 }
 
 pub(super) fn assign(

@@ -3,6 +3,7 @@
 use super::budget::affords;
 use super::continues;
 use super::refs::{check_branch, resolve_issue};
+use super::routing::{self, Route, choose_model, inherited};
 use super::target::holder;
 use super::tell::{on_one_line, tell};
 use super::{Context, Decision, Item};
@@ -13,7 +14,7 @@ use crate::id::{AgentName, Epoch, IssueId, WorkerId, WorkerName};
 use crate::issue::{Issue, Status};
 use crate::money::Money;
 use crate::notice::NoticeKind;
-use crate::policy::Policy;
+use crate::policy::{Policy, Retry};
 use crate::refusal::Refusal;
 use crate::session::NewSession;
 use crate::state::State;
@@ -79,7 +80,7 @@ pub(super) fn new_worker(
         }
     };
     let asked = wishes.model.or(convoy.and_then(|convoy| convoy.content.model.as_deref()));
-    let (model, model_rationale) = choose_model(ctx.policy, issue, asked);
+    let choice = choose_model(ctx.policy, issue, &agent, asked);
     check_branch(wishes.base)?;
     Ok(NewWorker {
         id: ctx.entropy.worker(state),
@@ -87,8 +88,9 @@ pub(super) fn new_worker(
         issue: issue.content.id.clone(),
         convoy: convoy.map(|convoy| convoy.content.id.clone()),
         agent,
-        model,
-        model_rationale,
+        model: choice.model,
+        model_rationale: choice.rationale,
+        model_fixed: choice.fixed,
         base: wishes
             .base
             .map(str::to_owned)
@@ -107,37 +109,20 @@ pub(super) fn known_agent(policy: &Policy, text: &str) -> Result<AgentName, Refu
     })
 }
 
-/// Flag, then label, then complexity label, then the default.
-fn choose_model(policy: &Policy, issue: &Issue, asked: Option<&str>) -> (Option<String>, String) {
-    if let Some(model) = asked {
-        return (Some(model.to_owned()), "asked for".into());
-    }
-    let labelled = |key: &str| issue.content.labels.iter().find_map(|label| label.strip_prefix(key));
-    if let Some(model) = labelled("model:") {
-        return (Some(model.to_owned()), format!("label model:{model}"));
-    }
-    if let Some(complexity) = labelled("complexity:")
-        && let Some(model) = policy.complexity.get(complexity)
-    {
-        return (Some(model.clone()), format!("label complexity:{complexity}"));
-    }
-    match &policy.model {
-        Some(model) => (Some(model.clone()), "configured default".into()),
-        None => (None, "the agent's own default".into()),
-    }
-}
-
 /// The next attempt of a worker.
 pub(super) fn wanted(state: &State, worker: &WorkerId, number: u32, ctx: &mut Context<'_>) -> Event {
+    let route = state.workers.get(worker).map(|worker| routing::next(state, ctx.policy, worker));
+    let Route { model, rationale, stronger } = route.unwrap_or_default();
+    let interrupted = state.workers.get(worker).filter(|_| !stronger);
     Event::SessionWanted {
         session: NewSession {
             id: ctx.entropy.session(state),
             worker: worker.clone(),
             epoch: Epoch(state.epoch + 1),
             number,
-            model: None,
-            model_rationale: None,
-            resume: state.workers.get(worker).and_then(|worker| continues::conversation(state, worker)),
+            model,
+            model_rationale: rationale,
+            resume: interrupted.and_then(|worker| continues::conversation(state, worker)),
             ceiling: None,
         },
     }
@@ -188,9 +173,16 @@ pub fn pause_is_over(policy: &Policy, until: Time, now: Time) -> bool {
     until.since(now) == Span::default() || until.since(now) > policy.retry.backoff_max
 }
 
+/// The same of a worker. One whose service takes no more before some time waits for as long as that takes.
+pub fn has_waited(policy: &Policy, worker: &Worker, until: Time, now: Time) -> bool {
+    let meant = until.since(worker.active_at);
+    until.since(now) == Span::default() || until.since(now) > meant.max(policy.retry.backoff_max)
+}
+
 pub(super) fn due(state: &State, id: &WorkerId, ctx: &Context<'_>) -> Vec<Event> {
-    match state.workers.get(id).map(|worker| &worker.state) {
-        Some(WorkerState::Waiting { until, .. }) if pause_is_over(ctx.policy, *until, ctx.now) => {
+    let Some(worker) = state.workers.get(id) else { return Vec::new() };
+    match &worker.state {
+        WorkerState::Waiting { until, .. } if has_waited(ctx.policy, worker, *until, ctx.now) => {
             vec![Event::WorkerReady { worker: id.clone() }]
         }
         _ => Vec::new(),
@@ -316,7 +308,13 @@ pub(super) fn retry(state: &State, issue: &str, ctx: &mut Context<'_>) -> Result
         | WorkerState::Released
         | WorkerState::Stopped { .. } => {
             let name = worker.content.name.clone();
+            let (model, model_rationale) = match inherited(state, worker) {
+                Some((model, rationale)) => (Some(model), rationale),
+                None => (worker.content.model.clone(), worker.content.model_rationale.clone()),
+            };
             let again = NewWorker {
+                model,
+                model_rationale,
                 id: ctx.entropy.worker(state),
                 takes_over: Some(worker.content.id.clone()),
                 // Somebody else may be called so meanwhile.
@@ -358,13 +356,14 @@ pub(super) fn setback(
         Counted::Failure => (worker.failures + 1, retry.max_attempts),
         Counted::Lost => (worker.lost + 1, retry.max_lost),
         Counted::Conflict => (worker.conflicts + 1, retry.max_conflicts),
+        Counted::Review => (worker.reviews + 1, retry.max_reviews),
         Counted::Nothing => (0, 1),
     };
     let pause = match count {
         Counted::Failure => backoff(retry.backoff, retry.backoff_max, used),
         // The first loss is tried again at once; a host that loses every session is not hammered.
         Counted::Lost if used > 1 => backoff(retry.backoff, retry.backoff_max, used - 1),
-        Counted::Lost | Counted::Conflict | Counted::Nothing => Span::default(),
+        Counted::Lost | Counted::Conflict | Counted::Review | Counted::Nothing => Span::default(),
     };
     let id = worker.content.id.clone();
     let what = lesson.what.clone();
@@ -374,8 +373,12 @@ pub(super) fn setback(
             Counted::Failure => format!("{used} attempts failed; the last: {what}"),
             Counted::Lost => format!("{used} sessions were lost; the last: {what}"),
             Counted::Conflict => format!("{used} merge conflicts; the last: {what}"),
+            Counted::Review => format!("{used} reviews found what blocks it; the last: {what}"),
             Counted::Nothing => what,
         };
+        events.extend(give_up(state, worker, &why, ctx));
+    } else if let Some((took, most)) = out_of_time(state, worker, retry) {
+        let why = format!("its attempts took {took} in all, and may take {most}; the last: {what}");
         events.extend(give_up(state, worker, &why, ctx));
     } else if pause == Span::default() {
         events.push(Event::WorkerReady { worker: id });
@@ -385,9 +388,26 @@ pub(super) fn setback(
     events
 }
 
+/// How long the attempts of a worker took in all, and how long they may take, if that is less.
+fn out_of_time(state: &State, worker: &Worker, retry: &Retry) -> Option<(Span, Span)> {
+    let most = retry.max_time?;
+    let took = worker.sessions.iter().filter_map(|id| state.sessions.get(id)).fold(0_i64, |sum, session| {
+        let span = session.started_at.zip(session.ended_at).map(|(began, ended)| ended.since(began));
+        sum.saturating_add(span.unwrap_or_default().as_millis())
+    });
+    let took = Span::from_millis(took);
+    (took >= most).then_some((took, most))
+}
+
 pub(super) fn backoff(first: Span, most: Span, times: u32) -> Span {
     let factor = 1_i64.checked_shl(times.saturating_sub(1).min(30)).unwrap_or(i64::MAX);
     Span::from_millis(first.as_millis().saturating_mul(factor).min(most.as_millis()))
+}
+
+/// Who is to know of a worker's trouble: whoever owns its convoy, or the person.
+pub(super) fn owner(state: &State, worker: &Worker) -> Address {
+    let convoy = worker.content.convoy.as_ref().and_then(|convoy| state.convoys.get(convoy));
+    convoy.map_or_else(Address::overseer, |convoy| convoy.content.owner.clone())
 }
 
 /// Nothing goes on before a person has looked: said once, to the convoy's owner or to the person.
@@ -399,12 +419,7 @@ pub(super) fn give_up(state: &State, worker: &Worker, why: &str, ctx: &mut Conte
         return events;
     }
     events.push(Event::IssueNeedsHuman { issue: id.clone(), why: why.to_owned() });
-    let owner = worker
-        .content
-        .convoy
-        .as_ref()
-        .and_then(|convoy| state.convoys.get(convoy))
-        .map_or_else(Address::overseer, |convoy| convoy.content.owner.clone());
+    let owner = owner(state, worker);
     let subject = format!("Needs a human: {} ({id})", on_one_line(&issue.content.title));
     let body = format!("{why}\n\nSee: convoy why {id}\nTry again: convoy work retry {id}");
     events.extend(tell(state, vec![owner], NoticeKind::NeedsHuman, &subject, &body, None, ctx));

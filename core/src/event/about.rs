@@ -51,6 +51,7 @@ impl Event {
             Self::MergeSetAside { .. } => "merge.set_aside",
             Self::MergePaused { .. } => "merge.paused",
             Self::MergeRequested { .. } => "merge.requested",
+            Self::ReviewMade { .. } => "review.made",
             Self::SessionWanted { .. } => "session.wanted",
             Self::SessionPrepared { .. } => "session.prepared",
             Self::SessionStarted { .. } => "session.started",
@@ -59,6 +60,7 @@ impl Event {
             Self::SessionSelfReported { .. } => "session.self_reported",
             Self::SessionConversation { .. } => "session.conversation",
             Self::SessionExtended { .. } => "session.extended",
+            Self::WitnessStepped { .. } => "witness.stepped",
             Self::SessionOpened { .. } => "session.opened",
             Self::SessionPaused { .. } => "session.paused",
             Self::SessionCompleted { .. } => "session.completed",
@@ -126,7 +128,8 @@ impl Event {
             | Self::MergeUnblocked { worker, .. }
             | Self::MergeSetAside { worker, .. }
             | Self::MergePaused { worker, .. }
-            | Self::MergeRequested { worker, .. } => worker.as_str(),
+            | Self::MergeRequested { worker, .. }
+            | Self::ReviewMade { worker, .. } => worker.as_str(),
             Self::MergeBatched { rig, .. } => rig.as_str(),
             Self::SessionWanted { session } => session.id.as_str(),
             Self::SessionPrepared { session, .. }
@@ -142,6 +145,7 @@ impl Event {
             | Self::SessionStopRequested { session, .. }
             | Self::SessionEnded { session, .. }
             | Self::SessionLost { session, .. }
+            | Self::WitnessStepped { session, .. }
             | Self::SessionOver { session, .. } => session.as_str(),
             Self::SessionOpened { session } => session.id.as_str(),
             Self::CheckpointWanted { checkpoint } => checkpoint.id.as_str(),
@@ -176,6 +180,7 @@ impl Event {
             | Self::SessionStopRequested { epoch, .. }
             | Self::SessionEnded { epoch, .. }
             | Self::SessionLost { epoch, .. }
+            | Self::WitnessStepped { epoch, .. }
             | Self::SessionOver { epoch, .. } => Some(*epoch),
             _ => None,
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::Event;
 use crate::ledger;
+use crate::health::{self, Health, Step, Taken};
 use crate::report::Tokens;
 use crate::session::{Said, Session, SessionState};
 use crate::state::State;
@@ -44,6 +45,7 @@ fn change(state: &mut State, event: &Event, at: Time) {
                 model: None,
                 said: None,
                 notes: Vec::new(),
+                witness: crate::health::Standing::new(at),
                 created_at: at,
                 started_at: None,
                 ended_at: None,
@@ -133,8 +135,52 @@ fn change(state: &mut State, event: &Event, at: Time) {
         }
         _ => {}
     }
+    witnessed(session, event, at);
     let worker = session.content.worker.clone();
     if let Some(worker) = state.workers.get_mut(&worker) {
-        worker.active_at = at;
+        // What the witness finds out is nothing that the worker does.
+        if !matches!(event, Event::WitnessStepped { .. }) {
+            worker.active_at = at;
+        }
+    }
+}
+
+/// What an event means for the judgement of its session.
+fn witnessed(session: &mut Session, event: &Event, at: Time) {
+    match event {
+        Event::WitnessStepped { n, round, health, step, unable, look, .. } => {
+            session.observed = session.observed.max(n.unwrap_or_default());
+            let standing = &mut session.witness;
+            standing.round = *round;
+            if *health == Health::Healthy {
+                standing.recover();
+            }
+            standing.health = health.clone();
+            if let Some(look) = look {
+                standing.heard_at = health::heard_at(look, standing);
+                standing.look = Some(look.as_ref().clone());
+            }
+            // Its clock stands still until then.
+            if let Health::RateLimited { until } = health {
+                standing.heard_at = standing.heard_at.max(*until);
+            }
+            if let Some(step) = step {
+                standing.steps.push(Taken { step: *step, at, unable: unable.clone() });
+                if *step == Step::Stop {
+                    standing.stopped = Some(health.to_string());
+                }
+            }
+        }
+        Event::SessionStarted { .. }
+        | Event::SessionCost { .. }
+        | Event::SessionSaid { .. }
+        | Event::SessionSelfReported { .. }
+        | Event::SessionConversation { .. } => session.witness.heard(at),
+        Event::SessionUsage { .. } => {
+            session.witness.heard(at);
+            let spent = session.priced();
+            session.witness.spent(spent, at);
+        }
+        _ => {}
     }
 }

@@ -27,7 +27,10 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                     failures: 0,
                     lost: 0,
                     conflicts: 0,
+                    reviews: 0,
+                    reviewed: None,
                     sessions: Vec::new(),
+                    failed_in: Vec::new(),
                     lessons,
                     resume_from,
                     submitted: Seq(0),
@@ -86,9 +89,13 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
         Event::WorkerLearned { worker: id, lesson, count, resume_from } => {
             let Some(worker) = state.workers.get_mut(id) else { return };
             match count {
-                Counted::Failure => worker.failures += 1,
+                Counted::Failure => {
+                    worker.failures += 1;
+                    worker.failed_in.push(lesson.session.clone());
+                }
                 Counted::Lost => worker.lost += 1,
                 Counted::Conflict => worker.conflicts += 1,
+                Counted::Review => worker.reviews += 1,
                 Counted::Nothing => {}
             }
             worker.lessons.push(lesson.clone());
@@ -135,6 +142,13 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                 submission.round = *round;
                 submission.broken += 1;
                 submission.pause = Some(pause.clone());
+            }
+        }
+        Event::ReviewMade { worker: id, review, .. } => {
+            if let Some(worker) = state.workers.get_mut(id) {
+                worker.active_at = at;
+                let passed = review.blocking().next().is_none();
+                worker.reviewed = passed.then(|| review.tip.clone());
             }
         }
         Event::MergeRequested { worker, request } => {

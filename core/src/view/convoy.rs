@@ -11,10 +11,11 @@ use crate::issue::{IssueType, MoneyView};
 use crate::ledger::{self, Account, Level};
 use crate::money::Money;
 use crate::policy::Policy;
+use crate::session::SessionState;
 use crate::stage::Finding;
 use crate::state::State;
 use crate::time::Time;
-use crate::worker::Worker;
+use crate::worker::{Worker, WorkerState};
 
 /// An issue as a convoy shows it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -87,6 +88,22 @@ pub struct ConvoyView {
     pub duration_s: Option<i64>,
 }
 
+/// Whether somebody should look at a worker, by what the witness found.
+fn is_stale(state: &State, worker: &Worker) -> bool {
+    match &worker.state {
+        WorkerState::Running { session } => state.sessions.get(session).is_some_and(|session| {
+            matches!(session.state, SessionState::Running { .. }) && session.witness.health.is_stale()
+        }),
+        WorkerState::Assigned
+        | WorkerState::Waiting { .. }
+        | WorkerState::Submitted(_)
+        | WorkerState::Done
+        | WorkerState::Failed { .. }
+        | WorkerState::Released
+        | WorkerState::Stopped { .. } => false,
+    }
+}
+
 /// The view of a convoy.
 pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> ConvoyView {
     let content = &convoy.content;
@@ -127,6 +144,8 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         ConvoyStatus::Abandoned { reason, at, .. } => (Some(*at), None, reason.clone()),
     };
     let failed = count(&["needs_human"]);
+    let stale: Vec<String> =
+        workers.iter().filter(|worker| is_stale(state, worker)).map(|worker| full_name(worker)).collect();
     ConvoyView {
         id: content.id.clone(),
         title: content.title.clone(),
@@ -153,11 +172,11 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         failed,
         total: tracked.len(),
         health: HealthView {
-            healthy: failed == 0,
+            healthy: failed == 0 && stale.is_empty(),
             completed: count(&["closed"]),
             failed,
-            stale: 0,
-            stale_workers: Vec::new(),
+            stale: stale.len(),
+            stale_workers: stale,
         },
         tracked,
         workers: workers.iter().map(|worker| worker.content.id.clone()).collect(),

@@ -38,6 +38,7 @@ pub struct SessionView {
     pub parent_session_id: Option<SessionId>,
     pub agent: String,
     pub model: Option<String>,
+    pub model_rationale: Option<String>,
     pub pid: Option<u32>,
     pub workdir: Option<String>,
     pub branch: Option<String>,
@@ -75,7 +76,7 @@ pub fn session(state: &State, session: &Session) -> SessionView {
     };
     SessionView {
         id: session.content.id.clone(),
-        epic_id: None,
+        epic_id: worker.and_then(|worker| state.epic_of(worker)).map(ToString::to_string),
         worker_id: Some(session.content.worker.clone()),
         issue_id: worker.map(|worker| worker.content.issue.clone()),
         number: session.content.number,
@@ -83,9 +84,18 @@ pub fn session(state: &State, session: &Session) -> SessionView {
         state: name.to_owned(),
         outcome,
         why,
-        parent_session_id: None,
+        parent_session_id: super::parent_of(state, session),
         agent: worker.map(|worker| worker.content.agent.to_string()).unwrap_or_default(),
-        model: session.model.clone().or_else(|| worker.and_then(|worker| worker.content.model.clone())),
+        model: session
+            .model
+            .clone()
+            .or_else(|| session.content.model.clone())
+            .or_else(|| worker.and_then(|worker| worker.content.model.clone())),
+        model_rationale: session
+            .content
+            .model_rationale
+            .clone()
+            .or_else(|| worker.map(|worker| worker.content.model_rationale.clone())),
         pid: match &session.state {
             SessionState::Running { pid, .. } => Some(*pid),
             _ => None,
@@ -110,7 +120,7 @@ pub fn session(state: &State, session: &Session) -> SessionView {
         usage: session.usage,
         cost: session.known_cost().map(MoneyView::from),
         cost_source: source(session).map(|source| source.name().to_owned()),
-        latest_checkpoint_id: None,
+        latest_checkpoint_id: state.latest_made(&session.content.id).map(|one| one.content.id.to_string()),
         notes: session.notes.clone(),
     }
 }

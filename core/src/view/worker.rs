@@ -3,11 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SessionView, session};
+use super::{SessionView, WitnessView, session, witness};
 use crate::id::{ConvoyId, IssueId, SessionId, WorkerId};
 use crate::issue::{Evidence, MoneyView, Status};
 use crate::money::Money;
 use crate::policy::Policy;
+use crate::review::Raised;
 use crate::state::State;
 use crate::time::Time;
 use crate::worker::{Lesson, Worker, WorkerState};
@@ -32,6 +33,7 @@ pub struct WorkerView {
     pub failures: u32,
     pub lost: u32,
     pub conflicts: u32,
+    pub reviews: u32,
     pub branch: Option<String>,
     pub workdir: Option<String>,
     pub session_id: Option<SessionId>,
@@ -40,6 +42,7 @@ pub struct WorkerView {
     pub spent: MoneyView,
     pub sessions: Vec<SessionView>,
     pub lessons: Vec<LessonView>,
+    pub health: Option<WitnessView>,
     pub evidence: Option<Evidence>,
 }
 
@@ -51,6 +54,7 @@ pub struct LessonView {
     pub what: String,
     pub detail: String,
     pub branch: Option<String>,
+    pub findings: Vec<Raised>,
 }
 
 /// `rig/name`, as people read it.
@@ -63,6 +67,8 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
     let sessions: Vec<SessionView> =
         worker.sessions.iter().filter_map(|id| state.sessions.get(id)).map(|s| session(state, s)).collect();
     let last = sessions.last();
+    let latest_session = worker.sessions.last().and_then(|id| state.sessions.get(id));
+    let latest = latest_session.map(|session| &session.content);
     let why = match &worker.state {
         WorkerState::Done => None,
         _ => crate::why::worker(state, policy, worker, now).into_iter().next().map(|reason| reason.text),
@@ -83,13 +89,16 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
         why,
         agent: worker.content.agent.to_string(),
         sandboxed: policy.sandboxed.contains(&worker.content.agent),
-        model: worker.content.model.clone(),
-        model_rationale: worker.content.model_rationale.clone(),
+        model: latest.and_then(|new| new.model.clone()).or_else(|| worker.content.model.clone()),
+        model_rationale: latest
+            .and_then(|new| new.model_rationale.clone())
+            .unwrap_or_else(|| worker.content.model_rationale.clone()),
         attempt: worker.sessions.len() as u32,
         max_attempts: policy.retry.max_attempts,
         failures: worker.failures,
         lost: worker.lost,
         conflicts: worker.conflicts,
+        reviews: worker.reviews,
         branch: last.and_then(|session| session.branch.clone()),
         workdir: last.and_then(|session| session.workdir.clone()),
         session_id: last.map(|session| session.id.clone()),
@@ -97,6 +106,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
         last_activity_at: worker.active_at,
         spent: spent(state, worker).into(),
         lessons: worker.lessons.iter().map(lesson).collect(),
+        health: latest_session.and_then(|session| witness(policy, session)),
         sessions,
         evidence,
     }
@@ -108,6 +118,7 @@ fn lesson(lesson: &Lesson) -> LessonView {
         what: lesson.what.clone(),
         detail: lesson.detail.clone(),
         branch: lesson.branch.clone(),
+        findings: lesson.findings.clone(),
     }
 }
 

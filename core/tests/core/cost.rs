@@ -45,6 +45,7 @@ impl Room {
                 agent: AgentName::new("claude").unwrap(),
                 model: None,
                 model_rationale: String::new(),
+                model_fixed: false,
                 base: None,
                 takes_over: None,
                 name: Some(WorkerName::new("amber").unwrap()).filter(|_| n == 0),

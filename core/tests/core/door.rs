@@ -7,6 +7,7 @@ use convoy_core::command::{Observed, Request};
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::decide::{Command, Context, Entropy, Item, step};
 use convoy_core::event::{Batch, Event};
+use convoy_core::health::Thresholds;
 use convoy_core::id::{AgentName, RigName};
 use convoy_core::plan::{Plan, plan};
 use convoy_core::policy::{Batches, Budget, Checkpoints, Observers, Policy, Retry, Rig, Routes};
@@ -54,6 +55,8 @@ impl Door {
             routes: Routes { tries_max: 3, ..Routes::default() },
             observers: Observers::default(),
             budget: Budget::default(),
+            witness: Thresholds { enabled: false, ..Thresholds::default() },
+            tiers: convoy_core::policy::Tiers::default(),
             // Most scripts are about something else.
             checkpoints: Checkpoints::OFF,
         };

@@ -13,7 +13,9 @@ use convoy_core::worker::{Member, MergeBlock, MergeOutcome, MergeRequest, Worker
 use crate::door::Door;
 use crate::mailing;
 use crate::perform::Words;
+use crate::reviewing;
 use crate::show::Names;
+use crate::witnessed;
 
 /// A commit as the scripts name it, in full.
 fn tip(text: &str) -> String {
@@ -36,6 +38,10 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         }
         "merge" => return merge(door, words, &name, third),
         "batch" => return batch(door, names, words),
+        "review" => {
+            let review = reviewing::review(third, &tip(&words.get("tip").unwrap_or_else(|| "work".into())));
+            return Observed::Reviewed { member: member(door, words, &name), review: Box::new(review) };
+        }
         "patrol" => return Observed::Patrol,
         "leaving" => return Observed::Leaving,
         "made" => {
@@ -84,7 +90,6 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             cost: words.get("cost").and_then(|text| text.parse().ok()).map(Money::from_micros),
             price: words.get("cost").map(|_| "list".to_owned()),
         }),
-        "conversation" => report(Report::Conversation { id: third.into(), model: None }),
         "result" => report(Report::Result(AgentResult {
             ok: true,
             error: None,
@@ -99,6 +104,7 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         "say" => report(match third {
             "done" => Report::Done { no_change: false, note: words.get("note") },
             "no-change" => Report::Done { no_change: true, note: words.get("note") },
+            "conversation" => Report::Conversation { id: "conversation-1".into(), model: None },
             "checkpoint" => Report::CheckpointAsked { note: words.get("note") },
             "blocked" => Report::Blocked { reason: "no access".into() },
             "note" => {
@@ -106,6 +112,9 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             }
             other => panic!("{other:?} cannot be said"),
         }),
+        "examined" => witnessed::examined(door, words, session, epoch),
+        "waits" | "loops" | "retries" => report(witnessed::report(words)),
+        "conversation" => report(Report::Conversation { id: third.into(), model: words.get("model") }),
         "ended" => Observed::Ended { session, epoch, exit: exit(door.now, epoch, words, third) },
         "lost" => Observed::Lost { session, epoch, why: "its supervisor vanished".into() },
         "found" => {
@@ -148,7 +157,7 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
         cost: None,
         tokens: None,
         denied: words.number("denied", 0) as u32,
-        retry_at: None,
+        retry_at: words.get("retry").map(|s| now.plus(Span::from_secs(s.parse().unwrap()))),
     });
     Exit {
         epoch: Epoch(words.number("exit-epoch", epoch.0)),
@@ -206,6 +215,9 @@ fn outcome(how: &str) -> MergeOutcome {
         "moved" => MergeOutcome::Moved { now: tip("now") },
         "conflict" => {
             MergeOutcome::Conflict { files: vec!["a.rs".into()], theirs: vec!["1234567 Theirs".into()] }
+        }
+        "reviewed" => {
+            MergeOutcome::Reviewed { review: Box::new(reviewing::review("critical", &tip("work"))) }
         }
         "aside" => MergeOutcome::SetAside { files: vec!["a.rs".into()] },
         "unable" => MergeOutcome::Unable { why: "gh is missing".into() },

@@ -16,6 +16,7 @@ use crate::request::{request, scope};
 use crate::show::{self, Names};
 use crate::staged;
 use crate::tracker::of_tracker;
+use crate::witnessed;
 
 /// A command, taken apart.
 pub(crate) struct Words<'a> {
@@ -73,6 +74,10 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             };
             Vec::new()
         }
+        "witness" | "tiers" | "max-time" => {
+            witnessed::configured(door, &words);
+            Vec::new()
+        }
         "routes" => mailing::routes(door, &words),
         "body" => mailing::body(door, names, &words),
         "policy" => {
@@ -123,6 +128,10 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             };
             view::rigs(&door.state, &door.policy).into_iter().map(shown).collect()
         }
+        "budget-of" => {
+            let level = Level::Epic(words.bare[1].parse().unwrap());
+            vec![format!("  {:?}", door.state.ledger.limits.get(&level).map(|limit| limit.amount))]
+        }
         "rig-status" => rig_status(door, words.bare[1]),
         "plan" => {
             let (events, plan) = door.plan();
@@ -171,7 +180,7 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
-        | "usage" | "own-word" | "conversation" | "result" | "ended" | "lost" | "found" | "merge" | "batch"
+        | "usage" | "own-word" | "conversation" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "review"
         | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);

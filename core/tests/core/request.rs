@@ -7,6 +7,7 @@ use convoy_core::money::Money;
 use convoy_core::time::Time;
 
 use crate::mailing;
+use crate::own;
 use crate::perform::Words;
 use crate::show::Names;
 use crate::staged;
@@ -123,6 +124,7 @@ pub(crate) fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
         "mq-retry" => Request::MergeRetry { issue: id(1) },
         "mq-reject" => Request::MergeReject { issue: id(1), reason: words.get("reason") },
         "read" => Request::MailRead { notice: id(1) },
+        word if word.starts_with("session-") || word == "checkpoint-create" => own::request(names, words),
         "send" | "archive" | "again" => mailing::request(names, words),
         other => panic!("{other:?} is no command: {line}"),
     }

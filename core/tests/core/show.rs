@@ -32,7 +32,12 @@ impl Names {
             }
             Event::WorkerAssigned { worker } => self.learn("w", worker.id.as_str()),
             Event::CheckpointWanted { checkpoint } => self.learn("c", checkpoint.id.as_str()),
-            Event::SessionOpened { session } => self.learn("s", session.id.as_str()),
+            Event::SessionOpened { session } => {
+                self.learn("s", session.id.as_str());
+                if session.epic.as_str().starts_with("epic-") {
+                    self.learn("e", session.epic.as_str());
+                }
+            }
             Event::SessionWanted { session } => self.learn("s", session.id.as_str()),
             Event::NoticeSent { notice, deliveries } => {
                 self.learn("n", notice.id.as_str());
@@ -175,11 +180,15 @@ pub(crate) fn event(event: &Event) -> String {
         Event::MergePaused { round, pause, .. } => {
             format!("round {round} until {}: {}", pause.until, pause.error)
         }
+        Event::ReviewMade { review, .. } => format!("{} {}", review.tip, review.summary()),
         Event::MergeRequested { request, .. } => format!("#{} {}", request.number, request.url),
         Event::SessionWanted { session } => {
-            let ceiling = session.ceiling.map(|ceiling| format!(" ceiling {ceiling}")).unwrap_or_default();
-            let resume = session.resume.as_ref().map(|id| format!(" goes on with {id}")).unwrap_or_default();
-            format!("{} number {} epoch {}{ceiling}{resume}", session.worker, session.number, session.epoch)
+            let why = session.model_rationale.as_deref().unwrap_or_default();
+            let model = session.model.as_ref().map(|model| format!(" with {model} ({why})"));
+            let resume = session.resume.as_ref().map(|resume| format!(" goes on with {resume}"));
+            let ceiling = session.ceiling.map(|ceiling| format!(" ceiling {ceiling}"));
+            let more = [model, ceiling, resume].map(Option::unwrap_or_default).concat();
+            format!("{} number {} epoch {}{more}", session.worker, session.number, session.epoch)
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
         Event::SessionStarted { n, pid, .. } => format!("#{n} pid {pid}"),
@@ -192,9 +201,18 @@ pub(crate) fn event(event: &Event) -> String {
         Event::SessionConversation { n, conversation, model, .. } => {
             format!("#{n} {conversation} {}", or_none(model.clone()))
         }
+        Event::WitnessStepped { .. } => crate::witnessed::shown(event),
         Event::SessionExtended { ceiling, .. } => format!("to {ceiling}"),
         Event::SessionOpened { session } => {
-            format!("number {} of {} in {}", session.number, session.epic, session.path)
+            format!(
+                "number {} of {} in {} parent {} from {} carried {}",
+                session.number,
+                session.epic,
+                session.path,
+                or_none(session.parent.clone()),
+                or_none(session.from.clone()),
+                session.carried
+            )
         }
         Event::SessionPaused { reason, .. } => or_none(reason.clone()),
         Event::SessionCompleted { outcome, .. } => format!("{outcome:?}"),
@@ -269,6 +287,9 @@ pub(crate) fn effect(effect: &Effect) -> String {
         }
         Effect::FollowRequest { worker, round } => {
             format!("  * follow the request of {worker} round {round}")
+        }
+        Effect::Examine { session, round, spent, .. } => {
+            format!("  * examine {session} round {round} spent {spent}")
         }
         Effect::WatchCheckout { worker, round } => format!("  * watch {worker} round {round}"),
         Effect::Checkpoint { checkpoint } => format!("  * checkpoint {checkpoint}"),

@@ -6,24 +6,18 @@
 //! known ends a run at once, so a conversation whose transcript is not found is not gone on with.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use convoy_core::report::Tokens;
 use serde_json::Value;
 
+use super::transcript::files::{self, entries};
 use super::translate::Output;
 use super::{codex, json};
 
-/// The longest id that is looked for.
-const ID_BYTES_MAX: usize = 128;
 /// How many letters of its id are in the name of a Gemini transcript.
 const GEMINI_ID_CHARS: usize = 8;
-/// How many entries of a folder are looked at; agents keep one for each project or day.
-const ENTRIES_MAX: usize = 100_000;
-/// How much of a transcript is read to know what it used.
-const READ_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// A conversation that can be gone on with.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,80 +33,73 @@ pub struct Conversation {
 /// The conversation of this id, as an agent with this environment finds it.
 pub(super) fn find(output: Output, id: &str, env: &BTreeMap<String, String>) -> Option<Conversation> {
     // The id comes from an agent's output, and becomes part of a path and of an argument.
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if id.is_empty() || id.len() > ID_BYTES_MAX || id.starts_with('-') || !id.chars().all(plain) {
+    if !files::is_id(id) {
         return None;
     }
-    let home = |names: &[&str], below: &str| {
-        let own = names.iter().find_map(|name| env.get(*name)).filter(|path| !path.is_empty());
-        own.map(PathBuf::from).or_else(|| Some(Path::new(env.get("HOME")?).join(below)))
-    };
     let (candidates, used): (Vec<PathBuf>, fn(&Path) -> Tokens) = match output {
         Output::Plain => return None,
         Output::Claude => {
-            let projects = home(&["CLAUDE_CONFIG_DIR"], ".claude")?.join("projects");
+            let projects = files::root(env, "CLAUDE_CONFIG_DIR", ".claude")?.join("projects");
             let name = format!("{id}.jsonl");
-            (entries(&projects).map(|project| project.join(&name)).collect(), |_| Tokens::default())
+            (entries(&projects).iter().map(|project| project.join(&name)).collect(), |_| Tokens::default())
         }
         Output::Codex => {
-            let sessions = home(&["CODEX_HOME"], ".codex")?.join("sessions");
+            let mut files = vec![files::root(env, "CODEX_HOME", ".codex")?.join("sessions")];
+            for _ in ["year", "month", "day", "file"] {
+                files = files.iter().flat_map(|dir| entries(dir)).collect();
+            }
             let end = format!("-{id}.jsonl");
-            let days = entries(&sessions).flat_map(|year| entries(&year).collect::<Vec<_>>());
-            let files = days.flat_map(|month| entries(&month).collect::<Vec<_>>());
-            let files = files.flat_map(|day| entries(&day).collect::<Vec<_>>());
-            (files.filter(|file| named(file).ends_with(&end)).collect(), codex_total)
+            files.retain(|file| files::name(file).ends_with(&end));
+            (files, codex_total)
         }
         Output::Gemini => {
             let root = match env.get("GEMINI_CLI_HOME").filter(|path| !path.is_empty()) {
                 Some(own) => Path::new(own).join(".gemini"),
-                None => home(&[], ".gemini")?,
+                None => files::root(env, "", ".gemini")?,
             };
             let end = format!("-{}.jsonl", id.get(..GEMINI_ID_CHARS)?);
-            let files = entries(&root.join("tmp"))
-                .flat_map(|project| entries(&project.join("chats")).collect::<Vec<_>>());
-            let its = |file: &PathBuf| named(file).ends_with(&end) && gemini_id(file).as_deref() == Some(id);
-            (files.filter(its).collect(), |_| Tokens::default())
+            let projects = entries(&root.join("tmp"));
+            let mut files: Vec<PathBuf> =
+                projects.iter().flat_map(|project| entries(&project.join("chats"))).collect();
+            files.retain(|file| files::name(file).ends_with(&end) && gemini_id(file).as_deref() == Some(id));
+            (files, |_| Tokens::default())
         }
     };
     // One that was gone on with elsewhere may be there twice; the newest has it all.
-    let written = |file: &PathBuf| fs::metadata(file).ok().filter(fs::Metadata::is_file)?.modified().ok();
+    let written =
+        |file: &PathBuf| fs::symlink_metadata(file).ok().filter(fs::Metadata::is_file)?.modified().ok();
     let newest = candidates.into_iter().filter_map(|file| Some((written(&file)?, file))).max();
     let (_, transcript) = newest?;
     Some(Conversation { id: id.to_owned(), used: used(&transcript), transcript })
 }
 
-fn entries(dir: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    fs::read_dir(dir).into_iter().flatten().take(ENTRIES_MAX).flatten().map(|entry| entry.path())
-}
-
-fn named(file: &Path) -> String {
-    file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
 /// The id in the first line of a Gemini transcript.
 fn gemini_id(file: &Path) -> Option<String> {
-    let value: Value = serde_json::from_str(&lines(file).next()?).ok()?;
-    json::text(&value, "sessionId").map(str::to_owned)
+    let mut id = None;
+    files::lines(file, |line| {
+        let value: Option<Value> = serde_json::from_slice(line).ok();
+        id = value.as_ref().and_then(|value| json::text(value, "sessionId")).map(str::to_owned);
+        false
+    });
+    id
 }
 
-/// What a Codex thread has used so far, from the last count in its transcript.
+/// What a Codex thread has used by its own count: that is what it goes on from, whatever its replies took.
 fn codex_total(file: &Path) -> Tokens {
-    let count = |line: &str| {
-        let value: Value = serde_json::from_str(line).ok()?;
+    let count = |line: &[u8]| {
+        let value: Value = serde_json::from_slice(line).ok()?;
         let info = value.pointer("/payload/info/total_token_usage")?;
         (value.pointer("/payload/type")? == "token_count").then(|| codex::tokens(Some(info)))
     };
-    // Few lines are counts, and the others can be long.
-    lines(file)
-        .filter(|line| line.contains("token_count"))
-        .filter_map(|line| count(&line))
-        .last()
-        .unwrap_or_default()
-}
-
-fn lines(file: &Path) -> impl Iterator<Item = String> + use<> {
-    let file = File::open(file).ok();
-    file.into_iter().flat_map(|file| BufReader::new(file.take(READ_BYTES_MAX)).lines().map_while(Result::ok))
+    let mut total = Tokens::default();
+    files::lines(file, |line| {
+        // Few lines are counts, and the others can be long.
+        if files::has(line, "token_count") {
+            total = count(line).unwrap_or(total);
+        }
+        true
+    });
+    total
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //!
 //! How a process is hosted is the supervisor's business, not an agent's.
 
+mod calls;
 mod check;
 mod claude;
 mod codex;
@@ -13,9 +14,11 @@ mod gemini;
 mod json;
 mod native;
 mod preset;
+mod refused;
 pub mod transcript;
 mod translate;
 
+pub use calls::Call;
 pub use check::Check;
 pub use conversation::Conversation;
 pub use preset::{Error, Preset, Presets, Reports, Says};

@@ -3,9 +3,11 @@
 use convoy_core::report::{Report, Tokens};
 use serde::{Deserialize, Serialize};
 
+use super::calls::{self, Call};
 use super::claude::Claude;
 use super::codex::Codex;
 use super::gemini::Gemini;
+use super::refused::Refused;
 
 /// The longest line that is translated. Longer ones are skipped as a whole: half of a JSON value says nothing.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -58,12 +60,22 @@ pub struct Translation {
     translator: Option<Box<dyn Translator + Send>>,
     line: Vec<u8>,
     skipping: bool,
+    output: Output,
+    calls: Vec<Call>,
+    refused: Refused,
 }
 
 impl Translation {
     /// For output that was not read yet.
     pub fn new(output: Output, asked: &Asked) -> Self {
-        Self { translator: translator(output, asked), line: Vec::new(), skipping: false }
+        Self {
+            translator: translator(output, asked),
+            line: Vec::new(),
+            skipping: false,
+            output,
+            calls: Vec::new(),
+            refused: Refused::default(),
+        }
     }
 
     /// Takes the next bytes, cut anywhere.
@@ -78,6 +90,8 @@ impl Translation {
             }
             if whole && !self.skipping && self.line.is_empty() {
                 // The usual case, without a copy.
+                self.calls.extend(calls::of(self.output, body));
+                self.refused.line(self.output, body);
                 reports.extend(translator.line(body));
                 continue;
             }
@@ -86,13 +100,21 @@ impl Translation {
             }
             if whole {
                 if !self.skipping {
+                    self.calls.extend(calls::of(self.output, &self.line));
+                    self.refused.line(self.output, &self.line);
                     reports.extend(translator.line(&self.line));
                 }
                 self.skipping = false;
                 self.line.clear();
             }
         }
+        reports.iter_mut().for_each(|report| self.refused.complete(report));
         reports
+    }
+
+    /// The uses of tools that were read of since the last time.
+    pub fn calls(&mut self) -> Vec<Call> {
+        std::mem::take(&mut self.calls)
     }
 
     /// Takes the end. A last line without a line feed counts.
@@ -103,6 +125,7 @@ impl Translation {
             reports.extend(translator.line(&std::mem::take(&mut self.line)));
         }
         reports.extend(translator.end());
+        reports.iter_mut().for_each(|report| self.refused.complete(report));
         reports
     }
 }

@@ -2,17 +2,23 @@
 
 mod budget;
 mod edit;
+mod gates;
 mod hooks;
 mod keys;
 mod layers;
+mod reviews;
 mod routes;
 mod typed;
+mod witness;
 
 pub use edit::Edit;
 pub(crate) use edit::replace;
+pub use gates::{Gate, GateTime};
 pub use hooks::{Hook, When};
 pub use keys::{KEYS, Key};
 pub use layers::{Entry, Origin, Sources, parse as value};
+pub use reviews::{OnFailure, Reviews};
 pub(crate) use routes::host;
 pub use routes::{Route, Routes, Way};
-pub use typed::{Config, Gate, Rig};
+pub use typed::{Config, Rig};
+pub use witness::WITNESS_KEYS;

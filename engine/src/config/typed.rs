@@ -35,26 +35,6 @@ pub struct Rig {
     pub tracker_command: Vec<String>,
 }
 
-/// A check that a merged tree has to pass.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Gate {
-    /// Its name.
-    pub name: String,
-    /// Program and arguments.
-    pub command: Vec<String>,
-    /// The longest that it may take.
-    pub timeout: Span,
-    /// The rigs whose merges it is for; all if none are named.
-    pub rigs: Option<Vec<RigName>>,
-}
-
-impl Gate {
-    /// Whether it is for merges in this rig.
-    pub fn is_for(&self, rig: &RigName) -> bool {
-        self.rigs.as_ref().is_none_or(|rigs| rigs.contains(rig))
-    }
-}
-
 /// The configuration of a workspace.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Config {
@@ -95,9 +75,12 @@ impl Config {
         // Every typed value is read once, so that a mistake is found before anything is done.
         config.policy(Vec::new(), Vec::new())?;
         config.gates()?;
+        config.detects_before_merge()?;
+        config.reviews()?;
         for key in [
             "limits.wall_time",
             "limits.silence",
+            "baseline.timeout",
             "merge.request_interval",
             "retention.workdirs",
             "retention.logs",
@@ -358,39 +341,6 @@ impl Config {
         })
     }
 
-    /// The gates that run before a merge, in order of name.
-    ///
-    /// # Errors
-    /// When one has no command or a bad time limit.
-    pub fn gates(&self) -> Result<Vec<Gate>, Failure> {
-        let mut gates = Vec::new();
-        for name in self.names("gates") {
-            let key = |leaf: &str| format!("gates.{name}.{leaf}");
-            let when = self.texts(&key("when"))?.unwrap_or_else(|| vec!["before-merge".into()]);
-            if let Some(bad) = when.iter().find(|when| !matches!(when.as_str(), "before-merge")) {
-                return Err(self.wrong(&key("when"), &format!("\"before-merge\", not {bad:?}")));
-            }
-            let command = self
-                .texts(&key("command"))?
-                .filter(|command| !command.is_empty())
-                .ok_or_else(|| self.wrong(&key("command"), "a program and its arguments"))?;
-            let timeout = match self.entries.contains_key(&key("timeout")) {
-                true => self.span(&key("timeout"))?,
-                false => Span::from_secs(600),
-            };
-            let rigs = self.texts(&key("rigs"))?;
-            let known = |text: String| self.rigs.get_key_value(text.as_str()).map(|(name, _)| name.clone());
-            let rigs = rigs.map(|rigs| rigs.into_iter().map(known).collect::<Option<Vec<_>>>());
-            // A misspelt name would be a gate that never runs.
-            let rigs = match rigs {
-                Some(None) => return Err(self.wrong(&key("rigs"), "names of rigs")),
-                known => known.flatten(),
-            };
-            gates.push(Gate { name, command, timeout, rigs });
-        }
-        Ok(gates)
-    }
-
     /// How branches land when the convoy does not say.
     ///
     /// # Errors
@@ -457,6 +407,9 @@ impl Config {
                 backoff: self.span("retry.backoff")?,
                 backoff_max: self.span("retry.backoff_max")?,
                 max_conflicts: self.number("retry.max_conflicts", 1)?.unwrap_or(3),
+                max_reviews: self.review_rounds()?,
+                max_time: self.entry("retry.max_time").map(|_| self.span("retry.max_time")).transpose()?,
+                max_model_failures: self.number("models.escalate_after", 1)?.unwrap_or(2),
                 ..Retry::default()
             },
             observers: Observers {
@@ -467,6 +420,8 @@ impl Config {
                 patrol: self.flag("observers.patrol")?,
             },
             budget: self.budget()?,
+            witness: self.thresholds()?,
+            tiers: self.tiers(std::iter::empty())?,
             checkpoints: self.checkpoints()?,
         })
     }

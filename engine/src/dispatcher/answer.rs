@@ -7,7 +7,7 @@ use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyVi
 use convoy_api::{Answer, Code, Failure, Query};
 use convoy_core::convoy::Convoy;
 use convoy_core::decide::{
-    check_level, resolve_convoy, resolve_issue, resolve_notice, resolve_session, resolve_worker, staging,
+    check_level, resolve_convoy, resolve_epic, resolve_issue, resolve_notice, resolve_session, resolve_worker, staging,
 };
 use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::{IssueId, RigName, Seq};
@@ -107,6 +107,18 @@ impl Dispatcher {
                 let mut sessions: Vec<_> = sessions.map(|session| view::session(state, session)).collect();
                 sessions.sort_by_key(|session| session.epoch);
                 Answer::Sessions { sessions }
+            }
+            Query::Epics { all } => {
+                let names = if *all { view::epics(state) } else { view::active_epics(state) };
+                Answer::Epics { epics: names.iter().map(|name| view::epic(state, name)).collect() }
+            }
+            Query::Checkpoints { ids } => {
+                let found = ids.iter().filter_map(|id| state.checkpoints.get(id.as_str()));
+                Answer::Checkpoints { checkpoints: found.map(|one| view::checkpoint(state, one)).collect() }
+            }
+            Query::Epic { epic, path } => {
+                let name = resolve_epic(state, epic.as_deref(), path.as_deref())?;
+                Answer::Epic { epic: Box::new(view::epic(state, &name)) }
             }
             Query::Trackers => Answer::Trackers { trackers: view::trackers(state) },
             Query::Budgets { scope } => {

@@ -3,6 +3,8 @@
 //! What does not merge is told before any gate runs, and the rest is tried again without it. So what is tested is
 //! always a whole batch as the state knows it, and it lands as that or not at all.
 
+use std::sync::Arc;
+
 use convoy_core::effect::Effect;
 use convoy_core::issue::GateResult;
 use convoy_core::worker::{Member, MergeOutcome};
@@ -11,14 +13,15 @@ use super::job::Merge as Job;
 use super::merge::{self, Error};
 use super::prepare::base_branch;
 use super::prove::{self, For, Proof};
+use super::review::{self, Tell, Verdict};
 use crate::crash;
 use crate::explain;
 use crate::git::{self, Merge, Oid, Repo};
 use crate::world::World;
 
 /// Nothing is seen of a batch that was not wanted any more before its branch moved: it did not take place.
-pub(super) fn run(world: &World, effect: &Effect, jobs: &[Job]) -> Option<Tried> {
-    match batch(world, effect, jobs) {
+pub(super) fn run(world: &Arc<World>, effect: &Effect, jobs: &[Job], tell: Tell<'_>) -> Option<Tried> {
+    match batch(world, effect, jobs, tell) {
         Ok(tried) => tried,
         Err(error) => Some(all(jobs, &MergeOutcome::Broken { error: explain(&error) })),
     }
@@ -35,7 +38,7 @@ fn all(jobs: &[Job], outcome: &MergeOutcome) -> Tried {
     jobs.iter().map(|job| (member(job), outcome.clone())).collect()
 }
 
-fn batch(world: &World, effect: &Effect, jobs: &[Job]) -> Result<Option<Tried>, Error> {
+fn batch(world: &Arc<World>, effect: &Effect, jobs: &[Job], tell: Tell<'_>) -> Result<Option<Tried>, Error> {
     let Some(first) = jobs.first() else { return Ok(None) };
     let repo = Repo::open_at(&world.git, &first.place.repository)?;
     let branch = base_branch(&repo, &first.place)?;
@@ -54,6 +57,10 @@ fn batch(world: &World, effect: &Effect, jobs: &[Job]) -> Result<Option<Tried>, 
         }
         Proof::Unwanted => return Ok(None),
     };
+    match reviewed(world, effect, jobs, &repo, base.as_ref(), &commits, tell)? {
+        Some(tried) if tried.is_empty() => {}
+        other => return Ok(other),
+    }
     if !world.wanted.has(effect) {
         return Ok(None);
     }
@@ -66,6 +73,30 @@ fn batch(world: &World, effect: &Effect, jobs: &[Job]) -> Result<Option<Tried>, 
         }
         Some(outcome) => all(jobs, &outcome),
     }))
+}
+
+/// Those that do not land because of what reviewers found; the rest is tried again without them. Each is looked at as
+/// what it adds to those before it. Nothing if nobody wants to know any more.
+fn reviewed(
+    world: &Arc<World>,
+    effect: &Effect,
+    jobs: &[Job],
+    repo: &Repo,
+    base: Option<&Oid>,
+    commits: &[Oid],
+    tell: Tell<'_>,
+) -> Result<Option<Tried>, Error> {
+    let mut back = Vec::new();
+    let mut before = base;
+    for (job, commit) in jobs.iter().zip(commits) {
+        match review::run(world, effect, job, repo, before, commit, tell)? {
+            Verdict::GoOn => {}
+            Verdict::Back(outcome) => back.push((member(job), outcome)),
+            Verdict::Unwanted => return Ok(None),
+        }
+        before = Some(commit);
+    }
+    Ok(Some(back))
 }
 
 fn landed(commit: &Oid, gates: &[GateResult]) -> MergeOutcome {

@@ -174,13 +174,10 @@ impl<'a> Follower<'a> {
             | Report::SelfReported { .. }
             | Report::Waiting { .. }
             | Report::Looping { .. }
+            | Report::Retrying { .. }
             | Report::Note { .. } => true,
             // For whoever watches; the core decides nothing by them.
-            Report::Nudged { .. }
-            | Report::Tool { .. }
-            | Report::Retrying { .. }
-            | Report::Stopping { .. }
-            | Report::Unknown => false,
+            Report::Nudged { .. } | Report::Tool { .. } | Report::Stopping { .. } | Report::Unknown => false,
         };
         if matters {
             let (session, epoch) = (self.job.session.clone(), self.job.epoch);
@@ -311,6 +308,7 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
             silence_ms: millis("limits.silence")?,
             spend_micros: job.ceiling.map(convoy_core::money::Money::as_micros),
             output_bytes: settings.config.bytes("limits.output").map_err(|failure| failure.message)?,
+            loops: settings.config.thresholds().map_err(|failure| failure.message)?.loops,
         },
         stop: preset.stop.clone(),
         runtime,

@@ -2,21 +2,23 @@
 
 use std::path::PathBuf;
 
+use convoy_core::checkpoint::CheckpointState;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::effect::Effect;
 use convoy_core::id::{
-    AgentName, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
+    AgentName, CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
 };
 use convoy_core::issue::Status;
 use convoy_core::money::Money;
 use convoy_core::policy::Policy;
-use convoy_core::session::{Session, Workdir};
+use convoy_core::session::{Session, SessionState, Workdir};
 use convoy_core::state::State;
 use convoy_core::tracker;
-use convoy_core::view::{self, NoticeView};
+use convoy_core::view::{self, NoticeView, StoredCheckpoint};
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
 use super::ceiling::Ceiling;
+use super::examine::Examine;
 use crate::config::Config;
 
 /// An effect with its details.
@@ -31,7 +33,10 @@ pub(super) enum Job {
     MergeBatch(Vec<Merge>),
     FollowRequest(FollowRequest),
     WatchCheckout(WatchCheckout),
+    Examine(Box<Examine>),
     Push(Push),
+    Checkpoint(Box<Checkpoint>),
+    Compare(Box<Compare>),
 }
 
 /// Where a worker works.
@@ -123,6 +128,8 @@ pub(super) struct Merge {
     pub(super) branch: String,
     pub(super) tip: String,
     pub(super) strategy: MergeStrategy,
+    /// A review found nothing in this tip that blocks it.
+    pub(super) reviewed: bool,
 }
 
 pub(super) struct FollowRequest {
@@ -146,6 +153,38 @@ pub(super) struct WatchCheckout {
     pub(super) session: SessionId,
     pub(super) place: Place,
     pub(super) files: Vec<String>,
+}
+
+/// A checkpoint that is to be made.
+pub(super) struct Checkpoint {
+    pub(super) place: Place,
+    pub(super) files: Files,
+    /// What the state knows of the session.
+    pub(super) stored: StoredCheckpoint,
+    /// What the files are compared with, to say which the session has changed.
+    pub(super) begun_at: Option<String>,
+}
+
+/// A session that may have changed something since its last checkpoint.
+pub(super) struct Compare {
+    pub(super) session: SessionId,
+    pub(super) last: u64,
+    pub(super) place: Place,
+    pub(super) files: Files,
+    /// What was remembered since then.
+    pub(super) noted: bool,
+    /// The tree of that checkpoint.
+    pub(super) tree: Option<String>,
+}
+
+/// Where the files of a session are.
+pub(super) enum Files {
+    /// In a person's checkout.
+    Checkout(PathBuf),
+    /// In the workdir of an agent.
+    Workdir(SessionId, Workdir),
+    /// What an agent left was saved on its branch: what was done since in its workdir is not its.
+    Branch(Workdir),
 }
 
 pub(super) struct Push {
@@ -189,7 +228,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 besides: crate::interchange::for_agents(issue),
                 convoy: worker.content.convoy.clone(),
                 agent: worker.content.agent.clone(),
-                model: worker.content.model.clone(),
+                model: session.content.model.clone().or_else(|| worker.content.model.clone()),
                 number: session.content.number,
                 lessons: worker.lessons.clone(),
                 resumed: worker.resume_from.is_some(),
@@ -251,7 +290,37 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
-        Effect::Checkpoint { .. } | Effect::Compare { .. } => return None,
+        Effect::Examine { session: id, epoch, round, spent } => {
+            let (session, _) = of_session(id)?;
+            Job::Examine(Box::new(Examine {
+                session: id.clone(),
+                epoch: *epoch,
+                round: *round,
+                burning: *spent > 0,
+                workdir: session.workdir()?.path.clone().into(),
+                standing: session.witness.clone(),
+                thresholds: policy.witness.clone(),
+                spent: session.priced(),
+            }))
+        }
+        Effect::Checkpoint { checkpoint } => checkpoint_job(checkpoint, state, config)?,
+        Effect::Compare { session, last, .. } => {
+            let rig = match state.own_sessions.get(session) {
+                Some(own) => &own.content.rig,
+                None => &of_session(session)?.1.content.rig,
+            };
+            let made = state.latest_made(session);
+            let notes = state.sessions.get(session).map_or(0, |session| session.notes.len());
+            let known = state.checkpoints_of(session).next_back().map_or(0, |one| one.notes as usize);
+            Job::Compare(Box::new(Compare {
+                session: session.clone(),
+                last: *last,
+                place: place_of(rig, None, config)?,
+                files: files(state, session)?,
+                noted: notes > known,
+                tree: made.and_then(tree_of),
+            }))
+        }
         Effect::Ceiling { session, epoch, ceiling } => {
             Job::Ceiling(Ceiling { session: session.clone(), epoch: *epoch, ceiling: *ceiling })
         }
@@ -286,18 +355,59 @@ fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
         convoy: worker.content.convoy.clone(),
         place: place(worker, config)?,
         branch: submission.branch.clone(),
+        reviewed: worker.reviewed.as_ref() == Some(&submission.tip),
         tip: submission.tip.clone(),
         // The configuration was read whole, and its strategy checked, before anything began.
         strategy: convoy.map_or_else(|| config.strategy().unwrap_or_default(), |c| c.content.merge),
     })
 }
 
+fn checkpoint_job(id: &CheckpointId, state: &State, config: &Config) -> Option<Job> {
+    let checkpoint = state.checkpoints.get(id)?;
+    let session = &checkpoint.content.session;
+    let worked_from = state.sessions.get(session).and_then(|session| session.workdir());
+    // A person's session begins with what its first checkpoint has.
+    let first = || state.checkpoints_of(session).find_map(tree_of);
+    Some(Job::Checkpoint(Box::new(Checkpoint {
+        place: place_of(&checkpoint.content.rig, None, config)?,
+        files: files(state, session)?,
+        stored: view::stored(state, checkpoint),
+        begun_at: worked_from.map(|workdir| workdir.base.clone()).or_else(first),
+    })))
+}
+
+fn tree_of(checkpoint: &convoy_core::checkpoint::Checkpoint) -> Option<String> {
+    match &checkpoint.state {
+        CheckpointState::Made(made) => made.tree.clone(),
+        CheckpointState::Wanted | CheckpointState::Failed { .. } => None,
+    }
+}
+
+fn files(state: &State, session: &SessionId) -> Option<Files> {
+    if let Some(own) = state.own_sessions.get(session) {
+        return Some(Files::Checkout(PathBuf::from(&own.content.path)));
+    }
+    let found = state.sessions.get(session)?;
+    let workdir = found.workdir()?.clone();
+    Some(match &found.state {
+        SessionState::Over { .. } => Files::Branch(workdir),
+        SessionState::Wanted
+        | SessionState::Starting { .. }
+        | SessionState::Running { .. }
+        | SessionState::Ended { .. } => Files::Workdir(session.clone(), workdir),
+    })
+}
+
 fn place(worker: &Worker, config: &Config) -> Option<Place> {
-    let rig = config.rigs().get(&worker.content.rig)?;
+    place_of(&worker.content.rig, worker.content.base.as_ref(), config)
+}
+
+fn place_of(rig: &RigName, base: Option<&String>, config: &Config) -> Option<Place> {
+    let found = config.rigs().get(rig)?;
     Some(Place {
-        rig: worker.content.rig.clone(),
-        repository: rig.path.clone(),
-        base_branch: worker.content.base.clone().or_else(|| rig.default_branch.clone()),
+        rig: rig.clone(),
+        repository: found.path.clone(),
+        base_branch: base.cloned().or_else(|| found.default_branch.clone()),
     })
 }
 

@@ -4,6 +4,7 @@
 //! to it by compare-and-swap. A base that moved meanwhile is a new round with new gates.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use convoy_core::command::Observed;
 use convoy_core::convoy::MergeStrategy;
@@ -15,6 +16,7 @@ use super::job::Merge as Job;
 use super::prepare::base_branch;
 use super::prove::{self, For, Proof};
 use super::request;
+use super::review::{self, Tell, Verdict};
 use crate::crash;
 use crate::explain;
 use crate::forge;
@@ -23,8 +25,8 @@ use crate::git::{self, Advance, Identity, Merge, Message, Obstacle, Oid, Repo};
 use crate::world::World;
 
 /// Nothing is seen of a merge that was not wanted any more before its branch moved: it did not take place.
-pub(super) fn run(world: &World, effect: &Effect, job: &Job) -> Option<Observed> {
-    let outcome = match merge(world, effect, job) {
+pub(super) fn run(world: &Arc<World>, effect: &Effect, job: &Job, tell: Tell<'_>) -> Option<Observed> {
+    let outcome = match merge(world, effect, job, tell) {
         Ok(outcome) => outcome?,
         Err(error) => error.outcome(),
     };
@@ -45,6 +47,8 @@ pub(super) enum Error {
     Gate(#[from] gates::Error),
     #[error(transparent)]
     Forge(#[from] forge::Error),
+    #[error(transparent)]
+    Review(#[from] crate::review::Error),
     #[error("{0}")]
     Config(String),
 }
@@ -58,24 +62,38 @@ impl Error {
     }
 }
 
-fn merge(world: &World, effect: &Effect, job: &Job) -> Result<Option<MergeOutcome>, Error> {
+fn merge(
+    world: &Arc<World>,
+    effect: &Effect,
+    job: &Job,
+    tell: Tell<'_>,
+) -> Result<Option<MergeOutcome>, Error> {
     let repo = Repo::open_at(&world.git, &job.place.repository)?;
     let tip = Oid::new(&job.tip)?;
     match job.strategy {
-        MergeStrategy::Local => Ok(match prove(world, effect, job, &repo, &tip)? {
-            Proof::Passed(gates) => Some(MergeOutcome::Landed { merge_commit: None, gates }),
-            Proof::Failed(gates, output) => Some(MergeOutcome::GateFailed { gates, output }),
-            Proof::Unwanted => None,
-        }),
+        MergeStrategy::Local => {
+            let gates = match prove(world, effect, job, &repo, &tip)? {
+                Proof::Passed(gates) => gates,
+                Proof::Failed(gates, output) => return Ok(Some(MergeOutcome::GateFailed { gates, output })),
+                Proof::Unwanted => return Ok(None),
+            };
+            let base = repo.resolve(&base_branch(&repo, &job.place)?)?;
+            let base = base.map(|base| repo.merge_base(&base, &tip)).transpose()?.flatten();
+            Ok(match review::run(world, effect, job, &repo, base.as_ref(), &tip, tell)? {
+                Verdict::GoOn => Some(MergeOutcome::Landed { merge_commit: None, gates }),
+                Verdict::Back(outcome) => Some(outcome),
+                Verdict::Unwanted => None,
+            })
+        }
         MergeStrategy::Pr => {
             forge::find(&world.env)?;
-            candidate(world, effect, job, &repo, &tip, |_, _, gates| {
+            candidate(world, effect, job, &repo, tell, |_, _, gates| {
                 Ok(MergeOutcome::Requested(request::make(world, job, &repo, &tip, gates)?))
             })
         }
         // A queue's branches land by `batch`.
         MergeStrategy::Direct | MergeStrategy::Queue => {
-            candidate(world, effect, job, &repo, &tip, |base, commit, gates| {
+            candidate(world, effect, job, &repo, tell, |base, commit, gates| {
                 let branch = base_branch(&repo, &job.place)?;
                 crash::point("merge:before");
                 let advanced = git::advance(&repo, &branch, base, commit)?;
@@ -89,29 +107,34 @@ fn merge(world: &World, effect: &Effect, job: &Job) -> Result<Option<MergeOutcom
 
 /// Merges the branch into what the base branch is, has the gates pass on that, and lands it if it is still wanted.
 fn candidate(
-    world: &World,
+    world: &Arc<World>,
     effect: &Effect,
     job: &Job,
     repo: &Repo,
-    tip: &Oid,
+    tell: Tell<'_>,
     land: impl FnOnce(Option<&Oid>, &Oid, Vec<GateResult>) -> Result<MergeOutcome, Error>,
 ) -> Result<Option<MergeOutcome>, Error> {
-    let branch = base_branch(repo, &job.place)?;
+    let (branch, tip) = (base_branch(repo, &job.place)?, Oid::new(&job.tip)?);
     let (who, message) = (identity()?, message(job)?);
-    let (base, commit) = match world.git_permits.with(|| git::prepare(repo, &branch, tip, &who, &message))? {
+    let (base, commit) = match world.git_permits.with(|| git::prepare(repo, &branch, &tip, &who, &message))? {
         Merge::Prepared { base, commit } => (base, commit),
         // An engine that died after the merge and before it was in the log: its gates had passed.
         Merge::AlreadyMerged { commit } => {
             let merge_commit = Some(commit.to_string());
             return Ok(Some(MergeOutcome::Landed { merge_commit, gates: Vec::new() }));
         }
-        Merge::Conflict { base, files } => return conflict(repo, tip, &base, &files).map(Some),
+        Merge::Conflict { base, files } => return conflict(repo, &tip, &base, &files).map(Some),
     };
     let gates = match prove(world, effect, job, repo, &commit)? {
         Proof::Passed(gates) => gates,
         Proof::Failed(gates, output) => return Ok(Some(MergeOutcome::GateFailed { gates, output })),
         Proof::Unwanted => return Ok(None),
     };
+    match review::run(world, effect, job, repo, base.as_ref(), &commit, tell)? {
+        Verdict::GoOn => {}
+        Verdict::Back(outcome) => return Ok(Some(outcome)),
+        Verdict::Unwanted => return Ok(None),
+    }
     // Nobody stopped the worker or closed its issue while the gates ran, and no other merge comes first now.
     if !world.wanted.has(effect) {
         return Ok(None);

@@ -6,7 +6,9 @@
 mod batch;
 mod ceiling;
 mod checkout;
+mod checkpoint;
 mod deliver;
+mod examine;
 mod follow;
 mod inspect;
 mod job;
@@ -17,6 +19,7 @@ mod prompt;
 mod prove;
 mod reach;
 mod request;
+mod review;
 mod stop;
 mod sweep;
 mod transcript;
@@ -38,7 +41,8 @@ use crate::tasks::{self, Kind};
 use crate::world::{World, note};
 
 use job::Job;
-pub(crate) use sweep::sweep;
+pub(crate) use prove::GATE_PREFIX;
+pub(crate) use sweep::{end_all, sweep};
 
 /// See the module.
 pub(crate) struct Executor {
@@ -83,7 +87,9 @@ impl Executor {
         let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
-            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } => Kind::Watch,
+            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } | Effect::Examine { .. } => {
+                Kind::Watch
+            }
             Effect::Prepare { .. }
             | Effect::Stop { .. }
             | Effect::Inspect { .. }
@@ -111,7 +117,10 @@ impl Executor {
 /// Effects that look whether they are still wanted before they change anything.
 fn may_be_unwanted(effect: &Effect) -> bool {
     match effect {
-        Effect::Merge { .. } | Effect::MergeBatch { .. } | Effect::FollowRequest { .. } => true,
+        Effect::Merge { .. }
+        | Effect::MergeBatch { .. }
+        | Effect::FollowRequest { .. }
+        | Effect::Examine { .. } => true,
         Effect::Prepare { .. }
         | Effect::Supervise { .. }
         | Effect::Stop { .. }
@@ -132,7 +141,7 @@ fn is_failure(outcome: &MergeOutcome) -> bool {
 
 /// Does the work of an effect, and tells what was seen. What failed because its repository cannot be used is nobody's
 /// failure: it waits until the repository is back.
-fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
+fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
     match job {
         Job::Prepare(job) => {
             let seen = prepare::run(world, &job);
@@ -159,7 +168,8 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
             }
         }
         Job::Merge(job) => {
-            let Some(seen) = merge::run(world, effect, &job) else { return };
+            let mut tell = |seen| handle.observed(seen);
+            let Some(seen) = merge::run(world, effect, &job, &mut tell) else { return };
             let failed = matches!(&seen, Observed::Merge { outcome, .. } if is_failure(outcome));
             if !(failed && reach::tell(world, handle, effect, &job.place)) {
                 handle.observed(seen);
@@ -167,15 +177,29 @@ fn carry_out(world: &World, handle: &Handle, effect: &Effect, job: Job) {
         }
         Job::Deliver(job) => handle.observed(deliver::run(world, &job)),
         Job::MergeBatch(jobs) => {
-            let Some(tried) = batch::run(world, effect, &jobs) else { return };
+            let mut tell = |seen| handle.observed(seen);
+            let Some(tried) = batch::run(world, effect, &jobs, &mut tell) else { return };
             let failed = tried.iter().any(|(_, outcome)| is_failure(outcome));
             let place = jobs.first().map(|job| &job.place);
             if !(failed && place.is_some_and(|place| reach::tell(world, handle, effect, place))) {
                 handle.observed(Observed::Batch { tried });
             }
         }
+        Job::Checkpoint(job) => {
+            let seen = checkpoint::run(world, &job);
+            let failed = matches!(&seen, Observed::CheckpointFailed { .. });
+            if !(failed && reach::tell(world, handle, effect, &job.place)) {
+                handle.observed(seen);
+            }
+        }
+        Job::Compare(job) => {
+            checkpoint::compare(world, &job).into_iter().for_each(|seen| handle.observed(seen))
+        }
         Job::FollowRequest(job) => {
             request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
+        Job::Examine(job) => {
+            examine::run(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
         Job::WatchCheckout(job) => handle.observed(checkout::run(world, &job)),
     }
@@ -205,6 +229,7 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         }
         Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
         Effect::Stop { .. }
+        | Effect::Examine { .. }
         | Effect::Compare { .. }
         | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }

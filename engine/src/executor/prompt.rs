@@ -1,5 +1,7 @@
 //! The prompt of an attempt: the issue, what earlier attempts came to, and how to signal.
 
+mod findings;
+
 use std::fmt::Write as _;
 
 use convoy_core::id::SessionId;
@@ -52,6 +54,9 @@ pub(super) fn prompt(
         }
         text.push('\n');
         merging(&mut text, job);
+        // Of an attempt after it that failed for another reason the findings are as they were.
+        let reviewed = job.lessons.iter().rev().find(|lesson| !lesson.findings.is_empty());
+        text.push_str(&findings::section(reviewed.map_or(&[][..], |lesson| &lesson.findings)));
     }
     if let Some(earlier) = goes_on {
         moved(&mut text, earlier, job);

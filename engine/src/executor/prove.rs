@@ -8,14 +8,16 @@ use convoy_core::id::{Epoch, IssueId, RigName, WorkerId};
 use convoy_core::issue::GateResult;
 
 use super::merge::Error;
+use crate::baseline;
+use crate::config::GateTime;
 use crate::explain;
-use crate::gates;
+use crate::gates::{self, Ground, Ran};
 use crate::git::workdir::{self, Base, Request};
 use crate::git::{Identity, Key, Oid, Repo};
 use crate::world::World;
 
 /// What the keys of workdirs begin with in which gates run.
-pub(super) const GATE_PREFIX: &str = "g-";
+pub(crate) const GATE_PREFIX: &str = "g-";
 
 /// For what the gates run.
 pub(super) struct For<'a> {
@@ -37,9 +39,12 @@ pub(super) enum Proof {
 }
 
 pub(super) fn run(world: &World, of: &For<'_>, repo: &Repo, commit: &Oid) -> Result<Proof, Error> {
-    let mut gates = world.settings().config.gates().map_err(|failure| Error::Config(failure.message))?;
-    gates.retain(|gate| gate.is_for(of.rig));
-    if gates.is_empty() {
+    let settings = world.settings();
+    let wrong = |failure: convoy_api::Failure| Error::Config(failure.message);
+    let mut gates = settings.config.gates().map_err(wrong)?;
+    gates.retain(|gate| gate.is_for(of.rig) && gate.is_at(GateTime::BeforeMerge));
+    let detects = gates.is_empty() && settings.config.detects_before_merge().map_err(wrong)?;
+    if gates.is_empty() && !detects {
         return Ok(Proof::Passed(Vec::new()));
     }
     let key = format!("{GATE_PREFIX}{}-{:08x}", of.epoch.0, crate::entropy::seed() as u32);
@@ -56,13 +61,17 @@ pub(super) fn run(world: &World, of: &For<'_>, repo: &Repo, commit: &Oid) -> Res
     let workdir = world.git_permits.with(|| workdir::create(repo, &world.workdirs, &request))?;
     let mut proof: Result<Proof, Error> = Ok(Proof::Passed(Vec::new()));
     let mut results = Vec::new();
+    let mut ground = Ground::of(world);
+    if detects {
+        gates = baseline::gates_of_merge(world, &mut ground, &workdir.path).map_err(wrong)?;
+    }
     for gate in gates {
         if !world.wanted.has(of.effect) {
             proof = Ok(Proof::Unwanted);
             break;
         }
-        match gates::run(world, &gate, &key, of.epoch, (of.worker, of.issue), &workdir.path) {
-            Ok((result, output)) => {
+        match gates::run(&ground, &gate, &key, of.epoch, (of.worker, of.issue), &workdir.path) {
+            Ok(Ran { result, output, .. }) => {
                 let passed = result.passed;
                 results.push(result);
                 if !passed {

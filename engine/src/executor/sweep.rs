@@ -23,6 +23,9 @@ use crate::world::{World, note};
 /// How long an unknown session's supervisor may take to end its agent.
 const END_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// What is said of a session that runs and nobody knows.
+const UNKNOWN: &str = "it is not in the log; it is stopped, its work is kept";
+
 /// Ends whatever runs for unknown sessions, and what is left of gates of an earlier engine.
 pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
     // Mostly there is nothing to look for, and then no git runs.
@@ -38,7 +41,7 @@ pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
             | SessionState::Over { .. } => true,
         });
         if !known {
-            end(&workspace.sessions_dir(), &id);
+            end(&workspace.sessions_dir(), &id, UNKNOWN);
             // Nothing else will ever look at its workdir, or one is made again in its place.
             match keep(world, &repositories, &id) {
                 Ok(Salvage::Saved { reference, .. }) => {
@@ -49,9 +52,7 @@ pub(crate) fn sweep(workspace: &Workspace, state: &State, world: &World) {
             }
         }
     }
-    for id in folders(&workspace.gates_dir()) {
-        end(&workspace.gates_dir(), &id);
-    }
+    end_all(&workspace.gates_dir(), UNKNOWN);
     if let Err(error) = clear_gates(world, &repositories) {
         note(&format!("workdirs of gates: {}", explain(&error)));
     }
@@ -100,18 +101,25 @@ fn folders(dir: &Path) -> Vec<SessionId> {
 pub(super) fn end_commands(workspace: &Workspace, session: &SessionId) {
     let of_it = format!("{session}-");
     for id in folders(&workspace.gates_dir()).iter().filter(|id| id.as_str().starts_with(&of_it)) {
-        end(&workspace.gates_dir(), id);
+        end(&workspace.gates_dir(), id, UNKNOWN);
     }
 }
 
-fn end(parent: &Path, id: &SessionId) {
+/// Ends everything whose folders are in `parent`. The remark is for the engine's log if any of it lives.
+pub(crate) fn end_all(parent: &Path, remark: &str) {
+    for id in folders(parent) {
+        end(parent, &id, remark);
+    }
+}
+
+fn end(parent: &Path, id: &SessionId, remark: &str) {
     let dir = SessionDir::new(parent.join(id.as_str()));
     let epoch = dir.spec().map(|spec| spec.epoch);
     loop {
         match probe(&dir) {
             Ok(Probe::Ended(_)) => return,
             Ok(Probe::Live(mut client)) => {
-                note(&format!("session {id} is not in the log; it is stopped, its work is kept"));
+                note(&format!("session {id}: {remark}"));
                 let Ok(epoch) = epoch else { return };
                 let _ = client.stop(epoch);
                 let Ok(Some(record)) = dir.run_record() else { return };

@@ -203,6 +203,12 @@ pub enum Error {
         /// How often it was tried.
         rounds: u32,
     },
+    /// The state's reference stayed locked.
+    #[error("refs/convoy/state of {} is locked; if no git is at work there, remove refs/convoy/state.lock", path.display())]
+    StateLocked {
+        /// The repository's git directory.
+        path: PathBuf,
+    },
     /// A file is too large for the state's reference.
     #[error("{path} has {bytes} bytes; refs/convoy/state takes files of up to {limit}")]
     StateFile {

@@ -12,11 +12,13 @@
 mod advance;
 mod changes;
 mod clone;
+mod diff;
 mod error;
 mod evidence;
 mod heads;
 mod include;
 mod leftovers;
+mod look;
 mod merge;
 mod names;
 pub(crate) mod pipe;
@@ -26,6 +28,7 @@ mod run;
 mod salvage;
 mod shadow;
 pub mod state;
+mod touched;
 mod unsupported;
 pub mod workdir;
 
@@ -41,6 +44,7 @@ pub use push::push;
 pub use repo::{DiffStat, Repo};
 pub use run::{Git, VERSION_MIN, Version};
 pub use salvage::{Salvage, salvage};
+pub use touched::touched;
 
 #[cfg(test)]
 mod tests;

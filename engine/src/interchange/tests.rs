@@ -35,6 +35,8 @@ fn policy() -> Policy {
         retry: Retry::default(),
         observers: Observers::default(),
         budget: Budget::default(),
+        witness: convoy_core::health::Thresholds::default(),
+        tiers: convoy_core::policy::Tiers::default(),
         checkpoints: convoy_core::policy::Checkpoints::default(),
         batches: convoy_core::policy::Batches::default(),
         routes: convoy_core::policy::Routes::default(),

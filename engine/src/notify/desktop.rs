@@ -38,7 +38,7 @@ pub(super) fn show(
 /// The subject is shown as it is. The text is read as markup, and before that a backslash begins an escape.
 fn argv(notice: &NoticeView) -> Vec<String> {
     let urgency = match notice.kind {
-        NoticeKind::NeedsHuman | NoticeKind::BudgetExceeded => "critical",
+        NoticeKind::NeedsHuman | NoticeKind::Witness | NoticeKind::BudgetExceeded => "critical",
         NoticeKind::ConvoyLanded
         | NoticeKind::ConvoyAbandoned
         | NoticeKind::BudgetWarning

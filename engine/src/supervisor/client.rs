@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use convoy_core::health::Vitals;
 use convoy_core::id::Epoch;
 use convoy_core::money::Money;
 use convoy_core::report::{Exit, Observation};
@@ -107,14 +108,32 @@ impl Client {
         self.ask(&Request::Report(report))?.ok_or(Error::Unexpected)
     }
 
-    fn ask(&mut self, request: &Request) -> Result<Option<u64>, Error> {
+    /// How the agent does.
+    ///
+    /// # Errors
+    /// When the connection is broken, or the supervisor is of a version that does not know.
+    pub fn vitals(&mut self) -> Result<Vitals, Error> {
+        self.send(&Request::Vitals {})?;
+        match next(&mut self.reader)? {
+            Some(Reply::Vitals(vitals)) => Ok(vitals),
+            Some(Reply::Error { code, message }) => Err(Error::Refused { code, message }),
+            Some(Reply::Ok { .. } | Reply::Observation(_) | Reply::Exit(_)) => Err(Error::Unexpected),
+            None => Err(Error::Connection(io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
+    fn send(&mut self, request: &Request) -> io::Result<()> {
         let mut line = serde_json::to_vec(request).map_err(io::Error::from)?;
         line.push(b'\n');
-        self.reader.get_mut().write_all(&line)?;
+        self.reader.get_mut().write_all(&line)
+    }
+
+    fn ask(&mut self, request: &Request) -> Result<Option<u64>, Error> {
+        self.send(request)?;
         match next(&mut self.reader)? {
             Some(Reply::Ok { n, .. }) => Ok(n),
             Some(Reply::Error { code, message }) => Err(Error::Refused { code, message }),
-            Some(Reply::Observation(_) | Reply::Exit(_)) => Err(Error::Unexpected),
+            Some(Reply::Vitals(_) | Reply::Observation(_) | Reply::Exit(_)) => Err(Error::Unexpected),
             None => Err(Error::Connection(io::ErrorKind::UnexpectedEof.into())),
         }
     }
@@ -163,7 +182,7 @@ impl Iterator for Subscription {
                     self.ended = true;
                     return Some(Ok(Message::Exit(exit)));
                 }
-                Ok(Some(Reply::Ok { .. } | Reply::Error { .. })) => {}
+                Ok(Some(Reply::Ok { .. } | Reply::Vitals(_) | Reply::Error { .. })) => {}
                 Ok(None) => self.ended = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {

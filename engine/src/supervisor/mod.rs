@@ -16,6 +16,7 @@ mod clients;
 pub mod files;
 pub mod launch;
 mod limits;
+pub mod look;
 mod observations;
 mod output;
 pub mod protocol;
@@ -27,6 +28,7 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod vitals;
 
 pub use run::{STATUS_CLAIMED, STATUS_FAILED, STATUS_SPEC, run};
 pub use tree::MARK;

@@ -1,11 +1,12 @@
 //! The lines that go over a supervisor's socket: JSON, one value a line, in both directions.
 //!
-//! Version 1. Requests: `{"subscribe":{"after":N}}`, `{"stop":{"epoch":E}}`,
-//! `{"ceiling":{"epoch":E,"micros":N}}`, `{"report":{…}}`. Each is answered, in
+//! Version 1. Requests: `{"subscribe":{"after":N}}`, `{"stop":{"epoch":E}}`, `{"report":{…}}`,
+//! `{"ceiling":{"epoch":E,"micros":N}}`, `{"vitals":{}}`, which is answered by `{"vitals":{…}}`. Each is answered, in
 //! order, by `{"ok":{…}}` or `{"error":{"code":…,"message":…}}`. After a subscription, lines
 //! `{"observation":{…}}` come as they happen and one `{"exit":{…}}` at the end, between answers to later
 //! requests. Unknown fields are ignored; an unknown request is an error and ends nothing.
 
+use convoy_core::health::Vitals;
 use convoy_core::id::Epoch;
 use convoy_core::report::{Exit, Observation, Report};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub enum Request {
         /// How much, in millionths of a US dollar.
         micros: i64,
     },
+    /// Say how the agent does.
+    Vitals {},
     /// The agent says something about its own work.
     Report(OwnReport),
 }
@@ -97,6 +100,8 @@ pub enum Reply {
         /// Why, for people.
         message: String,
     },
+    /// How the agent does.
+    Vitals(Vitals),
     /// An observation.
     Observation(Observation),
     /// The end; nothing follows.

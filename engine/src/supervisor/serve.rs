@@ -25,6 +25,7 @@ use super::spec::{Spec, StopSignal};
 use super::start::Agent;
 use super::terminal::Terminal;
 use super::tree::{Tree, log};
+use super::vitals::Watch;
 use crate::agent::Translation;
 use crate::clock::{self, Instant};
 use crate::os::{process, socket};
@@ -58,6 +59,7 @@ pub(super) struct Server<'a> {
     observations: Writer,
     output: OutputLog,
     meter: Meter,
+    watch: Watch,
     stop: Option<Stop>,
     translated: u64,
     own_reports: u32,
@@ -90,6 +92,7 @@ impl<'a> Server<'a> {
             observations: Writer::create(&dir.observations(), spec.epoch)?,
             output: OutputLog::create(dir.output(), spec.limits.output_bytes.max(OUTPUT_BYTES_MIN))?,
             meter: Meter::new(spec, Instant::now()),
+            watch: Watch::new(spec.limits.loops, Instant::now()),
             stop: None,
             translated: 0,
             own_reports: 0,
@@ -284,6 +287,9 @@ impl<'a> Server<'a> {
         for report in translation.read(bytes) {
             self.translated(report);
         }
+        for call in translation.calls() {
+            self.watch.called(call, Instant::now()).into_iter().for_each(|report| self.record(report));
+        }
         if let Some(terminal) = &mut self.terminal {
             terminal.printed(bytes);
             self.feed_terminal();
@@ -300,8 +306,22 @@ impl<'a> Server<'a> {
 
     fn heard(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.meter.heard(Instant::now());
+            self.alive();
             self.output.write(bytes);
+        }
+    }
+
+    /// A sign of life.
+    fn alive(&mut self) {
+        let now = Instant::now();
+        self.meter.heard(now);
+        self.watch.heard(now);
+    }
+
+    /// Takes note of what is reported about how the agent does. One that waits until a time that it names is not silent.
+    fn witness(&mut self, report: &Report) {
+        if let Some(delay) = self.watch.reported(report) {
+            self.meter.heard(Instant::now().plus(delay));
         }
     }
 
@@ -322,6 +342,7 @@ impl<'a> Server<'a> {
 
     fn translated(&mut self, report: Report) {
         self.meter.count(&report, self.spec);
+        self.witness(&report);
         if let Report::Result(result) = &report {
             self.result = Some(result.clone());
         }
@@ -412,6 +433,7 @@ impl<'a> Server<'a> {
         let refuse = |code, message: &str| Reply::Error { code, message: message.to_owned() };
         match request {
             Request::Subscribe { .. } => Reply::Ok { n: None, version: None },
+            Request::Vitals {} => Reply::Vitals(self.watch.vitals(Instant::now())),
             Request::Stop { epoch } | Request::Ceiling { epoch, .. } if epoch != self.spec.epoch => {
                 refuse(Code::Stale, &format!("this is attempt {}", self.spec.epoch))
             }
@@ -431,9 +453,11 @@ impl<'a> Server<'a> {
             }
             Request::Report(own) => {
                 self.own_reports += 1;
-                self.meter.heard(Instant::now());
+                self.alive();
+                let report = Report::from(own);
+                self.witness(&report);
                 let kept =
-                    self.observations.append(own.into()).and_then(|n| self.observations.sync().map(|()| n));
+                    self.observations.append(report).and_then(|n| self.observations.sync().map(|()| n));
                 match kept {
                     Ok(n) => Reply::Ok { n: Some(n), version: None },
                     Err(error) => {

@@ -87,11 +87,21 @@ pub struct Limits {
     /// How much raw output is kept, first and last.
     #[serde(default = "default_output_bytes")]
     pub output_bytes: u64,
+    /// How often the same call or error in a row is a loop.
+    #[serde(default = "default_loops")]
+    pub loops: u32,
+}
+
+/// How often in a row is a loop when nothing else is said.
+const LOOPS: u32 = 5;
+
+fn default_loops() -> u32 {
+    LOOPS
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { wall_ms: None, silence_ms: None, spend_micros: None, output_bytes: OUTPUT_BYTES }
+        Self { wall_ms: None, silence_ms: None, spend_micros: None, output_bytes: OUTPUT_BYTES, loops: LOOPS }
     }
 }
 

@@ -7,14 +7,15 @@ use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
 use convoy_core::id::{DeliveryId, Epoch, SessionId, WorkerId};
 use convoy_core::issue::{DiffStat, GateResult};
+use convoy_core::review::Severity;
 use convoy_core::session::Findings;
 use convoy_core::time::Span;
-use convoy_core::worker::{MergeBlock, MergeOutcome, WorkerState};
+use convoy_core::worker::{Member, MergeBlock, MergeOutcome, WorkerState};
 
 use super::queue::{Copied, Crash, Happening, Task};
 use super::repo::{oid, parse};
 use super::world::{Dir, Record, Role};
-use super::{Bug, Fault, Sim, trace};
+use super::{Bug, Fault, Sim, reviews, trace};
 
 impl Sim {
     /// Begins an effect.
@@ -34,6 +35,9 @@ impl Sim {
             }
             Effect::Stop { session, epoch } => Task::Stop { session, epoch },
             Effect::Inspect { session, epoch } => Task::Inspect { session, epoch },
+            Effect::Examine { session, epoch, round, spent } => {
+                Task::Examine { session, epoch, round, spent }
+            }
             Effect::Merge { worker, epoch, round } => Task::Gates { worker, epoch, round },
             Effect::MergeBatch { members } => Task::BatchGates { members },
             // Nobody asks for a request here.
@@ -179,6 +183,7 @@ impl Sim {
             Task::Gates { ref worker, epoch, round } | Task::Swap { ref worker, epoch, round, .. }
                 if self.ends_unsaid(&Effect::Merge { worker: worker.clone(), epoch, round }) => {}
             Task::Inspect { session, epoch } => self.inspect(&session, epoch),
+            Task::Examine { session, epoch, round, spent } => self.examine(session, epoch, round, spent),
             Task::Gates { worker, epoch, round } => self.gates(worker, epoch, round),
             Task::Swap { worker, epoch, round, tip, expected } => {
                 let outcome = self.swap(&tip, expected);
@@ -339,6 +344,15 @@ impl Sim {
             let failed = MergeOutcome::GateFailed { gates, output: "boom".into() };
             return self.merged(worker, epoch, round, failed);
         }
+        // A part of the changes is reviewed, and what blocks is as bad as a conflict.
+        if self.fault(Fault::Conflict, 60) {
+            return self.merged(worker, epoch, round, reviews::blocks(&tip));
+        }
+        if self.rng.u32(0..10) == 0 {
+            let member = Member { worker: worker.clone(), epoch, round };
+            let review = Box::new(reviews::review(&tip, Severity::High));
+            self.answer(None, Observed::Reviewed { member, review });
+        }
         if self.fault(Fault::BaseMoves, 200) {
             self.repo.move_base();
         }
@@ -397,10 +411,12 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Lost { epoch, .. }
         | Observed::Found { epoch, .. }
         | Observed::Transcript { epoch, .. }
+        | Observed::Examined { epoch, .. }
         | Observed::Merge { epoch, .. } => epoch.0 += 1,
         // One of the two places of a report's epoch is wrong.
         Observed::Report { observation, .. } => observation.epoch.0 += 1,
         Observed::CheckoutChanged { round, .. } => *round += 1,
+        Observed::Reviewed { member, .. } => member.epoch.0 += 1,
         // The next try does come, and is not to be taken for this one.
         Observed::Delivered { attempt, .. } | Observed::DeliveryFailed { attempt, .. } => *attempt += 1_000,
         Observed::Batch { tried } => tried.iter_mut().for_each(|(member, _)| member.epoch.0 += 1),

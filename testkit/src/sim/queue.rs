@@ -92,6 +92,7 @@ pub(super) enum Task {
     Stop { session: SessionId, epoch: Epoch },
     Reap { session: SessionId, epoch: Epoch },
     Inspect { session: SessionId, epoch: Epoch },
+    Examine { session: SessionId, epoch: Epoch, round: u32, spent: u32 },
     Gates { worker: WorkerId, epoch: Epoch, round: u32 },
     Swap { worker: WorkerId, epoch: Epoch, round: u32, tip: String, expected: u32 },
     BatchGates { members: Vec<Member> },

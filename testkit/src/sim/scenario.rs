@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use convoy_core::convoy::MergeStrategy;
+use convoy_core::health::Thresholds;
 use convoy_core::id::{AgentName, DeliveryId, RigName, RouteName};
-use convoy_core::policy::{Batches, Budget, Checkpoints, Observers, Policy, Retry, Rig, Routes};
+use convoy_core::policy::{
+    Batches, Budget, Checkpoints, Observers, Policy, Retry, Rig, Routes, Tiers,
+};
 use convoy_core::time::{Span, Time};
 
 use super::driver::Engine;
@@ -296,8 +299,17 @@ fn policy(queue: bool, rng: &mut fastrand::Rng) -> Policy {
         },
         observers: observers(rng),
         budget: Budget::default(),
+        witness: thresholds(rng),
+        tiers: Tiers::default(),
         checkpoints: Checkpoints::OFF,
     }
+}
+
+/// More patient than an agent that works is silent, and less than a supervisor that has had enough of one that hangs.
+fn thresholds(rng: &mut fastrand::Rng) -> Thresholds {
+    let quiet = Span::from_secs(rng.i64(10..=30));
+    let times = |n: i64| Span::from_millis(quiet.as_millis() * n);
+    Thresholds { quiet, stuck: times(2), stop: times(3), ..Thresholds::default() }
 }
 
 /// Often all of them; else any of them, and the patrol, so that nothing complete is left at the end.

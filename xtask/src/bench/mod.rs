@@ -9,6 +9,8 @@ mod append;
 #[cfg(feature = "bench")]
 mod build;
 #[cfg(feature = "bench")]
+mod checkpoint;
+#[cfg(feature = "bench")]
 mod close;
 #[cfg(feature = "bench")]
 mod floor;

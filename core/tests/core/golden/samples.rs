@@ -6,6 +6,7 @@ use convoy_core::address::Address;
 use convoy_core::checkpoint::{Made, NewCheckpoint, Reason};
 use convoy_core::convoy::{MergeStrategy, NewConvoy, Observer, Staged};
 use convoy_core::event::{Batched, Counted, Event, IssueChange};
+use convoy_core::health::{self, Health, Look, Repeated, Step as WitnessStep, Vitals};
 use convoy_core::id::{
     CheckpointId, DeliveryId, EpicName, Epoch, IssueId, RigName, RouteName, Seq, SessionId, WorkerId,
 };
@@ -26,6 +27,8 @@ use convoy_core::stage::{Category, Finding};
 use convoy_core::time::{Span, Time};
 use convoy_core::tracker::{Standing, Step};
 use convoy_core::worker::{Lesson, MergeBlock, MergePause, MergeRequest, NewWorker, Submission};
+
+use crate::reviewing::review;
 
 pub(super) fn issue() -> IssueId {
     IssueId::new("hq-abc").unwrap()
@@ -257,6 +260,7 @@ fn of_workers() -> Vec<Event> {
         agent: "claude".parse().unwrap(),
         model: Some("opus".into()),
         model_rationale: "asked for".into(),
+        model_fixed: false,
         base: Some("main".into()),
         takes_over: Some(worker()),
         name: Some("amber".parse().unwrap()),
@@ -285,6 +289,7 @@ fn of_workers() -> Vec<Event> {
         detail: "output".into(),
         branch: Some("convoy/x".into()),
         conflicts: vec!["a.rs".into()],
+        findings: Vec::new(),
     };
     vec![
         Event::WorkerAssigned { worker: new },
@@ -310,6 +315,11 @@ fn of_workers() -> Vec<Event> {
         Event::MergeSetAside { worker: worker(), files: vec!["a.rs".into()] },
         Event::MergePaused { worker: worker(), round: 2, pause },
         Event::MergeRequested { worker: worker(), request },
+        Event::ReviewMade {
+            worker: worker(),
+            session: session(),
+            review: Box::new(review("blocker", &oid())),
+        },
     ]
 }
 
@@ -421,6 +431,16 @@ fn of_own_sessions() -> Vec<Event> {
     let (level, spent) = (Level::Epic(EpicName::new("payments").unwrap()), Money::from_micros(4));
     let limit = Money::from_micros(5);
     vec![
+        Event::WitnessStepped {
+            session: session(),
+            epoch: Epoch(7),
+            n: Some(9),
+            round: 3,
+            health: Health::Stalled { since: at(), tool: Some("Bash".into()) },
+            step: Some(WitnessStep::Escalate),
+            unable: None,
+            look: Some(Box::new(look())),
+        },
         Event::SessionOpened { session: Box::new(opened) },
         Event::SessionPaused { session: session(), reason: Some("end of day".into()) },
         Event::SessionCompleted { session: session(), outcome: Ended::Partial },
@@ -431,6 +451,21 @@ fn of_own_sessions() -> Vec<Event> {
         Event::BudgetWarned { level: level.clone(), limit, spent },
         Event::BudgetExceeded { level, limit, spent },
     ]
+}
+
+fn look() -> Look {
+    let vitals = Vitals {
+        at: at(),
+        silent_ms: 2_400_000,
+        tool: Some(health::Tool { name: "Bash".into(), for_ms: 7_300_000 }),
+        processes: 3,
+        cpu_ms: 45_000,
+        retry_at: Some(at()),
+        waiting: Some("a permission".into()),
+        looping: Some(Repeated { what: "Bash, with the same input".into(), count: 10 }),
+        takes_input: true,
+    };
+    Look { vitals, window_ms: 10_000, cpu_ms: 20, changed_at: Some(at()) }
 }
 
 pub(super) fn samples() -> Vec<Event> {

@@ -23,25 +23,29 @@ const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const SLACK_MS: i64 = 2_000;
 
 /// Whether a text can be an id: it becomes part of paths.
-pub(super) fn is_id(id: &str) -> bool {
+pub(in crate::agent) fn is_id(id: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     !id.is_empty() && id.len() <= ID_BYTES_MAX && !id.starts_with('-') && id.chars().all(plain)
 }
 
 /// A folder that a variable names, else one below the home directory.
-pub(super) fn root(env: &BTreeMap<String, String>, variable: &str, below_home: &str) -> Option<PathBuf> {
+pub(in crate::agent) fn root(
+    env: &BTreeMap<String, String>,
+    variable: &str,
+    below_home: &str,
+) -> Option<PathBuf> {
     let own = env.get(variable).filter(|path| !path.is_empty()).map(PathBuf::from);
     own.or_else(|| Some(Path::new(env.get("HOME")?).join(below_home)))
 }
 
 /// The entries of a folder, none if there is no such folder.
-pub(super) fn entries(dir: &Path) -> Vec<PathBuf> {
+pub(in crate::agent) fn entries(dir: &Path) -> Vec<PathBuf> {
     let found = fs::read_dir(dir).into_iter().flatten().take(ENTRIES_MAX).flatten();
     found.map(|entry| entry.path()).collect()
 }
 
 /// The file's own name.
-pub(super) fn name(file: &Path) -> &str {
+pub(in crate::agent) fn name(file: &Path) -> &str {
     file.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default()
 }
 
@@ -54,7 +58,7 @@ pub(super) fn was_written(file: &Path, since: Time) -> bool {
 }
 
 /// Gives each line of a file that is not too long to `take`, until that wants no more. What cannot be read has ended.
-pub(super) fn lines(file: &Path, mut take: impl FnMut(&[u8]) -> bool) {
+pub(in crate::agent) fn lines(file: &Path, mut take: impl FnMut(&[u8]) -> bool) {
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
     let Ok(file) = File::options().read(true).custom_flags(flags).open(file) else { return };
     if !file.metadata().is_ok_and(|facts| facts.is_file()) {
@@ -101,6 +105,6 @@ fn skip_line(reader: &mut impl std::io::BufRead) -> Option<()> {
 }
 
 /// Whether a line has this in it: most lines have no figures, and are not taken apart.
-pub(super) fn has(line: &[u8], needle: &str) -> bool {
+pub(in crate::agent) fn has(line: &[u8], needle: &str) -> bool {
     line.windows(needle.len()).any(|part| part == needle.as_bytes())
 }

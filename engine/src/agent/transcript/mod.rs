@@ -9,7 +9,7 @@
 
 mod claude;
 mod codex;
-mod files;
+pub(super) mod files;
 mod gemini;
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! checked, sizes limited, and only plain files are looked at.
 
 mod checkout;
+mod differing;
 mod path;
 mod read;
 mod restore;
@@ -22,6 +23,7 @@ use super::names::{Identity, Oid};
 use super::repo::Repo;
 
 pub use checkout::of_checkout;
+pub use differing::{Differing, differing, tree_of};
 pub use path::StatePath;
 pub use read::{Entry, changed};
 pub use restore::{Restore, restore};

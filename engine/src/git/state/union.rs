@@ -16,7 +16,7 @@ use crate::git::repo::Repo;
 
 use super::REFERENCE;
 use super::read::{contents, files};
-use super::write::{Step, commit, pause};
+use super::write::{Step, Tried, commit, pause};
 
 /// How often the union is made again because the ref moved meanwhile.
 const ROUNDS_MAX: u32 = 30;
@@ -53,8 +53,9 @@ pub(super) fn take(repo: &Repo, theirs: &Oid, remote: &str) -> Result<Oid> {
             }
             continue;
         }
-        if let Some(tip) = join(repo, &ours, theirs, remote)? {
-            return Ok(tip);
+        match join(repo, &ours, theirs, remote)? {
+            Tried::Made(tip) => return Ok(tip),
+            Tried::Moved | Tried::Locked => {}
         }
     }
     Err(Error::StateBusy { path: repo.common_dir.clone(), rounds: ROUNDS_MAX })
@@ -73,8 +74,8 @@ fn swap(repo: &Repo, from: Option<&Oid>, to: &Oid) -> Result<bool> {
     }
 }
 
-/// A commit of both, upon ours; nothing if the ref moved meanwhile.
-fn join(repo: &Repo, ours: &Oid, theirs: &Oid, remote: &str) -> Result<Option<Oid>> {
+/// A commit of both, upon ours.
+fn join(repo: &Repo, ours: &Oid, theirs: &Oid, remote: &str) -> Result<Tried> {
     let base = match repo.merge_base(ours, theirs)? {
         Some(base) => of(repo, &base)?,
         None => Files::new(),

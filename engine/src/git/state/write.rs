@@ -17,6 +17,8 @@ use super::{REFERENCE, StatePath, StateRef, identity};
 
 /// How often a commit is made again because another was first. Each time somebody else went on.
 const ROUNDS_MAX: u32 = 30;
+/// How often in a row the ref may be locked without having moved: a lock may have been left by one that was killed.
+const LOCKED_MAX: u32 = 8;
 /// The longest pause between two such rounds.
 const PAUSE_MS_MAX: u64 = 50;
 /// The first commit of every such ref. It is the same everywhere, so that two histories always have one in common.
@@ -78,6 +80,7 @@ impl StateRef<'_> {
                 return Err(Error::StateFile { path, bytes, limit: FILE_BYTES_MAX });
             }
         }
+        let mut locked = 0;
         for round in 0..ROUNDS_MAX {
             pause(round)?;
             let (tip, there) = self.look(changes, carries)?;
@@ -86,10 +89,16 @@ impl StateRef<'_> {
                 return Ok(Written::Already);
             }
             crash::point("state:before");
-            let made = commit(self.repo, tip.as_ref(), carries, &wanted, message)?;
-            if let Some(commit) = made {
-                crash::point("state:after");
-                return Ok(Written::Commit(commit));
+            match commit(self.repo, tip.as_ref(), carries, &wanted, message)? {
+                Tried::Made(commit) => {
+                    crash::point("state:after");
+                    return Ok(Written::Commit(commit));
+                }
+                Tried::Moved => locked = 0,
+                Tried::Locked => locked += 1,
+            }
+            if locked == LOCKED_MAX {
+                return Err(Error::StateLocked { path: self.repo.common_dir.clone() });
             }
         }
         Err(Error::StateBusy { path: self.repo.common_dir.clone(), rounds: ROUNDS_MAX })
@@ -157,14 +166,25 @@ impl StateRef<'_> {
     }
 }
 
-/// Makes a commit of these steps upon `tip`, and moves the ref to it; nothing if the ref is not there any more.
+/// What came of making a commit upon a tip.
+#[must_use]
+pub(super) enum Tried {
+    /// The ref has it.
+    Made(Oid),
+    /// The ref is not at that tip any more.
+    Moved,
+    /// Another has the ref locked, or left it so.
+    Locked,
+}
+
+/// Makes a commit of these steps upon `tip`, and moves the ref to it, if it is still there.
 pub(super) fn commit(
     repo: &Repo,
     tip: Option<&Oid>,
     parents: &[Oid],
     steps: &[Step<'_>],
     message: &Message,
-) -> Result<Option<Oid>> {
+) -> Result<Tried> {
     let seconds = clock::now().as_millis().div_euclid(1000);
     let who = identity();
     let mut stream = Vec::new();
@@ -201,12 +221,14 @@ pub(super) fn commit(
     let output = call.args(["--quiet", "--done"]).input(stream).accept(&[1]).output()?;
     if output.code == 0 {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        return Oid::new(text.trim()).map(Some).map_err(|_| call.unexpected(text.as_bytes()));
+        return Oid::new(text.trim()).map(Tried::Made).map_err(|_| call.unexpected(text.as_bytes()));
     }
     // It made the commit and could not move the ref to it: another was first, or holds it.
-    let moved = repo.commit(REFERENCE)?.as_ref() != tip;
-    if moved || output.stderr.windows(5).any(|word| word == b".lock") {
-        return Ok(None);
+    if repo.commit(REFERENCE)?.as_ref() != tip {
+        return Ok(Tried::Moved);
+    }
+    if output.stderr.windows(5).any(|word| word == b".lock") {
+        return Ok(Tried::Locked);
     }
     Err(Error::Failed {
         command: "fast-import".to_owned(),

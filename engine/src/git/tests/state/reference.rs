@@ -125,7 +125,7 @@ fn a_lock_that_stays_is_waited_for_and_then_told_of() {
     let repo = world.repo();
     let state = StateRef::new(&repo);
     let busy = state.write(&[once("ckpt-2", "{}")], &[], &message());
-    assert!(matches!(busy, Err(Error::StateBusy { .. })), "{busy:?}");
+    assert!(matches!(busy, Err(Error::StateLocked { .. })), "{busy:?}");
     fs::remove_file(&lock).unwrap();
     assert!(matches!(world.put(&[once("ckpt-2", "{}")]), Written::Commit(_)));
 }
