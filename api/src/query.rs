@@ -110,18 +110,6 @@ pub enum Query {
     },
     /// Trackers that are not ours.
     Trackers,
-    /// Limits on what may be spent: all, or what there is of one thing.
-    Budgets {
-        /// What for.
-        scope: Option<BudgetScope>,
-    },
-    /// What work costs.
-    Cost {
-        /// Whose.
-        of: CostOf,
-        /// Only from this day on.
-        since: Option<Day>,
-    },
     /// Epics with their sessions; without `all` only those in which somebody works, or may go on.
     Epics {
         /// All that anything ever belonged to.
@@ -139,6 +127,18 @@ pub enum Query {
         /// The checkout that the question is asked in.
         #[serde(default)]
         path: Option<String>,
+    },
+    /// Limits on what may be spent: all, or what there is of one thing.
+    Budgets {
+        /// What for.
+        scope: Option<BudgetScope>,
+    },
+    /// What work costs.
+    Cost {
+        /// Whose.
+        of: CostOf,
+        /// Only from this day on.
+        since: Option<Day>,
     },
     /// The engine itself.
     Engine,
@@ -225,11 +225,11 @@ pub enum Answer {
     Prefix { rigs: Vec<RigName> },
     Sessions { sessions: Vec<SessionView> },
     Trackers { trackers: Vec<TrackerView> },
-    Budgets { budgets: Vec<BudgetView> },
-    Cost { cost: Box<CostView> },
     Checkpoints { checkpoints: Vec<CheckpointView> },
     Epics { epics: Vec<EpicView> },
     Epic { epic: Box<EpicView> },
+    Budgets { budgets: Vec<BudgetView> },
+    Cost { cost: Box<CostView> },
     Engine(EngineView),
 }
 

@@ -284,6 +284,8 @@ pub enum Observed {
     Merge { worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome },
     /// A submitted branch was reviewed, and nothing was found that blocks it.
     Reviewed { member: Member, review: Box<Review> },
+    /// A checkpoint of a live session was reviewed.
+    CheckpointReviewed { checkpoint: CheckpointId, review: Box<Review> },
     /// A notice has arrived at the end of a route.
     Delivered { delivery: DeliveryId, attempt: u32 },
     /// It has not. Permanent: another try would come to the same.

@@ -83,6 +83,11 @@ pub enum Effect {
         /// Which look since then.
         look: u64,
     },
+    /// Have reviewers look at a checkpoint of a live session.
+    Review {
+        /// Which.
+        checkpoint: CheckpointId,
+    },
     /// Tell a session's supervisor how much it may spend in all.
     Ceiling {
         /// Whose.

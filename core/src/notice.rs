@@ -22,12 +22,14 @@ pub enum NoticeKind {
     ConvoyAbandoned,
     /// An issue waits for a person.
     NeedsHuman,
+    /// A session does not do well.
+    Witness,
     /// Most of a budget is used up.
     BudgetWarning,
     /// A budget is used up.
     BudgetExceeded,
-    /// A session does not do well.
-    Witness,
+    /// An agent wants somebody to know something, and works on.
+    Escalated,
     /// Somebody wrote it.
     Message,
 }
@@ -39,9 +41,10 @@ impl NoticeKind {
             Self::ConvoyLanded => "convoy_landed",
             Self::ConvoyAbandoned => "convoy_abandoned",
             Self::NeedsHuman => "needs_human",
+            Self::Witness => "witness",
             Self::BudgetWarning => "budget_warning",
             Self::BudgetExceeded => "budget_exceeded",
-            Self::Witness => "witness",
+            Self::Escalated => "escalated",
             Self::Message => "message",
         }
     }

@@ -179,6 +179,15 @@ pub struct Checkpoints {
     pub before_stop: bool,
 }
 
+/// When checkpoints are reviewed while their session works; zero: not for this reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reviews {
+    /// After so many checkpoints.
+    pub every: u32,
+    /// When so many more files have changed.
+    pub files: u32,
+}
+
 impl Default for Checkpoints {
     fn default() -> Self {
         Self {
@@ -304,6 +313,8 @@ pub struct Policy {
     pub budget: Budget,
     /// When checkpoints are made.
     pub checkpoints: Checkpoints,
+    /// When they are reviewed.
+    pub reviews: Reviews,
     /// What the witness goes by.
     pub witness: Thresholds,
     /// Which models are stronger than which.

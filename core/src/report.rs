@@ -123,6 +123,9 @@ pub enum Report {
     Nudged {
         /// Which.
         text: String,
+        /// By whom.
+        #[serde(default)]
+        by: Option<String>,
     },
     /// The supervisor begins to stop the agent.
     Stopping {

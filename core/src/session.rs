@@ -6,6 +6,7 @@ use crate::id::{Epoch, SessionId, WorkerId};
 use crate::issue::DiffStat;
 use crate::money::Money;
 use crate::report::{Exit, Tokens};
+use crate::review::OfSession;
 use crate::time::Time;
 
 /// A session as it is wanted.
@@ -187,6 +188,17 @@ pub enum Said {
     },
 }
 
+/// Something that was said to an agent while it worked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Nudged {
+    /// When.
+    pub at: Time,
+    /// By whom, if that is known.
+    pub by: Option<String>,
+    /// What.
+    pub text: String,
+}
+
 /// What was used of one model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Use {
@@ -252,8 +264,15 @@ pub struct Session {
     pub said: Option<Said>,
     /// What it wanted remembered.
     pub notes: Vec<String>,
+    /// The last review of one of its checkpoints.
+    #[serde(default)]
+    pub review: Option<OfSession>,
     /// What the witness has found out about it.
     pub witness: crate::health::Standing,
+    /// What it wanted a person to know; each was told once.
+    pub escalated: Vec<String>,
+    /// What was said to it while it worked.
+    pub nudged: Vec<Nudged>,
     /// When it was wanted.
     pub created_at: Time,
     /// When its agent started.

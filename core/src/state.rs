@@ -34,6 +34,7 @@ use crate::session::Session;
 use crate::time::Time;
 use crate::tracker::{self, Standing, Tracker};
 use crate::worker::{Worker, WorkerState};
+pub(crate) use session_events::is_news;
 pub use startable::{InRig, Place, Startable};
 
 /// How many idempotency keys are remembered; a retry comes within minutes, not after ten thousand others.
@@ -204,6 +205,7 @@ impl State {
             | Event::SessionEnded { .. }
             | Event::SessionLost { .. }
             | Event::SessionSelfReported { .. }
+            | Event::SessionNudged { .. }
             | Event::SessionConversation { .. }
             | Event::SessionExtended { .. }
             | Event::WitnessStepped { .. }

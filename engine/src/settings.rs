@@ -67,8 +67,8 @@ pub(crate) fn load(workspace: &Workspace, env: &Environment) -> Result<Loaded, F
     };
     let sandboxed = names(&mut presets.iter().filter(|preset| preset.sandboxed()));
     let mut policy = config.policy(names(&mut presets.iter()), sandboxed)?;
-    policy.budget.unmetered = names(&mut presets.iter().filter(|preset| preset.reports().usage == Says::No));
     policy.tiers = config.tiers(presets.iter())?;
+    policy.budget.unmetered = names(&mut presets.iter().filter(|preset| preset.reports().usage == Says::No));
     for (name, rig) in &mut policy.rigs {
         rig.trouble = config.rigs().get(name).and_then(|rig| rig::look(&rig.path));
     }

@@ -199,10 +199,7 @@ pub(super) fn trackers(service: &dyn Service) -> Result<Vec<TrackerView>, Failur
 }
 
 /// Limits on what may be spent: all, or what there is of one thing.
-pub(super) fn budgets(
-    service: &dyn Service,
-    scope: Option<BudgetScope>,
-) -> Result<Vec<BudgetView>, Failure> {
+pub(super) fn budgets(service: &dyn Service, scope: Option<BudgetScope>) -> Result<Vec<BudgetView>, Failure> {
     match service.ask(Query::Budgets { scope })? {
         Answer::Budgets { budgets } => Ok(budgets),
         _ => Err(other()),

@@ -189,7 +189,7 @@ fn a_command_that_is_killed_on_the_way_is_followed_up_by_the_next() {
 fn clone_of(remote: &Path) -> TestEnv {
     let env = room();
     git(&env, env.root(), &["clone", "-q", &remote.display().to_string(), &env.dir().display().to_string()]);
-    env.convoy(["init", "--prefix", "gt", "--name", "second"]).ok();
+    env.convoy(["init", "--prefix", "gt", "--name", "gastown"]).ok();
     env
 }
 

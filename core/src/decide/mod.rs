@@ -39,6 +39,7 @@ pub use queue::batch_is_due;
 pub use refs::{
     resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
 };
+pub use review::due as review_due;
 pub use stage::{Staging, staging};
 pub use work::{Limit, has_waited, may_begin, pause_is_over, room};
 
@@ -252,6 +253,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Ended { session, epoch, exit } => session::ended(state, session, *epoch, exit),
         Observed::Lost { session, epoch, why } => session::lost(state, session, *epoch, why),
         Observed::Found { session, epoch, findings } => session::found(state, session, *epoch, findings, ctx),
+        Observed::CheckpointReviewed { checkpoint, review } => {
+            review::of_checkpoint(state, checkpoint, review, ctx)
+        }
         Observed::Reviewed { member, review } => review::passed(state, member, review),
         Observed::Merge { worker, epoch, round, outcome } => {
             merge::outcome(state, worker, *epoch, *round, outcome, ctx)

@@ -4,11 +4,13 @@
 //! another attempt changes nothing.
 
 use super::health::{ended_by_witness, limited};
-use super::work::{give_up, learned, setback};
+use super::tell::{on_one_line, tell};
+use super::work::{give_up, learned, owner, setback};
 use super::{Context, budget};
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, SessionId};
 use crate::issue::{CloseReason, Closed, DiffStat, Evidence};
+use crate::notice::NoticeKind;
 use crate::report::{Exit, ExitKind, Observation, Report, StopWhy};
 use crate::session::{Findings, Outcome, Said, Session, SessionState, TranscriptUsage, Workdir};
 use crate::state::State;
@@ -74,7 +76,7 @@ pub(super) fn report(
     observation: &Observation,
     ctx: &mut Context<'_>,
 ) -> Vec<Event> {
-    let Some((session, _)) = current(state, id, epoch) else { return Vec::new() };
+    let Some((session, worker)) = current(state, id, epoch) else { return Vec::new() };
     if observation.epoch != epoch || observation.n <= session.observed || !session.is_live() {
         return Vec::new();
     }
@@ -109,7 +111,16 @@ pub(super) fn report(
         Report::SelfReported { cost } if session.self_reported != Some(*cost) => {
             Event::SessionSelfReported { session: session_id, epoch, n, cost: *cost }
         }
-        Report::Escalated { reason } => said(Said::Escalated { reason: cut(reason) }),
+        Report::Escalated { reason } => {
+            let reason = cut(reason);
+            let mut events = vec![said(Said::Escalated { reason: reason.clone() })];
+            events.extend(escalate(state, session, worker, &reason, ctx));
+            return events;
+        }
+        Report::Nudged { text, by } => {
+            let (by, text) = (by.as_deref().map(cut), cut(text));
+            Event::SessionNudged { session: session_id, epoch, n, by, text }
+        }
         Report::Result(result) if result.cost.is_some() || result.tokens.is_some() => {
             Event::SessionCost { session: session_id, epoch, n, cost: result.cost, tokens: result.tokens }
         }
@@ -129,13 +140,32 @@ pub(super) fn report(
         | Report::SelfReported { .. }
         | Report::Waiting { .. }
         | Report::Looping { .. }
-        | Report::Nudged { .. }
         | Report::Tool { .. }
         | Report::Retrying { .. }
         | Report::Stopping { .. }
         | Report::Unknown => return Vec::new(),
     };
     vec![event]
+}
+
+/// An agent wants a person to know something, and goes on: told to the convoy's owner, once for each text.
+fn escalate(
+    state: &State,
+    session: &Session,
+    worker: &Worker,
+    reason: &str,
+    ctx: &mut Context<'_>,
+) -> Vec<Event> {
+    if !crate::state::is_news(session, reason) {
+        return Vec::new();
+    }
+    let issue = &worker.content.issue;
+    let title = state.issues.get(issue).map_or("", |issue| issue.content.title.as_str());
+    let subject = format!("Its agent wants you to know: {} ({issue})", on_one_line(title));
+    let body = format!(
+        "{reason}\n\nIts agent goes on.\nSee: convoy logs {issue}\nAnswer: convoy nudge {issue} TEXT"
+    );
+    tell(state, vec![owner(state, worker)], NoticeKind::Escalated, &subject, &body, None, ctx)
 }
 
 /// The engine leaves, and nobody is to work meanwhile: every agent is to be stopped.
@@ -240,7 +270,14 @@ pub(super) fn found(
     };
     let lesson = |what: &str| lesson(session, what, &detail, branch.clone());
     match outcome {
-        Outcome::Submitted => events.push(submit(session, worker, workdir, tip, diff, ctx)),
+        Outcome::Submitted => match &session.review {
+            // What its reviewers found while it worked comes before its merge.
+            Some(review) if !review.blocking.is_empty() => {
+                let lesson = Lesson { findings: review.blocking.clone(), ..lesson(&review.summary) };
+                events.extend(setback(state, worker, lesson, Counted::Review, resume_from, ctx));
+            }
+            Some(_) | None => events.push(submit(session, worker, workdir, tip, diff, ctx)),
+        },
         Outcome::NoChange => events.extend(close_unchanged(state, session, worker, ctx)),
         Outcome::Stopped => {
             let lesson = match findings {

@@ -3,16 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::Event;
-use crate::ledger;
 use crate::health::{self, Health, Step, Taken};
+use crate::ledger;
 use crate::report::Tokens;
-use crate::session::{Said, Session, SessionState};
+use crate::session::{Nudged, Said, Session, SessionState};
 use crate::state::State;
 use crate::time::Time;
 use crate::worker::WorkerState;
 
 /// The most notes that are kept of a session; the log keeps the rest.
 const NOTES_MAX: usize = 50;
+/// How often an agent is listened to that wants a person to know something; the log keeps the rest.
+const ESCALATIONS_MAX: usize = 20;
+/// How many of the latest nudges are kept.
+const NUDGES_MAX: usize = 20;
+
+/// Whether a person is to be told this: it was not said in this session before, and not too much was.
+pub(crate) fn is_news(session: &Session, reason: &str) -> bool {
+    session.escalated.len() < ESCALATIONS_MAX && !session.escalated.iter().any(|before| before == reason)
+}
 
 pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
     let before = ledger::before(state, event.subject());
@@ -45,7 +54,10 @@ fn change(state: &mut State, event: &Event, at: Time) {
                 model: None,
                 said: None,
                 notes: Vec::new(),
+                review: None,
                 witness: crate::health::Standing::new(at),
+                escalated: Vec::new(),
+                nudged: Vec::new(),
                 created_at: at,
                 started_at: None,
                 ended_at: None,
@@ -87,9 +99,19 @@ fn change(state: &mut State, event: &Event, at: Time) {
             session.observed = *n;
             match said {
                 Said::Note { text } if session.notes.len() < NOTES_MAX => session.notes.push(text.clone()),
+                Said::Escalated { reason } if is_news(session, reason) => {
+                    session.escalated.push(reason.clone())
+                }
                 Said::Note { .. } | Said::Escalated { .. } => {}
                 Said::Done { .. } | Said::Blocked { .. } => session.said = Some(said.clone()),
             }
+        }
+        Event::SessionNudged { n, by, text, .. } => {
+            session.observed = *n;
+            if session.nudged.len() == NUDGES_MAX {
+                session.nudged.remove(0);
+            }
+            session.nudged.push(Nudged { at, by: by.clone(), text: text.clone() });
         }
         Event::SessionSelfReported { n, cost, .. } => {
             session.observed = *n;

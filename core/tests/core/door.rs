@@ -54,11 +54,12 @@ impl Door {
             },
             routes: Routes { tries_max: 3, ..Routes::default() },
             observers: Observers::default(),
-            budget: Budget::default(),
             witness: Thresholds { enabled: false, ..Thresholds::default() },
             tiers: convoy_core::policy::Tiers::default(),
+            budget: Budget::default(),
             // Most scripts are about something else.
             checkpoints: Checkpoints::OFF,
+            reviews: convoy_core::policy::Reviews::default(),
         };
         let now = Time::from_millis(BEGIN);
         Self { state: State::default(), policy, now, log: Vec::new(), seed: 1 }

@@ -38,6 +38,10 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         }
         "merge" => return merge(door, words, &name, third),
         "batch" => return batch(door, names, words),
+        "looked" => {
+            let review = Box::new(reviewing::review(third, &tip("wip")));
+            return Observed::CheckpointReviewed { checkpoint: name.parse().unwrap(), review };
+        }
         "review" => {
             let review = reviewing::review(third, &tip(&words.get("tip").unwrap_or_else(|| "work".into())));
             return Observed::Reviewed { member: member(door, words, &name), review: Box::new(review) };
@@ -49,8 +53,8 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
                 commit: tip("commit"),
                 git_commit: Some(tip("git")),
                 wip_commit: None,
-                files_changed: 0,
-                tree: Some(tip("tree")),
+                files_changed: words.number("files", 0) as u32,
+                tree: Some(tip(&words.get("tree").unwrap_or_else(|| "tree".into()))),
             };
             return Observed::CheckpointMade { checkpoint: name.parse().unwrap(), made };
         }

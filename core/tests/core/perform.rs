@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use convoy_core::decide::check_level;
 use convoy_core::event::Event;
 use convoy_core::ledger::{self, Account, Level};
-use convoy_core::policy::{Budget, Checkpoints, Observers};
+use convoy_core::policy::{Budget, Checkpoints, Observers, Reviews};
 use convoy_core::time::{Span, Time};
 use convoy_core::{view, why};
 
@@ -62,6 +62,11 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
                 tracker: on("tracker"),
                 patrol: on("patrol"),
             };
+            Vec::new()
+        }
+        "reviews" => {
+            let number = |name| words.number(name, 0) as u32;
+            door.policy.reviews = Reviews { every: number("every"), files: number("files") };
             Vec::new()
         }
         "checkpoints" => {
@@ -180,8 +185,9 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
-        | "usage" | "own-word" | "conversation" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "review"
-        | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
+        | "usage" | "own-word" | "conversation" | "result" | "ended" | "lost" | "found" | "merge"
+        | "batch" | "review" | "looked" | "deliver" | "checkout" | "patrol" | "begin" | "due"
+        | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }

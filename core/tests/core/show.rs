@@ -187,7 +187,7 @@ pub(crate) fn event(event: &Event) -> String {
             let model = session.model.as_ref().map(|model| format!(" with {model} ({why})"));
             let resume = session.resume.as_ref().map(|resume| format!(" goes on with {resume}"));
             let ceiling = session.ceiling.map(|ceiling| format!(" ceiling {ceiling}"));
-            let more = [model, ceiling, resume].map(Option::unwrap_or_default).concat();
+            let more = [ceiling, model, resume].map(Option::unwrap_or_default).concat();
             format!("{} number {} epoch {}{more}", session.worker, session.number, session.epoch)
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
@@ -197,6 +197,9 @@ pub(crate) fn event(event: &Event) -> String {
             format!("#{n} {message_id} output {}{cost}", tokens.output)
         }
         Event::SessionCost { n, cost, .. } => format!("#{n} {}", or_none(*cost)),
+        Event::SessionNudged { n, by, text, .. } => {
+            format!("#{n} by {}: {text}", by.as_deref().unwrap_or("somebody"))
+        }
         Event::SessionSelfReported { n, cost, .. } => format!("#{n} {cost}"),
         Event::SessionConversation { n, conversation, model, .. } => {
             format!("#{n} {conversation} {}", or_none(model.clone()))
@@ -296,6 +299,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Compare { session, last, look } => {
             format!("  * compare {session} with checkpoint {last} look {look}")
         }
+        Effect::Review { checkpoint } => format!("  * review {checkpoint}"),
         Effect::Ceiling { session, epoch, ceiling } => {
             format!("  * ceiling of {session} epoch {epoch} {ceiling}")
         }

@@ -82,6 +82,12 @@ pub const KEYS: &[Key] = &[
         "whether detected gates run before merges of rigs without gates of their own; a fresh copy may lack what they need",
     ),
     key("review.before_merge", Some("false"), "whether agents review a change before it lands"),
+    key("review.every", Some("0"), "checkpoints of a session after which they are reviewed; 0: never"),
+    key(
+        "review.files",
+        Some("0"),
+        "changed files of a session after which its checkpoint is reviewed; 0: never",
+    ),
     key(
         "review.roles",
         Some("[\"security\", \"architecture\", \"quality\"]"),

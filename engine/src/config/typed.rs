@@ -419,10 +419,11 @@ impl Config {
                 tracker: self.flag("observers.tracker")?,
                 patrol: self.flag("observers.patrol")?,
             },
-            budget: self.budget()?,
             witness: self.thresholds()?,
             tiers: self.tiers(std::iter::empty())?,
+            budget: self.budget()?,
             checkpoints: self.checkpoints()?,
+            reviews: self.reviews_of_checkpoints()?,
         })
     }
 

@@ -7,7 +7,8 @@ use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyVi
 use convoy_api::{Answer, Code, Failure, Query};
 use convoy_core::convoy::Convoy;
 use convoy_core::decide::{
-    check_level, resolve_convoy, resolve_epic, resolve_issue, resolve_notice, resolve_session, resolve_worker, staging,
+    check_level, resolve_convoy, resolve_epic, resolve_issue, resolve_notice, resolve_session,
+    resolve_worker, staging,
 };
 use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::{IssueId, RigName, Seq};

@@ -35,6 +35,7 @@ pub(super) enum Job {
     WatchCheckout(WatchCheckout),
     Examine(Box<Examine>),
     Push(Push),
+    Review(Box<Review>),
     Checkpoint(Box<Checkpoint>),
     Compare(Box<Compare>),
 }
@@ -130,6 +131,21 @@ pub(super) struct Merge {
     pub(super) strategy: MergeStrategy,
     /// A review found nothing in this tip that blocks it.
     pub(super) reviewed: bool,
+}
+
+/// A checkpoint that reviewers are to look at.
+pub(super) struct Review {
+    pub(super) checkpoint: CheckpointId,
+    pub(super) worker: WorkerId,
+    pub(super) epoch: Epoch,
+    pub(super) issue: IssueId,
+    pub(super) title: String,
+    pub(super) body: String,
+    pub(super) place: Place,
+    /// What its session began from.
+    pub(super) base: String,
+    /// All files as they were.
+    pub(super) commit: String,
 }
 
 pub(super) struct FollowRequest {
@@ -290,6 +306,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
+        Effect::Review { checkpoint } => Job::Review(Box::new(review(checkpoint, state, config)?)),
         Effect::Examine { session: id, epoch, round, spent } => {
             let (session, _) = of_session(id)?;
             Job::Examine(Box::new(Examine {
@@ -337,6 +354,25 @@ fn earlier(state: &State, session: &Session) -> Option<Earlier> {
     let before = state.sessions.get(session.content.resume.as_ref()?)?;
     let workdir = before.workdir().map(|workdir| workdir.path.clone());
     Some(Earlier { id: before.conversation.clone()?, workdir })
+}
+
+fn review(id: &CheckpointId, state: &State, config: &Config) -> Option<Review> {
+    let checkpoint = state.checkpoints.get(id)?;
+    let CheckpointState::Made(made) = &checkpoint.state else { return None };
+    let session = state.sessions.get(&checkpoint.content.session)?;
+    let worker = state.workers.get(&session.content.worker)?;
+    let issue = &state.issues.get(&worker.content.issue)?.content;
+    Some(Review {
+        checkpoint: id.clone(),
+        worker: worker.content.id.clone(),
+        epoch: session.content.epoch,
+        issue: issue.id.clone(),
+        title: issue.title.clone(),
+        body: issue.body.clone(),
+        place: place(worker, config)?,
+        base: session.workdir()?.base.clone(),
+        commit: made.wip_commit.clone().or_else(|| made.git_commit.clone())?,
+    })
 }
 
 fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {

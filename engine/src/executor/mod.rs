@@ -96,6 +96,7 @@ impl Executor {
             | Effect::Merge { .. }
             | Effect::Checkpoint { .. }
             | Effect::Compare { .. }
+            | Effect::Review { .. }
             | Effect::Ceiling { .. }
             | Effect::Push { .. }
             | Effect::MergeBatch { .. }
@@ -120,6 +121,7 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         Effect::Merge { .. }
         | Effect::MergeBatch { .. }
         | Effect::FollowRequest { .. }
+        | Effect::Review { .. }
         | Effect::Examine { .. } => true,
         Effect::Prepare { .. }
         | Effect::Supervise { .. }
@@ -198,6 +200,9 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
         Job::FollowRequest(job) => {
             request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
+        Job::Review(job) => {
+            review::checkpoint(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
         Job::Examine(job) => {
             examine::run(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
@@ -231,6 +236,7 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         Effect::Stop { .. }
         | Effect::Examine { .. }
         | Effect::Compare { .. }
+        | Effect::Review { .. }
         | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }
         | Effect::FollowRequest { .. }

@@ -34,10 +34,11 @@ fn policy() -> Policy {
         notify: Vec::new(),
         retry: Retry::default(),
         observers: Observers::default(),
-        budget: Budget::default(),
         witness: convoy_core::health::Thresholds::default(),
         tiers: convoy_core::policy::Tiers::default(),
+        budget: Budget::default(),
         checkpoints: convoy_core::policy::Checkpoints::default(),
+        reviews: convoy_core::policy::Reviews::default(),
         batches: convoy_core::policy::Batches::default(),
         routes: convoy_core::policy::Routes::default(),
     }

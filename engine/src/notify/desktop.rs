@@ -42,6 +42,7 @@ fn argv(notice: &NoticeView) -> Vec<String> {
         NoticeKind::ConvoyLanded
         | NoticeKind::ConvoyAbandoned
         | NoticeKind::BudgetWarning
+        | NoticeKind::Escalated
         | NoticeKind::Message => "normal",
     };
     let words = [PROGRAM, "--app-name=Convoy", &format!("--urgency={urgency}"), "--"];

@@ -46,7 +46,7 @@ impl Sim {
             // No rig of the simulation has a tracker of its own.
             Effect::Push { .. } => return,
             // Not in the simulation yet.
-            Effect::Checkpoint { .. } | Effect::Compare { .. } => return,
+            Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Review { .. } => return,
             Effect::Ceiling { session, ceiling, .. } => Task::Ceiling { session, ceiling },
             Effect::Deliver { delivery, attempt } => Task::Deliver { delivery, attempt },
         };
@@ -430,6 +430,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Changed { .. }
         | Observed::Leaving
         | Observed::CheckpointMade { .. }
+        | Observed::CheckpointReviewed { .. }
         | Observed::CheckpointFailed { .. }
         | Observed::Tracker { .. }
         | Observed::TrackerLost { .. } => {}

@@ -22,12 +22,10 @@ use crate::text;
 /// a checkpoint; it goes on when the limit is raised. What is spent beyond a limit is the reply that was in flight, and is
 /// shown as its overrun.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  convoy cost budget                       all limits\n  \
+#[command(after_help = "Examples:\n  convoy cost budget                       all limits\n  \
     convoy cost budget 5                     of the only active epic or convoy\n  \
     convoy cost budget 2.50 --convoy hq-cv-abc\n  convoy cost budget 20 --day\n  \
-    convoy cost budget --none --epic payments"
-)]
+    convoy cost budget --none --epic payments")]
 pub(in crate::cli) struct Budget {
     /// How much, in US dollars
     #[arg(value_name = "USD", conflicts_with = "none")]
@@ -119,7 +117,8 @@ fn shown(budget: &BudgetView) -> String {
         }
     }
     if budget.reserved.micros > 0 || budget.free.is_some() {
-        let free = budget.free.as_ref().map(|free| format!(", {} free", text::money(free))).unwrap_or_default();
+        let free =
+            budget.free.as_ref().map(|free| format!(", {} free", text::money(free))).unwrap_or_default();
         let _ = writeln!(said, "  {} reserved for what runs{free}", text::money(&budget.reserved));
     }
     if budget.overrun.micros > 0 {

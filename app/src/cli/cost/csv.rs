@@ -11,7 +11,7 @@ use crate::text;
 const FORMULA: [char; 4] = ['=', '+', '-', '@'];
 
 const HEADS: &str = "by,id,name,source,cost_usd,cost_micros,share,reported_micros,estimated_micros,\
-    self_reported_micros,input,output,cache_read,cache_write,unpriced_input,unpriced_output,unpriced_cache_read,\
+    self_reported_micros,carried_micros,input,output,cache_read,cache_write,unpriced_input,unpriced_output,unpriced_cache_read,\
     unpriced_cache_write,sessions,unmetered";
 
 /// The breakdown that is asked for, else all of them.
@@ -26,15 +26,14 @@ pub(super) fn table(cost: &CostView, by: Option<By>) -> String {
 }
 
 fn row(table: &mut String, by: &str, line: &CostLine) {
-    let source = line.source.map(convoy_core::cost::Source::name).unwrap_or_default();
-    let texts =
-        [by, line.id.as_deref().unwrap_or_default(), line.name.as_deref().unwrap_or_default(), source];
+    let texts = [Some(by), line.id.as_deref(), line.name.as_deref(), line.source.as_deref()];
     for text in texts {
-        let _ = write!(table, "{},", quoted(text));
+        let _ = write!(table, "{},", quoted(text.unwrap_or_default()));
     }
     let (usage, unpriced) = (line.usage, line.unpriced);
     let _ = write!(table, "{},{},{:.4},", line.cost.usd, line.cost.micros, line.share);
-    let kinds = [&line.reported, &line.estimated, &line.self_reported].map(|money| money.micros.to_string());
+    let kinds = [&line.reported, &line.estimated, &line.self_reported, &line.carried]
+        .map(|money| money.micros.to_string());
     let counts = [
         usage.input,
         usage.output,

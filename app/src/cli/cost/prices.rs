@@ -109,8 +109,7 @@ fn row(one: &Listed) -> Vec<String> {
 }
 
 fn update(ctx: &mut Context, command: &Update) -> Result<u8, Error> {
-    let file = ctx.dir().join(&command.file);
-    let done = prices::update(&ctx.workspace()?, &file, &command.only)?;
+    let done = prices::update(&ctx.workspace()?, &command.file, &command.only)?;
     let path = done.path.display().to_string();
     let (added, changed, same, skipped, total) =
         (done.added, done.changed, done.same, done.skipped, done.total);

@@ -160,7 +160,7 @@ pub(super) fn bars(lines: &[CostLine]) -> String {
 fn row(line: &CostLine, most: i64) -> Vec<String> {
     let id = line.id.as_deref().map_or_else(|| "(none)".to_owned(), |id| text::cut(id, NAME_CHARS));
     let name = line.name.as_deref().map(|name| text::cut(name, NAME_CHARS)).unwrap_or_default();
-    let money = if line.cost.micros == 0 && line.unmetered == line.sessions {
+    let money = if line.cost.micros == 0 && line.sessions > 0 && line.unmetered == line.sessions {
         "unmetered".to_owned()
     } else if line.cost.micros == 0 && line.unpriced != Tokens::default() {
         "unpriced".to_owned()
@@ -184,6 +184,7 @@ fn known(line: &CostLine) -> String {
         ("reported", line.reported.micros != 0),
         ("estimated", line.estimated.micros != 0),
         ("self-reported", line.self_reported.micros != 0),
+        ("elsewhere", line.carried.micros != 0),
         ("unpriced", line.unpriced != Tokens::default() && line.cost.micros != 0),
     ];
     let words: Vec<&str> = kinds.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect();

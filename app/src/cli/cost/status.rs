@@ -72,6 +72,7 @@ pub(super) fn summary(cost: &CostView) -> String {
         ("Reported", &cost.reported),
         ("Estimated", &cost.estimated),
         ("Self-reported", &cost.self_reported),
+        ("Elsewhere", &cost.carried),
     ];
     for (name, money) in kinds {
         fact(name, (money.micros != 0).then(|| text::money(money)));

@@ -67,7 +67,7 @@ fn both_ways_through_a_remote_with_nothing_lost() {
     put(&a, &[once("ckpt-a1", r#"{"n":1}"#), convoy("hq-cv-x", r#"{"seq":1,"s":"old"}"#)]);
     let first = synced(&a);
     assert_eq!((first.sent, first.received, first.pushed), (2, 0, true));
-    assert_eq!(synced(&a), Synced { tip: first.tip.clone(), ..Synced::default() }, "again is nothing");
+    assert_eq!(synced(&a), Synced { tip: first.tip, ..Synced::default() }, "again is nothing");
     let second = synced(&b);
     assert_eq!((second.sent, second.received, second.pushed), (0, 2, false));
 
