@@ -230,6 +230,9 @@ pub enum Event {
     SessionExtended { session: SessionId, epoch: Epoch, ceiling: Money },
     #[serde(rename = "session.said")]
     SessionSaid { session: SessionId, epoch: Epoch, n: u64, said: Said },
+    /// Somebody said something to its agent while it worked.
+    #[serde(rename = "session.nudged")]
+    SessionNudged { session: SessionId, epoch: Epoch, n: u64, by: Option<String>, text: String },
     #[serde(rename = "session.stop_requested")]
     SessionStopRequested { session: SessionId, epoch: Epoch },
     #[serde(rename = "session.ended")]

@@ -10,6 +10,7 @@ use crate::checkpoint::Reason;
 use crate::convoy::{MergeStrategy, Observer};
 use crate::health::Thresholds;
 use crate::id::{AgentName, RigName, RouteName};
+use crate::money::Money;
 use crate::time::Span;
 use crate::worker::NewWorker;
 
@@ -262,6 +263,21 @@ impl Observers {
     }
 }
 
+/// What agents may spend, when nothing more was said.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Budget {
+    /// What is reserved at a time for an attempt that any limit applies to; none: its share of what is free.
+    pub attempt: Option<Money>,
+    /// The limit of each day (UTC), for the whole workspace.
+    pub day: Option<Money>,
+    /// The limit of each convoy that is made from now on.
+    pub convoy: Option<Money>,
+    /// Agents that report nothing that could be counted.
+    pub unmetered: Vec<AgentName>,
+    /// Whether they work although a limit applies to them.
+    pub allow_unmetered: bool,
+}
+
 /// The rules that may differ between workspaces.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Policy {
@@ -293,6 +309,8 @@ pub struct Policy {
     pub retry: Retry,
     /// Who may land convoys.
     pub observers: Observers,
+    /// What agents may spend.
+    pub budget: Budget,
     /// When checkpoints are made.
     pub checkpoints: Checkpoints,
     /// When they are reviewed.

@@ -8,7 +8,58 @@ use convoy_core::time::{Span, Time};
 /// Wall-clock time.
 #[expect(clippy::disallowed_methods, reason = "the owner of the clock")]
 pub fn now() -> Time {
-    Time::from_millis(jiff::Timestamp::now().as_millisecond())
+    Time::from_millis(jiff::Timestamp::now().as_millisecond().saturating_add(advance::millis()))
+}
+
+/// Has somebody told whenever a test advances the clock; `then` says whether there is still anybody to tell.
+pub(crate) fn on_advance(then: impl Fn() -> bool + Send + 'static) {
+    advance::on(then);
+}
+
+/// Where tests let time pass: `CONVOY_CLOCK` names a file with the milliseconds that wall time is ahead. Only in builds
+/// with debug assertions; a release has none of it. Deadlines of agents are on the clock since boot, and do not move.
+#[cfg(debug_assertions)]
+mod advance {
+    use std::path::{Path, PathBuf};
+    use std::sync::OnceLock;
+
+    use crate::os::watch::Watcher;
+    use crate::tasks::{self, Kind};
+
+    #[expect(clippy::disallowed_methods, reason = "a switch for tests, which must reach into any depth")]
+    fn file() -> Option<&'static Path> {
+        static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+        FILE.get_or_init(|| std::env::var_os("CONVOY_CLOCK").map(PathBuf::from)).as_deref()
+    }
+
+    pub(super) fn millis() -> i64 {
+        let Some(file) = file() else { return 0 };
+        std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    }
+
+    pub(super) fn on(then: impl Fn() -> bool + Send + 'static) {
+        let Some(dir) = file().and_then(Path::parent) else { return };
+        let Ok(watcher) = Watcher::new([dir]) else { return };
+        let _ = tasks::start(Kind::Watch, move || {
+            let mut known = 0;
+            while watcher.wait().is_ok() {
+                let now = millis();
+                if now != known && !then() {
+                    return;
+                }
+                known = now;
+            }
+        });
+    }
+}
+
+#[cfg(not(debug_assertions))]
+mod advance {
+    pub(super) fn millis() -> i64 {
+        0
+    }
+
+    pub(super) fn on(_then: impl Fn() -> bool + Send + 'static) {}
 }
 
 /// A point on the boot-time clock, meaningful on this machine until it restarts.

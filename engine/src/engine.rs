@@ -150,6 +150,8 @@ impl Engine {
             sweep(workspace, &folded.0, &world);
             executor = Some(Executor::new(world, handle.clone()));
             settings::watch(workspace, env, handle.clone());
+            let woken = handle.clone();
+            clock::on_advance(move || woken.look(Query::Engine).is_ok());
         }
         let view = view(workspace, mode);
         let socket = (mode != Mode::Command).then(|| workspace.socket());

@@ -75,6 +75,32 @@ impl TestEnv {
         self
     }
 
+    /// Lets every later command, and the engine that it brings up, go by a clock that `advance` moves. Builds with
+    /// debug assertions only.
+    ///
+    /// # Panics
+    /// When its file cannot be written.
+    pub fn with_clock(&mut self) -> &mut Self {
+        let folder = self.root().join("clock");
+        fs::create_dir_all(&folder).expect("a folder in the temporary folder");
+        fs::write(folder.join("ahead"), "0").expect("a file in the temporary folder");
+        self.set("CONVOY_CLOCK", folder.join("ahead"))
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Panics
+    /// When there is no such clock.
+    pub fn advance(&self, by: Duration) {
+        let (file, new) = (self.root().join("clock/ahead"), self.root().join("clock/ahead.new"));
+        let text = fs::read_to_string(&file).expect("with_clock() before advance()");
+        let ahead: i64 = text.trim().parse().expect("milliseconds");
+        let by = i64::try_from(by.as_millis()).expect("a duration that a test waits for");
+        // At once, so that nobody reads a half.
+        fs::write(&new, (ahead + by).to_string()).expect("a file in the temporary folder");
+        fs::rename(&new, &file).expect("a file in the temporary folder");
+    }
+
     /// Sets a variable for every later command.
     pub fn set(&mut self, name: &str, value: impl Into<OsString>) -> &mut Self {
         self.vars.insert(name.into(), value.into());
@@ -285,6 +311,12 @@ pub fn agent_toml(name: &str, command: &[String], output: &str, variables: &[&st
     format!(
         "[agents.{name}]\ncommand = {command}\nprompt = \"stdin\"\noutput = {output}\nenv = {variables}\n"
     )
+}
+
+/// The same for a fake agent that can be told something while it works.
+pub fn duplex_toml(name: &str, command: &[String]) -> String {
+    let command = [command, &["--duplex".to_owned()]].concat();
+    agent_toml(name, &command, "claude", &[]).replace("prompt = \"stdin\"", "prompt = \"duplex\"")
 }
 
 fn ended_within(child: &Child, timeout: Duration) -> bool {

@@ -222,18 +222,23 @@ fn lifecycle_of_gastown() {
 #[test]
 fn sessions_of_orch() {
     let env = town();
-    const SESSIONS: Does = NotYet("sessions");
     all(
         &env,
         &[
-            ("orch session start --epic test-001 --budget 5.00", SESSIONS),
-            ("orch session start --epic test-001 --resume", SESSIONS),
-            ("orch session start", SESSIONS),
-            ("orch session status --epic test-001", SESSIONS),
-            ("orch session status", SESSIONS),
-            ("orch session pause", SESSIONS),
-            ("orch session list --epic test-001", SESSIONS),
-            ("orch session list", SESSIONS),
+            ("orch session start --epic test-001 --budget 5.00", Works("Session number:  1")),
+            ("orch session start --epic test-001 --resume", Works("RESUME BRIEF")),
+            ("orch session start", Works("To pause:")),
+            ("orch session status --epic test-001", Works("To pause:")),
+            ("orch session status", Works("Epic: test-001")),
+            (
+                "orch session pause",
+                Differs(
+                    "two epics have a session open here, and it asks which is meant",
+                    "several epics are active",
+                ),
+            ),
+            ("orch session list --epic test-001", Works("session 2: running")),
+            ("orch session list", Works("session 1: paused")),
         ],
     );
 }

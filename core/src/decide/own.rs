@@ -177,7 +177,7 @@ pub(super) fn pause(
     let mut decision = Decision::nothing();
     for own in open_of(state, &epic) {
         let session = own.content.id.clone();
-        let note = format!("paused, session {} of {epic}", own.content.number);
+        let note = format!("session {} of {epic}", own.content.number);
         decision.items.push(Item::changed(&session).noted(note));
         decision.events.push(Event::SessionPaused { session, reason: reason.map(str::to_owned) });
     }
@@ -256,7 +256,7 @@ pub(super) fn complete(
             format!("session {number} of {epic} is completed already"),
         ))),
         OwnState::Open | OwnState::Paused { .. } | OwnState::Completed { .. } => {
-            let item = Item::changed(&session).noted(format!("completed, session {number} of {epic}"));
+            let item = Item::changed(&session).noted(format!("session {number} of {epic}"));
             Ok(Decision::of(Event::SessionCompleted { session, outcome }, item))
         }
     }

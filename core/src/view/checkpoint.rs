@@ -310,7 +310,10 @@ fn of_worker(state: &State, session: &Session, worker: &Worker) -> CheckpointCon
 
 fn of_own(state: &State, own: &OwnSession) -> CheckpointContext {
     let epic = &own.content.epic;
-    let said = state.checkpoints_of(&own.content.id).filter_map(|one| match &one.content.reason {
+    // Whoever goes on wants to know what was said in all sessions before.
+    let sessions = state.own_sessions_of(epic);
+    let all = sessions.iter().flat_map(|own| state.checkpoints_of(&own.content.id));
+    let said = all.filter_map(|one| match &one.content.reason {
         Reason::Asked { note } => note.as_deref(),
         Reason::Paused { why } => why.as_deref(),
         Reason::Started

@@ -15,6 +15,7 @@ mod properties;
 mod request;
 mod reviewing;
 mod script;
+mod spending;
 mod show;
 mod staged;
 mod staging;

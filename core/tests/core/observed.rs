@@ -88,8 +88,8 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         "started" => report(Report::Started { pid: 7, start_ticks: 1 }),
         "usage" => report(Report::Usage {
             message_id: third.into(),
-            model: Some("opus".into()),
-            tokens: Tokens { output: 5, ..Tokens::default() },
+            model: Some(words.get("model").unwrap_or_else(|| "opus".into())),
+            tokens: Tokens { output: words.number("output", 5), ..Tokens::default() },
             cache_write_1h: 0,
             cost: words.get("cost").and_then(|text| text.parse().ok()).map(Money::from_micros),
             price: words.get("cost").map(|_| "list".to_owned()),
@@ -102,17 +102,29 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             denied: 0,
             retry_at: None,
         })),
+        "own-word" => {
+            report(Report::SelfReported { cost: Money::from_micros(words.number("cost", 10_000) as i64) })
+        }
         "say" => report(match third {
             "done" => Report::Done { no_change: false, note: words.get("note") },
             "no-change" => Report::Done { no_change: true, note: words.get("note") },
             "conversation" => Report::Conversation { id: "conversation-1".into(), model: None },
             "checkpoint" => Report::CheckpointAsked { note: words.get("note") },
             "blocked" => Report::Blocked { reason: "no access".into() },
+            "escalate" => Report::Escalated { reason: words.get("reason").unwrap_or_default() },
+            "nudged" => Report::Nudged { text: words.get("text").unwrap_or_default(), by: words.get("by") },
             "note" => {
                 Report::Note { text: ["remember"; 4000][..words.number("times", 1) as usize].join(" ") }
             }
             other => panic!("{other:?} cannot be said"),
         }),
+        "not-nudged" => Observed::NotNudged {
+            session,
+            epoch,
+            round: words.number("round", 1) as u32,
+            why: "its agent has ended its turn".into(),
+        },
+        "nudged" => report(Report::Nudged { text: "go on".into(), by: words.get("by") }),
         "examined" => witnessed::examined(door, words, session, epoch),
         "waits" | "loops" | "retries" => report(witnessed::report(words)),
         "conversation" => report(Report::Conversation { id: third.into(), model: words.get("model") }),
@@ -143,6 +155,7 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
         "walltime" => stopped(StopWhy::WallTime),
         "silence" => stopped(StopWhy::Silence),
         "spend" => stopped(StopWhy::Spend),
+        "unpriced" => stopped(StopWhy::Unpriced),
         "storage" => stopped(StopWhy::Storage),
         "ordered" => stopped(StopWhy::Ordered),
         "hungup" => stopped(StopWhy::Ordered),

@@ -3,11 +3,15 @@
 //! Nothing here waits for the agent, or makes it wait. What is there already, by the checkpoint's id, was made before a
 //! crash, and is announced as it stands: so a checkpoint is in git if and only if it is announced, sooner or later.
 
+use std::path::PathBuf;
+
+use convoy_core::brief::for_next_attempt;
 use convoy_core::checkpoint::Made;
 use convoy_core::command::Observed;
+use convoy_core::id::CheckpointId;
 use convoy_core::view::{FileModified, StoredCheckpoint};
 
-use super::job::{Checkpoint, Compare, Files};
+use super::job::{Checkpoint, Compare, Files, Supervise};
 use crate::git::state::{self, Change, Put, StatePath, StateRef, Wip, Written};
 use crate::git::workdir::Workdir;
 use crate::git::{self, Branch, Key, Message, Oid, Repo};
@@ -18,6 +22,8 @@ use crate::{crash, explain};
 const TRIES_MAX: u32 = 3;
 /// How many files a checkpoint names; it says how many there are.
 const FILES_MAX: usize = 200;
+/// How much of its prompt an attempt is told of what the last one had come to, in bytes.
+const BRIEF_BYTES_MAX: usize = 4 * 1024;
 /// The folder in the git directory of a checkout where a copy of its index is worked on.
 const SCRATCH: &str = "convoy";
 
@@ -141,6 +147,17 @@ fn with_files(repo: &Repo, job: &Checkpoint, wip: &Wip) -> git::Result<StoredChe
     };
     stored.context.files_modified = files.into_iter().map(one).collect();
     Ok(stored)
+}
+
+/// What the next attempt is to know of what the last one had come to; nothing if that cannot be read.
+pub(super) fn brief(world: &World, job: &Supervise) -> String {
+    let read = |(repository, folder, id): &(PathBuf, String, CheckpointId)| -> git::Result<Option<Vec<u8>>> {
+        let repo = Repo::open_at(&world.git, repository)?;
+        StateRef::new(&repo).read_one(&StatePath::checkpoint(folder, id.as_str())?)
+    };
+    let content = job.kept.as_ref().and_then(|kept| read(kept).ok().flatten());
+    let stored = content.and_then(|content| serde_json::from_slice::<StoredCheckpoint>(&content).ok());
+    stored.map(|stored| for_next_attempt(&stored, BRIEF_BYTES_MAX)).unwrap_or_default()
 }
 
 /// Whether anything of a session changed since its last checkpoint. Nothing is said if not, or if that cannot be seen:

@@ -9,6 +9,7 @@ use convoy_core::id::{
     AgentName, CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
 };
 use convoy_core::issue::Status;
+use convoy_core::money::Money;
 use convoy_core::policy::Policy;
 use convoy_core::session::{Session, SessionState, Workdir};
 use convoy_core::state::State;
@@ -16,7 +17,9 @@ use convoy_core::tracker;
 use convoy_core::view::{self, NoticeView, StoredCheckpoint};
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
+use super::ceiling::Ceiling;
 use super::examine::Examine;
+use super::nudge::Nudge;
 use crate::config::Config;
 
 /// An effect with its details.
@@ -24,6 +27,7 @@ pub(super) enum Job {
     Prepare(Prepare),
     Supervise(Box<Supervise>),
     Stop(Stop),
+    Ceiling(Ceiling),
     Inspect(Inspect),
     Merge(Box<Merge>),
     Deliver(Box<Deliver>),
@@ -31,6 +35,7 @@ pub(super) enum Job {
     FollowRequest(FollowRequest),
     WatchCheckout(WatchCheckout),
     Examine(Box<Examine>),
+    Nudge(Nudge),
     Push(Push),
     Review(Box<Review>),
     Checkpoint(Box<Checkpoint>),
@@ -81,10 +86,14 @@ pub(super) struct Supervise {
     pub(super) model: Option<String>,
     pub(super) number: u32,
     pub(super) lessons: Vec<Lesson>,
+    /// What the last attempt had come to, in git: its folder and id.
+    pub(super) kept: Option<(PathBuf, String, CheckpointId)>,
     pub(super) resumed: bool,
     /// The conversation that it goes on with, if its agent still has it.
     pub(super) conversation: Option<Earlier>,
     pub(super) workdir: Workdir,
+    /// What it may spend, if any limit applies.
+    pub(super) ceiling: Option<Money>,
 }
 
 /// A conversation of an earlier session.
@@ -242,9 +251,11 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 model: session.content.model.clone().or_else(|| worker.content.model.clone()),
                 number: session.content.number,
                 lessons: worker.lessons.clone(),
+                kept: kept(state, worker, config),
                 resumed: worker.resume_from.is_some(),
                 conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
+                ceiling: session.ceiling,
             }))
         }
         Effect::Stop { session, epoch } => Job::Stop(Stop { session: session.clone(), epoch: *epoch }),
@@ -301,6 +312,10 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
             })
         }
         Effect::Review { checkpoint } => Job::Review(Box::new(review(checkpoint, state, config)?)),
+        Effect::Nudge { session: id, epoch, round } => {
+            let (_, text) = of_session(id)?.0.witness.nudge.clone()?;
+            Job::Nudge(Nudge { session: id.clone(), epoch: *epoch, round: *round, text })
+        }
         Effect::Examine { session: id, epoch, round, spent } => {
             let (session, _) = of_session(id)?;
             Job::Examine(Box::new(Examine {
@@ -332,7 +347,9 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 tree: made.and_then(tree_of),
             }))
         }
-        Effect::Ceiling { .. } => return None,
+        Effect::Ceiling { session, epoch, ceiling } => {
+            Job::Ceiling(Ceiling { session: session.clone(), epoch: *epoch, ceiling: *ceiling })
+        }
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),
             round: *round,
@@ -390,12 +407,24 @@ fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
     })
 }
 
+/// The newest checkpoint of the attempt before.
+fn kept(state: &State, worker: &Worker, config: &Config) -> Option<(PathBuf, String, CheckpointId)> {
+    let last = &worker.lessons.last()?.session;
+    let content = &state.latest_made(last)?.content;
+    let repository = config.rigs().get(&content.rig)?.path.clone();
+    Some((repository, content.folder.clone(), content.id.clone()))
+}
+
 fn checkpoint_job(id: &CheckpointId, state: &State, config: &Config) -> Option<Job> {
     let checkpoint = state.checkpoints.get(id)?;
     let session = &checkpoint.content.session;
     let worked_from = state.sessions.get(session).and_then(|session| session.workdir());
-    // A person's session begins with what its first checkpoint has.
-    let first = || state.checkpoints_of(session).find_map(tree_of);
+    // What persons did counts from the first checkpoint of their epic: that of a session which goes on has nothing new.
+    let first = || {
+        let own = state.own_sessions.get(session)?;
+        let sessions = state.own_sessions_of(&own.content.epic);
+        sessions.iter().flat_map(|own| state.checkpoints_of(&own.content.id)).find_map(tree_of)
+    };
     Some(Job::Checkpoint(Box::new(Checkpoint {
         place: place_of(&checkpoint.content.rig, None, config)?,
         files: files(state, session)?,

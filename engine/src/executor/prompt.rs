@@ -14,11 +14,12 @@ const LESSONS_MAX: usize = 3;
 /// The whole prompt. Everything that came from people or agents stands as they wrote it: it is data to the
 /// agent's model and never a command line.
 ///
-/// `goes_on` is the conversation to which this is said, if it is not a new one. `output` gives the end of what an
+/// `brief` is what the last attempt had come to, as its checkpoint says. `goes_on` is the conversation to which this is said, if it is not a new one. `output` gives the end of what an
 /// earlier session printed.
 pub(super) fn prompt(
     job: &Supervise,
     goes_on: Option<&Earlier>,
+    brief: &str,
     output: impl Fn(&SessionId) -> String,
 ) -> String {
     let mut text = format!("# {}: {}\n\n", job.issue, job.title);
@@ -49,6 +50,10 @@ pub(super) fn prompt(
                 }
             }
         }
+        if !brief.is_empty() {
+            text.push_str("\nWhat the last of them had come to, as it was recorded:\n");
+            text.push_str(&brief.replace("\n## ", "\n### "));
+        }
         if job.resumed {
             text.push_str("\nThe working directory already holds that work; go on from it.\n");
         }
@@ -68,7 +73,9 @@ pub(super) fn prompt(
          - Commit what you do on this branch. It is merged for you; do not push.\n\
          - When the issue is done, end. If nothing had to be changed, run `convoy done --no-change`.\n\
          - If you cannot go on without a person, run `convoy blocked \"why\"` and end.\n\
-         - What the next attempt should know, say with `convoy note \"text\"`.\n",
+         - What the next attempt should know, say with `convoy note \"text\"`.\n\
+         - What a person should know while you go on, say with `convoy escalate \"text\"`.\n\
+         - Before something risky, `convoy checkpoint` keeps what you have done so far.\n",
         job.workdir.branch
     );
     text

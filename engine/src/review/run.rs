@@ -330,7 +330,7 @@ fn ended_well(exit: &Exit) -> Result<(), String> {
         }
         ExitKind::Stopped(StopWhy::WallTime) => return Err("it ran longer than it may".to_owned()),
         ExitKind::Stopped(StopWhy::Silence) => return Err("it showed no sign of life".to_owned()),
-        ExitKind::Stopped(StopWhy::Ordered | StopWhy::Spend | StopWhy::Storage) => {
+        ExitKind::Stopped(StopWhy::Ordered | StopWhy::Spend | StopWhy::Unpriced | StopWhy::Storage) => {
             return Err("it was stopped".to_owned());
         }
     }

@@ -6,13 +6,14 @@ use clap::Args;
 use convoy_core::command::Request;
 use convoy_core::money::Money;
 use convoy_core::view::{EpicView, SessionView};
+use convoy_engine::baseline::{Baseline, Options, file_issues};
 use convoy_engine::own::{self, Checkout};
 use serde::Serialize;
 
 use super::settled;
 use crate::cli::context::Context;
-use crate::cli::{ask, values};
-use crate::error::{DONE, Error};
+use crate::cli::{ask, baseline, values};
+use crate::error::{DONE, Error, INTERRUPTED};
 use crate::output::{BOLD, GOOD, paint};
 use crate::text;
 
@@ -106,7 +107,7 @@ impl Start {
         let request = self.request(epic, &at, sequence, from);
         let outcome = ctx.act(request, false)?;
         let item = outcome.items.first().ok_or_else(|| Error::refused("the engine did not say which"))?;
-        let view = ctx.with(|service| {
+        let view: EpicView = ctx.with(|service| {
             let all = ask::epics(service, true)?;
             let has = |view: &EpicView| view.sessions.iter().any(|session| session.id.as_str() == item.id);
             all.into_iter().find(has).ok_or_else(|| {
@@ -116,6 +117,10 @@ impl Start {
                 )
             })
         })?;
+        // What the session changes is told from what was there before it by its first checkpoint. A session that was
+        // left open has its last one made now, and its brief is of that.
+        let pending = view.checkpoints.iter().any(|one| one.state == "wanted");
+        let view = if pending { settled(ctx, view.id.as_str())? } else { view };
         let session = view.sessions.iter().find(|session| session.id.as_str() == item.id);
         let Some(session) = session else { return Err(Error::refused("the session is not found")) };
         let (brief, file) = if self.resume && session.parent_session_id.is_some() {
@@ -221,14 +226,6 @@ impl Start {
     ) -> Result<(Option<String>, Option<String>), Error> {
         let workspace = ctx.workspace()?;
         let epic = view.id.to_string();
-        // One that was left open has its checkpoint made now; its brief is of that.
-        let parent = session.parent_session_id.as_ref();
-        let pending = |one: &convoy_core::view::CheckpointView| {
-            one.state == "wanted" && Some(&one.session_id) == parent
-        };
-        if view.checkpoints.iter().any(pending) {
-            settled(ctx, &epic)?;
-        }
         let stored = own::stored(&workspace, &ctx.env, Some(&epic))?;
         let Some(latest) = own::latest(&stored, Some(&session.id)) else { return Ok((None, None)) };
         let brief = own::brief_of(latest, Some(view), Some(session.number));
@@ -251,8 +248,25 @@ impl Start {
     }
 }
 
-/// Runs the gates of the checkout's rig; one that fails refuses the start.
-fn baseline(_ctx: &mut Context, _at: &Checkout) -> Result<(), Error> {
+/// Runs the gates of the checkout's rig, and prints what came of them; one that fails refuses the start.
+fn baseline(ctx: &mut Context, at: &Checkout) -> Result<(), Error> {
+    let gates = Baseline::new(&ctx.workspace()?, &ctx.env)?;
+    let report = baseline::follow(ctx, &gates, &at.rig, Options { cache: true })?;
+    let Some(mut report) = report else {
+        let error = Error::refused("interrupted; no session was begun");
+        return Err(Error { kind: "interrupted", status: INTERRUPTED, ..error });
+    };
+    if report.has_failed() {
+        let actor = ctx.actor()?;
+        ctx.with(|service| file_issues(service, &actor, &mut report))?;
+    }
+    if !report.gates.is_empty() {
+        ctx.out.say(&format!("\n{}", baseline::shown(&report)))?;
+    }
+    if report.has_failed() {
+        return Err(Error::refused("a gate of the baseline fails, so no session was begun")
+            .hint("mend it first, or begin nevertheless: --no-baseline"));
+    }
     Ok(())
 }
 
