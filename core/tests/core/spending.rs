@@ -62,17 +62,34 @@ impl World {
         for n in 0..ISSUES {
             let id = Some(format!("hq-{n}"));
             let request = Request::IssueCreate {
-                id, rig: None, title: "T".into(), body: String::new(),
-                issue_type: convoy_core::issue::IssueType::Task, priority: 2, labels: Vec::new(),
-                parent: None, needs: Vec::new(), acceptance: Vec::new(),
+                id,
+                rig: None,
+                title: "T".into(),
+                body: String::new(),
+                issue_type: convoy_core::issue::IssueType::Task,
+                priority: 2,
+                labels: Vec::new(),
+                parent: None,
+                needs: Vec::new(),
+                acceptance: Vec::new(),
             };
             door.ask(request, "ann", None).unwrap();
         }
         for issues in [0..3, 3..ISSUES] {
             let request = Request::ConvoyCreate {
-                name: "C".into(), issues: issues.map(|n| format!("hq-{n}")).collect(), owner: None,
-                notify: Vec::new(), merge: None, base: None, max_parallel: None, start: true, from_epic: None,
-                epic: Some("e".into()), owned: false, due: None, budget: None,
+                name: "C".into(),
+                issues: issues.map(|n| format!("hq-{n}")).collect(),
+                owner: None,
+                notify: Vec::new(),
+                merge: None,
+                base: None,
+                max_parallel: None,
+                start: true,
+                from_epic: None,
+                epic: Some("e".into()),
+                owned: false,
+                due: None,
+                budget: None,
             };
             door.ask(request, "ann", None).unwrap();
         }
@@ -110,8 +127,18 @@ impl World {
             (false, false) => ExitKind::Exited,
         };
         let exit = Exit {
-            epoch, code: (kind == ExitKind::Exited).then_some(0), signal: None, kind, detail: None, leaked: 0, result: None,
-            last_n: self.n, dropped_bytes: 0, elapsed_ms: 0, started_at: None, ended_at: self.door.now,
+            epoch,
+            code: (kind == ExitKind::Exited).then_some(0),
+            signal: None,
+            kind,
+            detail: None,
+            leaked: 0,
+            result: None,
+            last_n: self.n,
+            dropped_bytes: 0,
+            elapsed_ms: 0,
+            started_at: None,
+            ended_at: self.door.now,
         };
         self.door.see(Observed::Ended { session: id.clone(), epoch, exit });
         let diff = convoy_core::issue::DiffStat { commits: u32::from(commits), ..Default::default() };
@@ -130,8 +157,12 @@ impl World {
                 }
                 let cost = known.then(|| Money::from_micros(*cost));
                 let usage = Report::Usage {
-                    message_id: format!("m{}", self.n), model: Some("opus".into()),
-                    tokens: Tokens { output: 5, ..Tokens::default() }, cache_write_1h: 0, cost, price: None,
+                    message_id: format!("m{}", self.n),
+                    model: Some("opus".into()),
+                    tokens: Tokens { output: 5, ..Tokens::default() },
+                    cache_write_1h: 0,
+                    cost,
+                    price: None,
                 };
                 self.report(&id, usage);
                 let overrun = self.door.state.sessions[&id].overrun();
@@ -140,7 +171,8 @@ impl World {
             Step::Result(n, cost) => {
                 let Some(id) = self.running(*n) else { return Ok(()) };
                 let cost = Some(Money::from_micros(*cost));
-                let result = AgentResult { ok: true, error: None, cost, tokens: None, denied: 0, retry_at: None };
+                let result =
+                    AgentResult { ok: true, error: None, cost, tokens: None, denied: 0, retry_at: None };
                 self.report(&id, Report::Result(result));
             }
             Step::OwnWord(n, cost) => {
@@ -188,7 +220,10 @@ impl World {
                         for level in ledger::levels_of(state, session) {
                             let Some(limit) = ledger::limit(state, policy, &level) else { continue };
                             let account = ledger::account(state, &level, batch.at);
-                            prop_assert!(session.ceiling.is_some(), "{event:?} without a reservation at {level}");
+                            prop_assert!(
+                                session.ceiling.is_some(),
+                                "{event:?} without a reservation at {level}"
+                            );
                             prop_assert!(
                                 session.reserved() == Money::default()
                                     || account.settled.plus(account.reserved) <= limit,
@@ -200,7 +235,10 @@ impl World {
                     Event::BudgetWarned { level, limit, .. } | Event::BudgetExceeded { level, limit, .. } => {
                         let all = matches!(event, Event::BudgetExceeded { .. });
                         let day = if *level == Level::Day { convoy_core::cost::day(batch.at) } else { 0 };
-                        prop_assert!(self.said.insert((level.clone(), *limit, day, all)), "said again: {event:?}");
+                        prop_assert!(
+                            self.said.insert((level.clone(), *limit, day, all)),
+                            "said again: {event:?}"
+                        );
                     }
                     _ => {}
                 }

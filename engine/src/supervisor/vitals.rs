@@ -55,7 +55,7 @@ pub(super) struct Watch {
     looping: Option<Repeated>,
     /// How often in a row is a loop.
     loops: u32,
-    takes_input: bool,
+    pub(super) takes_input: bool,
 }
 
 impl Watch {
