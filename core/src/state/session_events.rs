@@ -100,7 +100,7 @@ fn change(state: &mut State, event: &Event, at: Time) {
             match said {
                 Said::Note { text } if session.notes.len() < NOTES_MAX => session.notes.push(text.clone()),
                 Said::Escalated { reason } if is_news(session, reason) => {
-                    session.escalated.push(reason.clone())
+                    session.escalated.push(reason.clone());
                 }
                 Said::Note { .. } | Said::Escalated { .. } => {}
                 Said::Done { .. } | Said::Blocked { .. } => session.said = Some(said.clone()),

@@ -195,7 +195,7 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
             }
         }
         Job::Compare(job) => {
-            checkpoint::compare(world, &job).into_iter().for_each(|seen| handle.observed(seen))
+            checkpoint::compare(world, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
         Job::FollowRequest(job) => {
             request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
