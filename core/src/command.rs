@@ -278,6 +278,8 @@ pub enum Observed {
     Transcript { session: SessionId, epoch: Epoch, usage: Vec<TranscriptUsage> },
     /// A session was looked at, after a threshold had passed.
     Examined { session: SessionId, epoch: Epoch, round: u32, look: Box<Look> },
+    /// An agent could not be reminded.
+    NotNudged { session: SessionId, epoch: Epoch, round: u32, why: String },
     /// The patrol's timer went off.
     Patrol,
     /// A try to land a branch ended.

@@ -108,6 +108,15 @@ pub enum Effect {
         /// How often it spent what may be spent without progress; zero for a look because of silence.
         spent: u32,
     },
+    /// Remind an agent that does not do well.
+    Nudge {
+        /// Whose.
+        session: SessionId,
+        /// Its epoch.
+        epoch: Epoch,
+        /// The judgement that led to it.
+        round: u32,
+    },
     /// Wait until the checkout changes that is in the way of a merge.
     WatchCheckout {
         /// Whose.

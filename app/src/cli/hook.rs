@@ -1,6 +1,6 @@
 //! `convoy hook`: what an agent's own program runs at moments of its own. It never fails whoever runs it.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,12 +29,14 @@ pub(super) struct Hook {
 }
 
 impl Hook {
-    #[expect(clippy::unnecessary_wraps, reason = "a command like any other, which cannot fail")]
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let mut input = Vec::new();
+        // What is handed over is taken in any case, so that a program that hands it over never writes into nothing.
+        if !std::io::stdin().is_terminal() {
+            let _ = std::io::stdin().take(hooks::INPUT_BYTES_MAX).read_to_end(&mut input);
+        }
         // Outside of a session there is nobody to tell.
         if let Some(socket) = ctx.env.get("CONVOY_SOCKET").filter(|socket| !socket.is_empty()) {
-            let mut input = Vec::new();
-            let _ = std::io::stdin().take(hooks::INPUT_BYTES_MAX).read_to_end(&mut input);
             let moment = self.moment.first().map_or("", String::as_str);
             let report = hooks::report(moment, &input);
             // Whether it was heard does not matter to the agent, and nobody else is there to be told.

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do, by panicking")]
 
 mod attempts;
+mod budgets;
 mod codex;
 mod conflicts;
 mod conversations;

@@ -210,7 +210,10 @@ fn no_session_speaks_for_another() {
     let env = outside();
     let sockets = env.dir().join(".convoy/state/sessions");
     // However it hides where it comes from: it stays below its own supervisor.
-    let all = format!("for s in '{}'/*/sock; do test \"$s\" = \"$CONVOY_SOCKET\" || ", sockets.display());
+    let all = format!(
+        "for s in '{}'/*/sock; do case \"$s\" in */\"$CONVOY_SESSION\"/sock) continue;; esac; ",
+        sockets.display()
+    );
     let plain = format!("{all} CONVOY_SOCKET=$s \"$CONVOY_BIN\" blocked 'not me'; done");
     let hidden = format!(
         "{all} env -i CONVOY_SOCKET=$s PATH=$PATH setsid --fork \"$CONVOY_BIN\" note 'not me' > refused 2>&1; done; \

@@ -46,6 +46,25 @@ pub(super) fn examined(
     }
 }
 
+/// An agent could not be reminded, although it seemed that it could.
+pub(super) fn not_nudged(state: &State, id: &SessionId, epoch: Epoch, round: u32, why: &str) -> Vec<Event> {
+    let Some((session, _)) = examinable(state, id, epoch) else { return Vec::new() };
+    let standing = &session.witness;
+    if standing.nudge.as_ref().is_none_or(|(wanted, _)| *wanted != round) {
+        return Vec::new();
+    }
+    vec![Event::WitnessStepped {
+        session: id.clone(),
+        epoch,
+        n: None,
+        round: standing.round + 1,
+        health: standing.health.clone(),
+        step: None,
+        unable: Some(cut(why)),
+        look: None,
+    }]
+}
+
 /// What a supervisor says of its agent's health by itself.
 pub(super) fn reported(
     state: &State,

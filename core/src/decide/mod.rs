@@ -271,6 +271,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Examined { session, epoch, round, look } => {
             health::examined(state, session, *epoch, *round, look, ctx)
         }
+        Observed::NotNudged { session, epoch, round, why } => {
+            health::not_nudged(state, session, *epoch, *round, why)
+        }
         Observed::Patrol => landing::patrol(state, ctx),
         Observed::Delivered { delivery, attempt } => outbox::delivered(state, delivery, *attempt),
         Observed::DeliveryFailed { delivery, attempt, why, permanent } => {

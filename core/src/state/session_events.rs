@@ -112,6 +112,9 @@ fn change(state: &mut State, event: &Event, at: Time) {
                 session.nudged.remove(0);
             }
             session.nudged.push(Nudged { at, by: by.clone(), text: text.clone() });
+            if by.as_deref() == Some(health::WITNESS) {
+                session.witness.nudge = None;
+            }
         }
         Event::SessionSelfReported { n, cost, .. } => {
             session.observed = *n;
@@ -185,6 +188,16 @@ fn witnessed(session: &mut Session, event: &Event, at: Time) {
             // Its clock stands still until then.
             if let Health::RateLimited { until } = health {
                 standing.heard_at = standing.heard_at.max(*until);
+            }
+            match (step, unable) {
+                (Some(Step::Nudge), None) => standing.nudge = Some((*round, health::nudge_text(health))),
+                // It could not be said after all.
+                (None, Some(_)) => {
+                    standing.nudge = None;
+                    let nudges = standing.steps.iter_mut().filter(|taken| taken.step == Step::Nudge);
+                    nudges.for_each(|taken| taken.unable.clone_from(unable));
+                }
+                (Some(Step::Nudge | Step::Escalate | Step::Stop), _) | (None, None) => {}
             }
             if let Some(step) = step {
                 standing.steps.push(Taken { step: *step, at, unable: unable.clone() });

@@ -111,11 +111,20 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             "conversation" => Report::Conversation { id: "conversation-1".into(), model: None },
             "checkpoint" => Report::CheckpointAsked { note: words.get("note") },
             "blocked" => Report::Blocked { reason: "no access".into() },
+            "escalate" => Report::Escalated { reason: words.get("reason").unwrap_or_default() },
+            "nudged" => Report::Nudged { text: words.get("text").unwrap_or_default(), by: words.get("by") },
             "note" => {
                 Report::Note { text: ["remember"; 4000][..words.number("times", 1) as usize].join(" ") }
             }
             other => panic!("{other:?} cannot be said"),
         }),
+        "not-nudged" => Observed::NotNudged {
+            session,
+            epoch,
+            round: words.number("round", 1) as u32,
+            why: "its agent has ended its turn".into(),
+        },
+        "nudged" => report(Report::Nudged { text: "go on".into(), by: words.get("by") }),
         "examined" => witnessed::examined(door, words, session, epoch),
         "waits" | "loops" | "retries" => report(witnessed::report(words)),
         "conversation" => report(Report::Conversation { id: third.into(), model: words.get("model") }),

@@ -291,6 +291,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::FollowRequest { worker, round } => {
             format!("  * follow the request of {worker} round {round}")
         }
+        Effect::Nudge { session, round, .. } => format!("  * nudge {session} round {round}"),
         Effect::Examine { session, round, spent, .. } => {
             format!("  * examine {session} round {round} spent {spent}")
         }

@@ -19,6 +19,7 @@ use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
 use super::ceiling::Ceiling;
 use super::examine::Examine;
+use super::nudge::Nudge;
 use crate::config::Config;
 
 /// An effect with its details.
@@ -34,6 +35,7 @@ pub(super) enum Job {
     FollowRequest(FollowRequest),
     WatchCheckout(WatchCheckout),
     Examine(Box<Examine>),
+    Nudge(Nudge),
     Push(Push),
     Review(Box<Review>),
     Checkpoint(Box<Checkpoint>),
@@ -310,6 +312,10 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
             })
         }
         Effect::Review { checkpoint } => Job::Review(Box::new(review(checkpoint, state, config)?)),
+        Effect::Nudge { session: id, epoch, round } => {
+            let (_, text) = of_session(id)?.0.witness.nudge.clone()?;
+            Job::Nudge(Nudge { session: id.clone(), epoch: *epoch, round: *round, text })
+        }
         Effect::Examine { session: id, epoch, round, spent } => {
             let (session, _) = of_session(id)?;
             Job::Examine(Box::new(Examine {

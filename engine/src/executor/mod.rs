@@ -13,6 +13,7 @@ mod follow;
 mod inspect;
 mod job;
 mod merge;
+mod nudge;
 mod prepare;
 mod pricing;
 mod prompt;
@@ -87,9 +88,10 @@ impl Executor {
         let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
-            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } | Effect::Examine { .. } => {
-                Kind::Watch
-            }
+            Effect::WatchCheckout { .. }
+            | Effect::FollowRequest { .. }
+            | Effect::Examine { .. }
+            | Effect::Nudge { .. } => Kind::Watch,
             Effect::Prepare { .. }
             | Effect::Stop { .. }
             | Effect::Inspect { .. }
@@ -122,7 +124,8 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         | Effect::MergeBatch { .. }
         | Effect::FollowRequest { .. }
         | Effect::Review { .. }
-        | Effect::Examine { .. } => true,
+        | Effect::Examine { .. }
+        | Effect::Nudge { .. } => true,
         Effect::Prepare { .. }
         | Effect::Supervise { .. }
         | Effect::Stop { .. }
@@ -203,6 +206,9 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
         Job::Review(job) => {
             review::checkpoint(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
+        Job::Nudge(job) => {
+            nudge::run(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
         Job::Examine(job) => {
             examine::run(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
@@ -235,6 +241,7 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
         Effect::Stop { .. }
         | Effect::Examine { .. }
+        | Effect::Nudge { .. }
         | Effect::Compare { .. }
         | Effect::Review { .. }
         | Effect::Ceiling { .. }

@@ -146,7 +146,6 @@ fn close(folder: &Path, open: bool) {
     let _ = fs::set_permissions(folder, fs::Permissions::from_mode(mode));
     if facts.is_dir() && !open {
         fs::read_dir(folder).into_iter().flatten().flatten().for_each(|entry| close(&entry.path(), false));
-        // Entries were read before the folder itself was closed for them.
     }
 }
 

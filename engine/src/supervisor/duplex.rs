@@ -59,6 +59,11 @@ impl Duplex {
         Self { pipe: Some(pipe), unwritten, done: 0, half_said: None, over: false, idle: None }
     }
 
+    /// Whether something can be said to the agent.
+    pub(super) fn is_open(&self) -> bool {
+        self.pipe.is_some() && !self.over
+    }
+
     /// What to wait for, if something is to be written.
     pub(super) fn wants_write(&self) -> Option<BorrowedFd<'_>> {
         self.pipe.as_ref().filter(|_| self.done < self.unwritten.len()).map(AsFd::as_fd)
@@ -86,7 +91,7 @@ impl Duplex {
 
     /// Says something to the agent.
     pub(super) fn say(&mut self, said: &Said) -> Sent {
-        if self.over || self.pipe.is_none() {
+        if !self.is_open() {
             return Sent::Over;
         }
         // A message is written whole or not at all; behind half of one there is no place for another.

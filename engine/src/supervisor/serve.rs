@@ -25,7 +25,7 @@ use super::output::OutputLog;
 use super::protocol::{Code, REPORTS_MAX, Reply, Request, VERSION};
 use super::run::Signals;
 use super::signal::SignalFile;
-use super::spec::{Spec, StopSignal};
+use super::spec::{PromptVia, Spec, StopSignal};
 use super::start::Agent;
 use super::terminal::Terminal;
 use super::tree::{Tree, log};
@@ -96,7 +96,7 @@ impl<'a> Server<'a> {
             observations: Writer::create(&dir.observations(), spec.epoch)?,
             output: OutputLog::create(dir.output(), spec.limits.output_bytes.max(OUTPUT_BYTES_MIN))?,
             meter: Meter::new(spec, Instant::now()),
-            watch: Watch::new(spec.limits.loops, Instant::now()),
+            watch: Watch::new(spec.limits.loops, spec.prompt == PromptVia::Duplex, Instant::now()),
             stop: None,
             translated: 0,
             own_reports: 0,
@@ -334,10 +334,11 @@ impl<'a> Server<'a> {
     fn serve_requests(&mut self, index: usize) {
         let lines = self.clients.get_mut(index).map(Connection::receive).unwrap_or_default();
         for line in lines {
-            let stranger = self.clients.get_mut(index).is_some_and(Connection::is_stranger);
             let reply = match line {
                 Line::Refused(code, message) => Reply::Error { code, message },
-                Line::Request(_) if stranger => {
+                Line::Request(Request::Report(_) | Request::Nudge { .. })
+                    if self.clients.get_mut(index).is_some_and(Connection::is_stranger) =>
+                {
                     let message = "this comes out of another session".to_owned();
                     Reply::Error { code: Code::Stranger, message }
                 }

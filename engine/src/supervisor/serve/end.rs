@@ -109,7 +109,8 @@ impl Server<'_> {
             self.storage_failed(&error.to_string());
         }
         let result = self.result.take();
-        let result = match &self.signal {
+        // It is not read again: what it said from now on would come after the last observation.
+        let result = match self.signal.take() {
             Some(signal) => signal.judge(result),
             None => result,
         };

@@ -33,6 +33,7 @@ impl Server<'_> {
 
     /// Keeps that something was said, now that the whole of it is in the agent's input.
     fn said(&mut self, said: Option<Said>) {
+        self.watch.takes_input = self.duplex.as_ref().is_some_and(Duplex::is_open);
         if let Some(Said { text, by }) = said {
             self.record(Report::Nudged { text, by });
         }
@@ -93,7 +94,11 @@ impl Server<'_> {
         self.own_reports += 1;
         self.alive();
         match own.report() {
-            Some(report) if !self.is_known(&report) => self.keep(report),
+            Some(report) if !self.is_known(&report) => {
+                self.meter.count(&report, self.spec);
+                self.witness(&report);
+                self.keep(report)
+            }
             Some(_) | None => Reply::Ok { n: None, version: None },
         }
     }
@@ -131,11 +136,12 @@ impl Server<'_> {
         if self.exit.is_some() {
             return;
         }
-        self.meter.heard(Instant::now());
+        self.alive();
         for report in reports {
             if self.own_reports < REPORTS_MAX {
                 self.own_reports += 1;
                 self.meter.count(&report, self.spec);
+                self.witness(&report);
                 self.record(report);
             }
         }

@@ -187,6 +187,16 @@ fn many_at_once_lose_nothing() {
 }
 
 #[test]
+fn a_remote_may_be_a_path_from_the_checkout() {
+    let clones = Clones::new();
+    let a = clones.repo("a");
+    clones.world.git(a.work_tree.as_ref().unwrap(), &["remote", "set-url", "origin", "../remote.git"]);
+    put(&a, &[once("ckpt-1", "{}")]);
+    assert!(synced(&a).pushed);
+    assert_eq!(synced(&clones.repo("b")).received, 1);
+}
+
+#[test]
 fn a_remote_that_is_not_there_or_refuses_is_told_of() {
     let clones = Clones::new();
     let a = clones.repo("a");
