@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use convoy_core::command::BudgetScope;
+use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    CheckpointView, ConvoyView, DeliveryView, EpicView, IssueView, NoticeView, QueueItemView, RigStatusView,
-    RigView, SessionView, StageView, StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, IssueView, NoticeView,
+    QueueItemView, RigStatusView, RigView, SessionView, StageView, StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -126,8 +128,41 @@ pub enum Query {
         #[serde(default)]
         path: Option<String>,
     },
+    /// Limits on what may be spent: all, or what there is of one thing.
+    Budgets {
+        /// What for.
+        scope: Option<BudgetScope>,
+    },
+    /// What work costs.
+    Cost {
+        /// Whose.
+        of: CostOf,
+        /// Only from this day on.
+        since: Option<Day>,
+    },
     /// The engine itself.
     Engine,
+}
+
+/// Whose costs. References are ids or unique prefixes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "scope", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each has the reference of what it is named after")]
+pub enum CostOf {
+    /// Everybody's.
+    Workspace,
+    Epic {
+        id: String,
+    },
+    Convoy {
+        id: String,
+    },
+    Worker {
+        id: String,
+    },
+    Issue {
+        id: String,
+    },
 }
 
 /// Which issues.
@@ -193,6 +228,8 @@ pub enum Answer {
     Checkpoints { checkpoints: Vec<CheckpointView> },
     Epics { epics: Vec<EpicView> },
     Epic { epic: Box<EpicView> },
+    Budgets { budgets: Vec<BudgetView> },
+    Cost { cost: Box<CostView> },
     Engine(EngineView),
 }
 

@@ -21,6 +21,24 @@ use crate::time::Time;
 use crate::tracker::{Pushed, Seen};
 use crate::worker::{Member, MergeOutcome};
 
+/// What a budget is for, as a person named it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BudgetScope {
+    /// The only active epic or convoy.
+    Only,
+    /// A session.
+    Session(String),
+    /// A worker, or an issue's.
+    Worker(String),
+    /// A convoy.
+    Convoy(String),
+    /// An epic.
+    Epic(String),
+    /// Each day (UTC).
+    Day,
+}
+
 /// What is asked of the engine from outside.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -69,6 +87,8 @@ pub enum Request {
         owned: bool,
         #[serde(default)]
         due: Option<Time>,
+        #[serde(default)]
+        budget: Option<Money>,
     },
     /// Take convoys of another tool in; what is here already stays as it is.
     ConvoyImport { convoys: Vec<ForeignConvoy> },
@@ -115,15 +135,26 @@ pub enum Request {
         base: Option<String>,
         no_convoy: bool,
         force: bool,
+        #[serde(default)]
+        budget: Option<Money>,
     },
     /// Have one issue of a convoy worked on.
-    Assign { issue: String, convoy: String, agent: Option<String>, model: Option<String> },
+    Assign {
+        issue: String,
+        convoy: String,
+        agent: Option<String>,
+        model: Option<String>,
+        #[serde(default)]
+        budget: Option<Money>,
+    },
     /// Let a stopped, failed or waiting worker's issue be worked on again.
     WorkRetry { issue: String },
     /// Stop an issue's worker until a person resumes it.
     WorkStop { issue: String },
     /// Take the issue from its worker.
     WorkRelease { issue: String },
+    /// Limit what may be spent, or limit it no more.
+    BudgetSet { scope: BudgetScope, amount: Option<Money> },
     /// Try a held up merge at once.
     MergeRetry { issue: String },
     /// Give a submitted branch back instead of merging it.
@@ -247,12 +278,16 @@ pub enum Observed {
     Transcript { session: SessionId, epoch: Epoch, usage: Vec<TranscriptUsage> },
     /// A session was looked at, after a threshold had passed.
     Examined { session: SessionId, epoch: Epoch, round: u32, look: Box<Look> },
+    /// An agent could not be reminded.
+    NotNudged { session: SessionId, epoch: Epoch, round: u32, why: String },
     /// The patrol's timer went off.
     Patrol,
     /// A try to land a branch ended.
     Merge { worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome },
     /// A submitted branch was reviewed, and nothing was found that blocks it.
     Reviewed { member: Member, review: Box<Review> },
+    /// A checkpoint of a live session was reviewed.
+    CheckpointReviewed { checkpoint: CheckpointId, review: Box<Review> },
     /// A notice has arrived at the end of a route.
     Delivered { delivery: DeliveryId, attempt: u32 },
     /// It has not. Permanent: another try would come to the same.

@@ -83,6 +83,11 @@ pub enum Effect {
         /// Which look since then.
         look: u64,
     },
+    /// Have reviewers look at a checkpoint of a live session.
+    Review {
+        /// Which.
+        checkpoint: CheckpointId,
+    },
     /// Tell a session's supervisor how much it may spend in all.
     Ceiling {
         /// Whose.
@@ -102,6 +107,15 @@ pub enum Effect {
         round: u32,
         /// How often it spent what may be spent without progress; zero for a look because of silence.
         spent: u32,
+    },
+    /// Remind an agent that does not do well.
+    Nudge {
+        /// Whose.
+        session: SessionId,
+        /// Its epoch.
+        epoch: Epoch,
+        /// The judgement that led to it.
+        round: u32,
     },
     /// Wait until the checkout changes that is in the way of a merge.
     WatchCheckout {

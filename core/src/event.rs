@@ -184,7 +184,14 @@ pub enum Event {
     MergeRequested { worker: WorkerId, request: MergeRequest },
 
     #[serde(rename = "review.made")]
-    ReviewMade { worker: WorkerId, session: SessionId, review: Box<Review> },
+    ReviewMade {
+        worker: WorkerId,
+        session: SessionId,
+        /// Of which checkpoint; none if of a submitted branch.
+        #[serde(default)]
+        checkpoint: Option<CheckpointId>,
+        review: Box<Review>,
+    },
 
     #[serde(rename = "session.wanted")]
     SessionWanted { session: NewSession },
@@ -223,6 +230,9 @@ pub enum Event {
     SessionExtended { session: SessionId, epoch: Epoch, ceiling: Money },
     #[serde(rename = "session.said")]
     SessionSaid { session: SessionId, epoch: Epoch, n: u64, said: Said },
+    /// Somebody said something to its agent while it worked.
+    #[serde(rename = "session.nudged")]
+    SessionNudged { session: SessionId, epoch: Epoch, n: u64, by: Option<String>, text: String },
     #[serde(rename = "session.stop_requested")]
     SessionStopRequested { session: SessionId, epoch: Epoch },
     #[serde(rename = "session.ended")]

@@ -7,6 +7,7 @@
 //! An agent is stopped only if nothing of it can be at work: no output, no use of a tool that has not ended, no CPU time.
 
 mod ladder;
+mod nudge;
 
 use std::fmt;
 
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::money::Money;
 use crate::time::{Span, Time};
 pub use ladder::{Taken, Verdict, look_again, next_look, next_step, reported, verdict};
+pub use nudge::WITNESS;
+pub(crate) use nudge::text as nudge_text;
 
 /// How many crossings are kept of a session.
 const CROSSINGS_MAX: usize = 64;
@@ -268,6 +271,8 @@ pub struct Standing {
     pub look: Option<Look>,
     /// What was spent when, to see for how long nothing changed.
     pub crossings: Vec<Crossing>,
+    /// What its agent is to be told, and the judgement that led to it.
+    pub nudge: Option<(u32, String)>,
     /// It is ended by the witness, and why.
     pub stopped: Option<String>,
 }
@@ -290,6 +295,7 @@ impl Standing {
     pub(crate) fn recover(&mut self) {
         self.health = Health::Healthy;
         self.steps.clear();
+        self.nudge = None;
     }
 
     /// Takes note of what a session has cost. When there are too many crossings, every other one goes: what was long ago

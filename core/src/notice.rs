@@ -24,6 +24,12 @@ pub enum NoticeKind {
     NeedsHuman,
     /// A session does not do well.
     Witness,
+    /// Most of a budget is used up.
+    BudgetWarning,
+    /// A budget is used up.
+    BudgetExceeded,
+    /// An agent wants somebody to know something, and works on.
+    Escalated,
     /// Somebody wrote it.
     Message,
 }
@@ -36,6 +42,9 @@ impl NoticeKind {
             Self::ConvoyAbandoned => "convoy_abandoned",
             Self::NeedsHuman => "needs_human",
             Self::Witness => "witness",
+            Self::BudgetWarning => "budget_warning",
+            Self::BudgetExceeded => "budget_exceeded",
+            Self::Escalated => "escalated",
             Self::Message => "message",
         }
     }

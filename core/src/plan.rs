@@ -10,9 +10,12 @@ mod outbox;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Observed;
-use crate::decide::{batch_is_due, has_waited, may_begin, pause_is_over};
+use crate::decide::{
+    batch_is_due, convoy_affords as budget, has_waited, may_begin, pause_is_over, waits_for_tomorrow,
+};
 use crate::effect::Effect;
 use crate::id::{ConvoyId, RigName, Seq, WorkerId};
+use crate::ledger::next_day;
 use crate::policy::{Policy, RigHold};
 use crate::queue;
 use crate::session::SessionState;
@@ -51,10 +54,11 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     let mut plan = Plan::default();
     plan_sessions(state, policy, now, &mut plan);
     plan_workers(state, policy, now, &mut plan);
-    plan_dispatch(state, policy, &mut plan);
+    plan_dispatch(state, policy, now, &mut plan);
     outbox::plan(state, policy, now, &mut plan);
     health::plan(state, policy, now, &mut plan);
     plan_merges(state, policy, now, &mut plan);
+    plan_money(state, policy, now, &mut plan);
     plan_pushes(state, policy, now, &mut plan);
     checkpoint::plan(state, policy, now, &mut plan);
     plan
@@ -110,7 +114,7 @@ fn plan_workers(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     let mut begins = BTreeSet::new();
     for (id, worker) in state.index.active.iter().filter_map(|id| state.workers.get_key_value(id)) {
         match &worker.state {
-            WorkerState::Assigned if may_begin(state, policy, worker) => {
+            WorkerState::Assigned if may_begin(state, policy, worker, now) => {
                 let issue = state.issues.get(&worker.content.issue);
                 let urgency = issue.map(|issue| (issue.content.priority, issue.number));
                 begins.insert((urgency, id));
@@ -196,7 +200,7 @@ fn one_for_each_branch(mut lanes: Vec<First<'_>>) -> Vec<Effect> {
 }
 
 /// Ready issues of started convoys by priority, then age, as many as there is room for.
-fn plan_dispatch(state: &State, policy: &Policy, plan: &mut Plan) {
+fn plan_dispatch(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
     if state.index.startable.is_empty() {
         return;
     }
@@ -216,8 +220,10 @@ fn plan_dispatch(state: &State, policy: &Policy, plan: &mut Plan) {
     // Workers that were promised a session come before issues that nobody has.
     total += plan.proposals.len() as u32;
     let is_full = |convoy: &ConvoyId, by_convoy: &BTreeMap<&ConvoyId, u32>| {
-        let max = state.convoys.get(convoy).and_then(|convoy| convoy.content.max_parallel);
+        let Some(found) = state.convoys.get(convoy) else { return false };
+        let max = found.content.max_parallel;
         max.is_some_and(|max| by_convoy.get(convoy).is_some_and(|count| *count >= max))
+            || budget(state, policy, found, now).is_err()
     };
     // Of each rig only as many convoys can have a turn as there is room for agents; which are full, live
     // sessions make so, and those are few.
@@ -244,6 +250,27 @@ fn plan_dispatch(state: &State, policy: &Policy, plan: &mut Plan) {
         total += 1;
         plan.proposals.push(Observed::Dispatch { issue: place.2.clone() });
         next.extend(queues.after(convoy, place).map(|place| (place, (rig, convoy, queues))));
+    }
+}
+
+/// Ceilings that were raised, and the day on which there is money again.
+fn plan_money(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
+    for session in state.index.sessions.iter().filter_map(|id| state.sessions.get(id)) {
+        let content = &session.content;
+        if let Some(ceiling) = session.ceiling.filter(|_| session.ceiling != content.ceiling)
+            // Before that its supervisor reads it of its specification, or cannot be spoken to yet.
+            && matches!(session.state, SessionState::Running { .. })
+            && !session.stopping
+        {
+            let (session, epoch) = (content.id.clone(), content.epoch);
+            plan.effects.insert(Effect::Ceiling { session, epoch, ceiling });
+        }
+    }
+    let workers = state.index.active.iter().filter_map(|id| state.workers.get(id));
+    let waits = !state.index.startable.is_empty()
+        || workers.into_iter().any(|worker| matches!(worker.state, WorkerState::Assigned));
+    if waits && waits_for_tomorrow(state, policy, now) {
+        plan.wake(next_day(now));
     }
 }
 

@@ -10,6 +10,7 @@ use crate::checkpoint::Reason;
 use crate::convoy::{MergeStrategy, Observer};
 use crate::health::Thresholds;
 use crate::id::{AgentName, RigName, RouteName};
+use crate::money::Money;
 use crate::time::Span;
 use crate::worker::NewWorker;
 
@@ -178,6 +179,15 @@ pub struct Checkpoints {
     pub before_stop: bool,
 }
 
+/// When checkpoints are reviewed while their session works; zero: not for this reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reviews {
+    /// After so many checkpoints.
+    pub every: u32,
+    /// When so many more files have changed.
+    pub files: u32,
+}
+
 impl Default for Checkpoints {
     fn default() -> Self {
         Self {
@@ -253,6 +263,21 @@ impl Observers {
     }
 }
 
+/// What agents may spend, when nothing more was said.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Budget {
+    /// What is reserved at a time for an attempt that any limit applies to; none: its share of what is free.
+    pub attempt: Option<Money>,
+    /// The limit of each day (UTC), for the whole workspace.
+    pub day: Option<Money>,
+    /// The limit of each convoy that is made from now on.
+    pub convoy: Option<Money>,
+    /// Agents that report nothing that could be counted.
+    pub unmetered: Vec<AgentName>,
+    /// Whether they work although a limit applies to them.
+    pub allow_unmetered: bool,
+}
+
 /// The rules that may differ between workspaces.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Policy {
@@ -284,8 +309,12 @@ pub struct Policy {
     pub retry: Retry,
     /// Who may land convoys.
     pub observers: Observers,
+    /// What agents may spend.
+    pub budget: Budget,
     /// When checkpoints are made.
     pub checkpoints: Checkpoints,
+    /// When they are reviewed.
+    pub reviews: Reviews,
     /// What the witness goes by.
     pub witness: Thresholds,
     /// Which models are stronger than which.

@@ -123,6 +123,9 @@ pub enum Report {
     Nudged {
         /// Which.
         text: String,
+        /// By whom.
+        #[serde(default)]
+        by: Option<String>,
     },
     /// The supervisor begins to stop the agent.
     Stopping {
@@ -214,6 +217,8 @@ pub enum StopWhy {
     Spend,
     /// What it reports can no longer be kept: the disk is full or fails.
     Storage,
+    /// A limit applies to what it spends, and it used a model that nobody knows a price of.
+    Unpriced,
 }
 
 /// How an agent's process ended.

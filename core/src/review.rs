@@ -178,6 +178,21 @@ pub struct Review {
     pub findings: Vec<Raised>,
 }
 
+/// The last review of a session's checkpoints, as its session keeps it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct OfSession {
+    /// The number of the checkpoint.
+    pub sequence: u64,
+    /// How many files differed then from where the session began.
+    pub files: u32,
+    /// All files as they were.
+    pub tree: Option<String>,
+    /// It in a line.
+    pub summary: String,
+    /// What it found, if any of it blocks.
+    pub blocking: Vec<Raised>,
+}
+
 impl Review {
     /// Puts the gravest first, and leaves out what is beyond the limit.
     #[must_use]

@@ -6,6 +6,7 @@ use crate::id::{Epoch, SessionId, WorkerId};
 use crate::issue::DiffStat;
 use crate::money::Money;
 use crate::report::{Exit, Tokens};
+use crate::review::OfSession;
 use crate::time::Time;
 
 /// A session as it is wanted.
@@ -187,6 +188,17 @@ pub enum Said {
     },
 }
 
+/// Something that was said to an agent while it worked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Nudged {
+    /// When.
+    pub at: Time,
+    /// By whom, if that is known.
+    pub by: Option<String>,
+    /// What.
+    pub text: String,
+}
+
 /// What was used of one model.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Use {
@@ -242,6 +254,8 @@ pub struct Session {
     pub self_reported: Option<Money>,
     /// What it may spend, if any limit applies to it: what was reserved for it at first and since.
     pub ceiling: Option<Money>,
+    /// What was left below its ceiling when it was granted something last.
+    pub slice: Option<Money>,
     /// The agent's own name for its conversation.
     pub conversation: Option<String>,
     /// The model that answered.
@@ -250,8 +264,15 @@ pub struct Session {
     pub said: Option<Said>,
     /// What it wanted remembered.
     pub notes: Vec<String>,
+    /// The last review of one of its checkpoints.
+    #[serde(default)]
+    pub review: Option<OfSession>,
     /// What the witness has found out about it.
     pub witness: crate::health::Standing,
+    /// What it wanted a person to know; each was told once.
+    pub escalated: Vec<String>,
+    /// What was said to it while it worked.
+    pub nudged: Vec<Nudged>,
     /// When it was wanted.
     pub created_at: Time,
     /// When its agent started.

@@ -26,7 +26,7 @@ use crate::convoy::Convoy;
 use crate::event::{Batch, Event, Key};
 use crate::id::{CheckpointId, ConvoyId, DeliveryId, IssueId, NoticeId, RigName, Seq, SessionId, WorkerId};
 use crate::issue::{self, Issue};
-use crate::ledger::Ledger;
+use crate::ledger::{Accounts, Ledger};
 use crate::notice::Notice;
 use crate::outbox::Delivery;
 use crate::own_session::OwnSession;
@@ -34,6 +34,7 @@ use crate::session::Session;
 use crate::time::Time;
 use crate::tracker::{self, Standing, Tracker};
 use crate::worker::{Worker, WorkerState};
+pub(crate) use session_events::is_news;
 pub use startable::{InRig, Place, Startable};
 
 /// How many idempotency keys are remembered; a retry comes within minutes, not after ten thousand others.
@@ -108,6 +109,8 @@ pub struct Index {
     pub own_open: BTreeSet<SessionId>,
     /// The greatest number of a checkpoint in each folder.
     pub sequences: BTreeMap<String, u64>,
+    /// What is spent and promised at each level.
+    pub accounts: Accounts,
     /// Unread notices.
     pub unread: usize,
     /// Deliveries that are to be tried, by when and age.
@@ -202,6 +205,7 @@ impl State {
             | Event::SessionEnded { .. }
             | Event::SessionLost { .. }
             | Event::SessionSelfReported { .. }
+            | Event::SessionNudged { .. }
             | Event::SessionConversation { .. }
             | Event::SessionExtended { .. }
             | Event::WitnessStepped { .. }
@@ -213,7 +217,7 @@ impl State {
             | Event::CheckpointMade { .. }
             | Event::CheckpointFailed { .. } => checkpoint_events::apply(self, event, at),
             Event::BudgetSet { .. } | Event::BudgetWarned { .. } | Event::BudgetExceeded { .. } => {
-                budget_events::apply(self, event);
+                budget_events::apply(self, event, at);
             }
             Event::NoticeSent { .. }
             | Event::NoticeRead { .. }
@@ -283,6 +287,7 @@ impl State {
         }
         self.index.keys =
             self.keys.iter().map(|key| (key.key.clone(), (key.print, key.ids.clone()))).collect();
+        self.recount_accounts();
         checkpoint_events::recount(self);
         own_session_events::recount(self);
         self.index.unread = self.notices.values().filter(|notice| notice.is_unread()).count();

@@ -2,6 +2,7 @@
 //!
 //! Every object has a stable set of keys; absent is null, arrays are never null.
 
+mod budget;
 mod checkpoint;
 mod convoy;
 mod cost;
@@ -18,6 +19,7 @@ mod tracker;
 mod witness;
 mod worker;
 
+pub use budget::{BudgetView, budget, budgets};
 pub use checkpoint::{
     Background, CheckpointContext, CheckpointView, ConvoyProgress, CurrentTask, FileModified, IssueUpdated,
     StoredCheckpoint, TestState, TestedGate, Tried, checkpoint, stored,

@@ -4,10 +4,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::convoy::{Convoy, Staged, Status as ConvoyStatus};
-use crate::decide::room;
+use crate::decide::{Refused, affords, convoy_affords, over_text, room};
 use crate::health::Health;
 use crate::id::{IssueId, RigName};
 use crate::issue::{Issue, Status};
+use crate::ledger::{Level, next_day};
 use crate::policy::{Policy, RigHold};
 use crate::queue;
 use crate::session::{Session, SessionState};
@@ -52,6 +53,28 @@ pub fn hold_of(policy: &Policy, worker: &NewWorker) -> Option<Reason> {
 /// Why what is under way in a rig cannot go on, if it cannot.
 fn out_of_reach(policy: &Policy, rig: &RigName) -> Option<Reason> {
     if policy.reaches(rig) { None } else { hold(policy, rig) }
+}
+
+/// Why a worker does not begin, if money is the reason.
+pub fn over_budget(state: &State, policy: &Policy, worker: &NewWorker, now: Time) -> Option<Reason> {
+    affords(state, policy, worker, now).err().map(|refused| of_money(&refused, now))
+}
+
+fn of_money(refused: &Refused, now: Time) -> Reason {
+    match refused {
+        Refused::Over { level, limit, account } => {
+            let mut text = over_text(level, *limit, *account);
+            if *level == Level::Day {
+                text = format!("{text}; it begins anew at {}", next_day(now));
+            }
+            reason("over_budget", text).run(format!("convoy cost budget <usd> {}", level.flag()))
+        }
+        Refused::Unmetered { level, agent } => reason(
+            "unmetered",
+            format!("{level} has a budget, and agent {agent} reports nothing by which what it spends could be counted"),
+        )
+        .run("convoy config set budget.on_unmetered allow"),
+    }
 }
 
 fn reason(code: &'static str, text: impl Into<String>) -> Reason {
@@ -129,11 +152,11 @@ fn of_issue(
         Status::InProgress { .. } | Status::Submitted { .. } => {
             current.map(|found| worker(state, policy, found, now)).unwrap_or_default()
         }
-        Status::Open => open(state, policy, issue, current),
+        Status::Open => open(state, policy, issue, current, now),
     }
 }
 
-fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>) -> Vec<Reason> {
+fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>, now: Time) -> Vec<Reason> {
     let id = &issue.content.id;
     let mut reasons = Vec::new();
     if !issue.is_workable() {
@@ -187,9 +210,12 @@ fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>)
                 although_parked: false,
                 epic: None,
             };
-            reasons.push(match room(state, policy, &probe) {
-                Err(limit) => at_capacity(&limit),
-                Ok(()) => reason("ready", "it is ready; the engine starts it when it runs").run("convoy up"),
+            reasons.push(match (convoy_affords(state, policy, convoy, now), room(state, policy, &probe)) {
+                (Err(refused), _) => of_money(&refused, now),
+                (Ok(()), Err(limit)) => at_capacity(&limit),
+                (Ok(()), Ok(())) => {
+                    reason("ready", "it is ready; the engine starts it when it runs").run("convoy up")
+                }
             });
         }
         Some(_) => {}
@@ -219,6 +245,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
             let mut blocked: Vec<Reason> =
                 state.issues.get(issue).map(|issue| blockers(state, issue)).unwrap_or_default();
             blocked.extend(hold_of(policy, &worker.content));
+            blocked.extend(over_budget(state, policy, &worker.content, now));
             match room(state, policy, &worker.content) {
                 _ if !blocked.is_empty() => blocked,
                 Err(limit) => vec![at_capacity(&limit)],

@@ -26,9 +26,6 @@ pub struct NewWorker {
     pub model: Option<String>,
     /// Why that model.
     pub model_rationale: String,
-    /// A person asked for just that model.
-    #[serde(default)]
-    pub model_fixed: bool,
     /// The branch that its work lands in, if not the rig's default.
     pub base: Option<String>,
     /// The worker whose branch and brief it takes over.
@@ -43,6 +40,9 @@ pub struct NewWorker {
     /// session.
     #[serde(default)]
     pub epic: Option<EpicName>,
+    /// A person asked for just that model.
+    #[serde(default)]
+    pub model_fixed: bool,
 }
 
 impl NewWorker {

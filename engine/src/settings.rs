@@ -8,7 +8,7 @@ use convoy_core::id::AgentName;
 use convoy_core::policy::Policy;
 use convoy_core::time::Span;
 
-use crate::agent::{Preset, Presets};
+use crate::agent::{Preset, Presets, Says};
 use crate::config::{Config, Sources};
 use crate::engine::{Mode, presets};
 use crate::os::spawn::Environment;
@@ -68,6 +68,7 @@ pub(crate) fn load(workspace: &Workspace, env: &Environment) -> Result<Loaded, F
     let sandboxed = names(&mut presets.iter().filter(|preset| preset.sandboxed()));
     let mut policy = config.policy(names(&mut presets.iter()), sandboxed)?;
     policy.tiers = config.tiers(presets.iter())?;
+    policy.budget.unmetered = names(&mut presets.iter().filter(|preset| preset.reports().usage == Says::No));
     for (name, rig) in &mut policy.rigs {
         rig.trouble = config.rigs().get(name).and_then(|rig| rig::look(&rig.path));
     }

@@ -313,6 +313,12 @@ pub fn agent_toml(name: &str, command: &[String], output: &str, variables: &[&st
     )
 }
 
+/// The same for a fake agent that can be told something while it works.
+pub fn duplex_toml(name: &str, command: &[String]) -> String {
+    let command = [command, &["--duplex".to_owned()]].concat();
+    agent_toml(name, &command, "claude", &[]).replace("prompt = \"stdin\"", "prompt = \"duplex\"")
+}
+
 fn ended_within(child: &Child, timeout: Duration) -> bool {
     let Some(pid) = Pid::from_raw(child.id().cast_signed()) else { return true };
     // The child is not collected yet, so the number is still its own.

@@ -86,13 +86,15 @@ pub enum Step {
     },
     /// Waits until a file exists.
     WaitFor(String),
+    /// Waits for the next message on stdin and writes its text to a file. Only with `--duplex`.
+    Hear(String),
     /// Waits.
     SleepMs(u64),
     /// Never goes on.
     Hang,
     /// Writes the prompt, as it came by stdin, to a file.
     SavePrompt(String),
-    /// Writes a value to `$CONVOY_SIGNAL_FILE`, atomically.
+    /// Writes a value to `$CONVOY_SIGNAL_FILE`, atomically, with its own worker and issue if it names none.
     SignalFile(serde_json::Value),
     /// Writes a text to `$CONVOY_OUTPUT_FILE`.
     Output(String),

@@ -110,14 +110,14 @@ pub fn link_into(folder: &Path) {
     }
 }
 
-/// Leads the codex of a home folder to a script: nothing has to be said on its command line. It needs
+/// Leads the codex of a home folder to a script, and sets its model: nothing has to be said on its command line. It needs
 /// `OPENAI_SCRIPTED_KEY`.
 ///
 /// # Panics
 /// When the file cannot be written.
 pub fn codex_home(home: &Path, url: &str) {
     let config = format!(
-        "model_provider = \"scripted\"\n[analytics]\nenabled = false\n[model_providers.scripted]\nname = \"scripted\"\n\
+        "model = \"gpt-5.1-codex\"\nmodel_provider = \"scripted\"\n[analytics]\nenabled = false\n[model_providers.scripted]\nname = \"scripted\"\n\
          base_url = \"{url}/v1\"\nenv_key = \"OPENAI_SCRIPTED_KEY\"\nwire_api = \"responses\"\n\
          request_max_retries = 1\nstream_max_retries = 1\n"
     );

@@ -1,12 +1,14 @@
 //! Questions with answers of the right kind.
 
-use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, WhyView};
+use convoy_api::query::{ConvoyFilter, CostOf, EngineView, IssueFilter, WhyView};
 use convoy_api::{Answer, Code, Failure, Query, Service};
+use convoy_core::command::BudgetScope;
+use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    CheckpointView, ConvoyView, DeliveryView, EpicView, IssueView, NoticeView, QueueItemView, RigStatusView,
-    RigView, StageView, StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, IssueView, NoticeView,
+    QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView, WorkerView,
 };
 
 fn other() -> Failure {
@@ -192,6 +194,22 @@ pub(super) fn events(
 pub(super) fn trackers(service: &dyn Service) -> Result<Vec<TrackerView>, Failure> {
     match service.ask(Query::Trackers)? {
         Answer::Trackers { trackers } => Ok(trackers),
+        _ => Err(other()),
+    }
+}
+
+/// Limits on what may be spent: all, or what there is of one thing.
+pub(super) fn budgets(service: &dyn Service, scope: Option<BudgetScope>) -> Result<Vec<BudgetView>, Failure> {
+    match service.ask(Query::Budgets { scope })? {
+        Answer::Budgets { budgets } => Ok(budgets),
+        _ => Err(other()),
+    }
+}
+
+/// What work costs: whose, and since which day.
+pub(super) fn cost(service: &dyn Service, of: CostOf, since: Option<Day>) -> Result<CostView, Failure> {
+    match service.ask(Query::Cost { of, since })? {
+        Answer::Cost { cost } => Ok(*cost),
         _ => Err(other()),
     }
 }

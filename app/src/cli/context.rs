@@ -105,7 +105,7 @@ impl Context {
             return Ok(());
         }
         Err(Error::refused(format!("this command is not for agents, and this is inside session {session}"))
-            .hint("an agent's own commands are: convoy done, convoy blocked, convoy note")
+            .hint("an agent's own commands are: convoy done, blocked, note, escalate, checkpoint")
             .hint("a person may allow the others: session.allow_commands = true in .convoy/config.toml"))
     }
 

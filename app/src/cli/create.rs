@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use convoy_core::command::Request;
 use convoy_core::convoy::MergeStrategy;
+use convoy_core::money::Money;
 use convoy_core::view::ConvoyView;
 use convoy_engine::forge;
 
@@ -42,6 +43,9 @@ pub(super) struct Create {
     /// When it should have landed: a date, a time with its zone, or so long from now
     #[arg(long, value_name = "WHEN", value_parser = values::due)]
     due: Option<convoy_core::time::Time>,
+    /// The most that may be spent on it, in US dollars
+    #[arg(long, value_name = "USD")]
+    budget: Option<Money>,
     #[command(flatten)]
     terms: values::Terms,
     /// Have it worked on at once, in the background
@@ -64,6 +68,7 @@ impl Create {
             epic: self.epic,
             owned: self.owned,
             due: self.due,
+            budget: self.budget,
         };
         let (outcome, (convoy, _)) = ctx.act_and_ask(request, ask::convoy)?;
         let changed = outcome.items.iter().any(|item| item.changed);

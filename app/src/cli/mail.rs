@@ -134,7 +134,10 @@ fn one_line(notice: &NoticeView) -> String {
         NoticeKind::ConvoyLanded
         | NoticeKind::ConvoyAbandoned
         | NoticeKind::NeedsHuman
-        | NoticeKind::Witness => String::new(),
+        | NoticeKind::Escalated
+        | NoticeKind::Witness
+        | NoticeKind::BudgetWarning
+        | NoticeKind::BudgetExceeded => String::new(),
     };
     let archived = if notice.archived_at.is_some() { "  archived" } else { "" };
     format!(

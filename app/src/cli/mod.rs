@@ -15,6 +15,7 @@ mod close;
 mod completions;
 mod config;
 mod context;
+mod cost;
 mod create;
 mod daemon;
 mod demo;
@@ -22,6 +23,7 @@ mod doctor;
 mod down;
 mod events;
 mod follow;
+mod hook;
 mod import;
 mod init;
 mod issue;
@@ -31,6 +33,7 @@ mod list;
 mod logs;
 mod mail;
 mod mq;
+mod nudge;
 mod outbox;
 mod own;
 mod progress;
@@ -128,6 +131,8 @@ enum Command {
     Brief(brief::Brief),
     #[command(subcommand)]
     Mq(mq::Mq),
+    #[command(subcommand)]
+    Cost(cost::Cost),
     Run(run::Run),
     Up(up::Up),
     Down(down::Down),
@@ -136,6 +141,10 @@ enum Command {
     Done(own::Done),
     Blocked(own::Blocked),
     Note(own::Note),
+    Checkpoint(own::Checkpoint),
+    Escalate(own::Escalate),
+    Nudge(nudge::Nudge),
+    Hook(hook::Hook),
     #[command(subcommand)]
     Mail(mail::Mail),
     Events(events::Events),
@@ -146,8 +155,6 @@ enum Command {
     Agent(agent::Agent),
     #[command(subcommand)]
     Workdir(workdir::Workdir),
-    #[command(subcommand)]
-    Checkpoint(checkpoint::Checkpoint),
     Sync(sync::Sync),
     #[command(subcommand)]
     Tracker(tracker::Tracker),
@@ -175,7 +182,10 @@ enum Role {
 impl Command {
     /// Whether it may be used inside a session, where an agent's own commands go to its supervisor.
     fn works_inside_sessions(&self) -> bool {
-        let own = matches!(self, Self::Done(_) | Self::Blocked(_) | Self::Note(_));
+        let own = matches!(
+            self,
+            Self::Done(_) | Self::Blocked(_) | Self::Note(_) | Self::Escalate(_) | Self::Hook(_)
+        ) || matches!(self, Self::Checkpoint(command) if command.is_an_agents_own());
         let hook = matches!(self, Self::Tracker(command) if command.works_inside_sessions());
         own || hook
             || matches!(
@@ -213,6 +223,7 @@ impl Command {
             Self::Session(command) => command.run(ctx),
             Self::Brief(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
+            Self::Cost(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),
             Self::Down(command) => command.run(ctx),
@@ -220,6 +231,9 @@ impl Command {
             Self::Done(command) => command.run(ctx),
             Self::Blocked(command) => command.run(ctx),
             Self::Note(command) => command.run(ctx),
+            Self::Escalate(command) => command.run(ctx),
+            Self::Nudge(command) => command.run(ctx),
+            Self::Hook(command) => command.run(ctx),
             Self::Mail(command) => command.run(ctx),
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),

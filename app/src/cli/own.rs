@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use convoy_engine::supervisor::client::{Client, Error as ClientError};
-use convoy_engine::supervisor::protocol::OwnReport;
+use convoy_engine::supervisor::protocol::{Code, OwnReport};
 
 use super::context::Context;
 use crate::error::{DONE, Error, PARTIAL};
@@ -41,6 +41,35 @@ pub(super) struct Note {
     text: Vec<String>,
 }
 
+/// Have a person know something, and go on (for agents)
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  convoy escalate 'the staging data is from 2019; I go on with it'")]
+pub(super) struct Escalate {
+    /// What
+    #[arg(required = true)]
+    reason: Vec<String>,
+}
+
+/// See what sessions had done, and go back to it
+///
+/// Checkpoints are files on refs/convoy/state of a repository, with the commits that they name. No branch has them;
+/// 'convoy sync' brings them to other machines.
+///
+/// Inside a session, without a subcommand, an agent has its own work kept: the whole work tree, committed or not,
+/// without a change to the branch.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  convoy checkpoint list\n  convoy checkpoint -m 'before the big rename'    by an agent"
+)]
+pub(super) struct Checkpoint {
+    #[command(subcommand)]
+    command: Option<super::checkpoint::Checkpoint>,
+    /// What is to be said about it (for agents)
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
+}
+
 impl Done {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let Self { no_change, note } = self;
@@ -65,6 +94,28 @@ impl Note {
     }
 }
 
+impl Escalate {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let reason = self.reason.join(" ");
+        report(ctx, OwnReport::Escalated { reason }, "Noted: a person is told. Go on.")
+    }
+}
+
+impl Checkpoint {
+    /// Whether it is an agent's word about its own work.
+    pub(super) fn is_an_agents_own(&self) -> bool {
+        self.command.is_none()
+    }
+
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        if let Some(command) = self.command {
+            return command.run(ctx);
+        }
+        report(ctx, OwnReport::Checkpoint { note: self.message }, "Noted: it is kept. Go on.")
+            .map_err(|error| error.hint("a person looks at checkpoints with: convoy checkpoint list"))
+    }
+}
+
 fn report(ctx: &mut Context, report: OwnReport, said: &str) -> Result<u8, Error> {
     let Some(socket) = ctx.env.get("CONVOY_SOCKET").filter(|socket| !socket.is_empty()) else {
         return Err(Error::refused("this command is for agents, inside a session: CONVOY_SOCKET is not set")
@@ -75,6 +126,9 @@ fn report(ctx: &mut Context, report: OwnReport, said: &str) -> Result<u8, Error>
             .hint("is the session over? then nothing that is said in it is heard")
     });
     let n = client?.report(report).map_err(|error| match error {
+        ClientError::Refused { code: Code::BadRequest, .. } => {
+            Error::refused("the supervisor of this session is of an older version, which does not know this")
+        }
         ClientError::Refused { message, .. } => Error::refused(format!("the supervisor refused: {message}")),
         ClientError::Connection(_) | ClientError::Unexpected => Error {
             kind: "unknown",

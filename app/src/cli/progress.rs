@@ -198,6 +198,10 @@ fn sentence(event: &Event) -> Option<String> {
             Said::Escalated { reason } => format!("agent wants a person to know: {}", why(reason)),
             Said::Note { text } => format!("agent notes: {}", why(text)),
         },
+        Event::SessionNudged { by, text, .. } => {
+            let by = by.as_deref().map(|by| format!(" by {}", why(by)));
+            format!("agent was told{}: {}", by.unwrap_or_default(), why(text))
+        }
         Event::SessionOpened { session } => {
             format!("session {} of epic {} began", session.number, session.epic)
         }
@@ -276,6 +280,7 @@ pub(super) fn moves(event: &Event) -> bool {
             | Event::SessionStarted { .. }
             | Event::WitnessStepped { .. }
             | Event::SessionSaid { .. }
+            | Event::SessionNudged { .. }
             | Event::NoticeSent { .. }
             | Event::NoticeRead { .. }
             | Event::NoticeArchived { .. }

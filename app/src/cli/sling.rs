@@ -6,6 +6,7 @@ use clap::Args;
 use convoy_api::ItemView;
 use convoy_core::command::Request;
 use convoy_core::event::Event;
+use convoy_core::money::Money;
 
 use super::ask;
 use super::context::Context;
@@ -40,6 +41,9 @@ pub(super) struct Sling {
     /// The branch that the work lands in
     #[arg(long, value_name = "BRANCH")]
     base: Option<String>,
+    /// The most that each of their workers may spend, in US dollars
+    #[arg(long, value_name = "USD")]
+    budget: Option<Money>,
     /// Make no convoy
     #[arg(long)]
     no_convoy: bool,
@@ -54,8 +58,8 @@ pub(super) struct Sling {
 impl Sling {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let (issues, target) = with_target(self.issues);
-        let Self { agent, model, base, no_convoy, force, dry_run, .. } = self;
-        let request = Request::Sling { issues, target, agent, model, base, no_convoy, force };
+        let Self { agent, model, base, no_convoy, force, dry_run, budget, .. } = self;
+        let request = Request::Sling { issues, target, agent, model, base, no_convoy, force, budget };
         let mut outcome = ctx.act(request, dry_run)?;
         // Ids that were made up for a dry run are nobody's.
         outcome.items.iter_mut().filter(|item| dry_run && item.changed).for_each(|item| item.note = None);

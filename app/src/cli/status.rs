@@ -8,10 +8,12 @@ use convoy_api::query::ConvoyFilter;
 use convoy_api::{Failure, Service};
 use convoy_core::event::Event;
 use convoy_core::id::Seq;
+use convoy_core::ledger::WARN_PERCENT;
 use convoy_core::view::{ConvoyView, TrackedView};
 
 use super::ask;
 use super::context::Context;
+use super::cost::limit_line;
 use super::daemon::undelivered;
 use super::follow::{End, Follow, Look, See};
 use crate::error::{DONE, Error};
@@ -183,9 +185,16 @@ fn facts(convoy: &ConvoyView) -> Vec<(&'static str, String)> {
         facts.push(("Due", format!("{}{}", text::time(due), if convoy.overdue { " (overdue)" } else { "" })));
     }
     if let Some(budget) = &convoy.budget {
-        facts.push(("Budget", text::money(budget)));
-    }
-    if convoy.spent.micros != 0 {
+        let used = i128::from(convoy.spent.micros) * 100;
+        let reached = |percent: i64| used >= i128::from(budget.micros) * i128::from(percent);
+        facts.push(("Budget", limit_line(&convoy.spent, budget, reached(WARN_PERCENT), reached(100))));
+        if convoy.reserved.micros > 0 {
+            facts.push(("Reserved", format!("{} for what runs", text::money(&convoy.reserved))));
+        }
+        if convoy.overrun.micros > 0 {
+            facts.push(("Overrun", format!("{} beyond the budget", text::money(&convoy.overrun))));
+        }
+    } else if convoy.spent.micros != 0 {
         facts.push(("Spent", text::money(&convoy.spent)));
     }
     if convoy.status == "staged" {

@@ -28,7 +28,11 @@ impl Sync {
         for closed in checkpoints.closed() {
             ctx.out.aside(&format!("left out: {}\n", text::line(closed)));
         }
-        let rows = checkpoints.sync(&ctx.env, &self.remote)?;
+        // A path is one from where the command is run, not from where the repository is.
+        let path = ctx.dir().join(&self.remote);
+        let path = std::path::absolute(path).ok().filter(|path| self.remote.contains('/') && path.exists());
+        let remote = path.and_then(|path| path.to_str().map(str::to_owned)).unwrap_or(self.remote);
+        let rows = checkpoints.sync(&ctx.env, &remote)?;
         ctx.out.json(&rows)?;
         for row in &rows {
             match &row.error {

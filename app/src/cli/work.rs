@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
 use convoy_core::command::Request;
+use convoy_core::money::Money;
 use convoy_core::view::{SessionView, WorkerView};
 use convoy_engine::clock;
 
@@ -42,6 +43,9 @@ pub(super) struct Assign {
     /// The model
     #[arg(long)]
     model: Option<String>,
+    /// The most that its worker may spend, in US dollars
+    #[arg(long, value_name = "USD")]
+    budget: Option<Money>,
 }
 
 /// List workers
@@ -64,8 +68,8 @@ impl Work {
         let (request, done) = match self {
             Self::List(List { all }) => return list(ctx, all),
             Self::Status(One { issue }) => return show(ctx, &issue),
-            Self::Assign(Assign { issue, convoy, agent, model }) => {
-                (Request::Assign { issue, convoy, agent, model }, "Assigned")
+            Self::Assign(Assign { issue, convoy, agent, model, budget }) => {
+                (Request::Assign { issue, convoy, agent, model, budget }, "Assigned")
             }
             Self::Retry(One { issue }) => (Request::WorkRetry { issue }, "Retrying"),
             Self::Stop(One { issue }) => (Request::WorkStop { issue }, "Stopped"),

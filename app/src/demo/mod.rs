@@ -130,6 +130,7 @@ impl Stage {
                 epic: None,
                 owned: false,
                 due: None,
+                budget: None,
             },
         )
     }

@@ -189,7 +189,7 @@ fn a_command_that_is_killed_on_the_way_is_followed_up_by_the_next() {
 fn clone_of(remote: &Path) -> TestEnv {
     let env = room();
     git(&env, env.root(), &["clone", "-q", &remote.display().to_string(), &env.dir().display().to_string()]);
-    env.convoy(["init", "--prefix", "gt", "--name", "second"]).ok();
+    env.convoy(["init", "--prefix", "gt", "--name", "gastown"]).ok();
     env
 }
 
@@ -235,4 +235,27 @@ fn another_machine_has_them_with_nothing_but_git() {
     let gone = env.convoy(["sync"]).exits(1);
     assert!(gone.stderr.contains("nothing is lost"), "{}", gone.stderr);
     assert_eq!(convoy(&env, "checkpoint list").as_array().expect("a list").len(), 3);
+}
+
+#[test]
+fn a_sync_that_is_killed_on_the_way_loses_nothing() {
+    let env = workspace();
+    let remote = remote_of(&env);
+    checkpoint(&env, "login", "ckpt-a0", 1);
+    convoy(&env, "sync");
+    for (n, point) in ["sync:fetched", "state:union", "sync:joined"].into_iter().enumerate() {
+        let other = clone_of(&remote);
+        checkpoint(&other, "login", &format!("ckpt-b{n}"), 5);
+        let mut sync = other.command(env!("CARGO_BIN_EXE_convoy"), &other.dir());
+        sync.arg("sync").env("CONVOY_CRASH", format!("{point}@1"));
+        assert!(!sync.output().expect("it runs").status.success(), "{point} was not reached");
+        checkpoint(&env, "login", &format!("ckpt-a{}", n + 1), 6);
+        convoy(&env, "sync");
+        convoy(&other, "sync");
+        convoy(&env, "sync");
+        let listed = convoy(&env, "checkpoint list");
+        assert_eq!(listed.as_array().expect("a list").len(), 1 + 2 * (n + 1), "{point}");
+        assert_eq!(listed, convoy(&other, "checkpoint list"), "{point}");
+        assert_eq!(git(&other, &other.dir(), &["fsck", "--no-dangling"]), "", "{point}");
+    }
 }

@@ -6,6 +6,7 @@ mod agree;
 mod baseline;
 mod checkpoints;
 mod convoys;
+mod cost;
 mod help;
 mod hostile;
 mod import;

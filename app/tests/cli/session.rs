@@ -44,7 +44,14 @@ fn a_workspace_may_let_agents_use_every_command() {
 #[test]
 fn outside_of_a_session_an_agents_commands_are_refused() {
     let mut env = workspace();
-    for line in ["done", "done --no-change --note x", "blocked 'no password'", "note 'remember this'"] {
+    for line in [
+        "done",
+        "done --no-change --note x",
+        "blocked 'no password'",
+        "note 'remember this'",
+        "escalate why",
+        "checkpoint -m x",
+    ] {
         let run = env.convoy(crate::words(line)).exits(1);
         assert!(run.stderr.contains("CONVOY_SOCKET is not set"), "{line}: {}", run.stderr);
     }

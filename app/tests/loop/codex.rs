@@ -25,6 +25,11 @@ pub(crate) fn codex_room(url: &str) -> Room {
     Room::around(with_codex(url), &defaults, &NoScript::default())
 }
 
+/// Where its model is its own affair.
+fn unasked_room(url: &str) -> Room {
+    Room::around(with_codex(url), "[defaults]\nagent = \"codex\"\n", &NoScript::default())
+}
+
 /// Starts a codex that has spent, has left an edit, and is in the middle of a tool.
 pub(crate) fn in_the_middle(server: &ModelServer) -> (Room, String) {
     let tool = "echo half > half; touch \"$HOME/tool-runs\"; exec sleep 600";
@@ -58,7 +63,7 @@ fn codex_does_two_issues_that_depend_on_each_other() {
         return;
     }
     let server = ModelServer::start();
-    let room = codex_room(&server.add("work", two_pieces()));
+    let room = unasked_room(&server.add("work", two_pieces()));
     let convoy = room.launch_new("gt-one gt-two:gt-one", "");
     room.lands(&convoy);
     let repo = room.repo();
@@ -72,6 +77,8 @@ fn codex_does_two_issues_that_depend_on_each_other() {
         let session = &worker["sessions"][0];
         assert_eq!(session["usage"], usage(), "{session:#}");
         assert_eq!((&worker["attempt"], text(session, "/model")), (&1.into(), MODEL), "{session:#}");
+        assert_eq!(text(session, "/cost_source"), "estimated", "{session:#}");
+        assert!(session["cost"]["micros"].as_i64().unwrap() > 0, "{session:#}");
         let counted = room.events("session.usage");
         assert_eq!(counted.iter().filter(|event| event["subject"] == session["id"]).count(), 1, "a turn");
     }
@@ -122,6 +129,10 @@ fn a_stopped_codex_leaves_nothing_running() {
     let worker = room.worker("gt-one");
     assert_eq!(text(&worker, "/state"), "stopped");
     assert_eq!(server.calls("work"), 2, "it was not let go on");
+    // It said nothing of what it had used; its transcript does.
+    let session = &worker["sessions"][0];
+    let spent = json!({ "input": 1200, "output": 50, "cache_read": 150, "cache_write": 15 });
+    assert_eq!((&session["usage"], text(session, "/cost_source")), (&spent, "estimated"), "{session:#}");
     let branch = text(&worker, "/branch").to_owned();
     assert_eq!(room.repo().git(["show", &format!("{branch}:half")]), "half", "its work is kept");
 }

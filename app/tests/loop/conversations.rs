@@ -100,6 +100,9 @@ fn a_paused_codex_goes_on_in_its_own_thread_and_counts_it_once() {
     let turn = raw.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let turn = turn.into_iter().find(|line| line["type"] == "turn.completed").unwrap();
     assert_eq!(turn["usage"]["output_tokens"], 20 + 30 + 90, "{turn}");
+    let outputs = room.events("session.usage");
+    let outputs: i64 = outputs.iter().filter_map(|event| event["data"]["tokens"]["output"].as_i64()).sum();
+    assert_eq!(outputs, 20 + 30 + 90, "each reply once over both sessions");
 }
 
 #[test]

@@ -58,6 +58,8 @@ fn gemini_does_two_issues_that_depend_on_each_other() {
         let session = &worker["sessions"][0];
         let usage = json!({ "input": 1200, "output": 90, "cache_read": 500, "cache_write": 0 });
         assert_eq!(session["usage"], usage, "{session:#}");
+        assert_eq!(text(session, "/cost_source"), "estimated", "{session:#}");
+        assert!(session["cost"]["micros"].as_i64().unwrap() > 0, "{session:#}");
         assert_eq!((&worker["attempt"], text(session, "/model")), (&1.into(), MODEL), "{session:#}");
     }
     // Its shell knows no configuration of the person, so the worker's identity comes from its environment.

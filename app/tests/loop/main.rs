@@ -6,20 +6,24 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do, by panicking")]
 
 mod attempts;
+mod budgets;
 mod codex;
 mod conflicts;
 mod conversations;
+mod costs;
 mod engine;
 mod gemini;
 mod hooks;
 mod include;
 mod merging;
 mod notify;
+mod nudge;
 mod observers;
 mod order;
 mod people;
 mod queue;
 mod real;
+mod real_duplex;
 mod repositories;
 mod requests;
 mod reviews;
@@ -30,3 +34,4 @@ mod session;
 mod sessions;
 mod staged;
 mod tmux;
+mod witness;

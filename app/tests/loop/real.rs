@@ -136,6 +136,9 @@ fn spent() -> Value {
     json!({ "input": 700, "output": 30, "cache_read": 100, "cache_write": 10 })
 }
 
+/// 700 × 3 + 30 × 15 + 100 × 0.3 + 10 × 3.75 millionths of a dollar, half of one rounded up.
+const SPENT_MICROS: i64 = 2_618;
+
 /// Starts a claude that spends, leaves an edit, and is in the middle of a tool.
 fn in_the_middle(server: &ModelServer, config: &str) -> (Room, String) {
     let tool = "echo half > half; touch \"$HOME/tool-runs\"; exec sleep 600";
@@ -200,7 +203,13 @@ fn a_killed_claude_has_its_tool_killed_and_is_tried_again() {
     );
     assert!(session["exit"]["leaked"].as_u64().unwrap() >= 1, "{session:#}");
     assert_eq!(session["usage"], spent());
-    assert_eq!(session["cost"], Value::Null, "nobody said what it cost");
-    assert_eq!((&worker["failures"], &worker["spent"]["micros"]), (&1.into(), &MICROS.into()));
+    assert_eq!(
+        (&session["cost"]["micros"], text(session, "/cost_source")),
+        (&SPENT_MICROS.into(), "estimated")
+    );
+    assert_eq!(
+        (&worker["failures"], &worker["spent"]["micros"]),
+        (&1.into(), &(MICROS + SPENT_MICROS).into())
+    );
     assert_eq!(room.repo().read("half"), "half\n", "what it left was gone on with");
 }

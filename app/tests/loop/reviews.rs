@@ -140,17 +140,39 @@ fn neither_what_is_not_in_the_file_nor_a_reviewer_that_fails_is_a_verdict() {
 }
 
 #[test]
+fn what_blocks_in_a_checkpoint_comes_before_the_merge() {
+    let env = outside();
+    let hold = Room::hold(&env, "reviewed");
+    let script = reviewers()
+        .or(worker("gt-a", Some("Resolve what the review"), commit("app.txt", "password = keyring\n").into()))
+        .or(worker("gt-a", None, [&commit("app.txt", HOLE)[..], &[hold]].concat()));
+    let config = "[review]\nevery = 1\nroles = [\"security\"]\n[checkpoint]\ninterval = \"1s\"\n";
+    let room = Room::around(env, config, &script);
+    let convoy = room.launch_new("gt-a", "");
+    room.until("review.made", "A password in the code");
+    assert_eq!(room.worker("gt-a")["state"], "running", "its agent works on");
+    room.open("reviewed");
+    room.lands(&convoy);
+    assert_eq!(room.repo().read("app.txt"), "password = keyring\n");
+    let shown = room.worker("gt-a");
+    assert_eq!((&shown["reviews"], &shown["failures"]), (&1.into(), &0.into()), "{shown:#}");
+    let review = room.events("review.made").remove(0);
+    assert!(text(&review, "/data/checkpoint").starts_with("ckpt-"), "{review:#}");
+    assert_eq!(room.events("worker.submitted").len(), 1, "what is blocked is not submitted");
+}
+
+#[test]
 fn a_merge_can_wait_for_a_reviewer_that_fails() {
-    let fails = reviewer("quality", None, vec![Step::Exit(3)]);
-    let works = worker("gt-a", None, commit("app.txt", "fine\n").into());
-    let clean = reviewer("security", None, vec![wrote(&[])]);
-    let script = Script::default().or(clean.clone()).or(fails).or(works.clone());
+    let script = Script::default()
+        .or(reviewer("security", None, vec![wrote(&[])]))
+        .or(reviewer("quality", None, vec![Step::Exit(3)]))
+        .or(worker("gt-a", None, commit("app.txt", "fine\n").into()));
     let room = Room::with(&format!("{REVIEW}on_failure = \"hold\"\n"), &script);
     let convoy = room.launch_new("gt-a", "");
-    room.until("merge.paused", "reviewer quality failed: it exited with status 3");
-    let good = reviewer("quality", None, vec![said(&[])]);
-    room.plays(&Script::default().or(clean).or(good).or(works));
-    room.lands(&convoy);
+    let said = room.stalls(&convoy);
+    assert!(said.contains("reviewer quality failed: it exited with status 3"), "{said}");
+    assert_eq!((room.events("merge.paused").len(), room.events("review.made").len()), (3, 0));
+    assert!(!room.repo().path().join("app.txt").exists(), "nothing of it landed");
 }
 
 /// A room in which the reviewer `security` waits to be let go.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::room::{Room, commit, outside, says, shell, text};
 
 /// Every command that is not an agent's own, each able to do harm or to tell what is none of its business.
-const OTHERS: [&[&str]; 30] = [
+const OTHERS: [&[&str]; 31] = [
     &["init"],
     &["issue", "create", "Mine"],
     &["issue", "list"],
@@ -34,6 +34,7 @@ const OTHERS: [&[&str]; 30] = [
     &["mail", "read", "n-1"],
     &["events"],
     &["attach", "gt-a"],
+    &["nudge", "gt-a", "hello"],
     &["config", "set", "defaults.agent", "evil"],
     &["workdir", "clean", "--all"],
     &["doctor", "--fix"],
@@ -117,7 +118,7 @@ fn its_own_commands_work_while_no_engine_runs() {
 #[test]
 fn outside_of_a_session_they_say_so() {
     let room = Room::new(&Script::works());
-    for words in ["done", "blocked why", "note text"] {
+    for words in ["done", "blocked why", "note text", "checkpoint", "escalate text"] {
         let run = room.env.convoy(words.split(' ')).exits(1);
         assert!(run.stderr.contains("inside a session"), "{}", run.shown());
     }

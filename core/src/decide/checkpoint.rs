@@ -194,6 +194,7 @@ fn went_wrong(state: &State, session: &SessionId, exit: &Exit) -> Option<String>
         ExitKind::Stopped(StopWhy::WallTime) => Some("it ran longer than it may".into()),
         ExitKind::Stopped(StopWhy::Silence) => Some("it showed no sign of life".into()),
         ExitKind::Stopped(StopWhy::Spend) => Some("it spent all that it may".into()),
+        ExitKind::Stopped(StopWhy::Unpriced) => Some("nobody knows the price of its model".into()),
         ExitKind::Stopped(StopWhy::Storage) => Some("what it reports could not be kept on disk".into()),
         ExitKind::Exited => {
             if let Some(Said::Blocked { reason }) = &session.said {

@@ -10,6 +10,7 @@ use crate::convoy::{Convoy, NAME_CHARS_MAX, NewConvoy, TRACKED_MAX};
 use crate::epic;
 use crate::event::Event;
 use crate::id::{EpicName, IssueId};
+use crate::ledger::Level;
 use crate::refusal::Refusal;
 use crate::state::State;
 
@@ -30,6 +31,7 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
         epic,
         owned,
         due,
+        budget,
     } = request
     else {
         return Ok(Decision::nothing());
@@ -77,6 +79,7 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
         false => Item::changed(&id),
     };
     let mut decision = Decision::of(Event::ConvoyCreated { convoy }, item);
+    decision.events.extend(super::budget_set::of(Level::Convoy(id.clone()), *budget)?);
     if *start {
         decision.events.push(Event::ConvoyStarted { convoy: id });
     }

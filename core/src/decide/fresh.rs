@@ -51,12 +51,12 @@ impl Entropy {
     pub(super) fn session(&mut self, state: &State) -> SessionId {
         self.free("s", 8, |id| state.sessions.contains_key(id) || state.own_sessions.contains_key(id))
     }
-    pub(super) fn checkpoint(&mut self, state: &State) -> CheckpointId {
-        self.free("ckpt", 8, |id| state.checkpoints.contains_key(id))
-    }
     /// A name for an epic that nobody named.
     pub(super) fn epic(&mut self, state: &State) -> EpicName {
         self.free("epic", 6, |name| state.knows_epic(name))
+    }
+    pub(super) fn checkpoint(&mut self, state: &State) -> CheckpointId {
+        self.free("ckpt", 8, |id| state.checkpoints.contains_key(id))
     }
     pub(super) fn notice(&mut self, state: &State) -> NoticeId {
         self.free("n", 8, |id| state.notices.contains_key(id))

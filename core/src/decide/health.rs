@@ -5,7 +5,7 @@
 
 use super::Context;
 use super::tell::{on_one_line, tell};
-use super::work::owner;
+use super::work::{backoff, owner};
 use crate::event::Event;
 use crate::health::{self, Health, Look, Repeated, Step, Verdict};
 use crate::id::{Epoch, SessionId};
@@ -13,7 +13,7 @@ use crate::notice::NoticeKind;
 use crate::report::{Exit, Observation, Report};
 use crate::session::{Outcome, Session, SessionState};
 use crate::state::State;
-use crate::time::Span;
+use crate::time::{Span, Time};
 use crate::worker::Worker;
 
 /// Why a nudge came to nothing.
@@ -44,6 +44,25 @@ pub(super) fn examined(
         }
         None => Vec::new(),
     }
+}
+
+/// An agent could not be reminded, although it seemed that it could.
+pub(super) fn not_nudged(state: &State, id: &SessionId, epoch: Epoch, round: u32, why: &str) -> Vec<Event> {
+    let Some((session, _)) = examinable(state, id, epoch) else { return Vec::new() };
+    let standing = &session.witness;
+    if standing.nudge.as_ref().is_none_or(|(wanted, _)| *wanted != round) {
+        return Vec::new();
+    }
+    vec![Event::WitnessStepped {
+        session: id.clone(),
+        epoch,
+        n: None,
+        round: standing.round + 1,
+        health: standing.health.clone(),
+        step: None,
+        unable: Some(cut(why)),
+        look: None,
+    }]
 }
 
 /// What a supervisor says of its agent's health by itself.
@@ -106,6 +125,19 @@ pub(super) fn limited(exit: &Exit) -> Option<Outcome> {
         until,
         why: format!("its model's service takes no more before {until}{said}"),
     })
+}
+
+/// The earliest that an attempt is tried again whose service took no more work: one that says again and again that it
+/// takes work at once is not asked again at once.
+pub(super) fn not_before(state: &State, worker: &Worker, ctx: &Context<'_>) -> Time {
+    let refused = |id: &&SessionId| {
+        let outcome = state.sessions.get(*id).map(|session| &session.state);
+        matches!(outcome, Some(SessionState::Over { outcome: Outcome::RateLimited { .. }, .. }))
+    };
+    // The last one is not over yet, as far as the state knows.
+    let before = worker.sessions.iter().rev().skip(1).take_while(refused).count();
+    let times = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
+    ctx.now.plus(backoff(ctx.policy.retry.backoff, ctx.policy.retry.backoff_max, times))
 }
 
 /// Why an attempt failed that the witness ended.

@@ -82,6 +82,7 @@ fn is_about_membership(request: &Request) -> bool {
         | Request::ConvoyLand { .. }
         | Request::ConvoyWatch { .. }
         | Request::ConvoyUnwatch { .. }
+        | Request::BudgetSet { .. }
         | Request::Assign { .. }
         | Request::WorkRetry { .. }
         | Request::WorkStop { .. }

@@ -4,6 +4,8 @@
 //! itself: a convoy whose last issue was closed by any of the events lands in the same batch. There is no
 //! other way to land.
 
+mod budget;
+mod budget_set;
 mod checkpoint;
 mod continues;
 mod convoy;
@@ -28,6 +30,8 @@ mod tell;
 mod tracker;
 mod work;
 
+pub use budget::{Refused, affords, convoy_affords, over_text, waits_for_tomorrow};
+pub use budget_set::check_level;
 pub use checkpoint::{HOLD_MAX, LOOKS_MAX, has_turns, last_turn};
 pub use fresh::Entropy;
 pub use own::resolve_epic;
@@ -35,6 +39,7 @@ pub use queue::batch_is_due;
 pub use refs::{
     resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
 };
+pub use review::due as review_due;
 pub use stage::{Staging, staging};
 pub use work::{Limit, has_waited, may_begin, pause_is_over, room};
 
@@ -200,12 +205,13 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::ConvoyWatch { convoy, address } => convoy::watch(state, convoy, address.as_deref(), ctx),
         Request::ConvoyUnwatch { convoy, address } => convoy::unwatch(state, convoy, address.as_deref(), ctx),
         Request::Sling { .. } => sling::sling(state, request, ctx),
-        Request::Assign { issue, convoy, agent, model } => {
-            sling::assign(state, issue, convoy, agent.as_deref(), model.as_deref(), ctx)
+        Request::Assign { issue, convoy, agent, model, budget } => {
+            sling::assign(state, issue, convoy, agent.as_deref(), model.as_deref(), *budget, ctx)
         }
         Request::WorkRetry { issue } => work::retry(state, issue, ctx),
         Request::WorkStop { issue } => work::stop(state, issue, ctx),
         Request::WorkRelease { issue } => work::release(state, issue, ctx),
+        Request::BudgetSet { scope, amount } => budget_set::set(state, scope, *amount, ctx),
         Request::MergeRetry { issue } => queue::retry(state, issue),
         Request::MergeReject { issue, reason } => queue::reject(state, issue, reason.as_deref(), ctx),
         Request::SessionStart { .. } => own::start(state, request, ctx),
@@ -247,6 +253,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Ended { session, epoch, exit } => session::ended(state, session, *epoch, exit),
         Observed::Lost { session, epoch, why } => session::lost(state, session, *epoch, why),
         Observed::Found { session, epoch, findings } => session::found(state, session, *epoch, findings, ctx),
+        Observed::CheckpointReviewed { checkpoint, review } => {
+            review::of_checkpoint(state, checkpoint, review, ctx)
+        }
         Observed::Reviewed { member, review } => review::passed(state, member, review),
         Observed::Merge { worker, epoch, round, outcome } => {
             merge::outcome(state, worker, *epoch, *round, outcome, ctx)
@@ -261,6 +270,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Transcript { session, epoch, usage } => session::transcript(state, session, *epoch, usage),
         Observed::Examined { session, epoch, round, look } => {
             health::examined(state, session, *epoch, *round, look, ctx)
+        }
+        Observed::NotNudged { session, epoch, round, why } => {
+            health::not_nudged(state, session, *epoch, *round, why)
         }
         Observed::Patrol => landing::patrol(state, ctx),
         Observed::Delivered { delivery, attempt } => outbox::delivered(state, delivery, *attempt),
@@ -284,12 +296,10 @@ pub fn step(
     command: &Command,
     ctx: &mut Context<'_>,
 ) -> Result<(Option<Batch>, Vec<Item>), Refusal> {
-    let Decision { mut events, items } = decide(state, command, ctx)?;
-    for event in &mut events {
-        checkpoint::number(state, event);
-        state.apply(event, ctx.now, ctx.actor.as_str());
-    }
+    let Decision { events: decided, items } = decide(state, command, ctx)?;
+    let mut events = budget::admit(state, decided, ctx);
     landing::settle(state, command, &mut events, ctx);
+    budget::settle(state, &mut events, ctx);
     checkpoint::settle(state, &mut events, ctx);
     let key = ctx.key.take().filter(|_| !events.is_empty()).map(|key| Key {
         key,

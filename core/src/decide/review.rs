@@ -4,8 +4,12 @@ use super::Context;
 use super::merge::submitted;
 use super::session::notes;
 use super::work::setback;
+use crate::checkpoint::{Checkpoint, CheckpointState};
 use crate::event::{Counted, Event};
+use crate::id::CheckpointId;
+use crate::policy::{Policy, Reviews};
 use crate::review::{Raised, Review};
+use crate::session::{Session, SessionState};
 use crate::state::State;
 use crate::worker::{Lesson, Member, Submission, Worker};
 
@@ -48,6 +52,56 @@ fn made(worker: &Worker, submission: &Submission, review: &Review) -> Event {
     Event::ReviewMade {
         worker: worker.content.id.clone(),
         session: submission.session.clone(),
+        checkpoint: None,
         review: Box::new(review.clone()),
     }
+}
+
+/// The checkpoint of a live session that is to be reviewed: the first by which there is enough to look at since the
+/// last review. So a later one does not take its place while reviewers are at it.
+pub fn due<'a>(state: &'a State, policy: &Policy, session: &Session) -> Option<&'a Checkpoint> {
+    let Reviews { every, files } = policy.reviews;
+    let works = matches!(session.state, SessionState::Running { .. }) && !session.stopping;
+    if (every == 0 && files == 0) || !works {
+        return None;
+    }
+    let (after, known, tree) = match &session.review {
+        Some(review) => (review.sequence, review.files, review.tree.as_ref()),
+        None => (0, 0, None),
+    };
+    let mut count = 0;
+    state
+        .checkpoints_of(&session.content.id)
+        .filter(|checkpoint| checkpoint.content.sequence > after)
+        .filter_map(|checkpoint| match &checkpoint.state {
+            CheckpointState::Made(made) => Some((checkpoint, made)),
+            CheckpointState::Wanted | CheckpointState::Failed { .. } => None,
+        })
+        .find_map(|(checkpoint, made)| {
+            count += 1;
+            let enough =
+                every > 0 && count >= every || files > 0 && made.files_changed.saturating_sub(known) >= files;
+            let new = made.files_changed > 0 && (tree.is_none() || tree != made.tree.as_ref());
+            (enough && new).then_some(checkpoint)
+        })
+}
+
+/// What reviewers said of a checkpoint, as long as somebody waits for it.
+pub(super) fn of_checkpoint(
+    state: &State,
+    id: &CheckpointId,
+    review: &Review,
+    ctx: &Context<'_>,
+) -> Vec<Event> {
+    let session = state.checkpoints.get(id).and_then(|one| state.sessions.get(&one.content.session));
+    let Some(session) = session else { return Vec::new() };
+    if due(state, ctx.policy, session).is_none_or(|checkpoint| checkpoint.content.id != *id) {
+        return Vec::new();
+    }
+    vec![Event::ReviewMade {
+        worker: session.content.worker.clone(),
+        session: session.content.id.clone(),
+        checkpoint: Some(id.clone()),
+        review: Box::new(review.clone()),
+    }]
 }

@@ -3,12 +3,14 @@
 //! Everything here is checked against the attempt's epoch and state first. What comes late, twice, or from
 //! another attempt changes nothing.
 
-use super::Context;
-use super::health::{ended_by_witness, limited};
-use super::work::{give_up, learned, setback};
+use super::health::{ended_by_witness, limited, not_before};
+use super::tell::{on_one_line, tell};
+use super::work::{give_up, learned, owner, setback};
+use super::{Context, budget};
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, SessionId};
 use crate::issue::{CloseReason, Closed, DiffStat, Evidence};
+use crate::notice::NoticeKind;
 use crate::report::{Exit, ExitKind, Observation, Report, StopWhy};
 use crate::session::{Findings, Outcome, Said, Session, SessionState, TranscriptUsage, Workdir};
 use crate::state::State;
@@ -74,7 +76,7 @@ pub(super) fn report(
     observation: &Observation,
     ctx: &mut Context<'_>,
 ) -> Vec<Event> {
-    let Some((session, _)) = current(state, id, epoch) else { return Vec::new() };
+    let Some((session, worker)) = current(state, id, epoch) else { return Vec::new() };
     if observation.epoch != epoch || observation.n <= session.observed || !session.is_live() {
         return Vec::new();
     }
@@ -109,7 +111,16 @@ pub(super) fn report(
         Report::SelfReported { cost } if session.self_reported != Some(*cost) => {
             Event::SessionSelfReported { session: session_id, epoch, n, cost: *cost }
         }
-        Report::Escalated { reason } => said(Said::Escalated { reason: cut(reason) }),
+        Report::Escalated { reason } => {
+            let reason = cut(reason);
+            let mut events = vec![said(Said::Escalated { reason: reason.clone() })];
+            events.extend(escalate(state, session, worker, &reason, ctx));
+            return events;
+        }
+        Report::Nudged { text, by } => {
+            let (by, text) = (by.as_deref().map(cut), cut(text));
+            Event::SessionNudged { session: session_id, epoch, n, by, text }
+        }
         Report::Result(result) if result.cost.is_some() || result.tokens.is_some() => {
             Event::SessionCost { session: session_id, epoch, n, cost: result.cost, tokens: result.tokens }
         }
@@ -129,13 +140,32 @@ pub(super) fn report(
         | Report::SelfReported { .. }
         | Report::Waiting { .. }
         | Report::Looping { .. }
-        | Report::Nudged { .. }
         | Report::Tool { .. }
         | Report::Retrying { .. }
         | Report::Stopping { .. }
         | Report::Unknown => return Vec::new(),
     };
     vec![event]
+}
+
+/// An agent wants a person to know something, and goes on: told to the convoy's owner, once for each text.
+fn escalate(
+    state: &State,
+    session: &Session,
+    worker: &Worker,
+    reason: &str,
+    ctx: &mut Context<'_>,
+) -> Vec<Event> {
+    if !crate::state::is_news(session, reason) {
+        return Vec::new();
+    }
+    let issue = &worker.content.issue;
+    let title = state.issues.get(issue).map_or("", |issue| issue.content.title.as_str());
+    let subject = format!("Its agent wants you to know: {} ({issue})", on_one_line(title));
+    let body = format!(
+        "{reason}\n\nIts agent goes on.\nSee: convoy logs {issue}\nAnswer: convoy nudge {issue} TEXT"
+    );
+    tell(state, vec![owner(state, worker)], NoticeKind::Escalated, &subject, &body, None, ctx)
 }
 
 /// The engine leaves, and nobody is to work meanwhile: every agent is to be stopped.
@@ -210,7 +240,12 @@ pub(super) fn found(
     let SessionState::Ended { workdir, exit } = &session.state else { return Vec::new() };
     let outcome = match &worker.intent {
         Some(_) => Outcome::Stopped,
-        None => verdict(session, exit.as_deref(), findings),
+        None => {
+            let findings_known = !matches!(findings, Findings::Unsaved { .. });
+            let spent = exit.as_deref().filter(|_| findings_known);
+            let spent = spent.and_then(|exit| budget::verdict(state, session, exit.kind, ctx));
+            spent.unwrap_or_else(|| verdict(session, exit.as_deref(), findings))
+        }
     };
     let (tip, diff) = match findings {
         Findings::Work { tip, diff, .. } if diff.commits > 0 => (Some(tip.clone()), *diff),
@@ -235,7 +270,14 @@ pub(super) fn found(
     };
     let lesson = |what: &str| lesson(session, what, &detail, branch.clone());
     match outcome {
-        Outcome::Submitted => events.push(submit(session, worker, workdir, tip, diff, ctx)),
+        Outcome::Submitted => match &session.review {
+            // What its reviewers found while it worked comes before its merge.
+            Some(review) if !review.blocking.is_empty() => {
+                let lesson = Lesson { findings: review.blocking.clone(), ..lesson(&review.summary) };
+                events.extend(setback(state, worker, lesson, Counted::Review, resume_from, ctx));
+            }
+            Some(_) | None => events.push(submit(session, worker, workdir, tip, diff, ctx)),
+        },
         Outcome::NoChange => events.extend(close_unchanged(state, session, worker, ctx)),
         Outcome::Stopped => {
             let lesson = match findings {
@@ -263,6 +305,7 @@ pub(super) fn found(
         }
         Outcome::RateLimited { until, why } => {
             events.push(learned(worker, lesson(&why), Counted::Nothing, resume_from));
+            let until = until.max(not_before(state, worker, ctx));
             events.push(Event::WorkerWaiting { worker: worker.content.id.clone(), until, why });
         }
         Outcome::Infrastructure { why } | Outcome::Blocked { why } => {
@@ -395,6 +438,7 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
         ExitKind::Stopped(StopWhy::WallTime) => return failed("it ran longer than it may".into()),
         ExitKind::Stopped(StopWhy::Silence) => return failed("it showed no sign of life".into()),
         ExitKind::Stopped(StopWhy::Spend) => return failed("it spent more than it may".into()),
+        ExitKind::Stopped(StopWhy::Unpriced) => return failed("nobody knows the price of its model".into()),
         ExitKind::Stopped(StopWhy::Storage) => {
             // Not the fault of the task: it is tried again when there is room, like any lost session.
             return Outcome::Lost { why: "what it reports could not be kept on disk".into() };

@@ -10,6 +10,8 @@ use crate::convoy::{Convoy, NewConvoy};
 use crate::event::Event;
 use crate::id::{EpicName, IssueId};
 use crate::issue::{Issue, Status};
+use crate::ledger::Level;
+use crate::money::Money;
 use crate::policy::RigHold;
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -68,7 +70,7 @@ fn parked(ctx: &Context<'_>, issue: &Issue) -> Option<Refusal> {
 }
 
 pub(super) fn sling(state: &State, request: &Request, ctx: &mut Context<'_>) -> Result<Decision, Refusal> {
-    let Request::Sling { issues, target, agent, model, base, no_convoy, force } = request else {
+    let Request::Sling { issues, target, agent, model, base, no_convoy, force, budget } = request else {
         return Ok(Decision::nothing());
     };
     let (issues, target) = with_target(state, ctx, issues, target.as_deref())?;
@@ -97,6 +99,7 @@ pub(super) fn sling(state: &State, request: &Request, ctx: &mut Context<'_>) -> 
         base: base.as_deref(),
         name: target.as_ref().and_then(|target| target.name.as_ref()),
         although_parked: *force,
+        budget: *budget,
     };
     let (tracked, loose): (Vec<IssueId>, Vec<IssueId>) =
         free.into_iter().partition(|id| *no_convoy || open_convoy(state, id).is_some());
@@ -184,12 +187,15 @@ fn assign_one(
     // What cannot be read may be done with, or somebody else's.
     let unknown = crate::why::unknown(state, issue);
     let hold = unknown.or_else(|| crate::why::hold_of(ctx.policy, &worker));
+    let hold = hold.or_else(|| crate::why::over_budget(state, ctx.policy, &worker, ctx.now));
     let waits = hold.as_ref().map(|reason| format!("; it waits: {}", reason.text)).unwrap_or_default();
     let item = Item::changed(id).noted(format!("assigned to {}{waits}", worker.full_name()));
     let at_once = *slots == 0 && hold.is_none() && room(state, ctx.policy, &worker).is_ok();
     let session = at_once.then(|| wanted(state, &worker.id, 1, ctx));
     *slots += 1;
+    let limit = super::budget_set::of(Level::Worker(worker.id.clone()), wishes.budget)?;
     decision.events.push(Event::WorkerAssigned { worker });
+    decision.events.extend(limit);
     decision.events.extend(session);
     decision.items.push(item);
     Ok(())
@@ -282,6 +288,7 @@ pub(super) fn assign(
     convoy: &str,
     agent: Option<&str>,
     model: Option<&str>,
+    budget: Option<Money>,
     ctx: &mut Context<'_>,
 ) -> Result<Decision, Refusal> {
     let id = resolve_issue(state, issue)?;
@@ -313,7 +320,7 @@ pub(super) fn assign(
         return Err(refusal);
     }
     let mut decision = Decision::nothing();
-    let wishes = Wishes { agent, model, base: None, name: None, although_parked: false };
+    let wishes = Wishes { agent, model, base: None, name: None, although_parked: false, budget };
     assign_one(state, &id, Some(convoy), &wishes, &mut 0, &mut decision, ctx)?;
     Ok(decision)
 }

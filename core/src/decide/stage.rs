@@ -250,6 +250,7 @@ fn content(
             epic: staging.analysis.epic.as_ref().map(ToString::to_string),
             owned: false,
             due: None,
+            budget: None,
         },
         ctx,
     )?;

@@ -1,5 +1,6 @@
 //! Workers: who gets which issue, when there is room, and how a person takes it back.
 
+use super::budget::affords;
 use super::continues;
 use super::refs::{check_branch, resolve_issue};
 use super::routing::{self, Route, choose_model, inherited};
@@ -11,6 +12,7 @@ use crate::convoy::Convoy;
 use crate::event::{Counted, Event};
 use crate::id::{AgentName, Epoch, IssueId, WorkerId, WorkerName};
 use crate::issue::{Issue, Status};
+use crate::money::Money;
 use crate::notice::NoticeKind;
 use crate::policy::{Policy, Retry};
 use crate::refusal::Refusal;
@@ -60,6 +62,7 @@ pub(super) struct Wishes<'a> {
     pub(super) base: Option<&'a str>,
     pub(super) name: Option<&'a WorkerName>,
     pub(super) although_parked: bool,
+    pub(super) budget: Option<Money>,
 }
 
 /// A worker for the issue: agent, model and base from what was asked, the convoy, labels, defaults.
@@ -133,7 +136,10 @@ pub(super) fn dispatch(state: &State, issue: &IssueId, ctx: &mut Context<'_>) ->
     let Ok(worker) = new_worker(state, issue, Some(convoy), &Wishes::default(), ctx) else {
         return Vec::new();
     };
-    if ctx.policy.hold(&worker.rig).is_some() || room(state, ctx.policy, &worker).is_err() {
+    if ctx.policy.hold(&worker.rig).is_some()
+        || room(state, ctx.policy, &worker).is_err()
+        || affords(state, ctx.policy, &worker, ctx.now).is_err()
+    {
         return Vec::new();
     }
     let session = wanted(state, &worker.id, 1, ctx);
@@ -141,20 +147,21 @@ pub(super) fn dispatch(state: &State, issue: &IssueId, ctx: &mut Context<'_>) ->
 }
 
 /// Whether an assigned worker may have a session: its issue is open, nothing blocks it, nothing is wrong with its
-/// rig, and there is room.
-pub fn may_begin(state: &State, policy: &Policy, worker: &Worker) -> bool {
+/// rig, and there is room and money.
+pub fn may_begin(state: &State, policy: &Policy, worker: &Worker, now: Time) -> bool {
     state.issues.get(&worker.content.issue).is_some_and(|issue| {
         !issue.is_closed()
             && !issue.is_unknown()
             && state.open_blockers(issue).next().is_none()
             && policy.holds(&worker.content).is_none()
             && room(state, policy, &worker.content).is_ok()
+            && affords(state, policy, &worker.content, now).is_ok()
     })
 }
 
 pub(super) fn begin(state: &State, id: &WorkerId, ctx: &mut Context<'_>) -> Vec<Event> {
     let Some(worker) = state.workers.get(id) else { return Vec::new() };
-    if !matches!(worker.state, WorkerState::Assigned) || !may_begin(state, ctx.policy, worker) {
+    if !matches!(worker.state, WorkerState::Assigned) || !may_begin(state, ctx.policy, worker, ctx.now) {
         return Vec::new();
     }
     vec![wanted(state, id, worker.sessions.len() as u32 + 1, ctx)]

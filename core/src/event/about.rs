@@ -58,6 +58,7 @@ impl Event {
             Self::SessionUsage { .. } => "session.usage",
             Self::SessionCost { .. } => "session.cost",
             Self::SessionSelfReported { .. } => "session.self_reported",
+            Self::SessionNudged { .. } => "session.nudged",
             Self::SessionConversation { .. } => "session.conversation",
             Self::SessionExtended { .. } => "session.extended",
             Self::WitnessStepped { .. } => "witness.stepped",
@@ -137,6 +138,7 @@ impl Event {
             | Self::SessionUsage { session, .. }
             | Self::SessionCost { session, .. }
             | Self::SessionSelfReported { session, .. }
+            | Self::SessionNudged { session, .. }
             | Self::SessionConversation { session, .. }
             | Self::SessionExtended { session, .. }
             | Self::SessionPaused { session, .. }
@@ -174,6 +176,7 @@ impl Event {
             | Self::SessionUsage { epoch, .. }
             | Self::SessionCost { epoch, .. }
             | Self::SessionSelfReported { epoch, .. }
+            | Self::SessionNudged { epoch, .. }
             | Self::SessionConversation { epoch, .. }
             | Self::SessionExtended { epoch, .. }
             | Self::SessionSaid { epoch, .. }

@@ -17,6 +17,10 @@ pub(super) fn plan(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
         if !matches!(session.state, SessionState::Running { .. }) || session.stopping {
             continue;
         }
+        if let Some((round, _)) = &session.witness.nudge {
+            let (id, epoch) = (session.content.id.clone(), session.content.epoch);
+            plan.effects.insert(Effect::Nudge { session: id, epoch, round: *round });
+        }
         match health::next_look(&session.witness, thresholds) {
             Some(at) if at <= now => {
                 plan.effects.insert(examine(session, 0));

@@ -18,6 +18,7 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             };
             index(state, &opened);
             state.own_sessions.insert(session.id.clone(), opened);
+            state.book_carried(&session.epic, session.carried);
         }
         Event::SessionPaused { session, reason } => {
             state.index.own_open.remove(session);

@@ -4,16 +4,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::Event;
 use crate::health::{self, Health, Step, Taken};
+use crate::ledger;
 use crate::report::Tokens;
-use crate::session::{Said, Session, SessionState};
+use crate::session::{Nudged, Said, Session, SessionState};
 use crate::state::State;
 use crate::time::Time;
 use crate::worker::WorkerState;
 
 /// The most notes that are kept of a session; the log keeps the rest.
 const NOTES_MAX: usize = 50;
+/// How often an agent is listened to that wants a person to know something; the log keeps the rest.
+const ESCALATIONS_MAX: usize = 20;
+/// How many of the latest nudges are kept.
+const NUDGES_MAX: usize = 20;
+
+/// Whether a person is to be told this: it was not said in this session before, and not too much was.
+pub(crate) fn is_news(session: &Session, reason: &str) -> bool {
+    session.escalated.len() < ESCALATIONS_MAX && !session.escalated.iter().any(|before| before == reason)
+}
 
 pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
+    let before = ledger::before(state, event.subject());
+    change(state, event, at);
+    state.book(event.subject(), before, at);
+}
+
+fn change(state: &mut State, event: &Event, at: Time) {
     if let Event::SessionWanted { session: new } = event {
         state.epoch = new.epoch.0;
         state.index.sessions.insert(new.id.clone());
@@ -33,11 +49,15 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                 by_day: BTreeMap::new(),
                 self_reported: None,
                 ceiling: new.ceiling,
+                slice: new.ceiling,
                 conversation: None,
                 model: None,
                 said: None,
                 notes: Vec::new(),
+                review: None,
                 witness: crate::health::Standing::new(at),
+                escalated: Vec::new(),
+                nudged: Vec::new(),
                 created_at: at,
                 started_at: None,
                 ended_at: None,
@@ -79,8 +99,21 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
             session.observed = *n;
             match said {
                 Said::Note { text } if session.notes.len() < NOTES_MAX => session.notes.push(text.clone()),
+                Said::Escalated { reason } if is_news(session, reason) => {
+                    session.escalated.push(reason.clone());
+                }
                 Said::Note { .. } | Said::Escalated { .. } => {}
                 Said::Done { .. } | Said::Blocked { .. } => session.said = Some(said.clone()),
+            }
+        }
+        Event::SessionNudged { n, by, text, .. } => {
+            session.observed = *n;
+            if session.nudged.len() == NUDGES_MAX {
+                session.nudged.remove(0);
+            }
+            session.nudged.push(Nudged { at, by: by.clone(), text: text.clone() });
+            if by.as_deref() == Some(health::WITNESS) {
+                session.witness.nudge = None;
             }
         }
         Event::SessionSelfReported { n, cost, .. } => {
@@ -94,7 +127,10 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                 session.model.clone_from(model);
             }
         }
-        Event::SessionExtended { ceiling, .. } => session.ceiling = Some(*ceiling),
+        Event::SessionExtended { ceiling, .. } => {
+            session.ceiling = Some(*ceiling);
+            session.slice = Some(ceiling.minus(session.settled()));
+        }
         Event::SessionStopRequested { .. } => session.stopping = true,
         Event::SessionEnded { exit, .. } => {
             session.ended_at = Some(exit.ended_at);
@@ -152,6 +188,16 @@ fn witnessed(session: &mut Session, event: &Event, at: Time) {
             // Its clock stands still until then.
             if let Health::RateLimited { until } = health {
                 standing.heard_at = standing.heard_at.max(*until);
+            }
+            match (step, unable) {
+                (Some(Step::Nudge), None) => standing.nudge = Some((*round, health::nudge_text(health))),
+                // It could not be said after all.
+                (None, Some(_)) => {
+                    standing.nudge = None;
+                    let nudges = standing.steps.iter_mut().filter(|taken| taken.step == Step::Nudge);
+                    nudges.for_each(|taken| taken.unable.clone_from(unable));
+                }
+                (Some(Step::Nudge | Step::Escalate | Step::Stop), _) | (None, None) => {}
             }
             if let Some(step) = step {
                 standing.steps.push(Taken { step: *step, at, unable: unable.clone() });

@@ -33,6 +33,10 @@ impl Startable {
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
+    /// How many can.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
     /// Whether this issue can.
     pub fn contains(&self, issue: &IssueId) -> bool {
         self.places.contains_key(issue)

@@ -1,8 +1,10 @@
 //! How worker and merge events change the state.
 
+use crate::checkpoint::CheckpointState;
 use crate::event::{Batched, Counted, Event};
-use crate::id::{Seq, WorkerId};
+use crate::id::{CheckpointId, Seq, SessionId, WorkerId};
 use crate::issue::{CloseReason, Status};
+use crate::review::{OfSession, Review};
 use crate::state::State;
 use crate::state::issue_events::set_status;
 use crate::time::Time;
@@ -144,6 +146,9 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
                 submission.pause = Some(pause.clone());
             }
         }
+        Event::ReviewMade { session, checkpoint: Some(checkpoint), review, .. } => {
+            review_of_checkpoint(state, session, checkpoint, review);
+        }
         Event::ReviewMade { worker: id, review, .. } => {
             if let Some(worker) = state.workers.get_mut(id) {
                 worker.active_at = at;
@@ -157,6 +162,27 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
             }
         }
         _ => {}
+    }
+}
+
+/// What blocks is kept until the session has ended, or a later review finds it mended.
+fn review_of_checkpoint(state: &mut State, session: &SessionId, id: &CheckpointId, review: &Review) {
+    let Some(checkpoint) = state.checkpoints.get(id) else { return };
+    let (files, tree) = match &checkpoint.state {
+        CheckpointState::Made(made) => (made.files_changed, made.tree.clone()),
+        CheckpointState::Wanted | CheckpointState::Failed { .. } => (0, None),
+    };
+    let blocks = review.blocking().next().is_some();
+    let grounded = review.findings.iter().filter(|raised| blocks && raised.grounded);
+    let of_session = OfSession {
+        sequence: checkpoint.content.sequence,
+        files,
+        tree,
+        summary: review.summary(),
+        blocking: grounded.cloned().collect(),
+    };
+    if let Some(session) = state.sessions.get_mut(session) {
+        session.review = Some(of_session);
     }
 }
 

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::full_name;
 use super::issue::holder;
-use super::worker::spent;
 use crate::convoy::{Convoy, MergeStrategy, Status as ConvoyStatus};
 use crate::id::{ConvoyId, IssueId, WorkerId};
 use crate::issue::{IssueType, MoneyView};
+use crate::ledger::{self, Account, Level};
 use crate::money::Money;
 use crate::policy::Policy;
 use crate::session::SessionState;
@@ -65,6 +65,7 @@ pub struct ConvoyView {
     pub budget: Option<MoneyView>,
     pub spent: MoneyView,
     pub reserved: MoneyView,
+    pub overrun: MoneyView,
     pub max_parallel: Option<u32>,
     pub tracked: Vec<TrackedView>,
     pub completed: usize,
@@ -134,10 +135,9 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         .filter_map(|id| state.workers.get(id))
         .filter(|worker| worker.content.convoy.as_ref() == Some(&content.id))
         .collect();
-    // Of all that ever worked for it, also those that others took over from.
-    let all = state.index.convoy_workers.get(&content.id).into_iter().flatten();
-    let all = all.filter_map(|id| state.workers.get(id));
-    let spent = all.fold(Money::default(), |sum, worker| sum.plus(spent(state, worker)));
+    let level = Level::Convoy(content.id.clone());
+    let Account { settled, reserved } = ledger::account(state, &level, now);
+    let limit = ledger::limit(state, policy, &level);
     let (closed_at, landed_by, close_reason) = match &convoy.status {
         ConvoyStatus::Staged(_) | ConvoyStatus::Open => (None, None, None),
         ConvoyStatus::Landed { observer, at } => (Some(*at), Some(observer.name().to_owned()), None),
@@ -162,9 +162,10 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         base_branch: content.base.clone(),
         due_at: content.due,
         overdue: convoy.is_overdue(now),
-        budget: None,
-        spent: spent.into(),
-        reserved: Money::default().into(),
+        budget: limit.map(MoneyView::from),
+        spent: settled.into(),
+        reserved: reserved.into(),
+        overrun: limit.map_or(Money::default(), |limit| settled.minus(limit).max(Money::default())).into(),
         max_parallel: content.max_parallel,
         completed: count(&["closed"]),
         in_progress: count(&["in_progress", "submitted"]),

@@ -17,6 +17,9 @@ use crate::session::{Session, Use};
 use crate::state::State;
 use crate::worker::Worker;
 
+/// How the figure of what was spent elsewhere is known: from a checkpoint.
+const CARRIED: &str = "carried";
+
 /// Whose costs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Scope {
@@ -43,6 +46,7 @@ pub struct CostView {
     pub reported: MoneyView,
     pub estimated: MoneyView,
     pub self_reported: MoneyView,
+    pub carried: MoneyView,
     pub usage: Tokens,
     pub unpriced: Tokens,
     pub sessions: u32,
@@ -62,12 +66,13 @@ pub struct CostView {
 pub struct CostLine {
     pub id: Option<String>,
     pub name: Option<String>,
-    pub source: Option<Source>,
+    pub source: Option<String>,
     pub cost: MoneyView,
     pub share: f64,
     pub reported: MoneyView,
     pub estimated: MoneyView,
     pub self_reported: MoneyView,
+    pub carried: MoneyView,
     pub usage: Tokens,
     pub unpriced: Tokens,
     pub sessions: u32,
@@ -153,11 +158,12 @@ struct Sum {
     reported: Money,
     estimated: Money,
     self_reported: Money,
+    carried: Money,
     usage: Tokens,
     unpriced: Tokens,
     sessions: u32,
     unmetered: u32,
-    source: Option<Source>,
+    source: Option<&'static str>,
     name: Option<String>,
 }
 
@@ -180,6 +186,12 @@ impl Sum {
         self.unmetered += u32::from(source == Source::Unmetered);
     }
 
+    /// Adds what was spent elsewhere, before a session of a person went on with it here.
+    fn carry(&mut self, cost: Money) {
+        self.cost = self.cost.plus(cost);
+        self.carried = self.carried.plus(cost);
+    }
+
     fn line(self, id: Option<String>, whole: Money) -> CostLine {
         let (part, whole) = (self.cost.as_micros() as f64, whole.as_micros() as f64);
         // Four digits: shares are for people, and sums are made of money.
@@ -187,12 +199,13 @@ impl Sum {
         CostLine {
             id,
             name: self.name,
-            source: self.source,
+            source: self.source.map(str::to_owned),
             cost: self.cost.into(),
             share,
             reported: self.reported.into(),
             estimated: self.estimated.into(),
             self_reported: self.self_reported.into(),
+            carried: self.carried.into(),
             usage: self.usage,
             unpriced: self.unpriced,
             sessions: self.sessions,
@@ -267,7 +280,7 @@ pub fn cost(state: &State, scope: &Scope, since: Option<Day>) -> CostView {
             let title = || Some(state.issues.get(&content.issue)?.content.title.clone());
             issues.of(Some(content.issue.as_str()), title).add(&cells, source);
             let one = sessions.of(Some(session.content.id.as_str()), name);
-            one.source = Some(source);
+            one.source = Some(source.name());
             one.add(&cells, source);
             let mut by_model: BTreeMap<&str, Vec<&Cell<'_>>> = BTreeMap::new();
             let mut by_day: BTreeMap<Day, Vec<&Cell<'_>>> = BTreeMap::new();
@@ -282,6 +295,23 @@ pub fn cost(state: &State, scope: &Scope, since: Option<Day>) -> CostView {
                 days.of(Some(&date(day)), || None).add(&cells, source);
             }
         }
+    }
+    // What an epic cost on another machine is known as a sum, without a day, a model or a worker.
+    let within = |epic: &EpicName| match scope {
+        Scope::Workspace => since.is_none(),
+        Scope::Epic(name) => since.is_none() && epic == name,
+        Scope::Convoy(_) | Scope::Worker(_) | Scope::Issue(_) => false,
+    };
+    let own = state.own_sessions.values().map(|own| &own.content);
+    for own in own.filter(|own| own.carried != Money::default() && within(&own.epic)) {
+        total.carry(own.carried);
+        epics.of(Some(own.epic.as_str()), || None).carry(own.carried);
+        let one = sessions.of(Some(own.id.as_str()), || None);
+        one.source = Some(CARRIED);
+        one.carry(own.carried);
+        [&mut convoys, &mut workers, &mut issues, &mut models, &mut days]
+            .into_iter()
+            .for_each(|by| by.of(None, || None).carry(own.carried));
     }
     let whole = total.cost;
     let (scope, id) = match scope {
@@ -299,6 +329,7 @@ pub fn cost(state: &State, scope: &Scope, since: Option<Day>) -> CostView {
         reported: total.reported.into(),
         estimated: total.estimated.into(),
         self_reported: total.self_reported.into(),
+        carried: total.carried.into(),
         usage: total.usage,
         unpriced: total.unpriced,
         sessions: total.sessions,

@@ -47,6 +47,9 @@ pub enum Category {
     /// Its rig is not one of this workspace.
     #[serde(rename = "rig unknown")]
     RigUnknown,
+    /// What may be spent on it is spent.
+    #[serde(rename = "over budget")]
+    OverBudget,
     /// It moves, but should have landed before.
     #[serde(rename = "overdue")]
     Overdue,
@@ -67,6 +70,7 @@ impl Category {
             Self::RigParked => "rig parked",
             Self::RigUnreadable => "rig unreadable",
             Self::RigUnknown => "rig unknown",
+            Self::OverBudget => "over budget",
             Self::Overdue => "overdue",
         }
     }
@@ -82,6 +86,7 @@ impl Category {
             | Self::Unknown
             | Self::RigParked
             | Self::RigUnreadable
+            | Self::OverBudget
             | Self::RigUnknown => true,
             Self::ReadyButUnassigned | Self::WaitingForCapacity | Self::Overdue => false,
         }
@@ -97,6 +102,7 @@ impl Category {
             "at_capacity" => Self::WaitingForCapacity,
             "owned" | "held" | "complete" => Self::Complete,
             "unknown" => Self::Unknown,
+            "over_budget" | "unmetered" => Self::OverBudget,
             "rig_parked" => Self::RigParked,
             "rig_unreadable" => Self::RigUnreadable,
             "rig_unknown" => Self::RigUnknown,
@@ -106,13 +112,15 @@ impl Category {
 }
 
 /// What a person can do most about comes first.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 14] = [
     "needs_human",
     "stopped",
     "failed",
     "rig_unreadable",
     "rig_unknown",
     "rig_parked",
+    "over_budget",
+    "unmetered",
     "checkout_in_the_way",
     "released",
     "ready",
@@ -153,7 +161,7 @@ fn one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<Str
     let moving = open
         .iter()
         .filter_map(|issue| state.workers.get(issue.worker.as_ref()?))
-        .any(|worker| is_moving(state, policy, worker))
+        .any(|worker| is_moving(state, policy, worker, now))
         || open.iter().any(|issue| crate::tracker::is_taken(state, issue));
     if moving && !overdue {
         return None;
@@ -178,7 +186,7 @@ fn one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<Str
     })
 }
 
-fn is_moving(state: &State, policy: &Policy, worker: &Worker) -> bool {
+fn is_moving(state: &State, policy: &Policy, worker: &Worker, now: Time) -> bool {
     match &worker.state {
         WorkerState::Running { session } => {
             let live = state.sessions.get(session).is_some_and(crate::session::Session::is_live);
@@ -188,7 +196,7 @@ fn is_moving(state: &State, policy: &Policy, worker: &Worker) -> bool {
         WorkerState::Submitted(submission) => {
             crate::queue::block_of(state, submission).is_none() && policy.reaches(&worker.content.rig)
         }
-        WorkerState::Assigned => crate::decide::may_begin(state, policy, worker),
+        WorkerState::Assigned => crate::decide::may_begin(state, policy, worker, now),
         WorkerState::Done
         | WorkerState::Failed { .. }
         | WorkerState::Released

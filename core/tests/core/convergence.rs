@@ -201,6 +201,7 @@ impl World {
                 epic: None,
                 owned: false,
                 due: None,
+                budget: None,
             }),
             Step::Untrack(n) => {
                 if let Some(convoy) = self.door.state.convoys.keys().next().map(ToString::to_string) {
@@ -215,6 +216,7 @@ impl World {
                 base: None,
                 no_convoy: false,
                 force: false,
+                budget: None,
             }),
             Step::Release(n) => self.ask(Request::WorkRelease { issue: text(n) }),
             Step::Read => drop(self.read()),

@@ -10,7 +10,7 @@ use convoy_core::event::{Batch, Event};
 use convoy_core::health::Thresholds;
 use convoy_core::id::{AgentName, RigName};
 use convoy_core::plan::{Plan, plan};
-use convoy_core::policy::{Batches, Checkpoints, Observers, Policy, Retry, Rig, Routes};
+use convoy_core::policy::{Batches, Budget, Checkpoints, Observers, Policy, Retry, Rig, Routes};
 use convoy_core::refusal::Refusal;
 use convoy_core::state::State;
 use convoy_core::time::{Span, Time};
@@ -56,8 +56,10 @@ impl Door {
             observers: Observers::default(),
             witness: Thresholds { enabled: false, ..Thresholds::default() },
             tiers: convoy_core::policy::Tiers::default(),
+            budget: Budget::default(),
             // Most scripts are about something else.
             checkpoints: Checkpoints::OFF,
+            reviews: convoy_core::policy::Reviews::default(),
         };
         let now = Time::from_millis(BEGIN);
         Self { state: State::default(), policy, now, log: Vec::new(), seed: 1 }

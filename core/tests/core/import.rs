@@ -130,6 +130,7 @@ fn held_issues_are_not_worked_on_until_somebody_opens_them() {
         base: None,
         no_convoy: false,
         force: true,
+        budget: None,
     };
     let refusal = door.ask(sling(), "overseer", None).unwrap_err();
     assert_eq!(refusal.hint().unwrap(), "if it is to be worked on here: convoy issue reopen gt-a");
@@ -183,6 +184,7 @@ fn a_close_in_the_file_lands_the_convoy_and_lets_the_worker_go() {
         base: None,
         no_convoy: false,
         force: false,
+        budget: None,
     };
     door.ask(sling, "overseer", None).unwrap();
     drop(door.plan());

@@ -16,6 +16,7 @@ mod request;
 mod reviewing;
 mod script;
 mod show;
+mod spending;
 mod staged;
 mod staging;
 mod tracker;

@@ -38,6 +38,10 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         }
         "merge" => return merge(door, words, &name, third),
         "batch" => return batch(door, names, words),
+        "looked" => {
+            let review = Box::new(reviewing::review(third, &tip("wip")));
+            return Observed::CheckpointReviewed { checkpoint: name.parse().unwrap(), review };
+        }
         "review" => {
             let review = reviewing::review(third, &tip(&words.get("tip").unwrap_or_else(|| "work".into())));
             return Observed::Reviewed { member: member(door, words, &name), review: Box::new(review) };
@@ -49,8 +53,8 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
                 commit: tip("commit"),
                 git_commit: Some(tip("git")),
                 wip_commit: None,
-                files_changed: 0,
-                tree: Some(tip("tree")),
+                files_changed: words.number("files", 0) as u32,
+                tree: Some(tip(&words.get("tree").unwrap_or_else(|| "tree".into()))),
             };
             return Observed::CheckpointMade { checkpoint: name.parse().unwrap(), made };
         }
@@ -84,8 +88,8 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         "started" => report(Report::Started { pid: 7, start_ticks: 1 }),
         "usage" => report(Report::Usage {
             message_id: third.into(),
-            model: Some("opus".into()),
-            tokens: Tokens { output: 5, ..Tokens::default() },
+            model: Some(words.get("model").unwrap_or_else(|| "opus".into())),
+            tokens: Tokens { output: words.number("output", 5), ..Tokens::default() },
             cache_write_1h: 0,
             cost: words.get("cost").and_then(|text| text.parse().ok()).map(Money::from_micros),
             price: words.get("cost").map(|_| "list".to_owned()),
@@ -98,17 +102,29 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             denied: 0,
             retry_at: None,
         })),
+        "own-word" => {
+            report(Report::SelfReported { cost: Money::from_micros(words.number("cost", 10_000) as i64) })
+        }
         "say" => report(match third {
             "done" => Report::Done { no_change: false, note: words.get("note") },
             "no-change" => Report::Done { no_change: true, note: words.get("note") },
             "conversation" => Report::Conversation { id: "conversation-1".into(), model: None },
             "checkpoint" => Report::CheckpointAsked { note: words.get("note") },
             "blocked" => Report::Blocked { reason: "no access".into() },
+            "escalate" => Report::Escalated { reason: words.get("reason").unwrap_or_default() },
+            "nudged" => Report::Nudged { text: words.get("text").unwrap_or_default(), by: words.get("by") },
             "note" => {
                 Report::Note { text: ["remember"; 4000][..words.number("times", 1) as usize].join(" ") }
             }
             other => panic!("{other:?} cannot be said"),
         }),
+        "not-nudged" => Observed::NotNudged {
+            session,
+            epoch,
+            round: words.number("round", 1) as u32,
+            why: "its agent has ended its turn".into(),
+        },
+        "nudged" => report(Report::Nudged { text: "go on".into(), by: words.get("by") }),
         "examined" => witnessed::examined(door, words, session, epoch),
         "waits" | "loops" | "retries" => report(witnessed::report(words)),
         "conversation" => report(Report::Conversation { id: third.into(), model: words.get("model") }),
@@ -139,6 +155,7 @@ fn exit(now: Time, epoch: Epoch, words: &Words<'_>, how: &str) -> Exit {
         "walltime" => stopped(StopWhy::WallTime),
         "silence" => stopped(StopWhy::Silence),
         "spend" => stopped(StopWhy::Spend),
+        "unpriced" => stopped(StopWhy::Unpriced),
         "storage" => stopped(StopWhy::Storage),
         "ordered" => stopped(StopWhy::Ordered),
         "hungup" => stopped(StopWhy::Ordered),

@@ -2,16 +2,17 @@
 
 use std::collections::btree_map::Entry;
 
+use convoy_core::decide::check_level;
 use convoy_core::event::Event;
-use convoy_core::ledger::Level;
-use convoy_core::policy::{Checkpoints, Observers};
+use convoy_core::ledger::{self, Account, Level};
+use convoy_core::policy::{Budget, Checkpoints, Observers, Reviews};
 use convoy_core::time::{Span, Time};
 use convoy_core::{view, why};
 
 use crate::door::Door;
 use crate::mailing;
 use crate::observed::observed;
-use crate::request::request;
+use crate::request::{request, scope};
 use crate::show::{self, Names};
 use crate::staged;
 use crate::tracker::of_tracker;
@@ -63,6 +64,11 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             };
             Vec::new()
         }
+        "reviews" => {
+            let number = |name| words.number(name, 0) as u32;
+            door.policy.reviews = Reviews { every: number("every"), files: number("files") };
+            Vec::new()
+        }
         "checkpoints" => {
             door.policy.checkpoints = match words.get("interval") {
                 Some(seconds) => Checkpoints {
@@ -79,6 +85,19 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
         }
         "routes" => mailing::routes(door, &words),
         "body" => mailing::body(door, names, &words),
+        "policy" => {
+            let amount = |name: &str| words.get(name).map(|text| text.parse().unwrap());
+            let unmetered = words.list("unmetered").iter().map(|name| name.parse().unwrap()).collect();
+            door.policy.budget = Budget {
+                attempt: amount("attempt"),
+                day: amount("day"),
+                convoy: amount("convoy"),
+                unmetered,
+                allow_unmetered: words.has("allow"),
+            };
+            Vec::new()
+        }
+        "account" => vec![account(door, names, &words)],
         "limit" => {
             door.policy.max_parallel = words.bare[1].parse().unwrap();
             Vec::new()
@@ -166,8 +185,9 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
-        | "usage" | "conversation" | "result" | "ended" | "lost" | "found" | "merge" | "batch" | "review"
-        | "deliver" | "checkout" | "patrol" | "begin" | "due" | "dispatch" => {
+        | "usage" | "own-word" | "conversation" | "result" | "ended" | "lost" | "found" | "merge"
+        | "batch" | "review" | "looked" | "deliver" | "checkout" | "patrol" | "begin" | "due"
+        | "dispatch" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }
@@ -185,6 +205,17 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
             }
         }
     }
+}
+
+/// What is spent and promised, by all sessions or at a level.
+fn account(door: &Door, names: &Names, words: &Words<'_>) -> String {
+    let level = check_level(&door.state, &scope(names, words)).unwrap();
+    let Account { settled, reserved } = ledger::account(&door.state, &level, door.now);
+    let over = match &level {
+        Level::Session(id) => format!(" overrun {}", door.state.sessions[id].overrun()),
+        _ => String::new(),
+    };
+    format!("  spent {settled} reserved {reserved}{over}")
 }
 
 fn rig_status(door: &Door, name: &str) -> Vec<String> {

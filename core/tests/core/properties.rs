@@ -95,6 +95,7 @@ fn request(state: &State, step: &Step) -> Option<Request> {
             epic: None,
             owned: false,
             due: None,
+            budget: None,
         },
         Step::Add(n, issues) => Request::ConvoyAdd { convoy: convoy(*n)?, issues: ids(issues) },
         Step::CloseConvoy(n) => {
@@ -120,6 +121,7 @@ fn request(state: &State, step: &Step) -> Option<Request> {
             base: None,
             no_convoy: false,
             force: false,
+            budget: None,
         },
         Step::Stop(n) => Request::WorkStop { issue: id(*n) },
         Step::Retry(n) => Request::WorkRetry { issue: id(*n) },

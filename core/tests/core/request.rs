@@ -1,8 +1,9 @@
 //! What the scripts ask for, as somebody would at the command line.
 
-use convoy_core::command::Request;
+use convoy_core::command::{BudgetScope, Request};
 use convoy_core::event::IssueChange;
 use convoy_core::issue::{CloseReason, IssueType};
+use convoy_core::money::Money;
 use convoy_core::time::Time;
 
 use crate::mailing;
@@ -74,6 +75,7 @@ pub(crate) fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             epic: words.get("epic"),
             owned: words.has("owned"),
             due: words.get("due").map(|at| Time::from_millis(at.parse::<i64>().unwrap() * 1000)),
+            budget: dollars(words, "budget"),
         },
         "remove" => Request::ConvoyRemove { convoy: id(1), issues: from(2) },
         "unclose" => Request::ConvoyReopen { convoy: id(1) },
@@ -106,13 +108,16 @@ pub(crate) fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
             base: words.get("base"),
             no_convoy: words.has("no-convoy"),
             force: words.has("force"),
+            budget: dollars(words, "budget"),
         },
         "assign" => Request::Assign {
             issue: id(1),
             convoy: id(2),
             agent: words.get("agent"),
             model: words.get("model"),
+            budget: dollars(words, "budget"),
         },
+        "budget" => Request::BudgetSet { scope: scope(names, words), amount: dollars(words, "to") },
         "retry" => Request::WorkRetry { issue: id(1) },
         "stop" => Request::WorkStop { issue: id(1) },
         "release" => Request::WorkRelease { issue: id(1) },
@@ -122,6 +127,29 @@ pub(crate) fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
         word if word.starts_with("session-") || word == "checkpoint-create" => own::request(names, words),
         "send" | "archive" | "again" => mailing::request(names, words),
         other => panic!("{other:?} is no command: {line}"),
+    }
+}
+
+/// An amount in dollars.
+fn dollars(words: &Words<'_>, name: &str) -> Option<Money> {
+    words.get(name).map(|text| text.parse().unwrap())
+}
+
+/// What a budget is for.
+pub(crate) fn scope(names: &Names, words: &Words<'_>) -> BudgetScope {
+    let of = |name: &str| words.get(name).map(|text| names.id(&text));
+    if let Some(id) = of("convoy") {
+        BudgetScope::Convoy(id)
+    } else if let Some(id) = of("worker") {
+        BudgetScope::Worker(id)
+    } else if let Some(id) = of("session") {
+        BudgetScope::Session(id)
+    } else if let Some(name) = of("epic") {
+        BudgetScope::Epic(name)
+    } else if words.has("day") {
+        BudgetScope::Day
+    } else {
+        BudgetScope::Only
     }
 }
 

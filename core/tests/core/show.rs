@@ -186,7 +186,8 @@ pub(crate) fn event(event: &Event) -> String {
             let why = session.model_rationale.as_deref().unwrap_or_default();
             let model = session.model.as_ref().map(|model| format!(" with {model} ({why})"));
             let resume = session.resume.as_ref().map(|resume| format!(" goes on with {resume}"));
-            let more = [model, resume].map(Option::unwrap_or_default).concat();
+            let ceiling = session.ceiling.map(|ceiling| format!(" ceiling {ceiling}"));
+            let more = [ceiling, model, resume].map(Option::unwrap_or_default).concat();
             format!("{} number {} epoch {}{more}", session.worker, session.number, session.epoch)
         }
         Event::SessionPrepared { workdir, .. } => workdir.branch.clone(),
@@ -196,6 +197,9 @@ pub(crate) fn event(event: &Event) -> String {
             format!("#{n} {message_id} output {}{cost}", tokens.output)
         }
         Event::SessionCost { n, cost, .. } => format!("#{n} {}", or_none(*cost)),
+        Event::SessionNudged { n, by, text, .. } => {
+            format!("#{n} by {}: {text}", by.as_deref().unwrap_or("somebody"))
+        }
         Event::SessionSelfReported { n, cost, .. } => format!("#{n} {cost}"),
         Event::SessionConversation { n, conversation, model, .. } => {
             format!("#{n} {conversation} {}", or_none(model.clone()))
@@ -287,6 +291,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::FollowRequest { worker, round } => {
             format!("  * follow the request of {worker} round {round}")
         }
+        Effect::Nudge { session, round, .. } => format!("  * nudge {session} round {round}"),
         Effect::Examine { session, round, spent, .. } => {
             format!("  * examine {session} round {round} spent {spent}")
         }
@@ -295,6 +300,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Compare { session, last, look } => {
             format!("  * compare {session} with checkpoint {last} look {look}")
         }
+        Effect::Review { checkpoint } => format!("  * review {checkpoint}"),
         Effect::Ceiling { session, epoch, ceiling } => {
             format!("  * ceiling of {session} epoch {epoch} {ceiling}")
         }

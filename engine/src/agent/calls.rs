@@ -59,6 +59,9 @@ pub(super) fn of(output: Output, line: &[u8]) -> Vec<Call> {
     match (output, kind.as_ref()) {
         (Output::Claude, "assistant") => claude_began(&value()),
         (Output::Claude, "user") => claude_ended(line),
+        (Output::Codex, "item.started" | "item.completed") => codex(&value(), kind == "item.completed"),
+        (Output::Gemini, "tool_use") => gemini_began(&value()),
+        (Output::Gemini, "tool_result") => gemini_ended(&value()),
         _ => Vec::new(),
     }
 }
@@ -99,6 +102,36 @@ fn claude_began(line: &Value) -> Vec<Call> {
     let tools = content.into_iter().flatten().filter(|block| text(block, "type") == "tool_use");
     let input = |block: &Value| block.get("input").cloned().unwrap_or_default();
     tools.map(|block| began(text(block, "id"), by, text(block, "name"), &input(block))).collect()
+}
+
+/// Commands and tools of other servers. Some kinds of items only say that they have ended: those were never at work.
+fn codex(line: &Value, ended: bool) -> Vec<Call> {
+    let Some(item) = line.get("item") else { return Vec::new() };
+    let (id, kind) = (text(item, "id"), text(item, "type"));
+    let (tool, input) = match kind {
+        "command_execution" => (kind, item.get("command")),
+        "mcp_tool_call" => (text(item, "tool"), item.get("arguments")),
+        _ => return Vec::new(),
+    };
+    if !ended {
+        return vec![began(id, "", tool, input.unwrap_or(&Value::Null))];
+    }
+    let failed = text(item, "status") == "failed";
+    let words = item.get("aggregated_output").or(item.get("error"));
+    let words = words.map(|words| words.as_str().map_or_else(|| words.to_string(), str::to_owned));
+    let error = failed.then(|| error(&words.unwrap_or_default()));
+    vec![Call::Ended { id: id.to_owned(), by: String::new(), error }]
+}
+
+fn gemini_began(line: &Value) -> Vec<Call> {
+    let input = line.get("parameters").unwrap_or(&Value::Null);
+    vec![began(text(line, "tool_id"), "", text(line, "tool_name"), input)]
+}
+
+fn gemini_ended(line: &Value) -> Vec<Call> {
+    let words = line.get("error").map_or_else(|| text(line, "output").to_owned(), Value::to_string);
+    let error = (text(line, "status") == "error").then(|| error(&words));
+    vec![Call::Ended { id: text(line, "tool_id").to_owned(), by: String::new(), error }]
 }
 
 #[derive(Deserialize)]
@@ -173,6 +206,20 @@ mod tests {
                 "end toolu_1e746ccc83264c649fc2 false",
             ]
         );
+    }
+
+    #[test]
+    fn other_vendors_begin_and_end_what_they_use() {
+        let runs: [(Output, &[u8]); 2] = [
+            (Output::Codex, include_bytes!("fixtures/codex_0.169.0_commit.jsonl")),
+            (Output::Gemini, include_bytes!("fixtures/gemini_0.61.0_commit.jsonl")),
+        ];
+        for (output, lines) in runs {
+            let calls: Vec<Call> = lines.split(|b| *b == b'\n').flat_map(|line| of(output, line)).collect();
+            let began = calls.iter().filter(|call| matches!(call, Call::Began { .. })).count();
+            let ended = calls.iter().filter(|call| matches!(call, Call::Ended { error: None, .. })).count();
+            assert_eq!((began, ended), (2, 2), "{output:?}: {calls:?}");
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ use convoy_core::report::{AgentResult, Report, Tokens};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::duplex::{Aside, Ask};
 use super::json::{minus, short, text};
 use super::translate::Translator;
 
@@ -46,6 +47,7 @@ pub(super) struct Claude {
     /// What was reported, by model.
     reported: BTreeMap<String, Tokens>,
     rests: u32,
+    asides: Vec<Aside>,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,7 @@ impl Translator for Claude {
             "stream_event" => Self::part,
             "assistant" => Self::whole,
             "result" => Self::result,
+            "control_request" => Self::asks,
             _ => return Vec::new(),
         };
         serde_json::from_slice(line).map(|value: Value| handle(self, &value)).unwrap_or_default()
@@ -81,12 +84,17 @@ impl Translator for Claude {
         let open = std::mem::take(&mut self.open);
         open.into_iter().filter_map(|(_, message)| self.settle(message)).collect()
     }
+
+    fn asides(&mut self) -> Vec<Aside> {
+        std::mem::take(&mut self.asides)
+    }
 }
 
 impl Claude {
     fn system(&mut self, line: &Value) -> Vec<Report> {
         match text(line, "subtype") {
             Some("init") => {
+                self.asides.push(Aside::TurnBegun);
                 let id = text(line, "session_id").map(short);
                 if id.is_none() || id == self.conversation {
                     return Vec::new();
@@ -146,7 +154,13 @@ impl Claude {
         self.settle(message).into_iter().chain(tools).collect()
     }
 
+    fn asks(&mut self, line: &Value) -> Vec<Report> {
+        self.asides.extend(Ask::of(line).map(Aside::Asks));
+        Vec::new()
+    }
+
     fn result(&mut self, line: &Value) -> Vec<Report> {
+        self.asides.push(Aside::TurnOver);
         let mut reports = self.end();
         let models: BTreeMap<String, Tokens> = line
             .get("modelUsage")

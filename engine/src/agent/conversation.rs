@@ -73,6 +73,24 @@ pub(super) fn find(output: Output, id: &str, env: &BTreeMap<String, String>) -> 
     Some(Conversation { id: id.to_owned(), used: used(&transcript), transcript })
 }
 
+/// The model that answers in a conversation, where only its transcript says so.
+pub fn model_of(output: Output, id: &str, env: &BTreeMap<String, String>) -> Option<String> {
+    if output != Output::Codex {
+        return None;
+    }
+    let mut model = None;
+    files::lines(&find(output, id, env)?.transcript, |line| {
+        if files::has(line, "turn_context") {
+            let value: Option<Value> = serde_json::from_slice(line).ok();
+            let turn = value.as_ref().filter(|value| json::text(value, "type") == Some("turn_context"));
+            let answers = turn.and_then(|turn| json::text(turn.get("payload")?, "model"));
+            model = answers.map(json::short).or(model.take());
+        }
+        true
+    });
+    model
+}
+
 /// The id in the first line of a Gemini transcript.
 fn gemini_id(file: &Path) -> Option<String> {
     let mut id = None;
@@ -123,7 +141,7 @@ mod tests {
     fn each_agents_conversation_is_found_where_that_agent_keeps_it() {
         let claude = format!(".claude/projects/-w-a-b/{ID}.jsonl");
         let rollout = format!(".codex/sessions/2026/11/21/rollout-2026-11-21T10-00-48-{ID}.jsonl");
-        let counts = "{\"type\":\"event_msg\",\"payload\":{\"type\":\"token_count\",\"info\":null}}\n\
+        let counts = "{\"type\":\"turn_context\",\"payload\":{\"model\":\"gpt-x\"}}\n{\"type\":\"event_msg\",\"payload\":{\"type\":\"token_count\",\"info\":null}}\n\
             {\"payload\":{\"type\":\"token_count\",\"info\":{\"total_token_usage\":{\"input_tokens\":1500,\"cached_input_tokens\":500,\"output_tokens\":50}}}}\n\
             {\"payload\":{\"type\":\"agent_message\",\"message\":\"token_count\"}}\n";
         let chat = ".gemini/tmp/w/chats/session-2026-11-21T10-01-01a1fd8d.jsonl";
@@ -140,6 +158,8 @@ mod tests {
         assert_eq!(found(Output::Codex).transcript, home.path().join(&rollout));
         let used = Tokens { input: 1000, output: 50, cache_read: 500, cache_write: 0 };
         assert_eq!(found(Output::Codex).used, used);
+        assert_eq!(model_of(Output::Codex, ID, &env).as_deref(), Some("gpt-x"));
+        assert_eq!(model_of(Output::Claude, ID, &env), None);
         assert_eq!(found(Output::Gemini).transcript, home.path().join(chat));
         assert_eq!(find(Output::Plain, ID, &env), None);
         for output in [Output::Claude, Output::Codex, Output::Gemini] {

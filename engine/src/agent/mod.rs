@@ -2,6 +2,7 @@
 //!
 //! - **preset**: how to call one program, from TOML; built in or from the configuration.
 //! - **translator**: turns the program's own output into reports that are the same for every agent.
+//! - **hook**: a command that an agent's own program runs at some moment, by which its supervisor hears of it.
 //!
 //! How a process is hosted is the supervisor's business, not an agent's.
 
@@ -10,7 +11,9 @@ mod check;
 mod claude;
 mod codex;
 mod conversation;
+pub(crate) mod duplex;
 mod gemini;
+pub mod hooks;
 mod json;
 mod native;
 mod preset;
@@ -20,6 +23,7 @@ mod translate;
 
 pub use calls::Call;
 pub use check::Check;
-pub use conversation::Conversation;
+pub use conversation::{Conversation, model_of};
+pub use duplex::{Aside, Ask};
 pub use preset::{Error, Preset, Presets, Reports, Says};
 pub use translate::{Asked, LINE_BYTES_MAX, Output, Translation, Translator, translator};

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::conversation::{self, Conversation};
+use super::hooks::Hooks;
 use super::native;
 use super::translate::Output;
 use crate::os::spawn::Environment;
@@ -44,9 +45,11 @@ const ENV: [&str; 24] = [
     "XDG_*",
 ];
 /// The keys of a preset, all of them optional.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "command",
+    "duplex_arg",
     "env",
+    "hooks",
     "like",
     "model_arg",
     "output",
@@ -113,6 +116,10 @@ pub struct Preset {
     pub prompt: PromptVia,
     /// How its output is read.
     pub output: Output,
+    /// Arguments with which it reads messages from its standard input while it works, for a prompt that goes in so.
+    pub duplex_arg: Vec<String>,
+    /// Whose hooks are installed, so that it reports by them.
+    pub hooks: Hooks,
     /// Arguments that choose the model `{model}`. Empty: the model cannot be chosen.
     pub model_arg: Vec<String>,
     /// Arguments that continue the agent's own conversation, by its id `{conversation}` or its file `{transcript}`.
@@ -215,6 +222,8 @@ impl Preset {
             command: Vec::new(),
             prompt: PromptVia::Stdin,
             output: Output::Plain,
+            duplex_arg: Vec::new(),
+            hooks: Hooks::None,
             model_arg: Vec::new(),
             resume: Vec::new(),
             env: Vec::new(),
@@ -230,11 +239,13 @@ impl Preset {
         for (key, value) in table {
             match key.as_str() {
                 "command" => self.command = texts(&agent, key, value)?,
-                "prompt" => self.prompt = parsed(&agent, key, value, "\"stdin\" or \"file\"")?,
+                "prompt" => self.prompt = parsed(&agent, key, value, "\"stdin\", \"file\" or \"duplex\"")?,
                 "output" => {
-                    self.output =
-                        parsed(&agent, key, value, "\"plain\", \"claude\", \"codex\" or \"gemini\"")?
+                    let known = "\"plain\", \"claude\", \"codex\" or \"gemini\"";
+                    self.output = parsed(&agent, key, value, known)?;
                 }
+                "duplex_arg" => self.duplex_arg = texts(&agent, key, value)?,
+                "hooks" => self.hooks = parsed(&agent, key, value, "\"none\" or \"claude\"")?,
                 "model_arg" => self.model_arg = texts(&agent, key, value)?,
                 "resume" => self.resume = texts(&agent, key, value)?,
                 // Names add up: whoever lets one more variable pass does not mean to hold back the others.
@@ -251,6 +262,11 @@ impl Preset {
                 }
             }
         }
+        // The form of its messages is known for no other program.
+        if self.prompt == PromptVia::Duplex && self.output != Output::Claude {
+            let reason = "\"duplex\" needs output = \"claude\"; set prompt = \"stdin\" with another one";
+            return Err(wrong(&agent, "prompt", reason));
+        }
         Ok(self)
     }
 
@@ -265,6 +281,9 @@ impl Preset {
         let file = prompt_file.to_string_lossy();
         let place = "{prompt_file}";
         let mut argv: Vec<String> = self.command.iter().map(|word| word.replace(place, &file)).collect();
+        if self.prompt == PromptVia::Duplex {
+            argv.extend(self.duplex_arg.iter().cloned());
+        }
         if let Some(model) = model {
             argv.extend(self.model_arg.iter().map(|word| word.replace("{model}", model)));
         }

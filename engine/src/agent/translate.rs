@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::calls::{self, Call};
 use super::claude::Claude;
 use super::codex::Codex;
+use super::duplex::Aside;
 use super::gemini::Gemini;
 use super::refused::Refused;
 
@@ -43,6 +44,10 @@ pub trait Translator {
     fn line(&mut self, line: &[u8]) -> Vec<Report>;
     /// What is left to report when no more lines come.
     fn end(&mut self) -> Vec<Report>;
+    /// What the lines since the last call said of the conversation. Of a program that holds none, nothing.
+    fn asides(&mut self) -> Vec<Aside> {
+        Vec::new()
+    }
 }
 
 /// The translator of a kind of output; `None` if there is nothing to translate.
@@ -115,6 +120,11 @@ impl Translation {
     /// The uses of tools that were read of since the last time.
     pub fn calls(&mut self) -> Vec<Call> {
         std::mem::take(&mut self.calls)
+    }
+
+    /// What was read since the last call says of the conversation.
+    pub(crate) fn asides(&mut self) -> Vec<Aside> {
+        self.translator.as_mut().map(|translator| translator.asides()).unwrap_or_default()
     }
 
     /// Takes the end. A last line without a line feed counts.

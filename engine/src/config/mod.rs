@@ -1,5 +1,6 @@
 //! Configuration: layers of TOML, each value with its origin, and the typed whole.
 
+mod budget;
 mod edit;
 mod gates;
 mod hooks;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use convoy_api::{Code, Failure};
 use convoy_core::id::{AgentName, RoleName};
+use convoy_core::policy;
 use convoy_core::time::Span;
 
 use super::typed::Config;
@@ -82,6 +83,15 @@ impl Config {
             timeout: self.span("review.timeout")?,
             on_failure,
         })
+    }
+
+    /// When checkpoints are reviewed.
+    ///
+    /// # Errors
+    /// When a number is not accepted.
+    pub(super) fn reviews_of_checkpoints(&self) -> Result<policy::Reviews, Failure> {
+        let number = |key: &str| Ok::<u32, Failure>(self.number(key, 0)?.unwrap_or(0));
+        Ok(policy::Reviews { every: number("review.every")?, files: number("review.files")? })
     }
 
     /// How often a review may find what blocks before a person is needed.

@@ -176,6 +176,11 @@ impl Config {
         }
     }
 
+    /// What stands for a key, if anything does.
+    pub(super) fn value(&self, key: &str) -> Option<&toml::Value> {
+        self.entries.get(key).map(|entry| &entry.value)
+    }
+
     pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<String>>, Failure> {
         let Some(entry) = self.entries.get(key) else { return Ok(None) };
         let list: Option<Vec<String>> = entry
@@ -416,7 +421,9 @@ impl Config {
             },
             witness: self.thresholds()?,
             tiers: self.tiers(std::iter::empty())?,
+            budget: self.budget()?,
             checkpoints: self.checkpoints()?,
+            reviews: self.reviews_of_checkpoints()?,
         })
     }
 

@@ -7,7 +7,8 @@ use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyVi
 use convoy_api::{Answer, Code, Failure, Query};
 use convoy_core::convoy::Convoy;
 use convoy_core::decide::{
-    resolve_convoy, resolve_epic, resolve_issue, resolve_notice, resolve_session, resolve_worker, staging,
+    check_level, resolve_convoy, resolve_epic, resolve_issue, resolve_notice, resolve_session,
+    resolve_worker, staging,
 };
 use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::{IssueId, RigName, Seq};
@@ -121,6 +122,19 @@ impl Dispatcher {
                 Answer::Epic { epic: Box::new(view::epic(state, &name)) }
             }
             Query::Trackers => Answer::Trackers { trackers: view::trackers(state) },
+            Query::Budgets { scope } => {
+                let budgets = match scope {
+                    Some(scope) => {
+                        vec![view::budget(state, &self.policy, &check_level(state, scope)?, now)]
+                    }
+                    None => view::budgets(state, &self.policy, now),
+                };
+                Answer::Budgets { budgets }
+            }
+            Query::Cost { of, since } => {
+                let cost = view::cost(state, &self.cost_scope(of)?, *since);
+                Answer::Cost { cost: Box::new(cost) }
+            }
             Query::Engine => Answer::Engine(self.engine()),
         })
     }
@@ -248,7 +262,7 @@ impl Dispatcher {
     }
 
     /// The worker that is meant: by its id, its session or its issue.
-    fn worker(&self, text: &str) -> Result<&Worker, Failure> {
+    pub(super) fn worker(&self, text: &str) -> Result<&Worker, Failure> {
         let state = &self.state;
         if let Ok(id) = resolve_worker(state, text) {
             return Ok(&state.workers[&id]);

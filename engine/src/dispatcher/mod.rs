@@ -10,6 +10,7 @@
 
 mod answer;
 mod commit;
+mod cost;
 mod fold;
 mod reload;
 #[cfg(test)]

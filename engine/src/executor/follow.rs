@@ -22,6 +22,7 @@ use crate::runtime::tmux::Tmux;
 use crate::supervisor::client::{Client, Message};
 use crate::supervisor::files::{RunBy, SessionDir};
 use crate::supervisor::launch::{Fenced, Probe, fence, launch, probe, reap_leftovers};
+use crate::supervisor::signal;
 use crate::supervisor::spec::{Limits, Spec, VERSION};
 use crate::world::{World, note};
 use crate::{clock, crash};
@@ -175,9 +176,10 @@ impl<'a> Follower<'a> {
             | Report::Waiting { .. }
             | Report::Looping { .. }
             | Report::Retrying { .. }
+            | Report::Nudged { .. }
             | Report::Note { .. } => true,
             // For whoever watches; the core decides nothing by them.
-            Report::Nudged { .. } | Report::Tool { .. } | Report::Stopping { .. } | Report::Unknown => false,
+            Report::Tool { .. } | Report::Stopping { .. } | Report::Unknown => false,
         };
         if matters {
             let (session, epoch) = (self.job.session.clone(), self.job.epoch);
@@ -194,7 +196,7 @@ impl<'a> Follower<'a> {
             }
         }
         if let Some(pricing) = &mut self.pricing {
-            pricing.put(observation);
+            pricing.put(dir, observation);
         }
     }
 
@@ -272,10 +274,11 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     let conversation = earlier.and_then(|earlier| preset.conversation(&earlier.id, &env));
     let goes_on = conversation.as_ref().and(earlier);
     let argv = preset.argv(job.model.as_deref(), conversation.as_ref(), &dir.prompt());
-    let argv = preset.native(argv, &world.env);
+    let mut argv = preset.native(argv, &world.env);
     if argv.is_empty() {
         return Err(format!("agent {} has no command; set agents.{}.command", job.agent, job.agent));
     }
+    argv.extend(preset.hooks.arguments(&world.program, &argv));
     let runtime = match preset.runtime {
         Some(runtime) => runtime,
         None => settings.config.runtime().map_err(|failure| failure.message)?,
@@ -287,7 +290,7 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         let span = settings.config.span(key).map_err(|failure| failure.message)?;
         Ok::<_, String>(u64::try_from(span.as_millis()).ok().filter(|ms| *ms > 0))
     };
-    let mut spec = Spec {
+    let spec = Spec {
         version: VERSION,
         session: job.session.clone(),
         epoch: job.epoch,
@@ -306,17 +309,15 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         limits: Limits {
             wall_ms: millis("limits.wall_time")?,
             silence_ms: millis("limits.silence")?,
-            spend_micros: None,
+            spend_micros: job.ceiling.map(convoy_core::money::Money::as_micros),
             output_bytes: settings.config.bytes("limits.output").map_err(|failure| failure.message)?,
             loops: settings.config.thresholds().map_err(|failure| failure.message)?.loops,
         },
         stop: preset.stop.clone(),
         runtime,
-        prices: BTreeMap::new(),
+        // A limit may be set while it runs.
+        prices: world.prices.ceilings(Vendor::of(preset.output), clock::now()),
     };
-    if spec.limits.spend_micros.is_some() {
-        spec.prices = world.prices.ceilings(Vendor::of(spec.translator), clock::now());
-    }
     let printed = |session: &_| output::tail(&world.workspace, session);
     let brief = checkpoint::brief(world, job);
     dir.create(&spec, &prompt::prompt(job, goes_on, &brief, printed)).map_err(|error| explain(&error))
@@ -339,6 +340,7 @@ fn environment(
     set("CONVOY_EPOCH", &job.epoch.to_string());
     set("CONVOY_ATTEMPT", &job.number.to_string());
     set("CONVOY_BRIEF_FILE", &dir.prompt().to_string_lossy());
+    set(signal::VARIABLE, &dir.signal_file().to_string_lossy());
     set("CONVOY_BIN", &world.program.to_string_lossy());
     // Commits carry the attempt, and git never climbs out of the workdir.
     set("GIT_AUTHOR_NAME", &format!("Convoy worker {}", job.worker));

@@ -9,6 +9,7 @@ use convoy_core::id::{
     AgentName, CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
 };
 use convoy_core::issue::Status;
+use convoy_core::money::Money;
 use convoy_core::policy::Policy;
 use convoy_core::session::{Session, SessionState, Workdir};
 use convoy_core::state::State;
@@ -16,7 +17,9 @@ use convoy_core::tracker;
 use convoy_core::view::{self, NoticeView, StoredCheckpoint};
 use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 
+use super::ceiling::Ceiling;
 use super::examine::Examine;
+use super::nudge::Nudge;
 use crate::config::Config;
 
 /// An effect with its details.
@@ -24,6 +27,7 @@ pub(super) enum Job {
     Prepare(Prepare),
     Supervise(Box<Supervise>),
     Stop(Stop),
+    Ceiling(Ceiling),
     Inspect(Inspect),
     Merge(Box<Merge>),
     Deliver(Box<Deliver>),
@@ -31,7 +35,9 @@ pub(super) enum Job {
     FollowRequest(FollowRequest),
     WatchCheckout(WatchCheckout),
     Examine(Box<Examine>),
+    Nudge(Nudge),
     Push(Push),
+    Review(Box<Review>),
     Checkpoint(Box<Checkpoint>),
     Compare(Box<Compare>),
 }
@@ -86,6 +92,8 @@ pub(super) struct Supervise {
     /// The conversation that it goes on with, if its agent still has it.
     pub(super) conversation: Option<Earlier>,
     pub(super) workdir: Workdir,
+    /// What it may spend, if any limit applies.
+    pub(super) ceiling: Option<Money>,
 }
 
 /// A conversation of an earlier session.
@@ -127,6 +135,21 @@ pub(super) struct Merge {
     pub(super) strategy: MergeStrategy,
     /// A review found nothing in this tip that blocks it.
     pub(super) reviewed: bool,
+}
+
+/// A checkpoint that reviewers are to look at.
+pub(super) struct Review {
+    pub(super) checkpoint: CheckpointId,
+    pub(super) worker: WorkerId,
+    pub(super) epoch: Epoch,
+    pub(super) issue: IssueId,
+    pub(super) title: String,
+    pub(super) body: String,
+    pub(super) place: Place,
+    /// What its session began from.
+    pub(super) base: String,
+    /// All files as they were.
+    pub(super) commit: String,
 }
 
 pub(super) struct FollowRequest {
@@ -232,6 +255,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 resumed: worker.resume_from.is_some(),
                 conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
+                ceiling: session.ceiling,
             }))
         }
         Effect::Stop { session, epoch } => Job::Stop(Stop { session: session.clone(), epoch: *epoch }),
@@ -287,6 +311,11 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
+        Effect::Review { checkpoint } => Job::Review(Box::new(review(checkpoint, state, config)?)),
+        Effect::Nudge { session: id, epoch, round } => {
+            let (_, text) = of_session(id)?.0.witness.nudge.clone()?;
+            Job::Nudge(Nudge { session: id.clone(), epoch: *epoch, round: *round, text })
+        }
         Effect::Examine { session: id, epoch, round, spent } => {
             let (session, _) = of_session(id)?;
             Job::Examine(Box::new(Examine {
@@ -318,7 +347,9 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 tree: made.and_then(tree_of),
             }))
         }
-        Effect::Ceiling { .. } => return None,
+        Effect::Ceiling { session, epoch, ceiling } => {
+            Job::Ceiling(Ceiling { session: session.clone(), epoch: *epoch, ceiling: *ceiling })
+        }
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),
             round: *round,
@@ -332,6 +363,25 @@ fn earlier(state: &State, session: &Session) -> Option<Earlier> {
     let before = state.sessions.get(session.content.resume.as_ref()?)?;
     let workdir = before.workdir().map(|workdir| workdir.path.clone());
     Some(Earlier { id: before.conversation.clone()?, workdir })
+}
+
+fn review(id: &CheckpointId, state: &State, config: &Config) -> Option<Review> {
+    let checkpoint = state.checkpoints.get(id)?;
+    let CheckpointState::Made(made) = &checkpoint.state else { return None };
+    let session = state.sessions.get(&checkpoint.content.session)?;
+    let worker = state.workers.get(&session.content.worker)?;
+    let issue = &state.issues.get(&worker.content.issue)?.content;
+    Some(Review {
+        checkpoint: id.clone(),
+        worker: worker.content.id.clone(),
+        epoch: session.content.epoch,
+        issue: issue.id.clone(),
+        title: issue.title.clone(),
+        body: issue.body.clone(),
+        place: place(worker, config)?,
+        base: session.workdir()?.base.clone(),
+        commit: made.wip_commit.clone().or_else(|| made.git_commit.clone())?,
+    })
 }
 
 fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {

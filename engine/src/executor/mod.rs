@@ -4,6 +4,7 @@
 //! ends in an observation that names its epoch.
 
 mod batch;
+mod ceiling;
 mod checkout;
 mod checkpoint;
 mod deliver;
@@ -12,6 +13,7 @@ mod follow;
 mod inspect;
 mod job;
 mod merge;
+mod nudge;
 mod prepare;
 mod pricing;
 mod prompt;
@@ -86,15 +88,17 @@ impl Executor {
         let (world, handle) = (Arc::clone(&self.world), self.handle.clone());
         let kind = match effect {
             Effect::Supervise { .. } => Kind::Session,
-            Effect::WatchCheckout { .. } | Effect::FollowRequest { .. } | Effect::Examine { .. } => {
-                Kind::Watch
-            }
+            Effect::WatchCheckout { .. }
+            | Effect::FollowRequest { .. }
+            | Effect::Examine { .. }
+            | Effect::Nudge { .. } => Kind::Watch,
             Effect::Prepare { .. }
             | Effect::Stop { .. }
             | Effect::Inspect { .. }
             | Effect::Merge { .. }
             | Effect::Checkpoint { .. }
             | Effect::Compare { .. }
+            | Effect::Review { .. }
             | Effect::Ceiling { .. }
             | Effect::Push { .. }
             | Effect::MergeBatch { .. }
@@ -119,7 +123,9 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         Effect::Merge { .. }
         | Effect::MergeBatch { .. }
         | Effect::FollowRequest { .. }
-        | Effect::Examine { .. } => true,
+        | Effect::Review { .. }
+        | Effect::Examine { .. }
+        | Effect::Nudge { .. } => true,
         Effect::Prepare { .. }
         | Effect::Supervise { .. }
         | Effect::Stop { .. }
@@ -156,6 +162,7 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
             }
         }
         Job::Stop(job) => stop::run(world, handle, &job),
+        Job::Ceiling(job) => ceiling::run(world, &job),
         Job::Inspect(job) => {
             // Before it is judged: its judgement may need what it cost.
             transcript::look(world, &job).into_iter().for_each(|seen| handle.observed(seen));
@@ -191,10 +198,16 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
             }
         }
         Job::Compare(job) => {
-            checkpoint::compare(world, &job).into_iter().for_each(|seen| handle.observed(seen))
+            checkpoint::compare(world, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
         Job::FollowRequest(job) => {
             request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
+        Job::Review(job) => {
+            review::checkpoint(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
+        Job::Nudge(job) => {
+            nudge::run(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
         Job::Examine(job) => {
             examine::run(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
@@ -228,7 +241,9 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
         Effect::Stop { .. }
         | Effect::Examine { .. }
+        | Effect::Nudge { .. }
         | Effect::Compare { .. }
+        | Effect::Review { .. }
         | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }
         | Effect::FollowRequest { .. }

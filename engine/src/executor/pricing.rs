@@ -1,10 +1,14 @@
 //! What usage costs, put to it where it is passed on: from then on it is what the log says, whatever prices become.
 
+use std::collections::BTreeMap;
+
 use convoy_core::id::SessionId;
 use convoy_core::report::{Observation, Report};
+use convoy_core::time::Time;
 
-use crate::agent::Output;
+use crate::agent::{Output, model_of};
 use crate::prices::{Priced, Prices, Used, Vendor};
+use crate::supervisor::files::SessionDir;
 use crate::supervisor::spec::Spec;
 
 /// What usage begins with that the translator of Claude's stream makes of a sum: what was used beyond the replies that
@@ -15,6 +19,7 @@ const CLAUDE_REST: &str = "rest-";
 pub(super) struct Pricing<'a> {
     prices: &'a Prices,
     output: Output,
+    env: BTreeMap<String, String>,
     /// The model that is asked for, where nobody says which one answered.
     model: Option<String>,
 }
@@ -22,11 +27,11 @@ pub(super) struct Pricing<'a> {
 impl<'a> Pricing<'a> {
     /// For a session as its supervisor was told, which was asked to use a model.
     pub(super) fn new(prices: &'a Prices, spec: &Spec, model: Option<String>) -> Self {
-        Self { prices, output: spec.translator, model }
+        Self { prices, output: spec.translator, env: spec.env.clone(), model }
     }
 
     /// Puts what it cost to a usage without a cost.
-    pub(super) fn put(&mut self, observation: &mut Observation) {
+    pub(super) fn put(&mut self, dir: &SessionDir, observation: &mut Observation) {
         let at = observation.at;
         match &mut observation.report {
             Report::Conversation { model: Some(model), .. } => self.model = Some(model.clone()),
@@ -36,7 +41,12 @@ impl<'a> Pricing<'a> {
                     cache_write_1h: *cache_write_1h,
                     summed: self.is_sum(message_id),
                 };
-                if let Some(priced) = self.price(model, &used, at) {
+                // Claude names the model of each reply, and a sum without one is of several.
+                if model.is_none() && self.output != Output::Claude {
+                    self.model = self.model.take().or_else(|| self.answered(dir));
+                    model.clone_from(&self.model);
+                }
+                if let Some(priced) = self.price(model.as_deref(), &used, at) {
                     (*cost, *price) = (Some(priced.cost), Some(priced.price));
                 }
             }
@@ -44,12 +54,19 @@ impl<'a> Pricing<'a> {
         }
     }
 
-    fn price(&self, model: &mut Option<String>, used: &Used, at: convoy_core::time::Time) -> Option<Priced> {
-        // Claude names the model of each reply, and a sum without one is of several.
-        if model.is_none() && self.output != Output::Claude {
-            model.clone_from(&self.model);
-        }
-        self.prices.cost(Vendor::of(self.output), model.as_deref()?, used, at)
+    fn price(&self, model: Option<&str>, used: &Used, at: Time) -> Option<Priced> {
+        self.prices.cost(Vendor::of(self.output), model?, used, at)
+    }
+
+    /// The model that answers, by what the agent keeps of its conversation: nobody asked for one, and its stream does
+    /// not say.
+    fn answered(&self, dir: &SessionDir) -> Option<String> {
+        let heard = dir.observations_after(0).ok()?;
+        let id = heard.into_iter().find_map(|observation| match observation.report {
+            Report::Conversation { id, .. } => Some(id),
+            _ => None,
+        });
+        model_of(self.output, &id?, &self.env)
     }
 
     /// Whether a usage is the sum of several replies. Only Claude's stream tells each reply by itself.

@@ -73,7 +73,9 @@ pub(super) fn prompt(
          - Commit what you do on this branch. It is merged for you; do not push.\n\
          - When the issue is done, end. If nothing had to be changed, run `convoy done --no-change`.\n\
          - If you cannot go on without a person, run `convoy blocked \"why\"` and end.\n\
-         - What the next attempt should know, say with `convoy note \"text\"`.\n",
+         - What the next attempt should know, say with `convoy note \"text\"`.\n\
+         - What a person should know while you go on, say with `convoy escalate \"text\"`.\n\
+         - Before something risky, `convoy checkpoint` keeps what you have done so far.\n",
         job.workdir.branch
     );
     text

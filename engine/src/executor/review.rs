@@ -1,6 +1,7 @@
-//! The review of a change before it lands, where the configuration asks for one.
+//! The review of a change before it lands, and of a checkpoint while its session works, where the configuration asks for
+//! them.
 //!
-//! It is of a tip: one that reviewers found nothing grave in is not looked at again because the base branch moved or
+//! That of a change is of a tip: one that reviewers found nothing grave in is not looked at again because the base branch moved or
 //! its batch was split. Who reviews, and how, is in `crate::review`.
 
 use std::sync::Arc;
@@ -9,12 +10,13 @@ use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
 use convoy_core::worker::{Member, MergeOutcome};
 
-use super::job::Merge as Job;
+use super::job::{Merge as Job, Review as OfCheckpoint};
 use super::merge::Error;
 use crate::config::OnFailure;
+use crate::explain;
 use crate::git::{Oid, Repo};
 use crate::review::{self, Subject};
-use crate::world::World;
+use crate::world::{World, note};
 
 /// Tells what was seen before the merge has ended.
 pub(super) type Tell<'a> = &'a mut dyn FnMut(Observed);
@@ -70,4 +72,35 @@ pub(super) fn run(
     let member = Member { worker: job.worker.clone(), epoch: job.epoch, round: job.round };
     tell(Observed::Reviewed { member, review: Box::new(review) });
     Ok(Verdict::GoOn)
+}
+
+/// Reviews a checkpoint of a live session. What goes wrong with it is no reason to hold anything up: the next checkpoint
+/// is looked at again, and so is the branch before it lands.
+pub(super) fn checkpoint(world: &Arc<World>, effect: &Effect, job: &OfCheckpoint) -> Option<Observed> {
+    let made = || -> Result<Option<convoy_core::review::Review>, Error> {
+        let reviews = world.settings().config.reviews().map_err(|failure| Error::Config(failure.message))?;
+        let repo = Repo::open_at(&world.git, &job.place.repository)?;
+        let (base, commit) = (Oid::new(&job.base)?, Oid::new(&job.commit)?);
+        let subject = Subject {
+            worker: &job.worker,
+            issue: &job.issue,
+            epoch: job.epoch,
+            title: &job.title,
+            body: &job.body,
+            base: Some(&base),
+            commit: &commit,
+            tip: &commit,
+        };
+        Ok(review::review(world, effect, &repo, &reviews, &subject)?)
+    };
+    match made() {
+        Ok(review) => {
+            let checkpoint = job.checkpoint.clone();
+            review.map(|review| Observed::CheckpointReviewed { checkpoint, review: Box::new(review) })
+        }
+        Err(error) => {
+            note(&format!("review of checkpoint {}: {}", job.checkpoint, explain(&error)));
+            None
+        }
+    }
 }

@@ -9,7 +9,7 @@ use convoy_core::decide::{Command, Context, Entropy, step};
 use convoy_core::event::IssueChange;
 use convoy_core::import::Existing;
 use convoy_core::issue::{CloseReason, DependencyType};
-use convoy_core::policy::{Observers, Policy, Retry, Rig};
+use convoy_core::policy::{Budget, Observers, Policy, Retry, Rig};
 use convoy_core::state::State;
 use convoy_core::time::Time;
 use serde_json::{Value, json};
@@ -36,7 +36,9 @@ fn policy() -> Policy {
         observers: Observers::default(),
         witness: convoy_core::health::Thresholds::default(),
         tiers: convoy_core::policy::Tiers::default(),
+        budget: Budget::default(),
         checkpoints: convoy_core::policy::Checkpoints::default(),
+        reviews: convoy_core::policy::Reviews::default(),
         batches: convoy_core::policy::Batches::default(),
         routes: convoy_core::policy::Routes::default(),
     }

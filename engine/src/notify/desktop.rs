@@ -38,8 +38,12 @@ pub(super) fn show(
 /// The subject is shown as it is. The text is read as markup, and before that a backslash begins an escape.
 fn argv(notice: &NoticeView) -> Vec<String> {
     let urgency = match notice.kind {
-        NoticeKind::NeedsHuman | NoticeKind::Witness => "critical",
-        NoticeKind::ConvoyLanded | NoticeKind::ConvoyAbandoned | NoticeKind::Message => "normal",
+        NoticeKind::NeedsHuman | NoticeKind::Witness | NoticeKind::BudgetExceeded => "critical",
+        NoticeKind::ConvoyLanded
+        | NoticeKind::ConvoyAbandoned
+        | NoticeKind::BudgetWarning
+        | NoticeKind::Escalated
+        | NoticeKind::Message => "normal",
     };
     let words = [PROGRAM, "--app-name=Convoy", &format!("--urgency={urgency}"), "--"];
     let mut words: Vec<String> = words.map(str::to_owned).into();

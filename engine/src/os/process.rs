@@ -204,12 +204,25 @@ fn pids() -> impl Iterator<Item = u32> {
 
 /// This process and all those above it: whoever clears up never removes the branch on which it sits.
 fn self_and_ancestors() -> BTreeSet<u32> {
-    let mut line = BTreeSet::new();
-    let mut pid = std::process::id();
-    while pid > 0 && line.insert(pid) {
-        pid = Stat::read(pid).map_or(0, |stat| stat.parent);
+    line_of(std::process::id()).into_iter().collect()
+}
+
+/// A process and all those above it. It ends early if one of them is gone.
+pub fn line_of(pid: u32) -> Vec<u32> {
+    let mut line = Vec::new();
+    let mut pid = pid;
+    while pid > 0 && !line.contains(&pid) {
+        let Some(stat) = Stat::read(pid) else { break };
+        line.push(pid);
+        pid = stat.parent;
     }
     line
+}
+
+/// The words that a process was called with; none if it is gone.
+pub fn arguments(pid: u32) -> Vec<Vec<u8>> {
+    let text = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    text.split(|b| *b == 0).map(<[u8]>::to_vec).collect()
 }
 
 /// The value of `name` in an environment as the system shows it: `NAME=value`, each ended by a zero.

@@ -61,7 +61,17 @@ impl Watcher {
         Ok(watcher)
     }
 
-    /// Forgets what has changed up to now; whether anything has. Only of a `tree`.
+    /// Watches whole files of a folder: being closed by whoever wrote them, or moved there. It never blocks.
+    ///
+    /// # Errors
+    /// When the folder is not there, or the system has no more watches.
+    pub fn of_writes(dir: &Path) -> std::io::Result<Self> {
+        let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+        inotify::add_watch(&fd, dir, WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO)?;
+        Ok(Self { fd })
+    }
+
+    /// Forgets what has changed up to now; whether anything has. Only of a `tree` or of writes.
     pub fn drain(&self) -> bool {
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut events = inotify::Reader::new(&self.fd, &mut buffer);

@@ -146,7 +146,6 @@ fn close(folder: &Path, open: bool) {
     let _ = fs::set_permissions(folder, fs::Permissions::from_mode(mode));
     if facts.is_dir() && !open {
         fs::read_dir(folder).into_iter().flatten().flatten().for_each(|entry| close(&entry.path(), false));
-        // Entries were read before the folder itself was closed for them.
     }
 }
 
@@ -331,7 +330,7 @@ fn ended_well(exit: &Exit) -> Result<(), String> {
         }
         ExitKind::Stopped(StopWhy::WallTime) => return Err("it ran longer than it may".to_owned()),
         ExitKind::Stopped(StopWhy::Silence) => return Err("it showed no sign of life".to_owned()),
-        ExitKind::Stopped(StopWhy::Ordered | StopWhy::Spend | StopWhy::Storage) => {
+        ExitKind::Stopped(StopWhy::Ordered | StopWhy::Spend | StopWhy::Unpriced | StopWhy::Storage) => {
             return Err("it was stopped".to_owned());
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use convoy_core::health::Vitals;
 use convoy_core::id::Epoch;
+use convoy_core::money::Money;
 use convoy_core::report::{Exit, Observation};
 
 use super::protocol::{Code, OwnReport, Reply, Request};
@@ -92,12 +93,36 @@ impl Client {
     pub fn stop(&mut self, epoch: Epoch) -> Result<(), Error> {
         self.ask(&Request::Stop { epoch }).map(drop)
     }
-    /// Reports something about the agent's own work; its number. It is durable when this returns.
+    /// Lets the agent spend more: so much in all.
+    ///
+    /// # Errors
+    /// `Refused` with `Stale` for another attempt's epoch, with `Ended` when nothing is spent any more.
+    pub fn ceiling(&mut self, epoch: Epoch, ceiling: Money) -> Result<(), Error> {
+        self.ask(&Request::Ceiling { epoch, micros: ceiling.as_micros() }).map(drop)
+    }
+    /// Reports something about the agent's own work; its number, if it became an observation. That is durable when
+    /// this returns.
     ///
     /// # Errors
     /// When the connection is broken (then it may or may not be kept) or the supervisor refuses.
-    pub fn report(&mut self, report: OwnReport) -> Result<u64, Error> {
-        self.ask(&Request::Report(report))?.ok_or(Error::Unexpected)
+    pub fn report(&mut self, report: OwnReport) -> Result<Option<u64>, Error> {
+        self.ask(&Request::Report(report))
+    }
+    /// Says something to the agent; the number of that observation. It is in the agent's input when this returns.
+    ///
+    /// # Errors
+    /// When the connection is broken (then it may or may not be said) or the supervisor refuses.
+    pub fn nudge(&mut self, epoch: Epoch, text: &str, by: &str) -> Result<u64, Error> {
+        let (text, by) = (text.to_owned(), Some(by.to_owned()));
+        self.ask(&Request::Nudge { epoch, text, by })?.ok_or(Error::Unexpected)
+    }
+    /// Waits at most so long for each answer from now on.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn patience(&self, limit: Duration) -> io::Result<()> {
+        self.reader.get_ref().set_read_timeout(Some(limit))?;
+        self.reader.get_ref().set_write_timeout(Some(limit))
     }
 
     /// How the agent does.

@@ -11,7 +11,9 @@ use convoy_core::report::Exit;
 
 use super::files::OBSERVATION_BYTES_MAX;
 use super::observations::Writer;
+use super::peer;
 use super::protocol::{Code, REQUEST_BYTES_MAX, Reply, Request};
+use crate::os::socket;
 
 /// How much is read from the observations at once, usually. A longer line gets a longer buffer for a moment.
 const READ_BYTES: usize = 8 * 1024;
@@ -32,6 +34,8 @@ pub(super) struct Connection {
     /// The client has said everything; answers may still be on their way.
     half_closed: bool,
     broken: bool,
+    /// Whether it comes out of another session, once somebody has asked.
+    stranger: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -59,7 +63,14 @@ impl Connection {
             subscription: None,
             half_closed: false,
             broken: false,
+            stranger: None,
         })
+    }
+
+    /// Whether it comes out of another session. One process is at its other end as long as it is open.
+    pub(super) fn is_stranger(&mut self) -> bool {
+        let stream = &self.stream;
+        *self.stranger.get_or_insert_with(|| socket::peer(stream).is_some_and(peer::is_stranger))
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

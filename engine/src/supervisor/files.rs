@@ -9,6 +9,7 @@
 //! | `observations.ndjson` | supervisor | one line each, numbered from 1 without gaps |
 //! | `exit.json` | supervisor | once, durable, after the agent's whole tree is dead |
 //! | `sock` | supervisor | its Unix socket |
+//! | `signal/worker.json` | agent | what it has to say, if it can only write files (see `signal`) |
 //! | `call` | engine, for a supervisor in tmux | the socket on which its first connection is made; gone after it |
 //! | `supervisor.log` | supervisor | what it has to say when something is wrong with itself |
 //!
@@ -152,6 +153,10 @@ impl SessionDir {
     /// The prompt, for agents that read it from a file.
     pub fn prompt(&self) -> PathBuf {
         self.path.join("prompt.txt")
+    }
+    /// Where an agent that can only write files says something.
+    pub fn signal_file(&self) -> PathBuf {
+        self.path.join("signal").join("worker.json")
     }
     /// The raw output.
     pub fn output(&self) -> PathBuf {
@@ -351,7 +356,7 @@ fn sync_dir(dir: &Path) -> std::io::Result<()> {
 
 /// Opens a file for reading that is a plain file of this directory. An agent can write here: a pipe in the place of
 /// a file would hold its reader up for ever, and a link would lead it elsewhere.
-fn open_plain(path: &Path) -> std::io::Result<File> {
+pub(super) fn open_plain(path: &Path) -> std::io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is not a plain file")) }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use convoy_core::money::Money;
-use convoy_core::report::{Report, StopWhy};
+use convoy_core::report::{AgentResult, Report, StopWhy, Tokens};
 use convoy_core::time::Span;
 
 use super::spec::{STEP_MS_MAX, STEPS_MAX, Spec, Step, StopSignal};
@@ -19,10 +19,16 @@ pub(super) struct Meter {
     silence: Option<Span>,
     heard: Instant,
     spend: Option<Money>,
-    /// What usage cost by the prices that the engine gave.
-    estimated: Money,
-    /// What the agent says that it cost.
-    reported: Money,
+    /// What usage cost by the prices that the engine gave, since the agent reported a total, if it did.
+    estimated: Option<Money>,
+    /// What the agent's program says that it cost.
+    reported: Option<Money>,
+    /// What a file of the agent says that it cost.
+    self_reported: Money,
+    /// It used a model that nobody knows a price of.
+    unpriced: bool,
+    /// The model that is at work, where usage does not name one.
+    model: Option<String>,
 }
 
 fn span(ms: u64) -> Span {
@@ -36,8 +42,11 @@ impl Meter {
             silence: spec.limits.silence_ms.map(span),
             heard: now,
             spend: spec.limits.spend_micros.map(Money::from_micros),
-            estimated: Money::default(),
-            reported: Money::default(),
+            estimated: None,
+            reported: None,
+            self_reported: Money::default(),
+            unpriced: false,
+            model: spec.asked.model.clone(),
         }
     }
 
@@ -49,12 +58,23 @@ impl Meter {
     /// Counts what a report says about cost.
     pub(super) fn count(&mut self, report: &Report, spec: &Spec) {
         match report {
-            Report::Usage { model: Some(model), tokens, .. } => {
-                let cost = spec.price(model).map_or(Money::default(), |price| price.cost(*tokens));
-                self.estimated = self.estimated.plus(cost);
+            Report::Usage { model, tokens, .. } => {
+                let model = model.as_ref().or(self.model.as_ref());
+                match model.and_then(|model| spec.price(model)) {
+                    Some(price) => {
+                        self.estimated = Some(self.estimated.unwrap_or_default().plus(price.cost(*tokens)));
+                    }
+                    // Tokens that nobody counted have no price to know.
+                    None => self.unpriced |= !spec.prices.is_empty() && *tokens != Tokens::default(),
+                }
             }
-            Report::Result(result) => self.reported = self.reported.max(result.cost.unwrap_or_default()),
-            Report::Usage { .. }
+            // It replaces what was estimated, as in the ledger.
+            Report::Result(AgentResult { cost: Some(cost), .. }) => {
+                (self.reported, self.estimated, self.unpriced) = (Some(*cost), None, false);
+            }
+            Report::SelfReported { cost } => self.self_reported = *cost,
+            Report::Conversation { model: Some(model), .. } => self.model = Some(model.clone()),
+            Report::Result(_)
             | Report::Started { .. }
             | Report::Conversation { .. }
             | Report::Tool { .. }
@@ -64,7 +84,6 @@ impl Meter {
             | Report::Note { .. }
             | Report::CheckpointAsked { .. }
             | Report::Escalated { .. }
-            | Report::SelfReported { .. }
             | Report::Waiting { .. }
             | Report::Looping { .. }
             | Report::Nudged { .. }
@@ -73,13 +92,30 @@ impl Meter {
         }
     }
 
+    /// What it has cost, by the rule of the ledger: what was reported and what was used since, else what usage costs, else
+    /// the agent's own word.
+    fn spent(&self) -> Money {
+        match (self.reported, self.estimated) {
+            (None, None) => self.self_reported,
+            (reported, estimated) => reported.unwrap_or_default().plus(estimated.unwrap_or_default()),
+        }
+    }
+
+    /// It may spend this much in all. A ceiling is never taken back: what is promised may be spent.
+    pub(super) fn raise(&mut self, ceiling: Money) {
+        self.spend = self.spend.max(Some(ceiling));
+    }
+
     /// The limit that is reached, if one is. `woken_late` is by how much the loop missed its own deadline.
     pub(super) fn breach(&mut self, now: Instant, woken_late: Duration) -> Option<StopWhy> {
         if woken_late > HELD_UP {
             self.heard = now;
         }
-        if self.spend.is_some_and(|limit| self.estimated.max(self.reported) >= limit) {
+        if self.spend.is_some_and(|limit| self.spent() >= limit) {
             return Some(StopWhy::Spend);
+        }
+        if self.spend.is_some() && self.unpriced {
+            return Some(StopWhy::Unpriced);
         }
         if self.wall.is_some_and(|at| now >= at) {
             return Some(StopWhy::WallTime);

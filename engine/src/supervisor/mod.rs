@@ -5,6 +5,8 @@
 //!   **fence**, after which nobody can start it. It decides, whatever else was lost.
 //! - **observation**: a numbered line about the agent. **Exit**: the one line at its end.
 //! - **ladder**: the signals that ask an agent to stop, each with its patience, and SIGKILL at their end.
+//! - **nudge**: a message to a running agent, whose standard input then stays open until its turn is over.
+//! - **signal file**: a file by which an agent that can only write files says what `convoy done` and the like say.
 //! - **leaked**: a process that was still there after the agent's own had ended.
 //!
 //! The supervisor is one thread with one poll loop (`run`): no async runtime, no dispatcher, no log, no network. It
@@ -13,15 +15,19 @@
 
 pub mod client;
 mod clients;
+mod duplex;
 pub mod files;
 pub mod launch;
 mod limits;
 pub mod look;
+mod nudge;
 mod observations;
 mod output;
+mod peer;
 pub mod protocol;
 mod run;
 mod serve;
+pub(crate) mod signal;
 pub mod spec;
 pub mod start;
 mod terminal;
@@ -30,5 +36,6 @@ mod tests;
 mod tree;
 mod vitals;
 
+pub use nudge::{Error as NudgeError, nudge};
 pub use run::{STATUS_CLAIMED, STATUS_FAILED, STATUS_SPEC, run};
 pub use tree::MARK;

@@ -4,23 +4,28 @@
 //! for the next input or deadline. The agent's end is known from its process, never from its pipes: an agent may
 //! close them, or leave them with somebody else.
 
+mod end;
+mod talk;
 mod wait;
 
 use std::io::{self, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
-use convoy_core::report::{AgentResult, Exit, ExitKind, Report, StopWhy};
+use convoy_core::money::Money;
+use convoy_core::report::{AgentResult, Exit, Report, StopWhy};
 use convoy_core::time::{Span, Time};
 
 use super::clients::{Connection, Line};
-use super::files::{self, SessionDir, Started};
+use super::duplex::Duplex;
+use super::files::{SessionDir, Started};
 use super::limits::{Meter, Stop};
 use super::observations::Writer;
 use super::output::OutputLog;
 use super::protocol::{Code, REPORTS_MAX, Reply, Request, VERSION};
 use super::run::Signals;
-use super::spec::{Spec, StopSignal};
+use super::signal::SignalFile;
+use super::spec::{PromptVia, Spec, StopSignal};
 use super::start::Agent;
 use super::terminal::Terminal;
 use super::tree::{Tree, log};
@@ -35,16 +40,10 @@ use wait::Source;
 const CLIENTS_MAX: usize = 64;
 /// How much is read from a pipe at once: what a pipe holds.
 const READ_BYTES: usize = 64 * 1024;
-/// How much is read from a pipe after the whole tree is dead. A pipe holds far less; more comes from outside.
-const DRAIN_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How many observations an agent's output may become: more is noise, and its sums come with the result.
 const TRANSLATED_MAX: u64 = 100_000;
 /// The least output that is kept, so that a small limit does not mean a file for every byte.
 const OUTPUT_BYTES_MIN: u64 = 16 * 1024;
-/// How long clients are served after the end; whoever is slower reads the files.
-const PART: Span = Span::from_millis(1_000);
-/// How soon to try again what a full disk refused: nothing tells when there is room.
-const FULL_AGAIN: Span = Span::from_millis(500);
 /// How soon, at first, to look again for processes that are to be killed; it doubles up to the second figure.
 const SCAN_MS: (i64, i64) = (1, 500);
 
@@ -62,6 +61,12 @@ pub(super) struct Server<'a> {
     stop: Option<Stop>,
     translated: u64,
     own_reports: u32,
+    nudges: u32,
+    /// The agent's input, if it stays open.
+    duplex: Option<Duplex>,
+    signal: Option<SignalFile>,
+    /// The agent's conversation, as it was reported last.
+    conversation: Option<Report>,
     result: Option<AgentResult>,
     storage_failed: Option<String>,
     exit: Option<Exit>,
@@ -91,10 +96,14 @@ impl<'a> Server<'a> {
             observations: Writer::create(&dir.observations(), spec.epoch)?,
             output: OutputLog::create(dir.output(), spec.limits.output_bytes.max(OUTPUT_BYTES_MIN))?,
             meter: Meter::new(spec, Instant::now()),
-            watch: Watch::new(spec.limits.loops, Instant::now()),
+            watch: Watch::new(spec.limits.loops, spec.prompt == PromptVia::Duplex, Instant::now()),
             stop: None,
             translated: 0,
             own_reports: 0,
+            nudges: 0,
+            duplex: None,
+            signal: SignalFile::open(dir, spec),
+            conversation: None,
             result: None,
             storage_failed: None,
             exit: None,
@@ -113,12 +122,14 @@ impl<'a> Server<'a> {
         let mut translation = Translation::new(self.spec.translator, &self.spec.asked);
         let mut buffer = vec![0; READ_BYTES];
         self.started(&agent, begun, started_at);
+        self.duplex = agent.duplex.take();
+        self.feed_input();
         let (mut scan, mut scan_ms, mut woken_late) = (begun, SCAN_MS.0, Duration::ZERO);
         loop {
             let now = Instant::now();
             if tree.ended.is_none() {
                 if self.stop.is_none()
-                    && let Some(why) = self.meter.breach(now, woken_late)
+                    && let Some(why) = self.meter.breach(now, woken_late).or_else(|| self.lingers(now))
                 {
                     self.begin_stop(why);
                 }
@@ -139,7 +150,7 @@ impl<'a> Server<'a> {
             let deadline = match (&tree.ended, &self.stop) {
                 (Some(_), _) => Some(scan),
                 (None, Some(stop)) => Some(stop.due),
-                (None, None) => self.meter.deadline(),
+                (None, None) => self.due(),
             };
             self.serve_clients();
             let running = tree.ended.is_none();
@@ -164,6 +175,8 @@ impl<'a> Server<'a> {
                             agent.prompt = None;
                         }
                     }
+                    Source::Input => self.feed_input(),
+                    Source::Signal => self.read_signal(),
                     Source::Stdout => {
                         let count = read_some(&mut agent.stdout, &mut buffer);
                         let bytes = buffer.get(..count).unwrap_or_default();
@@ -183,68 +196,9 @@ impl<'a> Server<'a> {
         for report in translation.end() {
             self.translated(report);
         }
+        self.duplex = None;
+        self.read_signal();
         Ok(self.ending(&tree, begun, started_at))
-    }
-
-    /// Writes the exit. While the disk is full it waits for room, and serves whoever asks: what the agent came to
-    /// is known to nobody else.
-    ///
-    /// # Errors
-    /// When it cannot be written for another reason.
-    pub(super) fn conclude(&mut self, exit: &Exit) -> Result<(), files::Error> {
-        let mut told = false;
-        loop {
-            match self.dir.write_exit(exit) {
-                Err(error) if error.is_full() => {
-                    if !std::mem::replace(&mut told, true) {
-                        log(format_args!("{error}: the disk is full; it is tried again until there is room"));
-                    }
-                    let until = Instant::now().plus(FULL_AGAIN);
-                    while !until.left().is_zero() {
-                        self.serve_clients();
-                        let ready = self.wait(None, false, Some(until)).unwrap_or_default();
-                        self.serve_ready(ready);
-                    }
-                }
-                other => return other,
-            }
-        }
-    }
-
-    /// Serves clients until all have what they asked for, or long enough.
-    pub(super) fn part(&mut self, exit: Exit) {
-        self.exit = Some(exit);
-        let until = Instant::now().plus(PART);
-        loop {
-            self.serve_clients();
-            // One look without waiting shows who is about to ask.
-            let settled = self.clients.iter().all(Connection::settled);
-            let deadline = if settled { Instant::now() } else { until };
-            match self.wait(None, false, Some(deadline)) {
-                Ok(ready) if ready.is_empty() && (settled || until.left().is_zero()) => break,
-                Ok(_) if until.left().is_zero() => break,
-                Ok(ready) => self.serve_ready(ready),
-                Err(_) => break,
-            }
-        }
-        // Whoever comes later finds no socket and reads the exit.
-        drop(std::fs::remove_file(self.dir.socket()));
-    }
-
-    /// Input after the agent's end.
-    fn serve_ready(&mut self, ready: Vec<Source>) {
-        for source in ready {
-            match source {
-                Source::Listener => self.accept(),
-                Source::Client(index) => self.serve_requests(index),
-                Source::Gone(index) => self.gone(index),
-                Source::Child => drain(&self.signals.child),
-                Source::Terminate => drain(&self.signals.terminate),
-                Source::Hangup => drain(&self.signals.hangup),
-                Source::Terminal => self.feed_terminal(),
-                Source::Agent | Source::Prompt | Source::Stdout | Source::Stderr => {}
-            }
-        }
     }
 
     fn started(&mut self, agent: &Agent, begun: Instant, at: Time) {
@@ -288,6 +242,9 @@ impl<'a> Server<'a> {
         }
         for call in translation.calls() {
             self.watch.called(call, Instant::now()).into_iter().for_each(|report| self.record(report));
+        }
+        for aside in translation.asides() {
+            self.converse(aside);
         }
         if let Some(terminal) = &mut self.terminal {
             terminal.printed(bytes);
@@ -340,6 +297,9 @@ impl<'a> Server<'a> {
     }
 
     fn translated(&mut self, report: Report) {
+        if self.is_known(&report) {
+            return;
+        }
         self.meter.count(&report, self.spec);
         self.witness(&report);
         if let Report::Result(result) = &report {
@@ -348,48 +308,6 @@ impl<'a> Server<'a> {
         self.translated += 1;
         if self.translated <= TRANSLATED_MAX || matches!(report, Report::Result(_)) {
             self.record(report);
-        }
-    }
-
-    fn drain_pipes(&mut self, agent: &mut Agent, buffer: &mut [u8], translation: &mut Translation) {
-        let mut left = DRAIN_BYTES_MAX;
-        while left > 0 {
-            let count = read_some(&mut agent.stdout, buffer);
-            self.printed(buffer.get(..count).unwrap_or_default(), translation);
-            let other = read_some(&mut agent.stderr, buffer);
-            self.complained(buffer.get(..other).unwrap_or_default());
-            if count + other == 0 {
-                return;
-            }
-            left = left.saturating_sub(count + other);
-        }
-    }
-
-    fn ending(&mut self, tree: &Tree, begun: Instant, started_at: Time) -> Exit {
-        if let Err(error) = self.output.finish() {
-            log(format_args!("output.log is not whole: {error}"));
-        }
-        if let Err(error) = self.observations.sync() {
-            self.storage_failed(&error.to_string());
-        }
-        // Whatever the agent says about itself: one that was being stopped did not end by itself.
-        let kind = self.stop.as_ref().map_or(ExitKind::Exited, |stop| ExitKind::Stopped(stop.why));
-        Exit {
-            epoch: self.spec.epoch,
-            code: tree.ended.and_then(|ended| ended.code),
-            signal: tree.ended.and_then(|ended| ended.signal),
-            kind,
-            detail: self
-                .storage_failed
-                .clone()
-                .or_else(|| self.hung_up.then(|| "its terminal was closed".to_owned())),
-            leaked: tree.leaked(),
-            result: self.result.take(),
-            last_n: self.observations.last_n(),
-            dropped_bytes: self.output.dropped(),
-            elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            started_at: Some(started_at),
-            ended_at: clock::now(),
         }
     }
 
@@ -418,6 +336,12 @@ impl<'a> Server<'a> {
         for line in lines {
             let reply = match line {
                 Line::Refused(code, message) => Reply::Error { code, message },
+                Line::Request(Request::Report(_) | Request::Nudge { .. })
+                    if self.clients.get_mut(index).is_some_and(Connection::is_stranger) =>
+                {
+                    let message = "this comes out of another session".to_owned();
+                    Reply::Error { code: Code::Stranger, message }
+                }
                 Line::Request(Request::Subscribe { after }) => {
                     self.clients.get_mut(index).into_iter().for_each(|client| client.subscribe(after));
                     Reply::Ok { n: None, version: Some(VERSION) }
@@ -433,34 +357,29 @@ impl<'a> Server<'a> {
         match request {
             Request::Subscribe { .. } => Reply::Ok { n: None, version: None },
             Request::Vitals {} => Reply::Vitals(self.watch.vitals(Instant::now())),
-            Request::Stop { epoch } if epoch != self.spec.epoch => {
+            Request::Stop { epoch } | Request::Nudge { epoch, .. } | Request::Ceiling { epoch, .. }
+                if epoch != self.spec.epoch =>
+            {
                 refuse(Code::Stale, &format!("this is attempt {}", self.spec.epoch))
             }
-            Request::Stop { .. } | Request::Report(_) if self.exit.is_some() => {
+            Request::Stop { .. } | Request::Nudge { .. } | Request::Ceiling { .. } | Request::Report(_)
+                if self.exit.is_some() =>
+            {
                 refuse(Code::Ended, "the agent has ended")
             }
             Request::Stop { .. } => {
                 self.begin_stop(StopWhy::Ordered);
                 Reply::Ok { n: None, version: None }
             }
+            Request::Ceiling { micros, .. } => {
+                self.meter.raise(Money::from_micros(micros));
+                Reply::Ok { n: None, version: None }
+            }
+            Request::Nudge { text, by, .. } => self.nudge(text, by),
             Request::Report(_) if self.own_reports >= REPORTS_MAX => {
                 refuse(Code::Limit, &format!("an agent makes at most {REPORTS_MAX} reports"))
             }
-            Request::Report(own) => {
-                self.own_reports += 1;
-                self.alive();
-                let report = Report::from(own);
-                self.witness(&report);
-                let kept =
-                    self.observations.append(report).and_then(|n| self.observations.sync().map(|()| n));
-                match kept {
-                    Ok(n) => Reply::Ok { n: Some(n), version: None },
-                    Err(error) => {
-                        self.storage_failed(&error.to_string());
-                        refuse(Code::Storage, &error.to_string())
-                    }
-                }
-            }
+            Request::Report(own) => self.own_report(own),
         }
     }
 }

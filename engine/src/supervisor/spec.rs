@@ -73,6 +73,9 @@ pub enum PromptVia {
     Stdin,
     /// As `prompt.txt` of the session directory, named in its arguments.
     File,
+    /// As the first of the messages that it reads from its standard input while it works; more may follow. A
+    /// supervisor that does not know this refuses the specification and starts nothing.
+    Duplex,
 }
 
 /// What an agent may use.

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{ChildStderr, ChildStdin, ChildStdout, Stdio};
 
+use super::duplex::Duplex;
 use super::files::SessionDir;
 use super::spec::{PromptVia, Spec};
 use super::tree::MARK;
@@ -24,6 +25,8 @@ pub(super) struct Agent {
     pub(super) process: Process,
     pub(super) pidfd: OwnedFd,
     pub(super) prompt: Option<Feeder>,
+    /// Its input, if it stays open while the agent works.
+    pub(super) duplex: Option<Duplex>,
     pub(super) stdout: Option<ChildStdout>,
     pub(super) stderr: Option<ChildStderr>,
 }
@@ -48,7 +51,14 @@ pub(super) fn start(dir: &SessionDir, spec: &Spec) -> Result<Agent, String> {
         PromptVia::Stdin => {
             Some(File::open(dir.prompt()).map_err(|error| format!("{}: {error}", dir.prompt().display()))?)
         }
-        PromptVia::File => None,
+        PromptVia::File | PromptVia::Duplex => None,
+    };
+    let first = match spec.prompt {
+        PromptVia::Duplex => Some(
+            std::fs::read_to_string(dir.prompt())
+                .map_err(|error| format!("{}: {error}", dir.prompt().display()))?,
+        ),
+        PromptVia::Stdin | PromptVia::File => None,
     };
     let mut command = spawn::command(&file);
     command
@@ -58,7 +68,7 @@ pub(super) fn start(dir: &SessionDir, spec: &Spec) -> Result<Agent, String> {
         .envs(&spec.env)
         .env(MARK, spec.session.as_str())
         .env(SOCKET, dir.socket())
-        .stdin(if prompt.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdin(if prompt.is_some() || first.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     spawn::own_session(&mut command);
@@ -72,10 +82,17 @@ pub(super) fn start(dir: &SessionDir, spec: &Spec) -> Result<Agent, String> {
             Process::of(pid).ok_or_else(|| io::Error::other("the process has no entry in /proc"))?;
         let pidfd = process.pidfd()?.ok_or_else(|| io::Error::other("the process has no descriptor"))?;
         let stdin = child.stdin.take();
+        stdin.as_ref().map_or(Ok(()), nonblocking)?;
+        let (prompt, duplex) = match (prompt, first, stdin) {
+            (Some(file), _, Some(pipe)) => (Some(Feeder::new(file, pipe)), None),
+            (None, Some(first), Some(pipe)) => (None, Some(Duplex::new(&first, pipe))),
+            (_, _, _) => (None, None),
+        };
         let agent = Agent {
             process,
             pidfd,
-            prompt: prompt.zip(stdin).map(|(file, pipe)| Feeder::new(file, pipe)).transpose()?,
+            prompt,
+            duplex,
             stdout: child.stdout.take(),
             stderr: child.stderr.take(),
         };
@@ -101,9 +118,9 @@ pub(super) struct Feeder {
 }
 
 impl Feeder {
-    fn new(file: File, pipe: ChildStdin) -> io::Result<Self> {
-        nonblocking(&pipe)?;
-        Ok(Self { file, pipe, piece: Vec::new(), done: 0 })
+    /// With a pipe that does not block.
+    fn new(file: File, pipe: ChildStdin) -> Self {
+        Self { file, pipe, piece: Vec::new(), done: 0 }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {

@@ -59,7 +59,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(loops: u32, now: Instant) -> Self {
+    pub(super) fn new(loops: u32, takes_input: bool, now: Instant) -> Self {
         Self {
             heard: now,
             running: BTreeMap::new(),
@@ -68,7 +68,7 @@ impl Watch {
             waiting: None,
             looping: None,
             loops: loops.max(2),
-            takes_input: false,
+            takes_input,
         }
     }
 
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_loop_is_reported_at_its_threshold_at_each_doubling_and_at_its_end() {
-        let mut watch = Watch::new(5, Instant::now());
+        let mut watch = Watch::new(5, false, Instant::now());
         let same = (0..45).flat_map(|id| [began(id, 7), ended(id, None)]);
         assert_eq!(counts(&mut watch, same), [5, 10, 20, 40]);
         assert_eq!(watch.vitals(Instant::now()).looping.map(|looping| looping.count), Some(45));
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn the_same_error_of_different_calls_is_a_loop_and_a_success_ends_it() {
-        let mut watch = Watch::new(3, Instant::now());
+        let mut watch = Watch::new(3, false, Instant::now());
         let failing = (0..3).flat_map(|id| [began(id, id as u64), ended(id, Some(1))]);
         assert_eq!(counts(&mut watch, failing), [3]);
         assert_eq!(counts(&mut watch, [began(9, 9), ended(9, None)]), [0]);
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_tool_is_at_work_until_it_ends() {
-        let mut watch = Watch::new(5, Instant::now());
+        let mut watch = Watch::new(5, false, Instant::now());
         let begun = Instant::now();
         watch.called(began(1, 1), begun);
         watch.called(began(2, 2), begun.plus(Span::from_secs(5)));

@@ -1,6 +1,10 @@
 //! An agent of the `plain` kind that does what its script says, and writes down what it saw.
 //!
-//! `fake-agent [--script FILE | --do JSON] [--witness FILE] [--stamp FILE] [--no-stdin]`
+//! `fake-agent [--script FILE | --do JSON] [--witness FILE] [--stamp FILE] [--no-stdin | --duplex]`
+//!
+//! With `--duplex` it talks as Claude Code does with `--input-format stream-json`: its prompt is the first message on
+//! stdin, its steps are one turn, each message after that is another, and it ends when stdin does. What it is told is
+//! in the witness (`heard`).
 //!
 //! The script is a `fake_agent::Script`, `--do` a list of steps. `$FAKE_SCRIPT` and `$FAKE_WITNESS` serve where
 //! no argument is given. `--stamp` appends the monotonic clock at the first and the last instruction, in
@@ -41,6 +45,7 @@ fn main() {
             "--witness" => agent.witness = rest.next().map(PathBuf::from),
             "--stamp" => agent.stamp = rest.next().map(PathBuf::from),
             "--no-stdin" => reads_stdin = false,
+            "--duplex" => agent.duplex = true,
             "--orphan" => agent.orphan(rest.next().map_or("[]", String::as_str)),
             _ => {}
         }
@@ -54,7 +59,9 @@ fn main() {
         "start",
         json!({ "args": args, "env": convoy, "variables": names, "cwd": std::env::current_dir().ok() }),
     );
-    if reads_stdin {
+    if agent.duplex {
+        agent.prompt = agent.hear().unwrap_or_default();
+    } else if reads_stdin {
         let mut bytes = Vec::new();
         drop(std::io::stdin().read_to_end(&mut bytes));
         agent.prompt = String::from_utf8_lossy(&bytes).into_owned();
@@ -65,7 +72,13 @@ fn main() {
         Err(why) => agent.end(BAD_SCRIPT, &format!("no script, or a bad one: {why}")),
     };
     let steps = agent.choose(&script);
+    agent.begin_turn();
     agent.play(&steps);
+    agent.end_turn();
+    while agent.duplex && agent.hear().is_some() {
+        agent.begin_turn();
+        agent.end_turn();
+    }
     agent.end(0, "")
 }
 
@@ -97,6 +110,7 @@ struct Agent {
     stamp: Option<PathBuf>,
     began: i128,
     prompt: String,
+    duplex: bool,
 }
 
 impl Agent {
@@ -137,6 +151,30 @@ impl Agent {
         match case {
             Some(case) => case.steps.clone(),
             None => self.end(NO_CASE, &format!("no case for issue {issue:?}, attempt {attempt}")),
+        }
+    }
+
+    /// The next message on stdin: its text, or the line as it is if it is no message of a user's.
+    fn hear(&self) -> Option<String> {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).ok().filter(|count| *count > 0)?;
+        let value: Value = serde_json::from_str(&line).unwrap_or_default();
+        let text = value.pointer("/message/content/0/text").and_then(Value::as_str).unwrap_or(line.trim());
+        self.saw("heard", json!({ "text": text }));
+        Some(text.to_owned())
+    }
+
+    fn begin_turn(&self) {
+        if self.duplex {
+            let id = format!("conversation-of-{}", var("CONVOY_SESSION").unwrap_or_default());
+            let line = json!({ "type": "system", "subtype": "init", "session_id": id, "model": "fake" });
+            print(format!("{line}\n").as_bytes());
+        }
+    }
+
+    fn end_turn(&self) {
+        if self.duplex {
+            print(b"{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false}\n");
         }
     }
 
@@ -183,6 +221,11 @@ impl Agent {
                     self.end(BAD_SCRIPT, &format!("{} never came", path.display()));
                 }
             }
+            Step::Hear(path) => {
+                self.saw("waiting", json!({ "for": "a message" }));
+                let Some(text) = self.hear() else { self.end(BAD_SCRIPT, "stdin is closed") };
+                self.write(&expand(path), &text);
+            }
             Step::SleepMs(ms) => pause(*ms),
             Step::Hang => {
                 self.saw("waiting", json!({}));
@@ -192,6 +235,12 @@ impl Agent {
             Step::SignalFile(value) => {
                 let path = expand("$CONVOY_SIGNAL_FILE");
                 let part = format!("{path}.part");
+                let mut value = value.clone();
+                if let Some(fields) = value.as_object_mut() {
+                    for (field, name) in [("workerId", "CONVOY_WORKER"), ("issueId", "CONVOY_ISSUE")] {
+                        fields.entry(field).or_insert_with(|| json!(var(name)));
+                    }
+                }
                 self.write(&part, &value.to_string());
                 drop(fs::rename(part, path));
             }

@@ -1,5 +1,6 @@
 //! Agents: what they do over virtual time. A script is drawn when the agent is started.
 
+use convoy_core::money::Money;
 use convoy_core::report::{AgentResult, Report, StopWhy, Tokens};
 
 use super::queue::{Ending, Happening, ProcessId};
@@ -29,21 +30,22 @@ pub(super) enum Act {
 /// Acts still to come, the next one last.
 pub(super) type Script = Vec<Act>;
 
-fn usage(id: u32) -> Act {
+/// A reply, with what it costs by the engine's prices.
+fn usage(id: u32, micros: i64) -> Act {
     let tokens = Tokens { input: 10, output: 20, ..Tokens::default() };
     Act::Say(Report::Usage {
         message_id: format!("m{id}"),
-        model: None,
+        model: Some("opus".into()),
         tokens,
         cache_write_1h: 0,
-        cost: None,
-        price: None,
+        cost: Some(Money::from_micros(micros)),
+        price: Some("list".into()),
     })
 }
 
 fn result(ok: bool) -> Act {
     let error = (!ok).then(|| "it did not work".to_owned());
-    let cost = convoy_core::money::Money::from_dollars(0.01);
+    let cost = Money::from_dollars(0.01);
     Act::Say(Report::Result(AgentResult { ok, error, cost, tokens: None, denied: 0, retry_at: None }))
 }
 
@@ -54,6 +56,8 @@ fn done(no_change: bool) -> Act {
 impl Sim {
     /// What the next agent will do. None: its program is missing.
     pub(super) fn draw_script(&mut self) -> Option<Script> {
+        let cost = self.rng.i64(1_000..=30_000);
+        let usage = |id| usage(id, cost);
         let mut acts = if self.fault(Fault::BadAgent, 350) {
             match self.rng.u32(0..12) {
                 0 => vec![Act::Commit, usage(1), Act::Exit(1)],
@@ -70,7 +74,7 @@ impl Sim {
                 _ => return None,
             }
         } else {
-            match self.rng.u32(0..5) {
+            match self.rng.u32(0..6) {
                 0 => vec![Act::Commit, Act::Edit, usage(1), result(true), Act::Exit(0)],
                 1 => vec![Act::Edit, done(false), Act::Exit(0)],
                 2 => vec![usage(1), Act::Say(Report::Note { text: "so far so good".into() }), Act::Commit]
@@ -78,6 +82,8 @@ impl Sim {
                     .chain([Act::Commit, usage(2), result(true), done(false), Act::Exit(0)])
                     .collect(),
                 3 => vec![done(true), Act::Exit(0)],
+                // One that works for longer, and spends all the while.
+                5 => (1..8).map(usage).chain([Act::Commit, done(false), Act::Exit(0)]).collect(),
                 _ => vec![Act::Commit, result(true), Act::Exit(0)],
             }
         };

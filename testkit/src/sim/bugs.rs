@@ -21,11 +21,13 @@ pub enum Bug {
     NoReap,
     /// Directories that the log does not know are left alone when the engine starts.
     IgnoresUnknown,
+    /// A supervisor leaves it to the engine to stop an agent that has spent what it may.
+    SpendsOn,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NoFence,
         Self::PidOnly,
         Self::NamesReused,
@@ -35,5 +37,6 @@ impl Bug {
         Self::ForgetsUnknown,
         Self::NoReap,
         Self::IgnoresUnknown,
+        Self::SpendsOn,
     ];
 }

@@ -35,6 +35,8 @@ impl Sim {
             }
             Effect::Stop { session, epoch } => Task::Stop { session, epoch },
             Effect::Inspect { session, epoch } => Task::Inspect { session, epoch },
+            // No agent of the simulation takes input.
+            Effect::Nudge { .. } => return,
             Effect::Examine { session, epoch, round, spent } => {
                 Task::Examine { session, epoch, round, spent }
             }
@@ -46,7 +48,8 @@ impl Sim {
             // No rig of the simulation has a tracker of its own.
             Effect::Push { .. } => return,
             // Not in the simulation yet.
-            Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Ceiling { .. } => return,
+            Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Review { .. } => return,
+            Effect::Ceiling { session, ceiling, .. } => Task::Ceiling { session, ceiling },
             Effect::Deliver { delivery, attempt } => Task::Deliver { delivery, attempt },
         };
         let slow = if matches!(task, Task::Gates { .. } | Task::BatchGates { .. }) { 4_000 } else { 300 };
@@ -148,6 +151,11 @@ impl Sim {
         if engine.state.issues.get(&issue).is_none_or(convoy_core::issue::Issue::is_closed) {
             return self.violate(format!("an agent of {issue} is launched, which is closed"));
         }
+        // The specification is written once.
+        let ceiling = engine.state.sessions.get(session).and_then(|session| session.ceiling);
+        if let Some(dir) = self.dirs.get_mut(key) {
+            dir.ceiling.get_or_insert(ceiling);
+        }
         let id = self.spawn(Role::Supervisor, key);
         trace!(self, "launch supervisor {} of {key}", self.processes[id].pid);
         if let Some(engine) = &mut self.engine {
@@ -184,6 +192,11 @@ impl Sim {
                 self.merged(worker, epoch, round, outcome);
             }
             Task::Deliver { delivery, attempt } => self.deliver(delivery, attempt),
+            Task::Ceiling { session, ceiling } => {
+                if let Some(key) = self.key_of(&session) {
+                    self.raise_ceiling(&key, ceiling);
+                }
+            }
             Task::BatchGates { members } => self.batch_gates(members),
             Task::BatchSwap { members, tips, expected } => self.batch_swap(members, &tips, expected),
             Task::Watch { worker, round } => {
@@ -230,6 +243,7 @@ impl Sim {
                 observations: Vec::new(),
                 exit: None,
                 starts: 0,
+                ceiling: None,
             };
             self.dirs.insert(key.clone(), dir);
             if self.may_crash() && self.fault(Fault::Crash, 30) {
@@ -400,6 +414,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Found { epoch, .. }
         | Observed::Transcript { epoch, .. }
         | Observed::Examined { epoch, .. }
+        | Observed::NotNudged { epoch, .. }
         | Observed::Merge { epoch, .. } => epoch.0 += 1,
         // One of the two places of a report's epoch is wrong.
         Observed::Report { observation, .. } => observation.epoch.0 += 1,
@@ -418,6 +433,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Changed { .. }
         | Observed::Leaving
         | Observed::CheckpointMade { .. }
+        | Observed::CheckpointReviewed { .. }
         | Observed::CheckpointFailed { .. }
         | Observed::Tracker { .. }
         | Observed::TrackerLost { .. } => {}

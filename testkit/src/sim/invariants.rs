@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use convoy_core::address::Address;
 use convoy_core::command::Observed;
-use convoy_core::decide::Command;
+use convoy_core::decide::{Command, convoy_affords};
 use convoy_core::event::{Batch, Event};
 use convoy_core::id::{ConvoyId, Epoch, IssueId, SessionId, WorkerId};
 use convoy_core::issue::{CloseReason, Issue, Status};
+use convoy_core::money::Money;
 use convoy_core::outbox;
 use convoy_core::plan::plan;
-use convoy_core::policy::Observers;
+use convoy_core::policy::{Observers, Policy};
 use convoy_core::report::Report;
 use convoy_core::state::State;
 use convoy_core::view::Category;
 use convoy_core::worker::{MergeOutcome, WorkerState};
-use convoy_core::{view, why};
+use convoy_core::{ledger, view, why};
 
 use super::Sim;
 use super::queue::Copied;
@@ -158,7 +159,12 @@ impl Sim {
             return self.violate(what);
         }
         if let Some(shadow) = shadow {
-            group.iter().for_each(|batch| shadow.apply_batch(batch));
+            for batch in group {
+                shadow.apply_batch(batch);
+                if let Err(what) = check_grants(shadow, &self.policy, batch) {
+                    return self.violate(what);
+                }
+            }
             self.report.types.extend(group.iter().flat_map(|batch| &batch.events).map(Event::name));
             if *shadow != *state {
                 return self.violate("replaying the log gives another state");
@@ -301,7 +307,9 @@ impl Sim {
             let reasons = why::issue(state, &self.policy, issue, now);
             let startable = state.index.startable.contains(id);
             let ready = matches!(issue.status, Status::Open) && reasons.iter().any(|r| r.code == "ready");
-            let waits = reasons.iter().any(|r| r.code == "at_capacity" || r.code.starts_with("rig_"));
+            let waits = reasons
+                .iter()
+                .any(|r| ["at_capacity", "over_budget"].contains(&r.code) || r.code.starts_with("rig_"));
             if ready && self.policy.hold(&issue.content.rig).is_some() {
                 return Err(format!("{id}: its rig is held, and why says {reasons:?}"));
             }
@@ -379,7 +387,11 @@ impl Sim {
         if !rest.is_idle() {
             return Err(format!("stuck: {rest:?}\n{}", dump(state)));
         }
-        if let Some(entry) = state.index.startable.issues().next() {
+        let affordable = |id: &&IssueId| {
+            let convoy = state.started_convoy(&state.issues[*id]);
+            convoy.is_none_or(|convoy| convoy_affords(state, &self.policy, convoy, self.now()).is_ok())
+        };
+        if let Some(entry) = state.index.startable.issues().find(affordable) {
             return Err(format!("stuck: {entry:?} is ready, and nothing happens\n{}", dump(state)));
         }
         if let Some(due) = state.convoys.values().find(|convoy| convoy.is_due_to_land()) {
@@ -432,6 +444,29 @@ impl Sim {
         }
         Ok(())
     }
+}
+
+/// Nothing is granted past a limit, and what is granted is kept.
+fn check_grants(state: &State, policy: &Policy, batch: &Batch) -> Result<(), String> {
+    for event in &batch.events {
+        let session = match event {
+            Event::SessionWanted { session } => &session.id,
+            Event::SessionExtended { session, .. } => session,
+            _ => continue,
+        };
+        let session = &state.sessions[session];
+        for level in ledger::levels_of(state, session) {
+            let Some(limit) = ledger::limit(state, policy, &level) else { continue };
+            let account = ledger::account(state, &level, batch.at);
+            if session.ceiling.is_none() {
+                return Err(format!("{} begins without a reservation at {level}", session.content.id));
+            }
+            if session.reserved() > Money::default() && account.settled.plus(account.reserved) > limit {
+                return Err(format!("more than ${limit} is granted at {level}: {account:?}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn is_said(report: &Report) -> bool {

@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
 use convoy_core::id::{DeliveryId, Epoch, SessionId, WorkerId};
+use convoy_core::money::Money;
 use convoy_core::report::StopWhy;
 use convoy_core::worker::Member;
 
@@ -98,6 +99,7 @@ pub(super) enum Task {
     BatchSwap { members: Vec<Member>, tips: Vec<String>, expected: u32 },
     Watch { worker: WorkerId, round: u32 },
     Deliver { delivery: DeliveryId, attempt: u32 },
+    Ceiling { session: SessionId, ceiling: Money },
 }
 
 struct Entry {

@@ -1,9 +1,10 @@
 //! What people ask for, and the clients that ask: again, with the same key, until they are answered.
 
-use convoy_core::command::Request;
+use convoy_core::command::{BudgetScope, Request};
 use convoy_core::decide::Command;
 use convoy_core::event::IssueChange;
 use convoy_core::issue::{CloseReason, DependencyType, IssueType};
+use convoy_core::money::Money;
 use convoy_core::state::State;
 
 use super::Sim;
@@ -156,7 +157,13 @@ impl Sim {
             epic: None,
             owned: self.rng.u32(0..12) == 0,
             due: None,
+            budget: (self.rng.u32(0..4) == 0).then(|| self.amount()),
         }
+    }
+
+    /// What some agents spend at once, and others never.
+    fn amount(&mut self) -> Money {
+        Money::from_micros(self.rng.i64(1..=30) * 10_000)
     }
 
     fn close(&mut self, state: &State) -> Request {
@@ -173,6 +180,7 @@ impl Sim {
             base: None,
             no_convoy: self.rng.u32(0..5) == 0,
             force: false,
+            budget: None,
         }
     }
 
@@ -192,7 +200,7 @@ impl Sim {
     }
 
     fn any(&mut self, state: &State) -> Request {
-        match self.rng.u32(0..32) {
+        match self.rng.u32(0..35) {
             24 => Request::ConvoyRemove { convoy: self.convoy(state), issues: self.some_issues(state) },
             25..=26 => Request::ConvoyReopen { convoy: self.convoy(state) },
             27 => Request::ConvoyLand { convoy: self.convoy(state) },
@@ -202,6 +210,15 @@ impl Sim {
             31 => {
                 let what = vec![if self.rng.bool() { self.convoy(state) } else { self.issue(state) }];
                 Request::Launch { what, force: self.rng.bool() }
+            }
+            32..=33 => {
+                let scope = BudgetScope::Convoy(self.convoy(state));
+                Request::BudgetSet { scope, amount: Some(self.amount()) }
+            }
+            34 => {
+                let scope = BudgetScope::Worker(self.issue(state));
+                let amount = self.rng.bool().then(|| self.amount());
+                Request::BudgetSet { scope, amount }
             }
             0..=2 => self.sling(state),
             3..=4 => self.close(state),
@@ -221,6 +238,7 @@ impl Sim {
                 convoy: self.convoy(state),
                 agent: None,
                 model: None,
+                budget: None,
             },
             _ => match state.notices.keys().next() {
                 Some(notice) if self.rng.bool() => Request::MailRead { notice: notice.to_string() },

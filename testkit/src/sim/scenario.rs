@@ -6,7 +6,7 @@ use std::sync::Arc;
 use convoy_core::convoy::MergeStrategy;
 use convoy_core::health::Thresholds;
 use convoy_core::id::{AgentName, DeliveryId, RigName, RouteName};
-use convoy_core::policy::{Batches, Checkpoints, Observers, Policy, Retry, Rig, Routes, Tiers};
+use convoy_core::policy::{Batches, Budget, Checkpoints, Observers, Policy, Retry, Rig, Routes, Tiers};
 use convoy_core::time::{Span, Time};
 
 use super::driver::Engine;
@@ -298,7 +298,9 @@ fn policy(queue: bool, rng: &mut fastrand::Rng) -> Policy {
         observers: observers(rng),
         witness: thresholds(rng),
         tiers: Tiers::default(),
+        budget: Budget::default(),
         checkpoints: Checkpoints::OFF,
+        reviews: convoy_core::policy::Reviews::default(),
     }
 }
 

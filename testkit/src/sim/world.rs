@@ -2,6 +2,7 @@
 
 use convoy_core::event::Batch;
 use convoy_core::id::{Epoch, IssueId, SessionId};
+use convoy_core::money::Money;
 use convoy_core::report::{AgentResult, Exit, ExitKind, Observation, Report, StopWhy};
 use convoy_core::session::Workdir;
 use convoy_core::state::State;
@@ -62,9 +63,22 @@ pub(super) struct Dir {
     pub(super) exit: Option<Exit>,
     /// How often an agent was started in it. For the checks alone.
     pub(super) starts: u32,
+    /// What its supervisor was told that its agent may spend; nothing before it was told anything.
+    pub(super) ceiling: Option<Option<Money>>,
 }
 
 impl Dir {
+    /// What its agent has spent, as its supervisor counts: what was reported and what was used since, else what was used.
+    fn spent(&self) -> Money {
+        self.observations.iter().fold(Money::default(), |spent, observation| match &observation.report {
+            Report::Usage { cost: Some(cost), .. } => spent.plus(*cost),
+            Report::Result(AgentResult { cost: Some(cost), .. }) => *cost,
+            _ => spent,
+        })
+    }
+    fn is_at_its_ceiling(&self) -> bool {
+        self.ceiling.flatten().is_some_and(|ceiling| self.spent() >= ceiling)
+    }
     pub(super) fn workdir(&self) -> Workdir {
         let branch = format!("convoy/{}", self.session);
         Workdir { path: format!("/w/{}", self.session), branch, base: oid(self.base), onto: None }
@@ -290,12 +304,30 @@ impl Sim {
 
     /// A supervisor writes down what it saw of its agent.
     pub(super) fn observe(&mut self, key: &str, report: Report) {
-        let supervised = self.supervisor_of(key).is_some();
+        let supervisor = self.supervisor_of(key);
         let at = self.now();
-        if let Some(dir) = self.dirs.get_mut(key).filter(|_| supervised) {
-            let n = dir.observations.len() as u64 + 1;
-            dir.observations.push(Observation { n, at, epoch: dir.epoch, report });
-            self.touch(key);
+        let Some(dir) = self.dirs.get_mut(key).filter(|_| supervisor.is_some()) else { return };
+        let (before, was_there) = (dir.spent(), dir.is_at_its_ceiling());
+        let n = dir.observations.len() as u64 + 1;
+        dir.observations.push(Observation { n, at, epoch: dir.epoch, report });
+        let (spends, is_there) = (dir.spent() > before, dir.is_at_its_ceiling());
+        if was_there && spends {
+            self.violate(format!("{key}: its agent goes on spending at its ceiling"));
+        }
+        // Whether or not an engine runs.
+        if let Some(supervisor) = supervisor.filter(|_| is_there && self.options.bug != Some(Bug::SpendsOn)) {
+            self.soon(1, 50, Happening::SupervisorStop(supervisor, StopWhy::Spend));
+        }
+        self.touch(key);
+    }
+
+    /// A supervisor is told that its agent may spend more.
+    pub(super) fn raise_ceiling(&mut self, key: &str, ceiling: Money) {
+        if self.supervisor_of(key).is_some()
+            && let Some(dir) = self.dirs.get_mut(key)
+        {
+            let known = dir.ceiling.flatten();
+            dir.ceiling = Some(known.max(Some(ceiling)));
         }
     }
 

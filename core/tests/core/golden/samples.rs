@@ -318,6 +318,7 @@ fn of_workers() -> Vec<Event> {
         Event::ReviewMade {
             worker: worker(),
             session: session(),
+            checkpoint: None,
             review: Box::new(review("blocker", &oid())),
         },
     ]
@@ -374,6 +375,13 @@ fn of_sessions() -> Vec<Event> {
             tokens,
             cost: Some(Money::from_micros(5)),
             price: Some("genai-prices 0.2.1".into()),
+        },
+        Event::SessionNudged {
+            session: id(),
+            epoch,
+            n,
+            by: Some("overseer".to_owned()),
+            text: "commit what you have".to_owned(),
         },
         Event::SessionSelfReported { session: id(), epoch, n, cost: Money::from_micros(5) },
         Event::SessionConversation {

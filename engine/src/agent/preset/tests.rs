@@ -15,7 +15,7 @@ fn claude_is_called_as_it_was_tried() {
     assert_eq!(
         claude.argv(Some("opus"), None, Path::new("/s/prompt.txt")).join(" "),
         "claude -p --output-format stream-json --verbose --include-partial-messages \
-         --permission-mode bypassPermissions --model opus"
+         --permission-mode bypassPermissions --input-format stream-json --model opus"
     );
     assert_eq!((claude.reports().cost, claude.reports().needs_input), (Says::Yes, Says::No));
 }

@@ -82,7 +82,7 @@ fn over_work<'a>(repo: &'a Repo, work: &Path, index: &Path, name: &'static str) 
     let mut call = repo.git().call(name, work);
     call.git_dir(&repo.git_dir).work_tree(work).env("GIT_INDEX_FILE", index);
     // Else a part of the copy would be written beside theirs.
-    call.option("-c").option("core.splitIndex=false");
+    call.option("-c").option("core.splitIndex=false").option("-c").option("index.skipHash=true");
     call
 }
 

@@ -111,7 +111,9 @@ pub fn sync(repo: &Repo, env: &Environment, remote: &str) -> Result<Synced> {
 
 /// A command that may reach another machine, and asks nobody for anything.
 fn far<'a>(repo: &'a Repo, env: &Environment, name: &'static str) -> Call<'a> {
-    let mut call = repo.call(name);
+    // An address may be a path from the top of the checkout, where a person's own git would start from.
+    let mut call = repo.git().call(name, repo.work_tree.as_ref().unwrap_or(&repo.common_dir));
+    call.git_dir(&repo.common_dir);
     for protocol in PROTOCOLS {
         call.option("-c").option(format!("protocol.{protocol}.allow=always"));
     }

@@ -136,7 +136,7 @@ impl Turn {
     /// Waits for it. It is given back when the value is dropped, or the process ends.
     pub(super) fn wait(folder: &Path) -> Result<Self> {
         make(folder)?;
-        let path = folder.join("wip.lock");
+        let path = folder.join("wip-turn");
         let file = File::options().create(true).append(true).open(&path).map_err(io("cannot open", &path))?;
         flock(&file, FlockOperation::LockExclusive).map_err(|e| io("cannot lock", &path)(e.into()))?;
         Ok(Self { _file: file })

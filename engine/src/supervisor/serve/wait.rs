@@ -7,6 +7,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::Server;
 use crate::clock::Instant;
+use crate::supervisor::duplex::Duplex;
+use crate::supervisor::signal::SignalFile;
 use crate::supervisor::start::Agent;
 
 /// What one poll can have to say.
@@ -18,6 +20,8 @@ pub(super) enum Source {
     Terminal,
     Agent,
     Prompt,
+    Input,
+    Signal,
     Stdout,
     Stderr,
     Listener,
@@ -46,6 +50,12 @@ impl Server<'_> {
         };
         if let Some(terminal) = self.terminal.as_ref().filter(|terminal| terminal.wants_write()) {
             add(Source::Terminal, terminal.fd(), PollFlags::OUT);
+        }
+        if let Some(input) = self.duplex.as_ref().and_then(Duplex::wants_write) {
+            add(Source::Input, input, PollFlags::OUT);
+        }
+        if let Some(changes) = self.signal.as_ref().and_then(SignalFile::changes) {
+            add(Source::Signal, changes, PollFlags::IN);
         }
         if let Some(agent) = agent {
             if running {

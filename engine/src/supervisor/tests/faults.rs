@@ -131,7 +131,7 @@ fn damage_is_an_error_but_a_torn_last_line_is_not() {
 #[test]
 fn forms_are_those_that_were_published() {
     use crate::supervisor::protocol::{OwnReport, Reply, Request};
-    let exit = r#"{"epoch":7,"code":0,"signal":null,"kind":{"stopped":"wall_time"},"detail":null,"leaked":1,"result":{"ok":true,"error":null,"cost":450,"tokens":{"input":1,"output":2,"cache_read":3,"cache_write":4},"denied":0},"last_n":2,"dropped_bytes":0,"elapsed_ms":5,"started_at":"2026-11-21T04:31:24.669+00:00","ended_at":"2026-11-21T04:31:25.172+00:00"}"#;
+    let exit = r#"{"epoch":7,"code":0,"signal":null,"kind":{"stopped":"wall_time"},"detail":null,"leaked":1,"result":{"ok":true,"error":null,"cost":450,"tokens":{"input":1,"output":2,"cache_read":3,"cache_write":4},"denied":0,"retry_at":null},"last_n":2,"dropped_bytes":0,"elapsed_ms":5,"started_at":"2026-11-21T04:31:24.669+00:00","ended_at":"2026-11-21T04:31:25.172+00:00"}"#;
     same::<Exit>(exit);
     for report in [
         r#"{"kind":"started","pid":10142,"start_ticks":281456}"#,

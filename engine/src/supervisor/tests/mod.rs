@@ -1,8 +1,10 @@
 //! Supervisors as processes, with shell scripts for agents. Nothing here sleeps: tests wait for pipes, processes and
 //! the supervisor's own messages.
 
+mod duplex;
 mod ends;
 mod faults;
+mod signal;
 mod talk;
 
 use std::io::Read;

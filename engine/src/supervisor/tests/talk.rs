@@ -25,11 +25,11 @@ fn reports_of_the_agent_are_kept_before_they_are_acknowledged() {
     let (running, end) = waiting();
     let dir = running.session.dir.clone();
     let mut client = Client::connect_socket(&dir.socket()).unwrap();
-    assert_eq!(client.report(note("half way")).unwrap(), 2);
+    assert_eq!(client.report(note("half way")).unwrap(), Some(2));
     let blocked = OwnReport::Blocked { reason: "no key".to_owned() };
-    assert_eq!(client.report(blocked).unwrap(), 3);
+    assert_eq!(client.report(blocked).unwrap(), Some(3));
     let done = OwnReport::Done { no_change: true, note: None };
-    assert_eq!(Client::connect(&dir).unwrap().report(done).unwrap(), 4);
+    assert_eq!(Client::connect(&dir).unwrap().report(done).unwrap(), Some(4));
     let kept: Vec<Report> = dir.observations_after(1).unwrap().into_iter().map(|o| o.report).collect();
     assert_eq!(
         kept,
@@ -50,11 +50,11 @@ fn a_subscriber_gets_what_it_has_not_seen() {
     let dir = running.session.dir.clone();
     let mut client = Client::connect(&dir).unwrap();
     for n in 2..=500 {
-        assert_eq!(client.report(note(n.to_string())).unwrap(), n);
+        assert_eq!(client.report(note(n.to_string())).unwrap(), Some(n));
     }
     // A note that is longer than what is usually read at once.
     let long = "x".repeat(REQUEST_BYTES_MAX - 100);
-    assert_eq!(client.report(note(long)).unwrap(), 501);
+    assert_eq!(client.report(note(long)).unwrap(), Some(501));
     let late = Client::connect(&dir).unwrap().subscribe(498).unwrap();
     let ahead = Client::connect(&dir).unwrap().subscribe(10_000).unwrap();
     std::fs::write(end, "").unwrap();
@@ -114,7 +114,7 @@ fn one_who_does_not_listen_holds_nobody_up() {
     let mut client = Client::connect(&dir).unwrap();
     let text = "x".repeat(REQUEST_BYTES_MAX / 2);
     for n in 2..=60 {
-        assert_eq!(client.report(note(&*text)).unwrap(), n);
+        assert_eq!(client.report(note(&*text)).unwrap(), Some(n));
     }
     std::fs::write(end, "").unwrap();
     let done = running.finish();
@@ -135,7 +135,7 @@ fn an_agent_finds_its_supervisor_in_a_deep_directory() {
     let running = session.launch();
     running.hear(&ready);
     let mut client = Client::connect(&running.session.dir).unwrap();
-    assert_eq!(client.report(note("hello")).unwrap(), 2);
+    assert_eq!(client.report(note("hello")).unwrap(), Some(2));
     std::fs::write(end, "").unwrap();
     assert_eq!(running.finish().exit.code, Some(0));
 }

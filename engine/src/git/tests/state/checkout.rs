@@ -70,7 +70,7 @@ fn it_is_the_files_and_not_the_index_and_the_index_stays() {
     assert_eq!(content(&world, &wip, "x.log"), None);
     assert_eq!(content(&world, &wip, "dir with space/b.txt"), None);
     assert_eq!(wip.head, Some(world.oid("main")));
-    assert!(fs::read_dir(world.home.join("scratch")).unwrap().flatten().all(|e| e.file_name() == "wip.lock"));
+    assert!(fs::read_dir(world.home.join("scratch")).unwrap().flatten().all(|e| e.file_name() == "wip-turn"));
 }
 
 #[test]

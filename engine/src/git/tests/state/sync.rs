@@ -67,7 +67,7 @@ fn both_ways_through_a_remote_with_nothing_lost() {
     put(&a, &[once("ckpt-a1", r#"{"n":1}"#), convoy("hq-cv-x", r#"{"seq":1,"s":"old"}"#)]);
     let first = synced(&a);
     assert_eq!((first.sent, first.received, first.pushed), (2, 0, true));
-    assert_eq!(synced(&a), Synced { tip: first.tip.clone(), ..Synced::default() }, "again is nothing");
+    assert_eq!(synced(&a), Synced { tip: first.tip, ..Synced::default() }, "again is nothing");
     let second = synced(&b);
     assert_eq!((second.sent, second.received, second.pushed), (0, 2, false));
 
@@ -184,6 +184,16 @@ fn many_at_once_lose_nothing() {
         synced(&clones.repo(name));
         assert_eq!(files(&clones.repo(name)).len(), names.len() * each, "{name}");
     }
+}
+
+#[test]
+fn a_remote_may_be_a_path_from_the_checkout() {
+    let clones = Clones::new();
+    let a = clones.repo("a");
+    clones.world.git(a.work_tree.as_ref().unwrap(), &["remote", "set-url", "origin", "../remote.git"]);
+    put(&a, &[once("ckpt-1", "{}")]);
+    assert!(synced(&a).pushed);
+    assert_eq!(synced(&clones.repo("b")).received, 1);
 }
 
 #[test]
