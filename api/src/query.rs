@@ -288,4 +288,7 @@ pub struct EngineView {
     pub unread: usize,
     /// Deliveries that were given up.
     pub undelivered: usize,
+    /// Checkpoints that are being made.
+    #[serde(default)]
+    pub checkpoints: usize,
 }

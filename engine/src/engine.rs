@@ -284,6 +284,7 @@ pub(crate) fn view(workspace: &Workspace, mode: Mode) -> EngineView {
         open_convoys: Vec::new(),
         unread: 0,
         undelivered: 0,
+        checkpoints: 0,
     }
 }
 

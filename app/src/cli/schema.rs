@@ -175,6 +175,8 @@ struct Engine {
     unread: usize,
     /// Deliveries that were given up.
     undelivered: usize,
+    /// Checkpoints that are being made.
+    checkpoints: usize,
 }
 
 /// Why something is not running, or has not landed.
@@ -249,6 +251,7 @@ mod tests {
             open_convoys: Vec::new(),
             unread: 0,
             undelivered: 0,
+            checkpoints: 0,
         };
         check(Name::Engine, &json!(engine));
         let event = Fact::ConvoyStarted { convoy: ConvoyId::new("hq-cv-1").unwrap() };

@@ -1,6 +1,7 @@
 //! A way to an engine that stays: the one that runs, or one in this process.
 
 use convoy_api::{Answer, Control, Failure, Order, Outcome, Query, Service, Watch};
+use convoy_core::event::Event;
 use convoy_core::id::Seq;
 use convoy_engine::background;
 use convoy_engine::door::{self, Door};
@@ -44,6 +45,7 @@ impl Way {
             Inner::There(door) => return door.finish().map(drop),
             Inner::Here(engine) => engine,
         };
+        checkpoints_made(&engine);
         // One that was told to leave answers no more, and is not to be followed by another.
         let pending = matches!(engine.ask(Query::Engine), Ok(Answer::Engine(view)) if !view.idle);
         drop(engine);
@@ -59,6 +61,25 @@ impl Way {
         match &self.inner {
             Inner::There(door) => door,
             Inner::Here(engine) => engine.as_ref(),
+        }
+    }
+}
+
+/// Waits for what is being kept of what was just done. It takes a moment, and nobody has to stay for it.
+fn checkpoints_made(engine: &Engine) {
+    let pending = || match engine.ask(Query::Engine) {
+        Ok(Answer::Engine(view)) => (view.checkpoints > 0).then_some(view.seq),
+        _ => None,
+    };
+    let Some(seq) = pending() else { return };
+    let Ok(events) = engine.watch(seq) else { return };
+    for event in events {
+        let made = matches!(
+            event.map(|event| event.event),
+            Ok(Event::CheckpointMade { .. } | Event::CheckpointFailed { .. })
+        );
+        if made && pending().is_none() {
+            return;
         }
     }
 }

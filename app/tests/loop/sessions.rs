@@ -156,7 +156,7 @@ fn a_checkpoint_is_announced_if_and_only_if_it_is_in_git() {
         let mut env = outside();
         env.repo();
         env.set("CONVOY_CRASH", point);
-        let room = Room::around(env, "[snapshots]\nconvoys = false\n", &Script::works());
+        let room = Room::around(env, "[checkpoint]\nsnapshots = false\n", &Script::works());
         room.convoy("up");
         let Room { mut env } = room;
         env.set("CONVOY_CRASH", "");

@@ -170,6 +170,7 @@ impl Dispatcher {
             open_convoys: open.map(|(_, id)| id.clone()).collect(),
             unread: state.index.unread,
             undelivered: state.index.undelivered.len(),
+            checkpoints: state.index.checkpoints.len(),
             ..self.view.clone()
         }
     }
