@@ -31,7 +31,7 @@ fn prices_are_listed_and_taken_over() {
         "cost prices update good.toml",
         "cost prices update good.toml",
         "cost prices update good.json --only b-",
-        "cost prices list a-model --json",
+        "cost prices list a-model* --json",
     ];
     let env = workspace();
     let repo = env.repo_at(&env.dir());
