@@ -239,7 +239,7 @@ fn events(source: &str, page: &str) -> Vec<String> {
             name = rest.split('"').next().filter(|name| name.contains('.'));
             fields.clear();
         } else if let Some(dotted) = name {
-            if !line.starts_with("#[") {
+            if !line.starts_with("#[") && !line.starts_with("///") {
                 fields.push_str(line);
             }
             if line.ends_with("},") {

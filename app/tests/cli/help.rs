@@ -41,7 +41,6 @@ fn what_is_not_a_command_line_exits_2_and_says_what_is() {
         "create a gt-1 --notify --run",
         "create a gt-1 --notify -x",
         "create a gt-1 --max-parallel 0",
-        "create a gt-1 --budget 5",
         "issue create t --priority 5",
         "issue create t --type saga",
         "issue create t --body a --body-file b",

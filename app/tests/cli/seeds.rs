@@ -251,7 +251,7 @@ fn convoys_of_orch() {
         &env,
         &[
             ("orch convoy create \"Test\" cs-a cs-b cs-c", Works("Tracking:  3 issues")),
-            ("orch convoy create \"User Profile Feature\" cs-a cs-b cs-c --budget 10.00", NotYet("costs")),
+            ("orch convoy create \"User Profile Feature\" cs-a cs-b cs-c --budget 10.00", Works("Tracking:  3 issues")),
             ("orch convoy list --epic epic-abc123", Works("convoy-xyz789: User Management")),
             ("orch convoy show convoy-xyz789", Works("🚚 convoy-xyz789: User Management")),
             ("orch convoy show convoy-abc123", Works("🚚 convoy-abc123: User Management")),
@@ -265,11 +265,14 @@ fn convoys_of_orch() {
                 "orch work retry cs-a",
                 Differs("an agent is at work on it: there is nothing to try again", "cs-a"),
             ),
-            ("orch cost status --convoy convoy-xyz789", NotYet("costs")),
-            ("orch cost report --epic epic-abc123", NotYet("costs")),
-            ("orch cost report --convoy convoy-xyz789", NotYet("costs")),
-            ("orch cost report --convoy convoy-abc123", NotYet("costs")),
-            ("orch cost budget 10", NotYet("costs")),
+            ("orch cost status --convoy convoy-xyz789", Works("convoy convoy-xyz789: $0.00 in")),
+            ("orch cost report --epic epic-abc123", Works("epic epic-abc123: $0.00 in")),
+            ("orch cost report --convoy convoy-xyz789", Works("By worker")),
+            ("orch cost report --convoy convoy-abc123", Works("No session has begun.")),
+            (
+                "orch cost budget 10",
+                Differs("several convoys and an epic are active, and it is not guessed", "say what it is for"),
+            ),
             ("orch convoy cancel convoy-xyz789", Works("convoy-xyz789")),
         ],
     );

@@ -80,8 +80,9 @@ fn a_paused_claude_goes_on_in_its_own_conversation() {
     went_on(&server);
     assert_eq!(worker["sessions"][0]["usage"], second(), "{worker:#}");
     let said = room.events("session.conversation");
-    assert_eq!(said.len(), 2, "{said:#?}");
-    assert_eq!(said[0]["data"]["conversation"], said[1]["data"]["conversation"], "{said:#?}");
+    // Its hook says so before its output does, which knows the model besides.
+    assert!(said.len() >= 2, "{said:#?}");
+    assert!(said.iter().all(|one| one["data"]["conversation"] == said[0]["data"]["conversation"]), "{said:#?}");
 }
 
 #[test]

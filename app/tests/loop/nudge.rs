@@ -191,7 +191,7 @@ fn hooks_report_inside_a_session_and_do_nothing_outside() {
     for entry in room.env.wait_witness("ran", 6) {
         assert_eq!((text(&entry, "/stdout"), text(&entry, "/stderr")), ("", ""), "{entry:#}");
     }
-    assert_eq!(room.events("session.conversation")[0]["data"]["id"], "c-1");
+    assert_eq!(room.events("session.conversation")[0]["data"]["conversation"], "c-1");
     let waiting = observed(&room, "gt-a", "waiting");
     assert_eq!(waiting, [json!({ "kind": "waiting", "what": "Claude needs your permission to use Bash" })]);
     assert_eq!(observed(&room, "gt-a", "checkpoint_asked").len(), 1);
