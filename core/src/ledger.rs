@@ -200,10 +200,15 @@ impl Session {
     pub fn is_used_up(&self) -> bool {
         self.ceiling.is_some_and(|ceiling| self.settled() >= ceiling)
     }
-    /// The first of its models that nobody knows a price of, if it used one and nobody reported a total.
+    /// A model of its that nobody knows a price of, if it used one and nobody reported a total. Without a name it counts
+    /// only where nothing has a price: a sum of several models, besides replies that have one, is no model.
     pub fn unpriced(&self) -> Option<&str> {
+        if self.reported.is_some() {
+            return None;
+        }
+        let is_priced = self.by_model.values().any(|used| used.unpriced != used.tokens);
         let mut unpriced = self.by_model.iter().filter(|(_, used)| used.unpriced != Tokens::default());
-        unpriced.next().map(|(model, _)| model.as_str()).filter(|_| self.reported.is_none())
+        unpriced.find(|(model, _)| !(model.is_empty() && is_priced)).map(|(model, _)| model.as_str())
     }
     fn account(&self) -> Account {
         Account { settled: self.settled(), reserved: self.reserved() }

@@ -40,9 +40,9 @@ fn worker(issue: &str, piece: Option<&str>, steps: Vec<Step>) -> Case {
 /// Security finds the hole, quality finds something that does not matter.
 fn reviewers() -> Script {
     Script::default()
-        .or(reviewer("security", Some("+password"), vec![wrote(&[finding("critical", HOLE)])]))
+        .or(reviewer("security", Some("+password = 1"), vec![wrote(&[finding("critical", HOLE)])]))
         .or(reviewer("security", None, vec![wrote(&[])]))
-        .or(reviewer("quality", None, vec![said(&[finding("low", "= ")])]))
+        .or(reviewer("quality", None, vec![said(&[finding("low", "password")])]))
 }
 
 fn lands_after_a_round(flags: &str) {
@@ -135,8 +135,6 @@ fn neither_what_is_not_in_the_file_nor_a_reviewer_that_fails_is_a_verdict() {
     assert_eq!(review["findings"][0]["grounded"], false, "{review:#}");
     let why = text(&review, "/lanes/1/end/failed/why");
     assert!(why.contains("no block"), "{why}");
-    let said = room.convoy("events").stdout;
-    assert!(said.contains("failed: quality"), "{said}");
 }
 
 #[test]

@@ -26,11 +26,11 @@ struct Room {
 }
 
 fn session(n: usize) -> SessionId {
-    SessionId::new(&format!("s-0000000{n}")).unwrap()
+    SessionId::new(format!("s-0000000{n}")).unwrap()
 }
 
 fn worker(n: usize) -> WorkerId {
-    WorkerId::new(&format!("w-0000{n}")).unwrap()
+    WorkerId::new(format!("w-0000{n}")).unwrap()
 }
 
 impl Room {
@@ -40,7 +40,7 @@ impl Room {
             let convoy = (n > 0).then(|| ConvoyId::new("hq-cv-1").unwrap());
             let new = NewWorker {
                 id: worker(n),
-                issue: IssueId::new(&format!("hq-{}", n.min(1))).unwrap(),
+                issue: IssueId::new(format!("hq-{}", n.min(1))).unwrap(),
                 convoy,
                 rig: RigName::new("home").unwrap(),
                 agent: AgentName::new("claude").unwrap(),
@@ -74,7 +74,7 @@ impl Room {
     /// A person goes on with an epic that has cost something elsewhere.
     fn carries(&mut self, n: usize, micros: i64) {
         let opened = NewOwnSession {
-            id: SessionId::new(&format!("s-1000000{n}")).unwrap(),
+            id: SessionId::new(format!("s-1000000{n}")).unwrap(),
             epic: EpicName::new(["payments", "other"][n % 2]).unwrap(),
             number: 1,
             parent: None,
@@ -190,7 +190,7 @@ proptest! {
             CostScope::Convoy(ConvoyId::new("hq-cv-1").unwrap()),
         ];
         scopes.extend((0..3).map(|n| CostScope::Worker(worker(n))));
-        scopes.extend((0..2).map(|n| CostScope::Issue(IssueId::new(&format!("hq-{n}")).unwrap())));
+        scopes.extend((0..2).map(|n| CostScope::Issue(IssueId::new(format!("hq-{n}")).unwrap())));
         for (n, act) in &acts {
             room.act(*n, act);
             let all = room.cost(&CostScope::Workspace);

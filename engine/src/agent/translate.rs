@@ -28,6 +28,17 @@ pub enum Output {
     Gemini,
 }
 
+/// What usage begins with that the translator of Claude's stream makes of a sum: what was used beyond the replies that
+/// it heard of.
+const CLAUDE_REST: &str = "rest-";
+
+impl Output {
+    /// Whether a usage is the sum of several replies. Only Claude's stream tells each reply by itself.
+    pub fn is_sum(self, message_id: &str) -> bool {
+        self != Self::Claude || message_id.starts_with(CLAUDE_REST)
+    }
+}
+
 /// What is known of a run before it begins, for programs whose output leaves it out.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

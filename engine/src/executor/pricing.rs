@@ -11,10 +11,6 @@ use crate::prices::{Priced, Prices, Used, Vendor};
 use crate::supervisor::files::SessionDir;
 use crate::supervisor::spec::Spec;
 
-/// What usage begins with that the translator of Claude's stream makes of a sum: what was used beyond the replies that
-/// it heard of.
-const CLAUDE_REST: &str = "rest-";
-
 /// Puts prices to the usage of one session.
 pub(super) struct Pricing<'a> {
     prices: &'a Prices,
@@ -39,7 +35,7 @@ impl<'a> Pricing<'a> {
                 let used = Used {
                     tokens: *tokens,
                     cache_write_1h: *cache_write_1h,
-                    summed: self.is_sum(message_id),
+                    summed: self.output.is_sum(message_id),
                 };
                 // Claude names the model of each reply, and a sum without one is of several.
                 if model.is_none() && self.output != Output::Claude {
@@ -67,11 +63,6 @@ impl<'a> Pricing<'a> {
             _ => None,
         });
         model_of(self.output, &id?, &self.env)
-    }
-
-    /// Whether a usage is the sum of several replies. Only Claude's stream tells each reply by itself.
-    fn is_sum(&self, message_id: &str) -> bool {
-        self.output != Output::Claude || message_id.starts_with(CLAUDE_REST)
     }
 }
 

@@ -19,7 +19,7 @@ use super::{FILE, bundled};
 use crate::agent::Output;
 use crate::config::Config;
 use crate::os::spawn::Environment;
-use crate::supervisor::spec::Price;
+use crate::supervisor::spec::{Long, Price};
 use crate::workspace::{DIR, Workspace};
 use crate::world::note;
 
@@ -119,25 +119,21 @@ impl Prices {
         Some(Priced { cost, price: bundled::VERSION.to_owned() })
     }
 
-    /// The highest prices of the models that may answer, by the beginnings of their names: for a supervisor, which
-    /// stops its agent by them whatever becomes of the engine.
+    /// The prices of the models that may answer, by the beginnings of their names: for a supervisor, which stops its
+    /// agent by them whatever becomes of the engine. Replies to long prompts have the highest price that there is.
     pub fn ceilings(&self, vendor: Option<Vendor>, at: Time) -> BTreeMap<String, Price> {
-        let price = |rates: Rates| Price {
-            input: rates.input,
-            output: rates.output,
-            cache_read: rates.cache_read,
-            cache_write: rates.cache_write.max(rates.cache_write_1h),
-        };
         let mut all = BTreeMap::new();
         if let Some(vendor) = vendor {
             for model in bundled::models(|provider, _| provider == vendor.id(), at) {
-                all.insert(model.name.to_owned(), price(model.base.max(model.top)));
+                let step = bundled::first_step(&model, at);
+                all.insert(model.name.to_owned(), price(model.base, step.map(|above| (above, model.top))));
             }
         }
         // The first table goes before the others, so it is put in last.
         for written in self.tables().into_iter().rev() {
             for (name, row) in written.table.all(at) {
-                all.insert(name.trim_end_matches('*').to_owned(), price(row.top()));
+                let step = row.above.first().map(|(above, _)| (*above, row.top()));
+                all.insert(name.trim_end_matches('*').to_owned(), price(row.base, step));
             }
         }
         all
@@ -148,6 +144,15 @@ impl Prices {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.iter_mut().filter_map(Slot::current).collect()
     }
+}
+
+fn price(base: Rates, long: Option<(u64, Rates)>) -> Price {
+    let long = long.map(|(above, top)| {
+        let Rates { input, output, cache_read, cache_write, cache_write_1h } = base.max(top);
+        Long { above, input, output, cache_read, cache_write, cache_write_1h }
+    });
+    let Rates { input, output, cache_read, cache_write, cache_write_1h } = base;
+    Price { input, output, cache_read, cache_write, cache_write_1h: Some(cache_write_1h), long }
 }
 
 impl Slot {

@@ -89,6 +89,27 @@ pub(super) fn models(wanted: impl Fn(&str, &str) -> bool, at: Time) -> Vec<Model
         .collect()
 }
 
+/// How long a prompt may be, in tokens, before anything of a model costs more; none if nothing ever does.
+pub(super) fn first_step(model: &Model, at: Time) -> Option<u64> {
+    if model.base == model.top {
+        return None;
+    }
+    let is_base = |prompt: u64| {
+        rates(model.provider, model.name, prompt as f64, at).is_some_and(|rates| rates == model.base)
+    };
+    // Between what is short and what is long, to the token. The steps of vendors are round figures far below the end.
+    let (mut short, mut long) = (SHORT as u64, LONG as u64);
+    while long - short > 1 {
+        let middle = short + (long - short) / 2;
+        if is_base(middle) {
+            short = middle;
+        } else {
+            long = middle;
+        }
+    }
+    Some(short)
+}
+
 /// What a million tokens of a model cost in a prompt of this length. The crate tells the price of a usage only: each
 /// rate is what one more kind of token adds.
 fn rates(provider: &str, model: &str, prompt: f64, at: Time) -> Option<Rates> {

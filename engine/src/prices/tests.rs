@@ -9,7 +9,7 @@ use super::rates::Used;
 use super::table::Table;
 use super::{bundled, list, update};
 use crate::os::spawn::Environment;
-use crate::supervisor::spec::Price;
+use crate::supervisor::spec::{Long, Price};
 use crate::workspace::Workspace;
 
 const CLAUDE: Option<Vendor> = Some(Vendor::Anthropic);
@@ -177,13 +177,28 @@ fn what_is_wrong_in_a_table_is_named() {
 }
 
 #[test]
-fn a_supervisor_gets_the_highest_price_of_whatever_may_answer() {
+fn a_supervisor_gets_the_prices_of_whatever_may_answer() {
     let home = Home::new();
     home.write(USERS, "[models.\"my-*\"]\ninput = 1\noutput = 5\ncache_write_1h = 9\n");
     let table = home.prices().ceilings(CLAUDE, now());
-    let price = Price { input: 6_000_000, output: 22_500_000, cache_read: 600_000, cache_write: 12_000_000 };
-    assert_eq!(table["claude-sonnet-4-5"], price, "that of long prompts, and of the cache for an hour");
-    assert_eq!(table["my-"].cache_write, 9_000_000);
+    let long = Long {
+        above: 200_000,
+        input: 6_000_000,
+        output: 22_500_000,
+        cache_read: 600_000,
+        cache_write: 7_500_000,
+        cache_write_1h: 12_000_000,
+    };
+    let price = Price {
+        input: 3_000_000,
+        output: 15_000_000,
+        cache_read: 300_000,
+        cache_write: 3_750_000,
+        cache_write_1h: Some(6_000_000),
+        long: Some(long),
+    };
+    assert_eq!(table["claude-sonnet-4-5"], price);
+    assert_eq!(table["my-"].cache_write_1h, Some(9_000_000));
     assert!(table.keys().all(|key| key.starts_with("claude") || key == "my-"), "{:?}", table.keys());
     assert!(home.prices().ceilings(None, now()).keys().eq(["my-"]));
     // Whatever a reply costs, its supervisor does not take it for less.
@@ -191,7 +206,12 @@ fn a_supervisor_gets_the_highest_price_of_whatever_may_answer() {
         let reply = Used { cache_write_1h: 333, ..used(210_001, 77, 12_345, 999) };
         let known = home.prices().cost(CLAUDE, model, &reply, now()).unwrap().cost;
         let key = table.keys().filter(|key| model.starts_with(key.as_str())).max_by_key(|key| key.len());
-        assert!(table[key.unwrap()].cost(reply.tokens) >= known, "{model}");
+        assert!(table[key.unwrap()].cost(reply.tokens, 333, false) >= known, "{model}");
+        // Nor for more than a rounding more, unless its prompt is long.
+        let short = Used { cache_write_1h: 333, ..used(10_001, 77, 12_345, 999) };
+        let known = home.prices().cost(CLAUDE, model, &short, now()).unwrap().cost;
+        let taken = table[key.unwrap()].cost(short.tokens, 333, false);
+        assert!(taken >= known && taken <= known.plus(Money::from_micros(1)), "{model}: {taken} for {known}");
     }
 }
 

@@ -7,6 +7,7 @@ use convoy_core::report::{AgentResult, Report, StopWhy, Tokens};
 use convoy_core::time::Span;
 
 use super::spec::{STEP_MS_MAX, STEPS_MAX, Spec, Step, StopSignal};
+use crate::agent::Output;
 use crate::clock::Instant;
 
 /// A loop that was held up for longer than this was not running: the machine slept. Nobody was silent then.
@@ -58,14 +59,22 @@ impl Meter {
     /// Counts what a report says about cost.
     pub(super) fn count(&mut self, report: &Report, spec: &Spec) {
         match report {
-            Report::Usage { model, tokens, .. } => {
-                let model = model.as_ref().or(self.model.as_ref());
+            Report::Usage { message_id, model, tokens, cache_write_1h, .. } => {
+                let summed = spec.translator.is_sum(message_id);
+                // Claude names the model of each reply, and a sum without one is of several.
+                let known = self.model.as_ref().filter(|_| spec.translator != Output::Claude);
+                let model = model.as_ref().or(known);
                 match model.and_then(|model| spec.price(model)) {
                     Some(price) => {
-                        self.estimated = Some(self.estimated.unwrap_or_default().plus(price.cost(*tokens)));
+                        let cost = price.cost(*tokens, *cache_write_1h, summed);
+                        self.estimated = Some(self.estimated.unwrap_or_default().plus(cost));
                     }
-                    // Tokens that nobody counted have no price to know.
-                    None => self.unpriced |= !spec.prices.is_empty() && *tokens != Tokens::default(),
+                    // Tokens that nobody counted have no price to know; and which model it is may be known to the engine
+                    // alone.
+                    None => {
+                        self.unpriced |=
+                            model.is_some() && !spec.prices.is_empty() && *tokens != Tokens::default();
+                    }
                 }
             }
             // It replaces what was estimated, as in the ledger.

@@ -166,16 +166,53 @@ pub struct Price {
     pub cache_read: u64,
     /// Input written to a cache.
     pub cache_write: u64,
+    /// Input written to a cache that keeps it for an hour, if that costs anything else.
+    #[serde(default)]
+    pub cache_write_1h: Option<u64>,
+    /// What holds for replies to long prompts, if that is anything else.
+    #[serde(default)]
+    pub long: Option<Long>,
+}
+
+/// What a million tokens cost in replies to long prompts, in micro-dollars.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Long {
+    /// Prompts with more input than this, in tokens, of whatever kind.
+    pub above: u64,
+    /// Fresh input.
+    pub input: u64,
+    /// Output.
+    pub output: u64,
+    /// Input read from a cache.
+    pub cache_read: u64,
+    /// Input written to a cache.
+    pub cache_write: u64,
+    /// Input written to a cache that keeps it for an hour.
+    pub cache_write_1h: u64,
 }
 
 impl Price {
-    /// What these tokens cost, rounded up: a limit is never passed by rounding.
-    pub fn cost(&self, tokens: Tokens) -> Money {
+    /// What these tokens cost, rounded up: a limit is never passed by rounding. A sum of several replies is no long prompt.
+    pub fn cost(&self, tokens: Tokens, written_1h: u64, summed: bool) -> Money {
+        let prompt = tokens.input.saturating_add(tokens.cache_read).saturating_add(tokens.cache_write);
+        let rates = match self.long.filter(|long| !summed && prompt > long.above) {
+            Some(long) => long,
+            None => Long {
+                above: 0,
+                input: self.input,
+                output: self.output,
+                cache_read: self.cache_read,
+                cache_write: self.cache_write,
+                cache_write_1h: self.cache_write_1h.unwrap_or(self.cache_write),
+            },
+        };
+        let hour = written_1h.min(tokens.cache_write);
         let micros = [
-            (self.input, tokens.input),
-            (self.output, tokens.output),
-            (self.cache_read, tokens.cache_read),
-            (self.cache_write, tokens.cache_write),
+            (rates.input, tokens.input),
+            (rates.output, tokens.output),
+            (rates.cache_read, tokens.cache_read),
+            (rates.cache_write, tokens.cache_write - hour),
+            (rates.cache_write_1h, hour),
         ]
         .into_iter()
         .fold(0_u128, |sum, (price, count)| sum.saturating_add(u128::from(price) * u128::from(count)))
@@ -201,12 +238,35 @@ mod tests {
 
     #[test]
     fn cost_is_rounded_up_and_never_wraps() {
-        let price =
-            Price { input: 3_000_000, output: 15_000_000, cache_read: 300_000, cache_write: 3_750_000 };
+        let price = Price {
+            input: 3_000_000,
+            output: 15_000_000,
+            cache_read: 300_000,
+            cache_write: 3_750_000,
+            ..Price::default()
+        };
         let tokens = Tokens { input: 1200, output: 85, cache_read: 9000, cache_write: 500 };
-        assert_eq!(price.cost(tokens), Money::from_micros(9_450));
-        assert_eq!(price.cost(Tokens { cache_read: 1, ..Tokens::default() }), Money::from_micros(1));
+        let cost = |price: &Price, tokens| price.cost(tokens, 0, false);
+        assert_eq!(cost(&price, tokens), Money::from_micros(9_450));
+        assert_eq!(cost(&price, Tokens { cache_read: 1, ..Tokens::default() }), Money::from_micros(1));
         let much = Price { input: u64::MAX, ..Price::default() };
-        assert_eq!(much.cost(Tokens { input: u64::MAX, ..Tokens::default() }), Money::from_micros(i64::MAX));
+        assert_eq!(
+            cost(&much, Tokens { input: u64::MAX, ..Tokens::default() }),
+            Money::from_micros(i64::MAX)
+        );
+        let long = Long { above: 10_000, input: 6_000_000, cache_write_1h: 9_000_000, ..Long::default() };
+        let steps = Price { cache_write_1h: Some(6_000_000), long: Some(long), ..price };
+        let prompt = |input| Tokens { input, cache_write: 500, ..Tokens::default() };
+        assert_eq!(
+            steps.cost(prompt(9_500), 500, false),
+            Money::from_micros(28_500 + 3_000),
+            "it is not longer"
+        );
+        assert_eq!(steps.cost(prompt(9_501), 500, false), Money::from_micros(57_006 + 4_500));
+        assert_eq!(
+            steps.cost(prompt(9_501), 0, true),
+            Money::from_micros(28_503 + 1_875),
+            "a sum of several"
+        );
     }
 }

@@ -145,6 +145,7 @@ impl Sim {
 
     /// After every commit.
     pub(super) fn check_group(&mut self, state: &State, group: &[Batch], shadow: Option<&mut State>) {
+        self.busy_until = self.t;
         for batch in group {
             if let Err(what) = self.tracker.scan(batch) {
                 return self.violate(what);
@@ -377,7 +378,7 @@ impl Sim {
             return Err(format!("client {client} was never answered"));
         }
         self.check_views(state)?;
-        if self.t > self.faults.until() + LANDED_WITHIN {
+        if self.busy_until > self.faults.until() + LANDED_WITHIN {
             return Err("it took too long after the last fault".into());
         }
         if let Some(p) = self.processes.iter().find(|p| p.alive && p.role != Role::Stranger) {

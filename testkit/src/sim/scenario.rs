@@ -135,6 +135,8 @@ pub(super) struct Sim {
     pub(super) tracker: Tracker,
     pub(super) report: Report,
     pub(super) violation: Option<String>,
+    /// When something was committed last.
+    pub(super) busy_until: u64,
     /// The patrol came by after everything else.
     pub(super) looked_again: bool,
     pub(super) trace: Vec<String>,
@@ -232,6 +234,7 @@ impl Sim {
             tracker: Tracker::default(),
             report: Report::default(),
             violation: None,
+            busy_until: 0,
             looked_again: false,
             trace: Vec::new(),
             rng,

@@ -80,7 +80,7 @@ impl Budget {
         let scope = of.scope();
         if amount.is_some() || none {
             let outcome = ctx.act(Request::BudgetSet { scope, amount }, false)?;
-            return ctx.out.item(&outcome.items, "Budget of");
+            return ctx.out.item(&outcome.items, "Set");
         }
         let one = (scope != BudgetScope::Only).then_some(scope);
         let mut budgets = ctx.with(|service| ask::budgets(service, one.clone()))?;

@@ -121,7 +121,7 @@ fn update(ctx: &mut Context, command: &Update) -> Result<u8, Error> {
         String::new()
     };
     let told = if added + changed == 0 {
-        format!("{path}: nothing changed; it has these {} already{passed}.\n", text::count(same, "price"))
+        format!("{path}: nothing changed, {same} as before; it has {total}{passed}.\n")
     } else {
         format!("{path}: {added} added, {changed} changed, {same} as before; it has {total} now{passed}.\n")
     };

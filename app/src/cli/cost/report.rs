@@ -133,6 +133,7 @@ fn said(cost: &CostView, by: Option<By>) -> String {
         let _ = write!(said, "\n  {}\n{}", paint(BOLD, format!("By {name}")), bars(lines));
     };
     match by {
+        Some(by) if by.lines(cost).is_empty() => {}
         Some(by) => part(by.name(), by.lines(cost)),
         None => {
             let (name, lines) = status::inside(cost);

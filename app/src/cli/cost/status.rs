@@ -84,7 +84,7 @@ pub(super) fn summary(cost: &CostView) -> String {
     let unmetered = (cost.unmetered > 0)
         .then(|| format!("{}, of which nothing is known", text::count(cost.unmetered as usize, "session")));
     fact("Unmetered", unmetered);
-    said
+    format!("{}\n", said.trim_end())
 }
 
 /// Tokens of each kind.

@@ -177,7 +177,13 @@ fn limits_stop_an_agent() {
     spend.spec.translator = Output::Claude;
     // The first message costs 9450 micro-dollars, the second one pushes the sum over the limit.
     spend.spec.limits.spend_micros = Some(10_000);
-    let price = Price { input: 3_000_000, output: 15_000_000, cache_read: 300_000, cache_write: 3_750_000 };
+    let price = Price {
+        input: 3_000_000,
+        output: 15_000_000,
+        cache_read: 300_000,
+        cache_write: 3_750_000,
+        ..Price::default()
+    };
     spend.spec.prices.insert("claude-sonnet".to_owned(), price);
     let two: String =
         COMMIT.lines().filter(|line| !line.contains("\"result\"")).map(|line| format!("{line}\n")).collect();
