@@ -4,6 +4,8 @@
 //! alive is ended; processes of others are never touched. Output goes to files, not pipes, so that a
 //! background process that keeps stdout open cannot hold a test.
 
+mod toml;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -13,12 +15,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::fake_agent;
 use crate::normalise::Normaliser;
 use crate::terminal::Terminal;
 use crate::{processes, wait};
+
+pub use toml::{agent_toml, duplex_toml};
 
 /// The longest that one command of a test may take; it is killed then, and the test fails with its output.
 const COMMAND_MS_MAX: u64 = 120_000;
@@ -301,22 +305,6 @@ impl Drop for TestEnv {
             self.root.disable_cleanup(true);
         }
     }
-}
-
-/// A table of `.convoy/config.toml` for an agent that takes its prompt by stdin and may see these variables.
-/// `output` is the translator: `plain`, `claude`, `codex`.
-pub fn agent_toml(name: &str, command: &[String], output: &str, variables: &[&str]) -> String {
-    // Texts of JSON are texts of TOML.
-    let (command, variables, output) = (json!(command), json!(variables), json!(output));
-    format!(
-        "[agents.{name}]\ncommand = {command}\nprompt = \"stdin\"\noutput = {output}\nenv = {variables}\n"
-    )
-}
-
-/// The same for a fake agent that can be told something while it works.
-pub fn duplex_toml(name: &str, command: &[String]) -> String {
-    let command = [command, &["--duplex".to_owned()]].concat();
-    agent_toml(name, &command, "claude", &[]).replace("prompt = \"stdin\"", "prompt = \"duplex\"")
 }
 
 fn ended_within(child: &Child, timeout: Duration) -> bool {

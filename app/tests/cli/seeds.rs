@@ -251,7 +251,10 @@ fn convoys_of_orch() {
         &env,
         &[
             ("orch convoy create \"Test\" cs-a cs-b cs-c", Works("Tracking:  3 issues")),
-            ("orch convoy create \"User Profile Feature\" cs-a cs-b cs-c --budget 10.00", Works("Tracking:  3 issues")),
+            (
+                "orch convoy create \"User Profile Feature\" cs-a cs-b cs-c --budget 10.00",
+                Works("Tracking:  3 issues"),
+            ),
             ("orch convoy list --epic epic-abc123", Works("convoy-xyz789: User Management")),
             ("orch convoy show convoy-xyz789", Works("🚚 convoy-xyz789: User Management")),
             ("orch convoy show convoy-abc123", Works("🚚 convoy-abc123: User Management")),
@@ -271,7 +274,10 @@ fn convoys_of_orch() {
             ("orch cost report --convoy convoy-abc123", Works("No session has begun.")),
             (
                 "orch cost budget 10",
-                Differs("several convoys and an epic are active, and it is not guessed", "say what it is for"),
+                Differs(
+                    "several convoys and an epic are active, and it is not guessed",
+                    "say what it is for",
+                ),
             ),
             ("orch convoy cancel convoy-xyz789", Works("convoy-xyz789")),
         ],

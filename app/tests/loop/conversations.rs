@@ -82,7 +82,10 @@ fn a_paused_claude_goes_on_in_its_own_conversation() {
     let said = room.events("session.conversation");
     // Its hook says so before its output does, which knows the model besides.
     assert!(said.len() >= 2, "{said:#?}");
-    assert!(said.iter().all(|one| one["data"]["conversation"] == said[0]["data"]["conversation"]), "{said:#?}");
+    assert!(
+        said.iter().all(|one| one["data"]["conversation"] == said[0]["data"]["conversation"]),
+        "{said:#?}"
+    );
 }
 
 #[test]

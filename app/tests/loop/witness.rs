@@ -79,8 +79,9 @@ fn a_long_tool_is_not_silence() {
     let env = outside();
     let steps_of_agent =
         [&[began(1, "make test"), Step::SleepMs(5_000), ended(1)][..], &commit("a", "a\n")].concat();
-    let config = understood(&env, &Script::always(steps_of_agent));
-    let room = Room::around(env, &config, &Script::default());
+    let script = Script::always(steps_of_agent);
+    let config = understood(&env, &script);
+    let room = Room::around(env, &config, &script);
     let convoy = room.launch_new("gt-a", "");
     room.lands(&convoy);
     assert_eq!(steps(&room), [""; 0], "{}", room.story());
@@ -94,7 +95,7 @@ fn an_agent_that_goes_round_in_circles_is_told_of_and_goes_on() {
     let other = [began(10, "make fix"), ended(10)];
     let script = Script::always(same.chain(other).chain(commit("a", "a\n")));
     let config = understood(&env, &script);
-    let room = Room::around(env, &config, &Script::default());
+    let room = Room::around(env, &config, &script);
     let convoy = room.launch_new("gt-a", "--owner mayor/");
     room.lands(&convoy);
     assert_eq!(steps(&room), ["nudge", "escalate"], "{}", room.story());
@@ -118,7 +119,7 @@ fn whoever_is_refused_goes_on_when_the_service_takes_work_again() {
     .concat();
     let script = Script::default().attempt(1, first).attempt(2, commit("rest", "rest\n"));
     let config = understood(&env, &script);
-    let room = Room::around(env, &config, &Script::default());
+    let room = Room::around(env, &config, &script);
     let convoy = room.launch_new("gt-a", "");
     room.lands(&convoy);
     let worker = room.worker("gt-a");

@@ -70,7 +70,8 @@ fn only_what_is_in_the_file_is_believed() {
     let file = "fn a() {\n    let a = 1;\n\n    let b = 2;\n}\nfn c() {\n    let a = 1;\n}\n";
     let at = |quote: &str, line: Option<u32>| {
         let mut finding = Finding { quote: quote.into(), line, ..one() };
-        ground::ground(&mut finding, file).then_some((finding.line.unwrap(), finding.end_line.unwrap()))
+        let found = ground::ground(&mut finding, file);
+        found.then(|| (finding.line.unwrap(), finding.end_line.unwrap()))
     };
     assert_eq!(at("let a = 1;", Some(1)), Some((2, 2)));
     assert_eq!(at("  let a = 1;  ", Some(99)), Some((7, 7)), "the nearest place");

@@ -163,6 +163,8 @@ pub fn run(options: &Options) -> Result<Report, Box<Violation>> {
     while sim.violation.is_none() {
         let Some((t, happening)) = sim.queue.pop() else {
             if !std::mem::replace(&mut sim.looked_again, true) {
+                // As if it came right after the last thing that happened: engines were also woken for nothing since.
+                sim.t = sim.busy_until;
                 sim.patrol();
                 continue;
             }
