@@ -16,9 +16,13 @@ impl World {
 
     /// Name and content of every file of a commit of the repository.
     pub(super) fn tree(&self, commit: &str) -> Vec<(String, String)> {
-        let names = self.run(&["ls-tree", "-r", "--name-only", "-z", commit]);
-        let names = names.split('\0').filter(|name| !name.is_empty());
-        names.map(|name| (name.to_owned(), self.run(&["show", &format!("{commit}:{name}")]))).collect()
+        let rows = self.run(&["ls-tree", "-r", "-z", commit]);
+        // A submodule's commit is in the submodule.
+        let files = rows
+            .split('\0')
+            .filter_map(|row| row.split_once('\t'))
+            .filter(|(facts, _)| facts.contains("blob"));
+        files.map(|(_, name)| (name.to_owned(), self.run(&["show", &format!("{commit}:{name}")]))).collect()
     }
 }
 
