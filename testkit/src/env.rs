@@ -1,8 +1,7 @@
 //! The room that a test lives in: a temporary home, an empty environment, a real repository, the real binary.
 //!
-//! Nothing is inherited. When the room is dropped, the engine in it is told to stop and whatever is still
-//! alive is ended; processes of others are never touched. Output goes to files, not pipes, so that a
-//! background process that keeps stdout open cannot hold a test.
+//! Nothing is inherited. When the room is dropped, its engine is told to stop and whatever is still alive is ended. Output
+//! goes to files, not pipes, so that a background process that keeps stdout open cannot hold a test.
 
 mod toml;
 

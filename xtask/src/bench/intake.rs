@@ -116,6 +116,7 @@ fn beside_a_flood() -> Result<super::report::Samples> {
         base: None,
         no_convoy: false,
         force: false,
+        budget: None,
     };
     order(&client, sling)?;
     room.wait(1, |event| matches!(event, Event::SessionStarted { .. }))?;

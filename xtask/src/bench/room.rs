@@ -61,6 +61,7 @@ pub(super) fn convoy(name: &str, issues: Vec<String>, start: bool) -> Request {
         start,
         from_epic: None,
         epic: None,
+        budget: None,
         owned: false,
         due: None,
     }
