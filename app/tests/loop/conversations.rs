@@ -153,7 +153,7 @@ fn one_whose_supervisor_vanished_goes_on_in_its_own_conversation() {
     let supervisors =
         room.env.processes().into_iter().filter(|process| process.command.contains(" supervise "));
     for supervisor in supervisors {
-        let pid = rustix::process::Pid::from_raw(i32::try_from(supervisor.pid).unwrap()).unwrap();
+        let pid = rustix::process::Pid::from_raw(supervisor.pid).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     }
     room.lands(&convoy);

@@ -49,7 +49,7 @@ fn an_agent_is_told_something_whether_an_engine_runs_or_not() {
     room.env.wait_witness("waiting", 2);
     room.convoy("down");
     let told = room.env.convoy(["nudge", &id, "from nobody", "--as", "mayor/", "--json"]).ok().json();
-    assert_eq!((&told["ok"], &told["session_id"]), (&true.into(), &id.clone().into()), "{told:#}");
+    assert_eq!((&told["ok"], &told["session_id"]), (&true.into(), &id.into()), "{told:#}");
     room.env.wait_witness("waiting", 3);
     room.env.convoy_with_stdin("piped\ntext\n", ["nudge", "gt-a", "-"]).ok();
     room.convoy("up");
