@@ -60,7 +60,11 @@ impl Tracker {
             return Err(format!("{subject} is over, and yet: {event:?}"));
         }
         let stopped = self.stopped.iter().any(|id| id.as_str() == subject);
-        if stopped && !matches!(event, Event::WorkerReleased { .. }) {
+        let about_money = matches!(
+            event,
+            Event::BudgetSet { .. } | Event::BudgetWarned { .. } | Event::BudgetExceeded { .. }
+        );
+        if stopped && !about_money && !matches!(event, Event::WorkerReleased { .. }) {
             return Err(format!("{subject} is stopped, and yet: {event:?}"));
         }
         match event {

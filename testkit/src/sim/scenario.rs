@@ -164,7 +164,7 @@ pub fn run(options: &Options) -> Result<Report, Box<Violation>> {
         let Some((t, happening)) = sim.queue.pop() else {
             if !std::mem::replace(&mut sim.looked_again, true) {
                 // As if it came right after the last thing that happened: engines were also woken for nothing since.
-                sim.t = sim.busy_until;
+                sim.t = sim.busy_until.max(sim.faults.until() + 1);
                 sim.patrol();
                 continue;
             }
