@@ -140,6 +140,10 @@ id_types! {
         |text| safe_part(text) && !text.starts_with("w-");
     /// A role in which an agent looks at a change.
     RoleName, "role", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
+    /// A template of convoys.
+    TemplateName, "template", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
+    /// An agent file: the description of a role.
+    SubagentName, "subagent", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
     /// An agent: the name of a preset.
     AgentName, "agent", "letters, digits, '.', '_' and '-', not at the ends", safe_part;
 }

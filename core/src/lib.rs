@@ -31,6 +31,7 @@ pub mod review;
 pub mod session;
 pub mod stage;
 pub mod state;
+pub mod template;
 pub mod time;
 pub mod tracker;
 pub mod view;
