@@ -42,6 +42,7 @@ mod settings;
 mod snapshots;
 pub mod supervisor;
 pub mod tasks;
+pub mod templates;
 pub mod text;
 pub mod tracker;
 pub mod workspace;
