@@ -22,7 +22,8 @@ const NEW_FILE: &str = ".SKILL.md.new";
 /// A file that is larger is nobody's skill, and is not read.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// The seal, around the checksum.
-const SEAL: [&str; 2] = ["<!-- Written by convoy skill install; left alone once you change it. sha256 ", " -->"];
+const SEAL: [&str; 2] =
+    ["<!-- Written by convoy skill install; left alone once you change it. sha256 ", " -->"];
 
 /// Why a file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +137,8 @@ impl Folder {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(why) => return Err(io("write")(why)),
         }
-        let new = rustix::fs::openat(&folder, NEW_FILE, flags, Mode::from_raw_mode(0o666)).map_err(io("write"))?;
+        let new =
+            rustix::fs::openat(&folder, NEW_FILE, flags, Mode::from_raw_mode(0o666)).map_err(io("write"))?;
         let mut new = File::from(new);
         let written = new.write_all(sealed(text).as_bytes()).and_then(|()| new.sync_all());
         let written = written.map_err(|source| Error::Io { doing: "write", path: file.clone(), source });
@@ -183,7 +185,8 @@ impl Folder {
 
     /// Nobody else writes in the folder of a skill while this is held.
     fn lock(&self, folder: &OwnedFd, skill: &str) -> Result<OwnedFd, Error> {
-        let failed = |why: Errno| Error::Io { doing: "lock", path: self.path().join(skill), source: why.into() };
+        let failed =
+            |why: Errno| Error::Io { doing: "lock", path: self.path().join(skill), source: why.into() };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let own = rustix::fs::openat(folder, ".", flags, Mode::empty()).map_err(failed)?;
         rustix::fs::flock(&own, FlockOperation::LockExclusive).map_err(failed)?;
@@ -329,7 +332,10 @@ mod tests {
 
     #[test]
     fn no_link_leads_out() {
-        for (n, at) in [".claude", ".claude/skills", ".claude/skills/one", ".claude/skills/one/SKILL.md"].iter().enumerate() {
+        for (n, at) in [".claude", ".claude/skills", ".claude/skills/one", ".claude/skills/one/SKILL.md"]
+            .iter()
+            .enumerate()
+        {
             let (dir, folder) = place();
             let outside = dir.path().join("outside");
             std::fs::create_dir_all(&outside).unwrap();
@@ -339,7 +345,10 @@ mod tests {
             let target = if n == 3 { outside.join("file") } else { outside.clone() };
             symlink(target, &link).unwrap();
             for force in [false, true] {
-                assert!(matches!(folder.install("one", "a", force), Err(Error::Link { path }) if path == link), "{at}");
+                assert!(
+                    matches!(folder.install("one", "a", force), Err(Error::Link { path }) if path == link),
+                    "{at}"
+                );
                 assert!(matches!(folder.remove("one", force), Err(Error::Link { .. })), "{at}");
             }
             assert!(matches!(folder.look("one", "a"), Err(Error::Link { .. })), "{at}");

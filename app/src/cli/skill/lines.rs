@@ -56,18 +56,24 @@ fn flags(markdown: &str) -> Vec<String> {
 /// What the program would not accept, each with the reason.
 pub(super) fn dead(markdown: &str) -> Vec<String> {
     let mut dead = Vec::new();
+    let mut all = Cli::command();
+    all.build();
     for line in of(markdown) {
         for command in commands(&line) {
+            if names(&all, &command) {
+                continue;
+            }
             let args = leading::dropped(command.into_iter().map(Into::into).collect());
             if let Err(error) = Cli::command().try_get_matches_from(args)
                 && error.kind() != ErrorKind::DisplayHelp
             {
-                dead.push(format!("{line}\n    {}", error.render().to_string().lines().next().unwrap_or_default()));
+                dead.push(format!(
+                    "{line}\n    {}",
+                    error.render().to_string().lines().next().unwrap_or_default()
+                ));
             }
         }
     }
-    let mut all = Cli::command();
-    all.build();
     for flag in flags(markdown) {
         if !has_flag(&all, &flag) {
             dead.push(format!("--{flag}: no command has it"));
@@ -76,9 +82,21 @@ pub(super) fn dead(markdown: &str) -> Vec<String> {
     dead
 }
 
+/// Whether the words are the name of a command and no more, as a text speaks of it.
+fn names(all: &clap::Command, words: &[String]) -> bool {
+    let mut command = all;
+    for word in &words[1..] {
+        let mut visible = command.get_subcommands().filter(|next| !next.is_hide_set());
+        let Some(next) = visible.find(|next| next.get_name() == word) else { return false };
+        command = next;
+    }
+    words.len() > 1
+}
+
 fn has_flag(command: &clap::Command, flag: &str) -> bool {
-    command.get_arguments().any(|arg| arg.get_long() == Some(flag) || arg.get_all_aliases().is_some_and(|all| all.contains(&flag)))
-        || command.get_subcommands().any(|below| has_flag(below, flag))
+    command.get_arguments().any(|arg| {
+        arg.get_long() == Some(flag) || arg.get_all_aliases().is_some_and(|all| all.contains(&flag))
+    }) || command.get_subcommands().any(|below| has_flag(below, flag))
 }
 
 /// The words of each of our commands on a line, with values in place of what stands for them.
@@ -118,7 +136,7 @@ fn commands(line: &str) -> Vec<Vec<String>> {
 #[test]
 fn command_lines_are_found_where_they_stand() {
     let text = "Run `convoy list`, not `gt list`.\n\n```sh\n$ convoy issue create 'a b' \\\n  --needs <issue>  # why\nls\n```\n\n```text\nconvoy x [OPTIONS]\n```\n";
-    assert_eq!(of(text), ["convoy list", "convoy issue create 'a b'   --needs <issue>  # why"]);
+    assert_eq!(of(text), ["convoy list", "convoy issue create 'a b' --needs <issue>  # why"]);
     assert_eq!(commands(&of(text)[1]), [["convoy", "issue", "create", "a b", "--needs", "gt-abc"]]);
     assert_eq!(commands("convoy list --json | jq '.[0]' && convoy status").len(), 2);
     assert!(dead(text).is_empty(), "{:?}", dead(text));
@@ -126,7 +144,13 @@ fn command_lines_are_found_where_they_stand() {
 
 #[test]
 fn what_is_not_accepted_is_found() {
-    for line in ["convoy teleport", "convoy list --sideways", "convoy wait", "convoy create x --max-parallel 0", "convoy"] {
+    for line in [
+        "convoy teleport",
+        "convoy list --sideways",
+        "convoy wait --any",
+        "convoy create x --max-parallel 0",
+        "convoy",
+    ] {
         assert_eq!(dead(&format!("Do `{line}`.")).len(), 1, "{line}");
         assert_eq!(dead(&format!("```sh\nconvoy list && {line}\n```")).len(), 1, "{line}");
     }

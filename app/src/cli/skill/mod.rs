@@ -24,10 +24,8 @@ pub(super) enum Skill {
     ///
     /// Doing it again brings what was installed up to date. What you have changed, or written yourself, is left alone and
     /// named.
-    #[command(
-        after_help = "Examples:\n  convoy skill install\n  convoy skill install convoy-run --user\n  \
-            convoy skill install --dir .agents/skills --dry-run"
-    )]
+    #[command(after_help = "Examples:\n  convoy skill install\n  convoy skill install convoy-run --user\n  \
+            convoy skill install --dir .agents/skills --dry-run")]
     Install(place::Install),
     /// List the skills, and how they stand in a folder
     List(place::List),
@@ -49,4 +47,3 @@ impl Skill {
         }
     }
 }
-

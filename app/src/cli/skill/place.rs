@@ -102,7 +102,9 @@ impl Install {
             let rendered = text.rendered()?;
             let found = match self.dry_run {
                 false => folder.install(text.name, &rendered, self.force),
-                true => folder.look(text.name, &rendered).and_then(|found| may(&folder, &text, found, self.force)),
+                true => {
+                    folder.look(text.name, &rendered).and_then(|found| may(&folder, &text, found, self.force))
+                }
             };
             views.push(view::of(&text, &folder, found, |found| match found {
                 Found::Current => Told::Same("is up to date already"),

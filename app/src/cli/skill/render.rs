@@ -61,9 +61,11 @@ fn is_help(arg: &Arg) -> bool {
 /// One line of the list of arguments.
 fn argument(arg: &Arg) -> String {
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    let values: Vec<String> = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+    let values: Vec<String> =
+        arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
     let is_flag = !arg.get_action().takes_values();
-    let values = if is_flag || values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) };
+    let values =
+        if is_flag || values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) };
     let head = if arg.is_positional() { arg.to_string() } else { flags(arg) };
     format!("- `{head}`: {help}{values}\n")
 }
@@ -86,7 +88,10 @@ mod tests {
     #[test]
     fn usage_comes_from_the_definitions() {
         let text = filled("a\n{{usage convoy issue create}}\nb\n").unwrap();
-        assert!(text.starts_with("a\n```text\nconvoy issue create [OPTIONS] <TITLE>\n```\n\nMake an issue.\n"), "{text}");
+        assert!(
+            text.starts_with("a\n```text\nconvoy issue create [OPTIONS] <TITLE>\n```\n\nMake an issue.\n"),
+            "{text}"
+        );
         assert!(text.contains("- `--priority <0-4>`: From 0, most urgent"), "{text}");
         assert!(text.contains("- `--type <TYPE>`: What sort of work (task, bug"), "{text}");
         assert!(text.contains("- `<TITLE>`: One line"), "{text}");

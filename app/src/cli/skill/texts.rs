@@ -40,7 +40,8 @@ pub(super) fn named(names: &[String]) -> Result<Vec<&'static Text>, Error> {
     let known = |name: &String| ALL.iter().any(|text| text.name == name);
     if let Some(unknown) = names.iter().find(|name| !known(name)) {
         let all: Vec<&str> = ALL.iter().map(|text| text.name).collect();
-        return Err(Error::from(Failure::new(Code::NotFound, format!("there is no skill '{unknown}'"))).hint(format!("there are: {}", all.join(", "))));
+        return Err(Error::from(Failure::new(Code::NotFound, format!("there is no skill '{unknown}'")))
+            .hint(format!("there are: {}", all.join(", "))));
     }
     Ok(ALL.iter().filter(|text| names.is_empty() || names.iter().any(|name| text.name == name)).collect())
 }

@@ -124,7 +124,8 @@ pub(super) fn print(ctx: &mut Context, views: &[SkillView], dry_run: bool) -> Re
         }
     }
     let wrong = views.iter().filter(|view| !view.ok);
-    let conflict = |view: &SkillView| view.error.as_ref().is_some_and(|why| why.code == Code::Conflict.name());
+    let conflict =
+        |view: &SkillView| view.error.as_ref().is_some_and(|why| why.code == Code::Conflict.name());
     Ok(match wrong.clone().count() {
         0 => DONE,
         n if n < views.len() => PARTIAL,
