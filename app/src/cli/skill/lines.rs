@@ -110,7 +110,7 @@ fn commands(line: &str) -> Vec<Vec<String>> {
         }
         match text.as_str() {
             "&&" | "||" | "|" | ";" | ">" => commands.push(Vec::new()),
-            _ => commands.last_mut().unwrap().push(text),
+            _ => commands.last_mut().expect("one is always begun").push(text),
         }
     };
     for c in line.chars() {
