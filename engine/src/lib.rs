@@ -39,6 +39,7 @@ pub mod rig;
 pub mod runtime;
 mod server;
 mod settings;
+pub mod skills;
 mod snapshots;
 pub mod supervisor;
 pub mod tasks;

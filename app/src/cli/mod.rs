@@ -43,6 +43,7 @@ mod rig;
 mod run;
 mod schema;
 mod session;
+mod skill;
 mod sling;
 mod stage;
 mod status;
@@ -161,6 +162,8 @@ enum Command {
     #[command(subcommand)]
     Config(config::ConfigCommand),
     Doctor(doctor::Doctor),
+    #[command(subcommand)]
+    Skill(skill::Skill),
     Demo(demo::Demo),
     #[command(hide = true)]
     DemoAgent(demo::DemoAgent),
@@ -246,6 +249,7 @@ impl Command {
             Self::Tracker(command) => command.run(ctx),
             Self::Config(command) => command.run(ctx),
             Self::Doctor(command) => command.run(ctx),
+            Self::Skill(command) => command.run(ctx),
             Self::Demo(command) => command.run(ctx),
             Self::DemoAgent(command) => command.run(ctx),
             Self::DemoCheck(command) => command.run(ctx),
