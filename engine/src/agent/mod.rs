@@ -20,6 +20,7 @@ mod preset;
 mod refused;
 pub mod transcript;
 mod translate;
+pub(crate) mod writable;
 
 pub use calls::Call;
 pub use check::Check;
