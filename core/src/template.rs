@@ -214,6 +214,14 @@ pub struct ReportMade {
     pub error: Option<String>,
 }
 
+impl ReportMade {
+    /// It could not be made.
+    pub fn failed(round: u32, at: Time, why: String) -> Self {
+        let (files, missing) = (Vec::new(), Vec::new());
+        Self { round, at, files, counts: Counts::default(), verdict: None, missing, error: Some(why) }
+    }
+}
+
 /// How a run went, beside its steps.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Progress {
@@ -223,6 +231,8 @@ pub struct Progress {
     pub stopped_by: Option<String>,
     /// How often its report was wanted: once, and whenever somebody asks for it again.
     pub wanted: u32,
+    /// The issues are to be changed as its next report says.
+    pub apply: bool,
     /// Its report, as it was made last.
     pub report: Option<ReportMade>,
 }
@@ -239,6 +249,18 @@ pub enum RunOutcome {
     Failed,
     /// Somebody ended it.
     Stopped,
+}
+
+impl RunOutcome {
+    /// The name that scripts read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
 }
 
 /// What a role left.

@@ -218,6 +218,10 @@ impl Workspace {
     pub fn sessions_dir(&self) -> PathBuf {
         self.state_dir().join("sessions")
     }
+    /// Where each template convoy has a folder with its reports, if its template does not say another place.
+    pub fn outputs_dir(&self) -> PathBuf {
+        self.state_dir().join("outputs")
+    }
     /// Where each run of a gate has a folder of the same form.
     pub fn gates_dir(&self) -> PathBuf {
         self.state_dir().join("gates")

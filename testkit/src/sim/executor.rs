@@ -49,6 +49,8 @@ impl Sim {
             Effect::Push { .. } => return,
             // Not in the simulation yet.
             Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Review { .. } => return,
+            // No template convoy is begun in the simulation yet.
+            Effect::Synthesize { .. } => return,
             Effect::Ceiling { session, ceiling, .. } => Task::Ceiling { session, ceiling },
             Effect::Deliver { delivery, attempt } => Task::Deliver { delivery, attempt },
         };
@@ -423,6 +425,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         // The next try does come, and is not to be taken for this one.
         Observed::Delivered { attempt, .. } | Observed::DeliveryFailed { attempt, .. } => *attempt += 1_000,
         Observed::Batch { tried } => tried.iter_mut().for_each(|(member, _)| member.epoch.0 += 1),
+        Observed::Synthesized { report, .. } => report.round += 1_000,
         Observed::Pushed { round, .. } => *round += 1,
         Observed::Dispatch { .. }
         | Observed::Begin { .. }
@@ -432,6 +435,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Patrol
         | Observed::Changed { .. }
         | Observed::Leaving
+        | Observed::TimeUp { .. }
         | Observed::CheckpointMade { .. }
         | Observed::CheckpointReviewed { .. }
         | Observed::CheckpointFailed { .. }
