@@ -212,13 +212,58 @@ pub struct ReportMade {
     pub missing: Vec<RoleName>,
     /// Why it could not be made, if it could not.
     pub error: Option<String>,
+    /// What of it was done to the issues, if that was asked for.
+    #[serde(default)]
+    pub applied: Option<Applied>,
+}
+
+/// A judgement of an issue as a role gave it. Nothing of it is believed before it was checked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Judged {
+    /// Whose.
+    pub role: RoleName,
+    /// Of what.
+    pub issue: IssueId,
+    /// What sort of thing it is.
+    pub category: String,
+    /// How urgent it is.
+    pub priority: i64,
+    /// How much work it is.
+    pub complexity: String,
+    /// Labels that it should have.
+    pub labels: Vec<String>,
+    /// The issue that it is once more.
+    pub duplicate_of: Option<String>,
+    /// Why.
+    pub rationale: String,
+}
+
+/// What was done to issues because of what was thought of them.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Applied {
+    /// Issues that are now as they were judged.
+    pub issues: Vec<IssueId>,
+    /// Judgements that nothing was done about.
+    pub refused: Vec<NotApplied>,
+}
+
+/// A judgement that nothing was done about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct NotApplied {
+    /// Whose.
+    pub role: RoleName,
+    /// Of what.
+    pub issue: IssueId,
+    /// Why.
+    pub why: String,
 }
 
 impl ReportMade {
     /// It could not be made.
     pub fn failed(round: u32, at: Time, why: String) -> Self {
         let (files, missing) = (Vec::new(), Vec::new());
-        Self { round, at, files, counts: Counts::default(), verdict: None, missing, error: Some(why) }
+        let error = Some(why);
+        Self { round, at, files, counts: Counts::default(), verdict: None, missing, error, applied: None }
     }
 }
 

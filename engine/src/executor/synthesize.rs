@@ -19,6 +19,7 @@ pub(super) fn run(_world: &World, job: &Synthesize) -> Observed {
         verdict: None,
         missing,
         error: None,
+        applied: None,
     };
-    Observed::Synthesized { convoy: job.convoy.clone(), report: Box::new(report) }
+    Observed::Synthesized { convoy: job.convoy.clone(), report: Box::new(report), judged: Vec::new() }
 }
