@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentName, IssueId, RigName, RoleName, SubagentName, TemplateName, WorkerId};
+use crate::review::Raised;
 use crate::time::{Span, Time};
 
 /// The most roles of one convoy.
@@ -215,6 +216,9 @@ pub struct ReportMade {
     /// What of it was done to the issues, if that was asked for.
     #[serde(default)]
     pub applied: Option<Applied>,
+    /// The findings because of which a change does not land, the gravest first, at most `review::FINDINGS_MAX`.
+    #[serde(default)]
+    pub blocking: Vec<Raised>,
 }
 
 /// A judgement of an issue as a role gave it. Nothing of it is believed before it was checked.
@@ -261,9 +265,17 @@ pub struct NotApplied {
 impl ReportMade {
     /// It could not be made.
     pub fn failed(round: u32, at: Time, why: String) -> Self {
-        let (files, missing) = (Vec::new(), Vec::new());
-        let error = Some(why);
-        Self { round, at, files, counts: Counts::default(), verdict: None, missing, error, applied: None }
+        Self {
+            round,
+            at,
+            files: Vec::new(),
+            counts: Counts::default(),
+            verdict: None,
+            missing: Vec::new(),
+            error: Some(why),
+            blocking: Vec::new(),
+            applied: None,
+        }
     }
 }
 

@@ -43,6 +43,7 @@ pub mod skills;
 mod snapshots;
 pub mod supervisor;
 pub mod tasks;
+pub mod templates;
 pub mod text;
 pub mod tracker;
 pub mod workspace;

@@ -14,6 +14,7 @@ mod checkpoint;
 mod close;
 mod completions;
 mod config;
+mod confine;
 mod context;
 mod cost;
 mod create;
@@ -180,6 +181,8 @@ enum Role {
     Command(Box<Command>),
     #[command(hide = true)]
     Supervise(supervise::Supervise),
+    #[command(hide = true)]
+    Confine(confine::Confine),
 }
 
 impl Command {
@@ -268,6 +271,12 @@ pub(crate) fn main(args: Vec<OsString>, env: Environment) -> ExitCode {
     {
         return convoy_engine::supervisor::run(std::path::Path::new(dir));
     }
+    if let [_, name, words @ ..] = args.as_slice()
+        && name == "confine"
+        && let Ok(confine) = confine::Confine::parse(words)
+    {
+        return confine.run();
+    }
     let args = leading::dropped(args);
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
@@ -276,6 +285,7 @@ pub(crate) fn main(args: Vec<OsString>, env: Environment) -> ExitCode {
     let command = match cli.role {
         Role::Command(command) => command,
         Role::Supervise(supervise) => return supervise.run(),
+        Role::Confine(confine) => return confine.run(),
     };
     let mut ctx = Context::new(cli.global, env);
     let allowed = if command.works_inside_sessions() { Ok(()) } else { ctx.check_outside_of_sessions() };

@@ -93,6 +93,7 @@ pub(crate) fn observed(words: &Words<'_>, convoy: &str) -> Observed {
         missing: Vec::new(),
         error: words.get("error"),
         applied: None,
+        blocking: Vec::new(),
     };
     Observed::Synthesized {
         convoy,

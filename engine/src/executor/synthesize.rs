@@ -20,6 +20,7 @@ pub(super) fn run(_world: &World, job: &Synthesize) -> Observed {
         missing,
         error: None,
         applied: None,
+        blocking: Vec::new(),
     };
     Observed::Synthesized { convoy: job.convoy.clone(), report: Box::new(report), judged: Vec::new() }
 }

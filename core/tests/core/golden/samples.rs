@@ -535,5 +535,6 @@ fn report() -> ReportMade {
         missing: vec!["performance".parse().unwrap()],
         error: None,
         applied: None,
+        blocking: Vec::new(),
     }
 }
