@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::Made;
 use crate::event::IssueChange;
 use crate::health::Look;
-use crate::id::{CheckpointId, DeliveryId, Epoch, IssueId, RigName, SessionId, WorkerId};
+use crate::id::{CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, RigName, SessionId, WorkerId};
 use crate::import::{Existing, ForeignConvoy, ForeignIssue, ImportedRecord};
 use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::money::Money;
@@ -17,6 +17,7 @@ use crate::own_session::Ended;
 use crate::report::{Exit, Observation};
 use crate::review::Review;
 use crate::session::{Findings, TranscriptUsage, Workdir};
+use crate::template::ReportMade;
 use crate::time::Time;
 use crate::tracker::{Pushed, Seen};
 use crate::worker::{Member, MergeOutcome};
@@ -112,6 +113,26 @@ pub enum Request {
     },
     /// Open a staged convoy and have it worked on; issues and epics are staged first.
     Launch { what: Vec<String>, force: bool },
+    /// Begin a template convoy. Everything was read and resolved before; nothing is read again.
+    TemplateStart {
+        name: String,
+        run: Box<crate::template::Run>,
+        steps: Vec<crate::template::NewStep>,
+        #[serde(default)]
+        owner: Option<String>,
+        #[serde(default)]
+        notify: Vec<String>,
+        #[serde(default)]
+        max_parallel: Option<u32>,
+        #[serde(default)]
+        epic: Option<String>,
+        #[serde(default)]
+        budget: Option<Money>,
+    },
+    /// End what runs of a convoy, for good if it is a template convoy, else until somebody starts it again.
+    ConvoyStop { convoy: String },
+    /// Make the report of a template convoy again; with `apply`, have issues changed as it says.
+    ConvoySynthesize { convoy: String, apply: bool },
     /// Have a convoy worked on as a whole.
     ConvoyStart { convoy: String },
     /// Land what is complete.
@@ -288,6 +309,10 @@ pub enum Observed {
     Reviewed { member: Member, review: Box<Review> },
     /// A checkpoint of a live session was reviewed.
     CheckpointReviewed { checkpoint: CheckpointId, review: Box<Review> },
+    /// The time of a template convoy is up: proposed by the plan.
+    TimeUp { convoy: ConvoyId },
+    /// The report of a template convoy was made.
+    Synthesized { convoy: ConvoyId, report: Box<ReportMade> },
     /// A notice has arrived at the end of a route.
     Delivered { delivery: DeliveryId, attempt: u32 },
     /// It has not. Permanent: another try would come to the same.

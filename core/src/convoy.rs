@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Address;
 use crate::id::{ConvoyId, IssueId};
 use crate::stage::Finding;
+use crate::template::{Progress, ReportKind, Run};
 use crate::time::Time;
 
 /// The longest convoy name, in characters.
@@ -154,6 +155,9 @@ pub struct NewConvoy {
     /// When it should have landed.
     #[serde(default)]
     pub due: Option<Time>,
+    /// What its roles are about, of a template convoy.
+    #[serde(default)]
+    pub run: Option<Box<Run>>,
 }
 
 /// A convoy as it stands.
@@ -179,6 +183,8 @@ pub struct Convoy {
     pub landing_epoch: u32,
     /// How many tracked issues are not closed. Derived; kept so that landing costs the same in any workspace.
     pub open_count: usize,
+    /// How its run goes, of a template convoy.
+    pub progress: Progress,
 }
 
 impl Convoy {
@@ -203,7 +209,19 @@ impl Convoy {
     }
     /// Whether an observer that comes by lands it.
     pub fn is_due_to_land(&self) -> bool {
-        self.is_open() && self.is_complete() && !self.held && !self.content.owned
+        self.is_open() && self.is_complete() && !self.held && !self.content.owned && !self.lacks_report()
+    }
+    /// Whether it lands only when the report of its roles was made.
+    pub fn lacks_report(&self) -> bool {
+        let makes = self.content.run.as_ref().is_some_and(|run| run.report != ReportKind::None);
+        makes && self.progress.report.is_none()
+    }
+    /// Which making of its report is due, if one is: every role has ended, or somebody asked for it again.
+    pub fn report_due(&self) -> Option<u32> {
+        self.content.run.as_ref().filter(|run| run.report != ReportKind::None)?;
+        let made = self.progress.report.as_ref().map_or(0, |report| report.round);
+        let first = made == 0 && self.is_open() && self.is_complete();
+        (first || self.progress.wanted > made).then(|| self.progress.wanted.max(1))
     }
     /// Whether it should have landed before `now`.
     pub fn is_overdue(&self, now: Time) -> bool {

@@ -3,7 +3,7 @@
 //! An effect names what it is about, with its epoch; the details are read from the state when it is started.
 //! Doing one again after a crash is always safe: each looks at the world first.
 
-use crate::id::{CheckpointId, DeliveryId, Epoch, RigName, SessionId, WorkerId};
+use crate::id::{CheckpointId, ConvoyId, DeliveryId, Epoch, RigName, SessionId, WorkerId};
 use crate::money::Money;
 use crate::worker::Member;
 
@@ -87,6 +87,13 @@ pub enum Effect {
     Review {
         /// Which.
         checkpoint: CheckpointId,
+    },
+    /// Make the report of a template convoy out of what its roles left.
+    Synthesize {
+        /// Which.
+        convoy: ConvoyId,
+        /// Which making.
+        round: u32,
     },
     /// Tell a session's supervisor how much it may spend in all.
     Ceiling {

@@ -24,6 +24,7 @@ use crate::own_session::{Ended, NewOwnSession};
 use crate::report::{Exit, Tokens};
 use crate::review::Review;
 use crate::session::{NewSession, Outcome, Said, Workdir};
+use crate::template::ReportMade;
 use crate::time::Time;
 use crate::tracker::{Standing, Step};
 use crate::worker::{Lesson, MergeBlock, MergePause, MergeRequest, NewWorker, Submission};
@@ -134,6 +135,14 @@ pub enum Event {
     ConvoyLaunched { convoy: ConvoyId },
     #[serde(rename = "convoy.started")]
     ConvoyStarted { convoy: ConvoyId },
+    #[serde(rename = "convoy.timed_out")]
+    ConvoyTimedOut { convoy: ConvoyId },
+    #[serde(rename = "convoy.stopped")]
+    ConvoyStopped { convoy: ConvoyId, by: String },
+    #[serde(rename = "convoy.report_wanted")]
+    ConvoyReportWanted { convoy: ConvoyId, apply: bool },
+    #[serde(rename = "convoy.synthesized")]
+    ConvoySynthesized { convoy: ConvoyId, report: Box<ReportMade> },
     #[serde(rename = "convoy.landed")]
     ConvoyLanded { convoy: ConvoyId, landing_epoch: u32, observer: Observer },
     #[serde(rename = "convoy.abandoned")]

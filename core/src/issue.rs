@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ConvoyId, IssueId, RigName, WorkerId};
 use crate::import::{Hold, Origin};
 use crate::money::Money;
+use crate::template::Step;
 use crate::time::{Span, Time};
 use crate::tracker::{Mirror, Standing};
 
@@ -230,6 +231,9 @@ pub struct NewIssue {
     pub needs: BTreeMap<IssueId, DependencyType>,
     /// When it counts as done, in words.
     pub acceptance: Vec<String>,
+    /// The role that it is, of a step of a template convoy; its body is the prompt, not rendered yet.
+    #[serde(default)]
+    pub step: Option<Box<Step>>,
 }
 
 /// An issue as it stands.
@@ -293,7 +297,7 @@ impl Issue {
     pub fn blockers(&self) -> impl Iterator<Item = &IssueId> {
         self.content.needs.iter().filter(|(_, kind)| **kind == DependencyType::Blocks).map(|(id, _)| id)
     }
-    /// Whether an agent could be set to it at all.
+    /// Whether an agent could be set to it at all by a person. A role of a template convoy is only its convoy's.
     pub fn is_workable(&self) -> bool {
         match self.content.issue_type {
             IssueType::Task | IssueType::Bug | IssueType::Feature | IssueType::Chore => true,

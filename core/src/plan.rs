@@ -6,6 +6,7 @@
 mod checkpoint;
 mod health;
 mod outbox;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,6 +62,7 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     plan_money(state, policy, now, &mut plan);
     plan_pushes(state, policy, now, &mut plan);
     checkpoint::plan(state, policy, now, &mut plan);
+    template::plan(state, policy, now, &mut plan);
     plan
 }
 

@@ -7,6 +7,7 @@ use crate::issue::DiffStat;
 use crate::money::Money;
 use crate::report::{Exit, Tokens};
 use crate::review::OfSession;
+use crate::template::Product;
 use crate::time::Time;
 
 /// A session as it is wanted.
@@ -91,6 +92,16 @@ pub enum Outcome {
     Submitted,
     /// Nothing had to be changed, it says, and nothing was.
     NoChange,
+    /// It gave the report of its role.
+    Delivered {
+        /// What.
+        product: Product,
+    },
+    /// It gave a report that cannot be read; it is asked once to mend it.
+    Unreadable {
+        /// What is wrong with it.
+        why: String,
+    },
     /// The task failed.
     Failed {
         /// How.
@@ -152,6 +163,18 @@ pub enum Findings {
     Unsaved {
         /// The reason.
         why: String,
+    },
+    /// A role's report, in the output folder of its convoy.
+    Output {
+        /// It.
+        product: Product,
+    },
+    /// A role left no report that could be used.
+    NoOutput {
+        /// Why.
+        why: String,
+        /// It could be mended by asking once more: what it wrote cannot be read.
+        repairable: bool,
     },
     /// The workdir is gone or is no longer a repository.
     Gone {

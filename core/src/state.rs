@@ -31,6 +31,7 @@ use crate::notice::Notice;
 use crate::outbox::Delivery;
 use crate::own_session::OwnSession;
 use crate::session::Session;
+use crate::template::Step;
 use crate::time::Time;
 use crate::tracker::{self, Standing, Tracker};
 use crate::worker::{Worker, WorkerState};
@@ -91,6 +92,8 @@ pub struct Index {
     pub sessions: BTreeSet<SessionId>,
     /// Convoys that are open, newest last.
     pub open: BTreeSet<(u64, ConvoyId)>,
+    /// Template convoys that are open, or whose report is to be made.
+    pub runs: BTreeSet<ConvoyId>,
     /// Convoys that are staged, newest last.
     pub staged: BTreeSet<(u64, ConvoyId)>,
     /// Issues that their trackers are to be told something of.
@@ -172,6 +175,10 @@ impl State {
             | Event::ConvoyStarted { .. }
             | Event::ConvoyLanded { .. }
             | Event::ConvoyAbandoned { .. }
+            | Event::ConvoyTimedOut { .. }
+            | Event::ConvoyStopped { .. }
+            | Event::ConvoyReportWanted { .. }
+            | Event::ConvoySynthesized { .. }
             | Event::ConvoyReopened { .. } => convoy_events::apply(self, event, at, actor),
             Event::ConvoyStaged { .. } | Event::ConvoyLaunched { .. } => {
                 stage_events::apply(self, event, at, actor);
@@ -260,6 +267,8 @@ impl State {
                 self.index.staged.insert((convoy.number, id.clone()));
             }
         }
+        let runs: Vec<ConvoyId> = self.convoys.keys().cloned().collect();
+        runs.iter().for_each(|id| self.refresh_run(id));
         let mut startable = Startable::default();
         for issue in self.issues.values() {
             if let Some(convoy) = self.starts_for(issue) {
@@ -303,7 +312,7 @@ impl State {
     /// Whether nothing stands between the issue and a worker, as far as the issue itself is concerned.
     pub fn is_ready(&self, issue: &Issue) -> bool {
         matches!(issue.status, issue::Status::Open)
-            && issue.is_workable()
+            && (issue.is_workable() || issue.content.step.is_some())
             && issue.held.is_none()
             && (issue.is_free() || self.was_ours(issue))
             && self.open_blockers(issue).next().is_none()
@@ -362,6 +371,21 @@ impl State {
         if let Some(convoy) = self.starts_for(issue).map(|convoy| convoy.content.id.clone()) {
             self.index.startable.put(issue, &convoy);
         }
+    }
+
+    /// Lists a template convoy as one that something is still due of, or not.
+    pub(crate) fn refresh_run(&mut self, id: &ConvoyId) {
+        let convoy = self.convoys.get(id).filter(|convoy| convoy.content.run.is_some());
+        if convoy.is_some_and(|convoy| convoy.is_open() || convoy.report_due().is_some()) {
+            self.index.runs.insert(id.clone());
+        } else {
+            self.index.runs.remove(id);
+        }
+    }
+
+    /// The role of a worker's issue, if it is one.
+    pub fn step_of(&self, worker: &Worker) -> Option<&Step> {
+        self.issues.get(&worker.content.issue)?.content.step.as_deref()
     }
 
     fn refresh_pushes(&mut self, id: &IssueId) {

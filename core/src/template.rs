@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentName, IssueId, RigName, RoleName, SubagentName, TemplateName, WorkerId};
+use crate::review::Raised;
 use crate::time::{Span, Time};
 
 /// The most roles of one convoy.
@@ -212,6 +213,25 @@ pub struct ReportMade {
     pub missing: Vec<RoleName>,
     /// Why it could not be made, if it could not.
     pub error: Option<String>,
+    /// The findings because of which a change does not land, the gravest first, at most `review::FINDINGS_MAX`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocking: Vec<Raised>,
+}
+
+impl ReportMade {
+    /// It could not be made.
+    pub fn failed(round: u32, at: Time, why: String) -> Self {
+        Self {
+            round,
+            at,
+            files: Vec::new(),
+            counts: Counts::default(),
+            verdict: None,
+            missing: Vec::new(),
+            error: Some(why),
+            blocking: Vec::new(),
+        }
+    }
 }
 
 /// How a run went, beside its steps.
@@ -223,6 +243,8 @@ pub struct Progress {
     pub stopped_by: Option<String>,
     /// How often its report was wanted: once, and whenever somebody asks for it again.
     pub wanted: u32,
+    /// The issues are to be changed as its next report says.
+    pub apply: bool,
     /// Its report, as it was made last.
     pub report: Option<ReportMade>,
 }
@@ -239,6 +261,18 @@ pub enum RunOutcome {
     Failed,
     /// Somebody ended it.
     Stopped,
+}
+
+impl RunOutcome {
+    /// The name that scripts read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
 }
 
 /// What a role left.

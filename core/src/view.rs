@@ -15,6 +15,7 @@ mod rig;
 mod session;
 mod stage;
 mod stranded;
+mod template;
 mod tracker;
 mod witness;
 mod worker;
@@ -38,6 +39,9 @@ pub use rig::{
 pub use session::{ExitView, SessionView, session};
 pub use stage::{GatedView, StageStatus, StageView, TaskView, TreeView, WaveView, stage};
 pub use stranded::{Category, StrandedView, stranded};
+pub use template::{
+    ReportView, RoleView, RunView, output_dir, product, roles, run as template_run, run_outcome, steps,
+};
 pub use tracker::{RefusedView, TrackerView, trackers};
 pub use witness::{EvidenceView, StepView, WitnessView, witness};
 pub use worker::{LessonView, WorkerView, full_name, worker};

@@ -159,7 +159,7 @@ fn of_issue(
 fn open(state: &State, policy: &Policy, issue: &Issue, current: Option<&Worker>, now: Time) -> Vec<Reason> {
     let id = &issue.content.id;
     let mut reasons = Vec::new();
-    if !issue.is_workable() {
+    if !issue.is_workable() && issue.content.step.is_none() {
         let kind = issue.content.issue_type.name();
         reasons.push(reason("not_workable", format!("nobody works on an issue of type {kind} itself")));
     }

@@ -202,6 +202,10 @@ impl Workspace {
     pub fn config_file(&self) -> PathBuf {
         self.root.join(DIR).join("config.toml")
     }
+    /// `.convoy/templates/`.
+    pub fn templates_dir(&self) -> PathBuf {
+        self.root.join(DIR).join("templates")
+    }
     /// `.convoy/agents/`.
     pub fn agents_dir(&self) -> PathBuf {
         self.root.join(DIR).join("agents")
@@ -217,6 +221,10 @@ impl Workspace {
     /// Where each session has a folder.
     pub fn sessions_dir(&self) -> PathBuf {
         self.state_dir().join("sessions")
+    }
+    /// Where each template convoy has a folder with its reports, if its template does not say another place.
+    pub fn outputs_dir(&self) -> PathBuf {
+        self.state_dir().join("outputs")
     }
     /// Where each run of a gate has a folder of the same form.
     pub fn gates_dir(&self) -> PathBuf {

@@ -100,6 +100,7 @@ fn new(title: &str) -> NewIssue {
         parent: None,
         needs: Default::default(),
         acceptance: Vec::new(),
+        step: None,
     }
 }
 

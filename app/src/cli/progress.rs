@@ -133,6 +133,13 @@ fn sentence(event: &Event) -> Option<String> {
         }
         Event::ConvoyLaunched { .. } => "launched".to_owned(),
         Event::ConvoyStarted { .. } => "started".to_owned(),
+        Event::ConvoyTimedOut { .. } => "its time is up".to_owned(),
+        Event::ConvoyStopped { by, .. } => format!("stopped by {}", text::line(by)),
+        Event::ConvoyReportWanted { .. } => return None,
+        Event::ConvoySynthesized { report, .. } => match &report.error {
+            Some(error) => format!("its report could not be made: {}", text::line(error)),
+            None => format!("its report is made: {}", report.files.join(", ")),
+        },
         Event::ConvoyLanded { observer, .. } => format!("✓ landed, noticed by {}", observer.name()),
         Event::ConvoyAbandoned { reason, open, .. } => {
             let reason = reason.as_deref().map(|reason| format!(": {}", why(reason))).unwrap_or_default();

@@ -18,6 +18,7 @@ use crate::policy::Policy;
 use crate::report::{ExitKind, StopWhy};
 use crate::session::{NewSession, Outcome, Session, SessionState};
 use crate::state::State;
+use crate::template::Runner;
 use crate::time::Time;
 use crate::worker::NewWorker;
 
@@ -67,11 +68,20 @@ fn limited(state: &State, policy: &Policy, levels: Vec<Level>, now: Time) -> Vec
     levels.into_iter().filter_map(known).collect()
 }
 
+/// Whether nothing that it does costs money: a program does the work of its role, or nobody.
+fn is_free(state: &State, worker: &NewWorker) -> bool {
+    let step = state.issues.get(&worker.issue).and_then(|issue| issue.content.step.as_deref());
+    step.is_some_and(|step| !matches!(step.runner, Runner::Agent { .. }))
+}
+
 /// Whether a worker may have a session, as far as money is concerned.
 ///
 /// # Errors
 /// What keeps it from one.
 pub fn affords(state: &State, policy: &Policy, worker: &NewWorker, now: Time) -> Result<(), Refused> {
+    if is_free(state, worker) {
+        return Ok(());
+    }
     refused(policy, &worker.agent, &limited(state, policy, levels(state, worker), now)).map_or(Ok(()), Err)
 }
 
@@ -165,7 +175,7 @@ fn ended_by_budget<'a>(state: &'a State, worker: &WorkerId) -> Option<&'a Sessio
 fn funded(state: &State, mut new: NewSession, ctx: &Context<'_>) -> Result<NewSession, Refused> {
     let Some(worker) = state.workers.get(&new.worker) else { return Ok(new) };
     let limited = limited(state, ctx.policy, levels(state, &worker.content), ctx.now);
-    if limited.is_empty() {
+    if limited.is_empty() || is_free(state, &worker.content) {
         return Ok(new);
     }
     if let Some(refused) = refused(ctx.policy, &worker.content.agent, &limited) {

@@ -70,6 +70,10 @@ fn scope(state: &State, session: &SessionId) -> Option<(String, RigName)> {
         | SessionState::Over { workdir: Some(_), .. } => {}
     }
     let worker = state.workers.get(&session.content.worker)?;
+    // A role changes no files; what it found is in its report.
+    if state.step_of(worker).is_some() {
+        return None;
+    }
     Some((state.folder_of(worker), worker.content.rig.clone()))
 }
 
@@ -77,7 +81,12 @@ fn scope(state: &State, session: &SessionId) -> Option<(String, RigName)> {
 pub fn has_turns(state: &State, session: &SessionId) -> bool {
     match (state.own_sessions.get(session), state.sessions.get(session)) {
         (Some(own), _) => matches!(own.state, OwnState::Open),
-        (None, Some(session)) => matches!(session.state, SessionState::Running { .. }) && !session.stopping,
+        (None, Some(session)) => {
+            let worker = state.workers.get(&session.content.worker);
+            matches!(session.state, SessionState::Running { .. })
+                && !session.stopping
+                && worker.is_none_or(|worker| state.step_of(worker).is_none())
+        }
         (None, None) => false,
     }
 }

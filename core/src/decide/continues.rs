@@ -31,11 +31,13 @@ fn was_interrupted(session: &Session) -> bool {
     let SessionState::Over { outcome, .. } = &session.state else { return false };
     match outcome {
         Outcome::Stopped
+        | Outcome::Unreadable { .. }
         | Outcome::Lost { .. }
         | Outcome::BudgetExceeded { .. }
         | Outcome::RateLimited { .. } => true,
         Outcome::Submitted
         | Outcome::NoChange
+        | Outcome::Delivered { .. }
         | Outcome::Failed { .. }
         | Outcome::Infrastructure { .. }
         | Outcome::Blocked { .. } => false,

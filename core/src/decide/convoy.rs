@@ -70,6 +70,7 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
         epic,
         owned: *owned,
         due: *due,
+        run: None,
     };
     let item = match convoy.tracked.iter().all(|issue| state.issues[issue].is_closed()) {
         true if convoy.owned => {
@@ -129,6 +130,7 @@ pub(super) fn address(field: &'static str, text: &str) -> Result<Address, Refusa
 pub(super) fn add(state: &State, convoy: &str, issues: &[String]) -> Result<Decision, Refusal> {
     let id = resolve_convoy(state, convoy)?;
     let convoy = &state.convoys[&id];
+    refuse_run(convoy)?;
     let issues = resolve_issues(state, issues)?;
     if convoy.content.tracked.len() + issues.len() > TRACKED_MAX {
         return Err(Refusal::invalid("issue", format!("at most {TRACKED_MAX} issues in a convoy")));
@@ -150,6 +152,20 @@ pub(super) fn add(state: &State, convoy: &str, issues: &[String]) -> Result<Deci
     }));
     decision.events.push(Event::ConvoyIssuesAdded { convoy: id, issues: new });
     Ok(decision)
+}
+
+/// What a template convoy tracks are the roles of its template.
+fn refuse_run(convoy: &Convoy) -> Result<(), Refusal> {
+    match &convoy.content.run {
+        None => Ok(()),
+        Some(run) => Err(Refusal::domain(
+            format!(
+                "convoy {} tracks the roles of template {}, and nothing else",
+                convoy.content.id, run.template
+            ),
+            "make a convoy of issues: convoy create <name> <issue>...".to_owned(),
+        )),
+    }
 }
 
 /// A staged convoy has to be launched first.
@@ -183,6 +199,7 @@ pub(super) fn start(state: &State, convoy: &str) -> Result<Decision, Refusal> {
 pub(super) fn remove(state: &State, convoy: &str, issues: &[String]) -> Result<Decision, Refusal> {
     let id = resolve_convoy(state, convoy)?;
     let convoy = &state.convoys[&id];
+    refuse_run(convoy)?;
     let issues = resolve_issues(state, issues)?;
     if convoy.is_closed() {
         return Err(Refusal::domain(

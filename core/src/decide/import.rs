@@ -203,6 +203,7 @@ fn one(
         parent: issue.parent.clone(),
         needs: issue.needs.iter().cloned().collect(),
         acceptance: issue.acceptance.clone(),
+        step: None,
     };
     let there = state.issues.get(&issue.id);
     let created_at = issue.created_at.or(there.map(|there| there.created_at)).unwrap_or(ctx.now);
@@ -377,6 +378,7 @@ fn imported(state: &State, convoy: &ForeignConvoy, ctx: &Context<'_>) -> Result<
             epic,
             owned: convoy.owned,
             due: None,
+            run: None,
         },
         watchers: convoy.watchers.iter().cloned().collect(),
         state: convoy.state.clone(),

@@ -72,6 +72,7 @@ pub(super) fn create(state: &State, request: &Request, ctx: &mut Context<'_>) ->
         parent,
         needs,
         acceptance: acceptance.clone(),
+        step: None,
     };
     Ok(Decision::of(Event::IssueCreated { issue }, Item::changed(id)))
 }
@@ -245,6 +246,10 @@ pub(super) fn reopen(state: &State, ids: &[String]) -> Result<Decision, Refusal>
     let mut decision = Decision::nothing();
     for id in resolve_each(state, ids, &mut decision)? {
         match &state.issues[&id].status {
+            Status::Closed(_) if state.issues[&id].content.step.is_some() => {
+                let refusal = super::template::once(&format!("{id} is a role of a template convoy"));
+                decision.items.push(Item::refused(&id, refusal));
+            }
             Status::Closed(_) => {
                 decision.events.push(Event::IssueReopened { issue: id.clone() });
                 decision.items.push(Item::changed(&id));

@@ -8,6 +8,7 @@ use super::refs::resolve_convoy;
 use super::tell::{on_one_line, tell};
 use super::work::let_go;
 use super::{Command, Context, Decision, Item};
+use crate::address::Address;
 use crate::command::{Observed, Request};
 use crate::convoy::{Convoy, Observer, Status};
 use crate::event::Event;
@@ -45,7 +46,7 @@ fn noticed_by(command: &Command, events: &[Event], switches: &Observers) -> Opti
         Command::Request(request) => is_about_membership(request).then_some(Observer::Person),
         Command::Observed(Observed::Merge { .. } | Observed::Batch { .. }) => Some(Observer::Merger),
         Command::Observed(Observed::Patrol) => Some(Observer::Patrol),
-        Command::Observed(Observed::Found { .. }) => Some(Observer::Witness),
+        Command::Observed(Observed::Found { .. } | Observed::Synthesized { .. }) => Some(Observer::Witness),
         Command::Observed(Observed::Tracker { .. }) | Command::Made(_) => Some(Observer::Tracker),
         Command::Observed(_) => None,
     };
@@ -80,6 +81,9 @@ fn is_about_membership(request: &Request) -> bool {
         | Request::ConvoyClose { .. }
         | Request::ConvoyReopen { .. }
         | Request::ConvoyLand { .. }
+        | Request::TemplateStart { .. }
+        | Request::ConvoyStop { .. }
+        | Request::ConvoySynthesize { .. }
         | Request::ConvoyWatch { .. }
         | Request::ConvoyUnwatch { .. }
         | Request::BudgetSet { .. }
@@ -144,13 +148,16 @@ pub(super) fn check(state: &State, convoy: Option<&str>, ctx: &mut Context<'_>) 
     };
     let id = resolve_convoy(state, text)?;
     let found = &state.convoys[&id];
-    if found.is_open() && found.is_complete() && !found.content.owned {
+    if found.is_open() && found.is_complete() && !found.content.owned && !found.lacks_report() {
         decision.events.extend(land_by(state, found, Observer::Person, ctx));
         decision.items.push(Item::changed(&id));
         return Ok(decision);
     }
     let note = match &found.status {
         Status::Open if found.content.tracked.is_empty() => "tracks nothing".to_owned(),
+        Status::Open if found.is_complete() && found.lacks_report() => {
+            "every role has ended, and its report is being made".to_owned()
+        }
         Status::Open if found.is_complete() => {
             format!("every issue is closed, and its owner lands it: convoy land {id}")
         }
@@ -194,6 +201,9 @@ pub(super) fn reopen(state: &State, convoy: &str) -> Result<Decision, Refusal> {
     if !convoy.is_closed() {
         return Ok(Decision::same(Item::same(&id, format!("already {}", convoy.status.name()))));
     }
+    if convoy.content.run.is_some() {
+        return Err(super::template::once(&format!("{id} is a template convoy")));
+    }
     // What cannot be read for a while was closed all the same: that it can be read again is no reason to land.
     let tracked = &convoy.content.tracked;
     let held = !tracked.is_empty() && tracked.iter().all(|issue| state.issues[issue].was_closed());
@@ -228,21 +238,51 @@ pub(super) fn close(
     let mut events = Vec::new();
     if complete {
         events.push(Event::ConvoyLanded { convoy: id.clone(), landing_epoch, observer: Observer::Person });
+        events.extend(tell_end(state, convoy, reason, complete, extra, ctx));
+    } else if convoy.content.run.is_some() {
+        events.extend(super::template::end_of_run(state, convoy, reason, extra, ctx));
     } else {
-        let open = open_issues(state, convoy);
         let workers = state.index.active.iter().filter_map(|worker| state.workers.get(worker));
         for worker in workers.filter(|worker| worker.content.convoy.as_ref() == Some(&id)) {
             events.extend(let_go(state, worker, "its convoy was closed"));
         }
-        let reason = reason.map(str::to_owned);
-        events.push(Event::ConvoyAbandoned { convoy: id.clone(), landing_epoch, reason, open });
+        events.extend(abandon(state, convoy, reason, extra, ctx));
     }
+    let note = if complete { "every issue was closed: landed" } else { "abandoned" };
+    Ok(Decision { events, items: vec![Item::changed(&id).noted(note)] })
+}
+
+/// A convoy ends as it is.
+pub(super) fn abandon(
+    state: &State,
+    convoy: &Convoy,
+    reason: Option<&str>,
+    extra: Vec<Address>,
+    ctx: &mut Context<'_>,
+) -> Vec<Event> {
+    let mut events = vec![Event::ConvoyAbandoned {
+        convoy: convoy.content.id.clone(),
+        landing_epoch: convoy.landing_epoch + 1,
+        reason: reason.map(str::to_owned),
+        open: open_issues(state, convoy),
+    }];
+    events.extend(tell_end(state, convoy, reason, false, extra, ctx));
+    events
+}
+
+fn tell_end(
+    state: &State,
+    convoy: &Convoy,
+    reason: Option<&str>,
+    complete: bool,
+    extra: Vec<Address>,
+    ctx: &mut Context<'_>,
+) -> Vec<Event> {
     let (subject, body, kind) = closing_text(state, convoy, reason, complete, ctx);
     let mut to = convoy.recipients();
     to.extend(extra);
-    events.extend(tell(state, to, kind, &subject, &body, Some((&id, landing_epoch)), ctx));
-    let note = if complete { "every issue was closed: landed" } else { "abandoned" };
-    Ok(Decision { events, items: vec![Item::changed(&id).noted(note)] })
+    let about = Some((&convoy.content.id, convoy.landing_epoch + 1));
+    tell(state, to, kind, &subject, &body, about, ctx)
 }
 
 fn closing_text(

@@ -27,6 +27,7 @@ mod sling;
 mod stage;
 mod target;
 mod tell;
+mod template;
 mod tracker;
 mod work;
 
@@ -41,6 +42,7 @@ pub use refs::{
 };
 pub use review::due as review_due;
 pub use stage::{Staging, staging};
+pub use template::deadline;
 pub use work::{Limit, has_waited, may_begin, pause_is_over, room};
 
 use crate::address::Address;
@@ -196,6 +198,9 @@ fn decide_request(state: &State, request: &Request, ctx: &mut Context<'_>) -> Re
         Request::Stage { .. } => stage::stage(state, request, ctx),
         Request::Launch { what, force } => stage::launch(state, what, *force, ctx),
         Request::ConvoyStart { convoy } => convoy::start(state, convoy),
+        Request::TemplateStart { .. } => template::start(state, request, ctx),
+        Request::ConvoyStop { convoy } => template::stop(state, convoy, ctx),
+        Request::ConvoySynthesize { convoy, apply } => template::synthesize(state, convoy, *apply),
         Request::ConvoyCheck { convoy } => landing::check(state, convoy.as_deref(), ctx),
         Request::ConvoyClose { convoy, reason, notify } => {
             landing::close(state, convoy, reason.as_deref(), notify, ctx)
@@ -275,6 +280,8 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
             health::not_nudged(state, session, *epoch, *round, why)
         }
         Observed::Patrol => landing::patrol(state, ctx),
+        Observed::TimeUp { convoy } => template::time_up(state, convoy, ctx),
+        Observed::Synthesized { convoy, report } => template::synthesized(state, convoy, report, ctx),
         Observed::Delivered { delivery, attempt } => outbox::delivered(state, delivery, *attempt),
         Observed::DeliveryFailed { delivery, attempt, why, permanent } => {
             outbox::failed(state, delivery, *attempt, why, *permanent, ctx)
@@ -298,6 +305,7 @@ pub fn step(
 ) -> Result<(Option<Batch>, Vec<Item>), Refusal> {
     let Decision { events: decided, items } = decide(state, command, ctx)?;
     let mut events = budget::admit(state, decided, ctx);
+    template::settle(state, &mut events, ctx);
     landing::settle(state, command, &mut events, ctx);
     budget::settle(state, &mut events, ctx);
     checkpoint::settle(state, &mut events, ctx);

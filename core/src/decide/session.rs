@@ -14,6 +14,7 @@ use crate::notice::NoticeKind;
 use crate::report::{Exit, ExitKind, Observation, Report, StopWhy};
 use crate::session::{Findings, Outcome, Said, Session, SessionState, TranscriptUsage, Workdir};
 use crate::state::State;
+use crate::template::{Runner, Step};
 use crate::worker::{Intent, Lesson, Submission, Worker};
 
 /// The longest text that an agent may have remembered at a time, in bytes.
@@ -244,7 +245,8 @@ pub(super) fn found(
             let findings_known = !matches!(findings, Findings::Unsaved { .. });
             let spent = exit.as_deref().filter(|_| findings_known);
             let spent = spent.and_then(|exit| budget::verdict(state, session, exit.kind, ctx));
-            spent.unwrap_or_else(|| verdict(session, exit.as_deref(), findings))
+            let step = state.step_of(worker);
+            spent.unwrap_or_else(|| verdict(state, session, worker, step, exit.as_deref(), findings))
         }
     };
     let (tip, diff) = match findings {
@@ -252,15 +254,19 @@ pub(super) fn found(
         Findings::Work { .. }
         | Findings::Rewritten { .. }
         | Findings::Unsaved { .. }
+        | Findings::Output { .. }
+        | Findings::NoOutput { .. }
         | Findings::Gone { .. } => (None, DiffStat::default()),
     };
     // What was done is never given up: the next attempt goes on from it, or is told where it is.
     let resume_from = tip.clone().or_else(|| worker.resume_from.clone());
     let branch = match findings {
         Findings::Rewritten { kept_at } => Some(kept_at.clone()),
-        Findings::Work { .. } | Findings::Unsaved { .. } | Findings::Gone { .. } => {
-            tip.as_ref().map(|_| workdir.branch.clone())
-        }
+        Findings::Work { .. }
+        | Findings::Unsaved { .. }
+        | Findings::Output { .. }
+        | Findings::NoOutput { .. }
+        | Findings::Gone { .. } => tip.as_ref().map(|_| workdir.branch.clone()),
     };
     let mut events = vec![over(session, outcome.clone())];
     let hook = exit.as_deref().filter(|exit| exit.kind == ExitKind::HookFailed);
@@ -278,13 +284,22 @@ pub(super) fn found(
             }
             Some(_) | None => events.push(submit(session, worker, workdir, tip, diff, ctx)),
         },
-        Outcome::NoChange => events.extend(close_unchanged(state, session, worker, ctx)),
+        Outcome::NoChange | Outcome::Delivered { .. } => {
+            events.extend(close_unchanged(state, session, worker, ctx));
+        }
+        // It is told what is wrong, and asked once more.
+        Outcome::Unreadable { why } => {
+            events.push(learned(worker, lesson(&why), Counted::Nothing, resume_from));
+            events.push(Event::WorkerReady { worker: worker.content.id.clone() });
+        }
         Outcome::Stopped => {
             let lesson = match findings {
                 Findings::Unsaved { why } => lesson(&format!("it was stopped; {}", unsaved(why))),
-                Findings::Work { .. } | Findings::Rewritten { .. } | Findings::Gone { .. } => {
-                    lesson("it was stopped")
-                }
+                Findings::Work { .. }
+                | Findings::Rewritten { .. }
+                | Findings::Output { .. }
+                | Findings::NoOutput { .. }
+                | Findings::Gone { .. } => lesson("it was stopped"),
             };
             events.push(learned(worker, lesson, Counted::Nothing, resume_from));
             events.push(match &worker.intent {
@@ -383,7 +398,7 @@ fn close_unchanged(state: &State, session: &Session, worker: &Worker, ctx: &Cont
         gates: Vec::new(),
         cost: super::merge::cost(state, worker),
         attempt: worker.sessions.len() as u32,
-        no_change: true,
+        no_change: state.step_of(worker).is_none(),
     };
     let closed = Closed {
         reason: CloseReason::Completed,
@@ -407,8 +422,31 @@ fn unsaved(why: &str) -> String {
     format!("its work could not be saved, and is still in its workdir: {why}")
 }
 
+/// Whether a program that exits so has done its work.
+fn succeeds(step: &Step, code: i32) -> bool {
+    match &step.runner {
+        Runner::Program { success, .. } => success.contains(&code),
+        Runner::Agent { .. } | Runner::Nobody => code == 0,
+    }
+}
+
+/// Whether an attempt before was there only to mend what could not be read.
+fn was_asked_to_mend(state: &State, worker: &Worker) -> bool {
+    let sessions = worker.sessions.iter().filter_map(|id| state.sessions.get(id));
+    sessions.into_iter().any(|session| {
+        matches!(&session.state, SessionState::Over { outcome: Outcome::Unreadable { .. }, .. })
+    })
+}
+
 /// What an attempt came to. An exit status of zero is never enough.
-fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outcome {
+fn verdict(
+    state: &State,
+    session: &Session,
+    worker: &Worker,
+    step: Option<&Step>,
+    exit: Option<&Exit>,
+    findings: &Findings,
+) -> Outcome {
     let failed = |why: String| Outcome::Failed { why };
     // However it ended: another attempt would begin without the work, and nobody would know where it is.
     if let Findings::Unsaved { why } = findings {
@@ -453,7 +491,7 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
     }
     let result = exit.result.as_ref();
     match (exit.code, exit.signal) {
-        (Some(0), _) => {}
+        (Some(code), _) if step.map_or(code == 0, |step| succeeds(step, code)) => {}
         (Some(code), _) => {
             let said =
                 result.and_then(|result| result.error.clone()).map(|e| format!(": {e}")).unwrap_or_default();
@@ -466,6 +504,11 @@ fn verdict(session: &Session, exit: Option<&Exit>, findings: &Findings) -> Outco
         return failed(format!("it says that it failed: {error}"));
     }
     match findings {
+        Findings::Output { product } => Outcome::Delivered { product: product.clone() },
+        Findings::NoOutput { why, repairable: true } if !was_asked_to_mend(state, worker) => {
+            Outcome::Unreadable { why: why.clone() }
+        }
+        Findings::NoOutput { why, .. } => failed(why.clone()),
         Findings::Gone { why } => failed(format!("its workdir is gone: {why}")),
         Findings::Unsaved { why } => Outcome::Infrastructure { why: unsaved(why) },
         Findings::Rewritten { .. } => {

@@ -231,6 +231,7 @@ fn in_new_convoy(
         epic: None,
         owned: false,
         due: None,
+        run: None,
     };
     let convoy_id = convoy.id.clone();
     decision.events.push(Event::ConvoyCreated { convoy });

@@ -116,6 +116,7 @@ fn merged(ours: &NewIssue, before: &NewIssue, now: &NewIssue, is_ours: impl Fn(&
         parent: pick(&ours.parent, &before.parent, &now.parent),
         needs,
         acceptance: pick(&ours.acceptance, &before.acceptance, &now.acceptance),
+        step: ours.step.clone(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::refs::{check_branch, resolve_issue};
 use super::routing::{self, Route, choose_model, inherited};
 use super::target::holder;
 use super::tell::{on_one_line, tell};
-use super::{Context, Decision, Item};
+use super::{Context, Decision, Item, template};
 use crate::address::Address;
 use crate::convoy::Convoy;
 use crate::event::{Counted, Event};
@@ -133,7 +133,8 @@ pub(super) fn dispatch(state: &State, issue: &IssueId, ctx: &mut Context<'_>) ->
     let Some(convoy) = state.started_convoy(issue).filter(|_| state.is_ready(issue)) else {
         return Vec::new();
     };
-    let Ok(worker) = new_worker(state, issue, Some(convoy), &Wishes::default(), ctx) else {
+    let wishes = issue.content.step.as_deref().map(template::wishes).unwrap_or_default();
+    let Ok(worker) = new_worker(state, issue, Some(convoy), &wishes, ctx) else {
         return Vec::new();
     };
     if ctx.policy.hold(&worker.rig).is_some()
@@ -353,7 +354,10 @@ pub(super) fn setback(
 ) -> Vec<Event> {
     let retry = &ctx.policy.retry;
     let (used, most) = match count {
-        Counted::Failure => (worker.failures + 1, retry.max_attempts),
+        Counted::Failure => {
+            let of_step = state.step_of(worker).and_then(|step| step.max_attempts);
+            (worker.failures + 1, of_step.unwrap_or(retry.max_attempts))
+        }
         Counted::Lost => (worker.lost + 1, retry.max_lost),
         Counted::Conflict => (worker.conflicts + 1, retry.max_conflicts),
         Counted::Review => (worker.reviews + 1, retry.max_reviews),
@@ -415,6 +419,10 @@ pub(super) fn give_up(state: &State, worker: &Worker, why: &str, ctx: &mut Conte
     let mut events = vec![Event::WorkerFailed { worker: worker.content.id.clone(), why: why.to_owned() }];
     let id = &worker.content.issue;
     let Some(issue) = state.issues.get(id) else { return events };
+    if issue.content.step.is_some() {
+        events.extend(template::fail(state, id, why, ctx));
+        return events;
+    }
     if issue.was_closed() || matches!(issue.status, Status::NeedsHuman { .. }) {
         return events;
     }

@@ -30,6 +30,10 @@ impl Event {
             Self::ConvoyStaged { .. } => "convoy.staged",
             Self::ConvoyLaunched { .. } => "convoy.launched",
             Self::ConvoyStarted { .. } => "convoy.started",
+            Self::ConvoyTimedOut { .. } => "convoy.timed_out",
+            Self::ConvoyStopped { .. } => "convoy.stopped",
+            Self::ConvoyReportWanted { .. } => "convoy.report_wanted",
+            Self::ConvoySynthesized { .. } => "convoy.synthesized",
             Self::ConvoyLanded { .. } => "convoy.landed",
             Self::ConvoyAbandoned { .. } => "convoy.abandoned",
             Self::ConvoyReopened { .. } => "convoy.reopened",
@@ -110,6 +114,10 @@ impl Event {
             | Self::ConvoyUnwatched { convoy, .. }
             | Self::ConvoyLaunched { convoy }
             | Self::ConvoyStarted { convoy }
+            | Self::ConvoyTimedOut { convoy }
+            | Self::ConvoyStopped { convoy, .. }
+            | Self::ConvoyReportWanted { convoy, .. }
+            | Self::ConvoySynthesized { convoy, .. }
             | Self::ConvoyLanded { convoy, .. }
             | Self::ConvoyAbandoned { convoy, .. }
             | Self::ConvoyReopened { convoy, .. } => convoy.as_str(),

@@ -6,6 +6,7 @@ use crate::convoy::{Convoy, NewConvoy, Status};
 use crate::event::Event;
 use crate::id::{ConvoyId, IssueId};
 use crate::state::State;
+use crate::template::Progress;
 use crate::time::Time;
 
 pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
@@ -29,8 +30,26 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
         Event::ConvoyStarted { convoy: id } => {
             if let Some(convoy) = state.convoys.get_mut(id) {
                 convoy.started_at = Some(at);
+                convoy.progress.stopped_by = None;
             }
             state.refresh_convoy(id);
+        }
+        Event::ConvoyTimedOut { convoy } => progress(state, convoy, |progress| progress.timed_out = true),
+        Event::ConvoyStopped { convoy: id, by } => {
+            if let Some(convoy) = state.convoys.get_mut(id) {
+                convoy.started_at = convoy.started_at.filter(|_| convoy.content.run.is_some());
+                convoy.progress.stopped_by = Some(by.clone());
+            }
+            state.refresh_convoy(id);
+        }
+        Event::ConvoyReportWanted { convoy, apply } => progress(state, convoy, |progress| {
+            let made = progress.report.as_ref().map_or(0, |report| report.round);
+            progress.wanted = made.max(progress.wanted) + 1;
+            progress.apply |= *apply;
+        }),
+        Event::ConvoySynthesized { convoy, report } => {
+            progress(state, convoy, |progress| progress.report = Some((**report).clone()));
+            state.index.touched.insert(convoy.clone());
         }
         Event::ConvoyLanded { convoy, landing_epoch, observer } => {
             close(state, convoy, *landing_epoch, Status::Landed { observer: *observer, at });
@@ -48,6 +67,28 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             state.refresh_convoy(id);
         }
         _ => {}
+    }
+    if let Some(id) = convoy_of(event) {
+        state.refresh_run(id);
+    }
+}
+
+fn convoy_of(event: &Event) -> Option<&ConvoyId> {
+    match event {
+        Event::ConvoyCreated { convoy } => Some(&convoy.id),
+        Event::ConvoyStopped { convoy, .. }
+        | Event::ConvoyReportWanted { convoy, .. }
+        | Event::ConvoySynthesized { convoy, .. }
+        | Event::ConvoyLanded { convoy, .. }
+        | Event::ConvoyAbandoned { convoy, .. }
+        | Event::ConvoyReopened { convoy, .. } => Some(convoy),
+        _ => None,
+    }
+}
+
+fn progress(state: &mut State, id: &ConvoyId, change: impl FnOnce(&mut Progress)) {
+    if let Some(convoy) = state.convoys.get_mut(id) {
+        change(&mut convoy.progress);
     }
 }
 
@@ -76,6 +117,7 @@ pub(super) fn fresh(state: &mut State, content: NewConvoy, status: Status, at: T
         held: false,
         landing_epoch: 0,
         open_count: 0,
+        progress: Progress::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::full_name;
 use super::issue::holder;
+use super::template::{self, RoleView, RunView};
 use crate::convoy::{Convoy, MergeStrategy, Status as ConvoyStatus};
 use crate::id::{ConvoyId, IssueId, WorkerId};
 use crate::issue::{IssueType, MoneyView};
@@ -74,9 +75,9 @@ pub struct ConvoyView {
     pub total: usize,
     pub health: HealthView,
     pub workers: Vec<WorkerId>,
-    pub roles: Vec<String>,
+    pub roles: Vec<RoleView>,
     pub output_dir: Option<String>,
-    pub context: Option<String>,
+    pub context: Option<RunView>,
     pub held: bool,
     pub landing_epoch: u32,
     pub landed_by: Option<String>,
@@ -150,7 +151,7 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         id: content.id.clone(),
         title: content.title.clone(),
         status: convoy.status.name().to_owned(),
-        outcome: None,
+        outcome: template::run_outcome(state, convoy).map(|outcome| outcome.name().to_owned()),
         epic_id: content.epic.as_ref().map(ToString::to_string),
         template: None,
         owner: content.owner.to_string(),
@@ -180,9 +181,9 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         },
         tracked,
         workers: workers.iter().map(|worker| worker.content.id.clone()).collect(),
-        roles: Vec::new(),
-        output_dir: None,
-        context: None,
+        roles: template::roles(state, convoy, now),
+        output_dir: template::output_dir(convoy),
+        context: template::run(convoy),
         held: convoy.held,
         landing_epoch: convoy.landing_epoch,
         landed_by,

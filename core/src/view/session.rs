@@ -62,10 +62,13 @@ pub fn session(state: &State, session: &Session) -> SessionView {
         SessionState::Ended { exit, .. } => ("running", None, None, exit.as_deref()),
         SessionState::Over { exit, outcome, .. } => {
             let (name, word, why) = match outcome {
-                Outcome::Submitted | Outcome::NoChange => ("completed", "success", None),
+                Outcome::Submitted | Outcome::NoChange | Outcome::Delivered { .. } => {
+                    ("completed", "success", None)
+                }
                 Outcome::Failed { why } | Outcome::Infrastructure { why } | Outcome::Blocked { why } => {
                     ("failed", "failure", Some(why.clone()))
                 }
+                Outcome::Unreadable { why } => ("completed", "partial", Some(why.clone())),
                 Outcome::Lost { why } => ("lost", "failure", Some(why.clone())),
                 Outcome::Stopped => ("paused", "partial", None),
                 Outcome::BudgetExceeded { why } => ("budget_exceeded", "partial", Some(why.clone())),

@@ -84,6 +84,7 @@ impl World {
             parent: None,
             needs: BTreeMap::new(),
             acceptance: Vec::new(),
+            step: None,
         };
         let there = (0..ISSUES).map(|n| {
             (

@@ -19,6 +19,7 @@ mod show;
 mod spending;
 mod staged;
 mod staging;
+mod templated;
 mod tracker;
 mod turns;
 mod witness;

@@ -15,6 +15,7 @@ use crate::mailing;
 use crate::perform::Words;
 use crate::reviewing;
 use crate::show::Names;
+use crate::templated;
 use crate::witnessed;
 
 /// A commit as the scripts name it, in full.
@@ -46,6 +47,7 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             let review = reviewing::review(third, &tip(&words.get("tip").unwrap_or_else(|| "work".into())));
             return Observed::Reviewed { member: member(door, words, &name), review: Box::new(review) };
         }
+        "time-up" | "synthesized" => return templated::observed(words, &name),
         "patrol" => return Observed::Patrol,
         "leaving" => return Observed::Leaving,
         "made" => {
@@ -135,6 +137,7 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             let tip = tip(&words.get("tip").unwrap_or_else(|| "tip".into()));
             let diff = DiffStat { commits, ..DiffStat::default() };
             let findings = match third {
+                word if templated::findings(word).is_some() => templated::findings(word).unwrap(),
                 "gone" => Findings::Gone { why: "no such folder".into() },
                 "rewritten" => Findings::Rewritten { kept_at: "refs/convoy/salvage/s".into() },
                 "unsaved" => Findings::Unsaved { why: "disk full".into() },

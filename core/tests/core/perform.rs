@@ -15,6 +15,7 @@ use crate::observed::observed;
 use crate::request::{request, scope};
 use crate::show::{self, Names};
 use crate::staged;
+use crate::templated;
 use crate::tracker::of_tracker;
 use crate::witnessed;
 
@@ -153,6 +154,7 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
         "analyse" => staged::analysed(door, names, &words),
         "verdict" => verdict(&words),
         "why" => why_lines(door, names, words.bare[1]),
+        "roles" => templated::roles(door, &names.id(words.bare[1])),
         "stranded" => view::stranded(&door.state, &door.policy, door.now)
             .into_iter()
             .map(|v| {
@@ -186,8 +188,9 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
         | "usage" | "own-word" | "conversation" | "result" | "ended" | "lost" | "found" | "merge"
-        | "batch" | "review" | "looked" | "deliver" | "checkout" | "patrol" | "begin" | "due"
-        | "dispatch" | "nudged" | "not-nudged" | "examined" | "waits" | "loops" | "retries" => {
+        | "time-up" | "synthesized" | "batch" | "review" | "looked" | "deliver" | "checkout" | "patrol"
+        | "begin" | "due" | "dispatch" | "nudged" | "not-nudged" | "examined" | "waits" | "loops"
+        | "retries" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }

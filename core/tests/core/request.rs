@@ -11,6 +11,7 @@ use crate::own;
 use crate::perform::Words;
 use crate::show::Names;
 use crate::staged;
+use crate::templated;
 
 /// What a line of a script asks for.
 pub(crate) fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
@@ -125,6 +126,7 @@ pub(crate) fn request(names: &Names, words: &Words<'_>, line: &str) -> Request {
         "mq-reject" => Request::MergeReject { issue: id(1), reason: words.get("reason") },
         "read" => Request::MailRead { notice: id(1) },
         word if word.starts_with("session-") || word == "checkpoint-create" => own::request(names, words),
+        "template" | "stop-convoy" | "synthesize" => templated::request(names, words),
         "send" | "archive" | "again" => mailing::request(names, words),
         other => panic!("{other:?} is no command: {line}"),
     }

@@ -43,6 +43,10 @@ impl Names {
                 self.learn("n", notice.id.as_str());
                 deliveries.iter().for_each(|delivery| self.learn("d", delivery.id.as_str()));
             }
+            Event::IssueCreated { issue } if issue.step.is_some() => {
+                let role = issue.step.as_ref().map(|step| step.role.to_string()).unwrap_or_default();
+                self.names.insert(issue.id.to_string(), format!("#{role}"));
+            }
             Event::IssueCreated { issue } if issue.title == "generated" => self.learn("i", issue.id.as_str()),
             _ => {}
         }
@@ -135,6 +139,10 @@ pub(crate) fn event(event: &Event) -> String {
         }
         Event::ConvoyWatched { address, .. } | Event::ConvoyUnwatched { address, .. } => address.to_string(),
         Event::ConvoyReopened { held: true, .. } => "held".into(),
+        Event::ConvoyTimedOut { .. } => String::new(),
+        Event::ConvoyStopped { by, .. } => format!("by {by}"),
+        Event::ConvoyReportWanted { apply, .. } => format!("apply {apply}"),
+        Event::ConvoySynthesized { report, .. } => format!("round {} {:?}", report.round, report.files),
         Event::ConvoyLanded { landing_epoch, observer, .. } => {
             format!("epoch {landing_epoch} by {}", observer.name())
         }
@@ -304,6 +312,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Ceiling { session, epoch, ceiling } => {
             format!("  * ceiling of {session} epoch {epoch} {ceiling}")
         }
+        Effect::Synthesize { convoy, round } => format!("  * synthesize {convoy} round {round}"),
         Effect::Push { rig, round } => format!("  * push {rig} round {round}"),
     }
 }

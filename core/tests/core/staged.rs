@@ -28,6 +28,7 @@ pub(crate) fn imported(words: &Words<'_>) -> Event {
         parent: None,
         needs: BTreeMap::new(),
         acceptance: Vec::new(),
+        step: None,
     };
     Event::IssueCreated { issue }
 }

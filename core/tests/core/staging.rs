@@ -69,6 +69,7 @@ fn imported(all: &[Given]) -> State {
             parent: given.parent.map(id),
             needs: BTreeMap::new(),
             acceptance: Vec::new(),
+            step: None,
         };
         state.apply(&Event::IssueCreated { issue }, at, "ann");
     }

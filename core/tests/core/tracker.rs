@@ -56,6 +56,7 @@ fn seen(word: &str, names: &Names, words: &Words<'_>, rig: &RigName) -> Seen {
             parent: None,
             needs: needs.collect(),
             acceptance: Vec::new(),
+            step: None,
         },
         standing: match standing {
             "open" => Standing::Open,

@@ -23,6 +23,7 @@ fn issue(door: &mut Door, id: &str, rig: &str, priority: u8) {
         parent: None,
         needs: BTreeMap::new(),
         acceptance: Vec::new(),
+        step: None,
     };
     door.import(Event::IssueCreated { issue });
 }
@@ -42,6 +43,7 @@ fn start(door: &mut Door, issues: &[String], max_parallel: Option<u32>) {
         epic: None,
         owned: false,
         due: None,
+        run: None,
     };
     let id = convoy.id.clone();
     door.import(Event::ConvoyCreated { convoy });

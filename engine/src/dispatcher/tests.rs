@@ -25,6 +25,7 @@ fn seen(id: &str, title: String) -> Observed {
         parent: None,
         needs: std::collections::BTreeMap::new(),
         acceptance: Vec::new(),
+        step: None,
     };
     let seen = Seen {
         issue,

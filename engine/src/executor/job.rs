@@ -20,6 +20,7 @@ use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 use super::ceiling::Ceiling;
 use super::examine::Examine;
 use super::nudge::Nudge;
+use super::role::{self, Role, Synthesize};
 use crate::config::Config;
 
 /// An effect with its details.
@@ -40,6 +41,7 @@ pub(super) enum Job {
     Review(Box<Review>),
     Checkpoint(Box<Checkpoint>),
     Compare(Box<Compare>),
+    Synthesize(Box<Synthesize>),
 }
 
 /// Where a worker works.
@@ -61,6 +63,8 @@ pub(super) struct Prepare {
     pub(super) resume: Option<(String, Option<String>)>,
     /// What it depends on, where that may not be in the base branch.
     pub(super) predecessors: Vec<Predecessor>,
+    /// The role that it is, of a template convoy.
+    pub(super) role: Option<Box<Role>>,
 }
 
 /// Work that another builds on.
@@ -94,6 +98,8 @@ pub(super) struct Supervise {
     pub(super) workdir: Workdir,
     /// What it may spend, if any limit applies.
     pub(super) ceiling: Option<Money>,
+    /// The role that it is, of a template convoy.
+    pub(super) role: Option<Box<Role>>,
 }
 
 /// A conversation of an earlier session.
@@ -118,6 +124,8 @@ pub(super) struct Inspect {
     pub(super) title: String,
     pub(super) workdir: Workdir,
     pub(super) place: Place,
+    /// The role that it is, of a template convoy.
+    pub(super) role: Option<Box<Role>>,
 }
 
 pub(super) struct Merge {
@@ -231,6 +239,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 place: place(worker, config)?,
                 resume: worker.resume_from.clone().map(|tip| (tip, base_of(state, worker))),
                 predecessors: predecessors(state, worker),
+                role: role::of_worker(state, worker),
             })
         }
         Effect::Supervise { session: id, epoch } => {
@@ -256,6 +265,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
                 ceiling: session.ceiling,
+                role: role::of_worker(state, worker),
             }))
         }
         Effect::Stop { session, epoch } => Job::Stop(Stop { session: session.clone(), epoch: *epoch }),
@@ -270,6 +280,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 title: state.issues.get(&worker.content.issue)?.content.title.clone(),
                 workdir: session.workdir()?.clone(),
                 place: place(worker, config)?,
+                role: role::of_worker(state, worker),
             })
         }
         Effect::Merge { worker, epoch, round } => {
@@ -349,6 +360,12 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
         }
         Effect::Ceiling { session, epoch, ceiling } => {
             Job::Ceiling(Ceiling { session: session.clone(), epoch: *epoch, ceiling: *ceiling })
+        }
+        Effect::Synthesize { convoy, round } => {
+            let convoy = state.convoys.get(convoy)?;
+            let rig = &convoy.content.run.as_ref()?.rig;
+            let repository = &config.rigs().get(rig)?.path;
+            Job::Synthesize(Box::new(role::synthesize(state, convoy, *round, repository)?))
         }
         Effect::Push { rig, round } => Job::Push(Push {
             rig: rig.clone(),

@@ -21,8 +21,10 @@ mod prove;
 mod reach;
 mod request;
 mod review;
+mod role;
 mod stop;
 mod sweep;
+mod synthesize;
 mod transcript;
 
 use std::collections::BTreeSet;
@@ -34,6 +36,7 @@ use convoy_core::id::RigName;
 use convoy_core::policy::Policy;
 use convoy_core::session::Findings;
 use convoy_core::state::State;
+use convoy_core::template::ReportMade;
 use convoy_core::worker::MergeOutcome;
 
 use crate::inbox::Handle;
@@ -99,6 +102,7 @@ impl Executor {
             | Effect::Checkpoint { .. }
             | Effect::Compare { .. }
             | Effect::Review { .. }
+            | Effect::Synthesize { .. }
             | Effect::Ceiling { .. }
             | Effect::Push { .. }
             | Effect::MergeBatch { .. }
@@ -133,6 +137,7 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         | Effect::Push { .. }
         | Effect::Checkpoint { .. }
         | Effect::Compare { .. }
+        | Effect::Synthesize { .. }
         | Effect::Ceiling { .. }
         | Effect::Deliver { .. }
         | Effect::WatchCheckout { .. } => false,
@@ -212,6 +217,7 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
         Job::Examine(job) => {
             examine::run(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
+        Job::Synthesize(job) => handle.observed(synthesize::run(world, &job)),
         Job::WatchCheckout(job) => handle.observed(checkout::run(world, &job)),
     }
 }
@@ -239,6 +245,10 @@ fn impossible(effect: &Effect) -> Option<Observed> {
             Observed::Batch { tried: members.into_iter().map(|member| (member, outcome.clone())).collect() }
         }
         Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
+        Effect::Synthesize { convoy, round } => {
+            let report = Box::new(ReportMade::failed(round, crate::clock::now(), why));
+            Observed::Synthesized { convoy, report }
+        }
         Effect::Stop { .. }
         | Effect::Examine { .. }
         | Effect::Nudge { .. }

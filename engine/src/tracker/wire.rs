@@ -128,6 +128,7 @@ fn understand(issue: Issue, id: IssueId, rig: &RigName) -> Seen {
             parent,
             needs,
             acceptance: acceptance.lines().map(str::to_owned).collect(),
+            step: None,
         },
         standing,
         assignee: issue

@@ -49,6 +49,7 @@ impl Sim {
             Effect::Push { .. } => return,
             // Not in the simulation yet.
             Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Review { .. } => return,
+            Effect::Synthesize { convoy, round } => Task::Synthesize { convoy, round },
             Effect::Ceiling { session, ceiling, .. } => Task::Ceiling { session, ceiling },
             Effect::Deliver { delivery, attempt } => Task::Deliver { delivery, attempt },
         };
@@ -191,6 +192,7 @@ impl Sim {
                 let outcome = self.swap(&tip, expected);
                 self.merged(worker, epoch, round, outcome);
             }
+            Task::Synthesize { convoy, round } => self.synthesize(convoy, round),
             Task::Deliver { delivery, attempt } => self.deliver(delivery, attempt),
             Task::Ceiling { session, ceiling } => {
                 if let Some(key) = self.key_of(&session) {
@@ -291,10 +293,13 @@ impl Sim {
         if self.may_crash() && self.fault(Fault::Crash, 30) {
             return self.crash(Crash::Kill);
         }
+        let left = self.left_by_role(session);
         let dir = &self.dirs[&key];
         let commits = self.repo.ahead(dir.base, dir.head);
         let diff = DiffStat { commits, files: commits, insertions: commits, deletions: 0 };
-        let findings = if self.repo.contains(dir.head, dir.base) {
+        let findings = if let Some(left) = left {
+            left
+        } else if self.repo.contains(dir.head, dir.base) {
             Findings::Work { tip: oid(dir.head), diff, leftovers: false, unfit: None }
         } else {
             Findings::Rewritten { kept_at: dir.workdir().branch }
@@ -423,6 +428,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         // The next try does come, and is not to be taken for this one.
         Observed::Delivered { attempt, .. } | Observed::DeliveryFailed { attempt, .. } => *attempt += 1_000,
         Observed::Batch { tried } => tried.iter_mut().for_each(|(member, _)| member.epoch.0 += 1),
+        Observed::Synthesized { report, .. } => report.round += 1_000,
         Observed::Pushed { round, .. } => *round += 1,
         Observed::Dispatch { .. }
         | Observed::Begin { .. }
@@ -432,6 +438,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Patrol
         | Observed::Changed { .. }
         | Observed::Leaving
+        | Observed::TimeUp { .. }
         | Observed::CheckpointMade { .. }
         | Observed::CheckpointReviewed { .. }
         | Observed::CheckpointFailed { .. }

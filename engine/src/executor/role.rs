@@ -1,0 +1,124 @@
+//! What the executor needs to know of a role of a template convoy, read of the state when an effect is started.
+
+use std::path::{Path, PathBuf};
+
+use convoy_core::convoy::Convoy;
+use convoy_core::id::{ConvoyId, IssueId, RoleName, SubagentName};
+use convoy_core::issue::{CloseReason, Issue, Status};
+use convoy_core::state::State;
+use convoy_core::template::{OutputKind, Product, Run, Step};
+use convoy_core::view;
+use convoy_core::worker::Worker;
+
+use crate::world::World;
+
+/// A role, with what its convoy says and what the roles before it left.
+pub(super) struct Role {
+    pub(super) step: Step,
+    pub(super) convoy: ConvoyId,
+    pub(super) run: Run,
+    /// The roles that it needs.
+    pub(super) inputs: Vec<Lane>,
+    /// The issues that the convoy is about.
+    pub(super) issues: Vec<About>,
+}
+
+/// Another role of the same convoy, as it ended.
+pub(super) struct Lane {
+    pub(super) role: RoleName,
+    pub(super) subagent: SubagentName,
+    pub(super) output: OutputKind,
+    /// What it left, if it is done.
+    pub(super) product: Option<Product>,
+    /// Why it left nothing.
+    pub(super) failed: Option<String>,
+    /// The issue that it is about, if about one.
+    pub(super) about: Option<IssueId>,
+}
+
+/// An issue that a convoy is about.
+pub(super) struct About {
+    pub(super) id: IssueId,
+    pub(super) title: String,
+    pub(super) body: String,
+    pub(super) labels: Vec<String>,
+    pub(super) priority: u8,
+}
+
+/// The report that is to be made of a convoy.
+pub(super) struct Synthesize {
+    pub(super) convoy: ConvoyId,
+    pub(super) round: u32,
+    pub(super) run: Run,
+    pub(super) repository: PathBuf,
+    /// All roles, in the order of the template.
+    pub(super) lanes: Vec<Lane>,
+    pub(super) issues: Vec<About>,
+}
+
+/// The folder of a convoy's reports.
+pub(super) fn folder(world: &World, run: &Run, convoy: &ConvoyId) -> PathBuf {
+    let parent = run.output_dir.as_deref().map_or_else(|| world.workspace.outputs_dir(), PathBuf::from);
+    parent.join(convoy.as_str())
+}
+
+/// The role of a worker's issue, if it is one.
+pub(super) fn of_worker(state: &State, worker: &Worker) -> Option<Box<Role>> {
+    let issue = state.issues.get(&worker.content.issue)?;
+    let step = issue.content.step.as_deref()?.clone();
+    let convoy = state.convoys.get(worker.content.convoy.as_ref()?)?;
+    let run = convoy.content.run.as_deref()?.clone();
+    let inputs = issue.blockers().filter_map(|id| lane(state, state.issues.get(id)?)).collect();
+    let issues = abouts(state, &run);
+    Some(Box::new(Role { step, convoy: convoy.content.id.clone(), run, inputs, issues }))
+}
+
+/// What the report of a convoy is made of.
+pub(super) fn synthesize(
+    state: &State,
+    convoy: &Convoy,
+    round: u32,
+    repository: &Path,
+) -> Option<Synthesize> {
+    let run = convoy.content.run.as_deref()?.clone();
+    Some(Synthesize {
+        convoy: convoy.content.id.clone(),
+        round,
+        repository: repository.to_owned(),
+        lanes: view::steps(state, convoy).filter_map(|issue| lane(state, issue)).collect(),
+        issues: abouts(state, &run),
+        run,
+    })
+}
+
+fn abouts(state: &State, run: &Run) -> Vec<About> {
+    let issues = run.issues.iter().filter_map(|id| state.issues.get(id));
+    issues
+        .map(|issue| About {
+            id: issue.content.id.clone(),
+            title: issue.content.title.clone(),
+            body: issue.content.body.clone(),
+            labels: issue.content.labels.iter().cloned().collect(),
+            priority: issue.content.priority,
+        })
+        .collect()
+}
+
+fn lane(state: &State, issue: &Issue) -> Option<Lane> {
+    let step = issue.content.step.as_deref()?;
+    let failed = match &issue.status {
+        Status::Closed(closed) if closed.reason == CloseReason::Completed => None,
+        Status::Closed(closed) => Some(closed.note.clone().unwrap_or_default()),
+        Status::Open | Status::InProgress { .. } | Status::Submitted { .. } | Status::NeedsHuman { .. } => {
+            Some("it has not ended".to_owned())
+        }
+    };
+    Some(Lane {
+        role: step.role.clone(),
+        subagent: step.subagent.clone(),
+        output: step.output,
+        product: view::product(state, issue).cloned(),
+        failed,
+        about: step.about.clone(),
+    })
+}
