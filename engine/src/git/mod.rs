@@ -30,6 +30,7 @@ mod shadow;
 pub mod state;
 mod touched;
 mod tree;
+mod unchanged;
 mod unsupported;
 pub mod workdir;
 
@@ -46,6 +47,7 @@ pub use repo::{DiffStat, Repo};
 pub use run::{Git, VERSION_MIN, Version};
 pub use salvage::{Salvage, salvage};
 pub use touched::touched;
+pub use unchanged::changed;
 
 #[cfg(test)]
 mod tests;

@@ -17,10 +17,10 @@ use convoy_core::review::{Finding, Lane, LaneEnd, Raised, Review};
 use convoy_core::time::Span;
 
 use super::prompt::{Change, prompt};
-use super::{ground, parse};
 use crate::agent::Preset;
 use crate::config::Reviews;
 use crate::explain;
+use crate::findings::{Text, ground, parse};
 use crate::git::workdir::{self, Base, Request, Workdir};
 use crate::git::{self, Identity, Key, Oid, Repo};
 use crate::os::spawn::Environment;
@@ -127,7 +127,7 @@ pub(crate) fn review(
                 Some(path) => repo.text_at(subject.commit, path)?,
                 None => None,
             };
-            let grounded = text.is_some_and(|text| ground::ground(&mut finding, &text));
+            let grounded = text.is_some_and(|text| Text::new(text).ground(&mut finding));
             review.findings.push(Raised { role: lane.role.clone(), grounded, finding });
         }
         review.lanes.push(lane);
@@ -277,6 +277,8 @@ fn begin(
         stop: preset.stop.clone(),
         runtime: Runtime::Headless,
         prices: std::collections::BTreeMap::new(),
+        confine: None,
+        stdout_bytes: None,
     };
     dir.create(&spec, &prompt(role, change)).map_err(|error| text(&error))?;
     fs::DirBuilder::new().mode(0o700).create(output_dir(&dir)).map_err(|error| text(&error))?;
