@@ -21,6 +21,7 @@ mod place;
 mod problem;
 mod read;
 mod render;
+pub mod shape;
 mod start;
 #[cfg(test)]
 mod tests;
