@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentName, IssueId, RigName, RoleName, SubagentName, TemplateName, WorkerId};
+use crate::review::Raised;
 use crate::time::{Span, Time};
 
 /// The most roles of one convoy.
@@ -212,13 +213,24 @@ pub struct ReportMade {
     pub missing: Vec<RoleName>,
     /// Why it could not be made, if it could not.
     pub error: Option<String>,
+    /// The findings because of which a change does not land, the gravest first, at most `review::FINDINGS_MAX`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocking: Vec<Raised>,
 }
 
 impl ReportMade {
     /// It could not be made.
     pub fn failed(round: u32, at: Time, why: String) -> Self {
-        let (files, missing) = (Vec::new(), Vec::new());
-        Self { round, at, files, counts: Counts::default(), verdict: None, missing, error: Some(why) }
+        Self {
+            round,
+            at,
+            files: Vec::new(),
+            counts: Counts::default(),
+            verdict: None,
+            missing: Vec::new(),
+            error: Some(why),
+            blocking: Vec::new(),
+        }
     }
 }
 

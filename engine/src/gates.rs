@@ -224,6 +224,8 @@ fn spec(
         stop: default_ladder(),
         runtime: Runtime::Headless,
         prices: BTreeMap::new(),
+        confine: None,
+        stdout_bytes: None,
     }
 }
 

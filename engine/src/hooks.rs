@@ -145,5 +145,7 @@ fn spec(host: &Host<'_>, hook: &Hook, session: &SessionId, of: &Of<'_>) -> Spec 
         stop: default_ladder(),
         runtime: Runtime::Headless,
         prices: BTreeMap::new(),
+        confine: None,
+        stdout_bytes: None,
     }
 }

@@ -202,6 +202,10 @@ impl Workspace {
     pub fn config_file(&self) -> PathBuf {
         self.root.join(DIR).join("config.toml")
     }
+    /// `.convoy/templates/`.
+    pub fn templates_dir(&self) -> PathBuf {
+        self.root.join(DIR).join("templates")
+    }
     /// `.convoy/agents/`.
     pub fn agents_dir(&self) -> PathBuf {
         self.root.join(DIR).join("agents")

@@ -14,6 +14,7 @@ mod checkpoint;
 mod close;
 mod completions;
 mod config;
+mod confine;
 mod context;
 mod cost;
 mod create;
@@ -45,6 +46,7 @@ mod roles;
 mod run;
 mod schema;
 mod session;
+mod skill;
 mod sling;
 mod stage;
 mod start;
@@ -169,6 +171,8 @@ enum Command {
     #[command(subcommand)]
     Config(config::ConfigCommand),
     Doctor(doctor::Doctor),
+    #[command(subcommand)]
+    Skill(skill::Skill),
     Demo(demo::Demo),
     #[command(hide = true)]
     DemoAgent(demo::DemoAgent),
@@ -185,6 +189,8 @@ enum Role {
     Command(Box<Command>),
     #[command(hide = true)]
     Supervise(supervise::Supervise),
+    #[command(hide = true)]
+    Confine(confine::Confine),
 }
 
 impl Command {
@@ -258,6 +264,7 @@ impl Command {
             Self::Tracker(command) => command.run(ctx),
             Self::Config(command) => command.run(ctx),
             Self::Doctor(command) => command.run(ctx),
+            Self::Skill(command) => command.run(ctx),
             Self::Demo(command) => command.run(ctx),
             Self::DemoAgent(command) => command.run(ctx),
             Self::DemoCheck(command) => command.run(ctx),
@@ -276,6 +283,12 @@ pub(crate) fn main(args: Vec<OsString>, env: Environment) -> ExitCode {
     {
         return convoy_engine::supervisor::run(std::path::Path::new(dir));
     }
+    if let [_, name, words @ ..] = args.as_slice()
+        && name == "confine"
+        && let Ok(confine) = confine::Confine::parse(words)
+    {
+        return confine.run();
+    }
     let args = leading::dropped(args);
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
@@ -284,6 +297,7 @@ pub(crate) fn main(args: Vec<OsString>, env: Environment) -> ExitCode {
     let command = match cli.role {
         Role::Command(command) => command,
         Role::Supervise(supervise) => return supervise.run(),
+        Role::Confine(confine) => return confine.run(),
     };
     let mut ctx = Context::new(cli.global, env);
     let allowed = if command.works_inside_sessions() { Ok(()) } else { ctx.check_outside_of_sessions() };

@@ -46,6 +46,7 @@ enum Name {
     Engine,
     Why,
     Baseline,
+    Skill,
 }
 
 impl Shapes {
@@ -82,6 +83,7 @@ fn schema(name: Name) -> Schema {
         Name::Stranded => generator.into_root_schema_for::<view::StrandedView>(),
         Name::Mq => generator.into_root_schema_for::<view::QueueItemView>(),
         Name::Notice => generator.into_root_schema_for::<view::NoticeView>(),
+        Name::Skill => generator.into_root_schema_for::<super::skill::SkillView>(),
         Name::Tracker => generator.into_root_schema_for::<view::TrackerView>(),
         Name::Delivery => generator.into_root_schema_for::<view::DeliveryView>(),
         Name::Budget => generator.into_root_schema_for::<view::BudgetView>(),

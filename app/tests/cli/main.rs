@@ -17,6 +17,7 @@ mod mail;
 mod rigs;
 mod seeds;
 mod session;
+mod skills;
 mod stage;
 mod streams;
 mod work;

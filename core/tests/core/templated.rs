@@ -88,6 +88,7 @@ pub(crate) fn observed(words: &Words<'_>, convoy: &str) -> Observed {
         verdict: None,
         missing: Vec::new(),
         error: None,
+        blocking: Vec::new(),
     };
     Observed::Synthesized { convoy, report: Box::new(report) }
 }

@@ -15,15 +15,18 @@ pub(crate) mod duplex;
 mod gemini;
 pub mod hooks;
 mod json;
+mod last_words;
 mod native;
 mod preset;
 mod refused;
 pub mod transcript;
 mod translate;
+pub(crate) mod writable;
 
 pub use calls::Call;
 pub use check::Check;
 pub use conversation::{Conversation, model_of};
 pub use duplex::{Aside, Ask};
+pub(crate) use last_words::last_words;
 pub use preset::{Error, Preset, Presets, Reports, Says};
 pub use translate::{Asked, LINE_BYTES_MAX, Output, Translation, Translator, translator};

@@ -13,6 +13,7 @@ use super::conversation::{self, Conversation};
 use super::hooks::Hooks;
 use super::native;
 use super::translate::Output;
+use super::writable;
 use crate::os::spawn::Environment;
 use crate::runtime::Runtime;
 use crate::supervisor::spec::{PromptVia, STEPS_MAX, Step, StopSignal, default_ladder};
@@ -45,7 +46,7 @@ const ENV: [&str; 24] = [
     "XDG_*",
 ];
 /// The keys of a preset, all of them optional.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 15] = [
     "command",
     "duplex_arg",
     "env",
@@ -53,11 +54,13 @@ const KEYS: [&str; 13] = [
     "like",
     "model_arg",
     "output",
+    "permission_arg",
     "prompt",
     "resume",
     "runtime",
     "set",
     "stop",
+    "tools_arg",
     "writable",
 ];
 /// The built-in presets.
@@ -122,6 +125,11 @@ pub struct Preset {
     pub hooks: Hooks,
     /// Arguments that choose the model `{model}`. Empty: the model cannot be chosen.
     pub model_arg: Vec<String>,
+    /// Arguments that leave it only some tools: `{tools}` is their list, `{names}` the same without what is in brackets.
+    /// Empty: it has those that it has.
+    pub tools_arg: Vec<String>,
+    /// Arguments that choose how it asks for permission, `{mode}`. Empty: that cannot be chosen.
+    pub permission_arg: Vec<String>,
     /// Arguments that continue the agent's own conversation, by its id `{conversation}` or its file `{transcript}`.
     /// Empty: it cannot.
     pub resume: Vec<String>,
@@ -133,7 +141,7 @@ pub struct Preset {
     pub stop: Vec<Step>,
     /// How its supervisor is hosted, if not as by default.
     pub runtime: Option<Runtime>,
-    /// Paths outside its workdir into which it has to write, `~` for the home directory.
+    /// What it has to write outside its workdir, where it is confined: see [`super::writable`].
     pub writable: Vec<String>,
 }
 
@@ -225,6 +233,8 @@ impl Preset {
             duplex_arg: Vec::new(),
             hooks: Hooks::None,
             model_arg: Vec::new(),
+            tools_arg: Vec::new(),
+            permission_arg: Vec::new(),
             resume: Vec::new(),
             env: Vec::new(),
             set: BTreeMap::new(),
@@ -247,6 +257,8 @@ impl Preset {
                 "duplex_arg" => self.duplex_arg = texts(&agent, key, value)?,
                 "hooks" => self.hooks = parsed(&agent, key, value, "\"none\" or \"claude\"")?,
                 "model_arg" => self.model_arg = texts(&agent, key, value)?,
+                "tools_arg" => self.tools_arg = texts(&agent, key, value)?,
+                "permission_arg" => self.permission_arg = texts(&agent, key, value)?,
                 "resume" => self.resume = texts(&agent, key, value)?,
                 // Names add up: whoever lets one more variable pass does not mean to hold back the others.
                 "env" => self.env.extend(texts(&agent, key, value)?),
@@ -255,7 +267,8 @@ impl Preset {
                 "runtime" => {
                     self.runtime = Some(parsed(&agent, key, value, "\"headless\" or \"tmux\"")?);
                 }
-                "writable" => self.writable = texts(&agent, key, value)?,
+                // They add up, as names of variables do.
+                "writable" => self.writable.extend(writable::checked(&agent, texts(&agent, key, value)?)?),
                 "like" => {}
                 _ => {
                     return Err(Error::UnknownKey { agent, key: key.clone(), nearest: nearest(key, KEYS) });
@@ -278,6 +291,17 @@ impl Preset {
         conversation: Option<&Conversation>,
         prompt_file: &Path,
     ) -> Vec<String> {
+        self.argv_with(model, conversation, prompt_file, &[])
+    }
+
+    /// The same, with more arguments among the options.
+    pub fn argv_with(
+        &self,
+        model: Option<&str>,
+        conversation: Option<&Conversation>,
+        prompt_file: &Path,
+        more: &[String],
+    ) -> Vec<String> {
         let file = prompt_file.to_string_lossy();
         let place = "{prompt_file}";
         let mut argv: Vec<String> = self.command.iter().map(|word| word.replace(place, &file)).collect();
@@ -287,6 +311,7 @@ impl Preset {
         if let Some(model) = model {
             argv.extend(self.model_arg.iter().map(|word| word.replace("{model}", model)));
         }
+        argv.extend(more.iter().cloned());
         if let Some(conversation) = conversation {
             let transcript = conversation.transcript.to_string_lossy();
             let filled = |word: &String| {
@@ -298,6 +323,28 @@ impl Preset {
             argv.push(file.into_owned());
         }
         argv
+    }
+
+    /// Arguments that leave it only these tools, and have it ask for permission in this way, as far as its program can be
+    /// told so.
+    pub fn role_arguments(&self, tools: Option<&[String]>, mode: Option<&str>) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if let Some(tools) = tools {
+            let mut names: Vec<&str> = Vec::new();
+            for tool in tools {
+                let name = tool.split('(').next().unwrap_or(tool).trim();
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            let filled =
+                |word: &String| word.replace("{tools}", &tools.join(",")).replace("{names}", &names.join(","));
+            arguments.extend(self.tools_arg.iter().map(filled));
+        }
+        if let Some(mode) = mode {
+            arguments.extend(self.permission_arg.iter().map(|word| word.replace("{mode}", mode)));
+        }
+        arguments
     }
 
     /// The same argument list with the program itself in the place of a launcher that would only start it.
@@ -343,13 +390,14 @@ impl Preset {
         Reports { usage: tokens, cost, result, needs_input: Says::No }
     }
 
-    /// Whether Convoy itself confines it. It does not: whoever needs that runs Convoy in a container.
+    /// Whether Convoy itself confines it, whatever it works on. It does not: whoever needs that runs Convoy in a
+    /// container. One that only looks, in a role of a template, is confined where the system can do that.
     pub fn sandboxed(&self) -> bool {
         false
     }
 }
 
-fn wrong(agent: &str, key: &str, reason: impl Into<String>) -> Error {
+pub(super) fn wrong(agent: &str, key: &str, reason: impl Into<String>) -> Error {
     Error::Value { agent: agent.to_owned(), key: key.to_owned(), reason: reason.into() }
 }
 

@@ -73,7 +73,17 @@ pub const KEYS: &[Key] = &[
     key("agents.*.stop", None, "how it is asked to stop: signals, each with its patience"),
     key("agents.*.runtime", None, "how it is hosted: headless or tmux; defaults.runtime if not given"),
     key("agents.*.resume", None, "arguments that resume its conversation; read and checked, not used yet"),
-    key("agents.*.writable", None, "what it may write besides its workdir; read and checked, not used yet"),
+    key(
+        "agents.*.writable",
+        None,
+        "what a confined one may write besides its own folders; ~ and $NAME stand for their values, and what ends in / is made",
+    ),
+    key(
+        "agents.*.tools_arg",
+        None,
+        "arguments that leave it only some tools: {tools} is their list, {names} the same without brackets",
+    ),
+    key("agents.*.permission_arg", None, "arguments that choose how it asks for permission, with {mode} in them"),
     key("gates.*.command", None, "program and arguments of a gate"),
     key("gates.*.timeout", Some("\"10m\""), "the longest that it may take"),
     key("gates.*.rigs", None, "the rigs that it is for; all if not given"),

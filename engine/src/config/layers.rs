@@ -97,11 +97,16 @@ pub(super) fn variable(key: &str) -> String {
 
 /// The user's configuration file.
 pub(super) fn user_file(env: &Environment) -> Option<PathBuf> {
+    Some(user_dir(env)?.join("config.toml"))
+}
+
+/// The user's folder: configuration, templates, agent files.
+pub(crate) fn user_dir(env: &Environment) -> Option<PathBuf> {
     let base = match env.text("XDG_CONFIG_HOME") {
         Some(dir) => PathBuf::from(dir),
         None => Path::new(env.text("HOME")?).join(".config"),
     };
-    Some(base.join("convoy").join("config.toml"))
+    Some(base.join("convoy"))
 }
 
 /// A TOML value out of its text.

@@ -317,6 +317,8 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         runtime,
         // A limit may be set while it runs.
         prices: world.prices.ceilings(Vendor::of(preset.output), clock::now()),
+        confine: None,
+        stdout_bytes: None,
     };
     let printed = |session: &_| output::tail(&world.workspace, session);
     let brief = checkpoint::brief(world, job);

@@ -19,6 +19,7 @@ pub(super) fn run(_world: &World, job: &Synthesize) -> Observed {
         verdict: None,
         missing,
         error: None,
+        blocking: Vec::new(),
     };
     Observed::Synthesized { convoy: job.convoy.clone(), report: Box::new(report) }
 }

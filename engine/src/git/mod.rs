@@ -29,6 +29,7 @@ mod salvage;
 mod shadow;
 pub mod state;
 mod touched;
+mod unchanged;
 mod unsupported;
 pub mod workdir;
 
@@ -45,6 +46,7 @@ pub use repo::{DiffStat, Repo};
 pub use run::{Git, VERSION_MIN, Version};
 pub use salvage::{Salvage, salvage};
 pub use touched::touched;
+pub use unchanged::changed;
 
 #[cfg(test)]
 mod tests;

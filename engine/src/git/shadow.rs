@@ -99,7 +99,7 @@ impl<'a> Shadow<'a> {
         }
     }
 
-    fn over_work(&self, name: &'static str) -> Call<'a> {
+    pub(super) fn over_work(&self, name: &'static str) -> Call<'a> {
         let mut call = self.repo.git().call(name, &self.work);
         call.isolated().git_dir(&self.dir).work_tree(&self.work);
         self.place(&mut call);

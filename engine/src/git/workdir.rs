@@ -226,6 +226,43 @@ pub fn remove(repo: &Repo, root: &Root, workdir: &Workdir) -> Result<()> {
     repo.unpin(&workdir.key)
 }
 
+/// Takes the right to write in a workdir from everybody; symbolic links are left as they are.
+///
+/// # Errors
+/// `Io`, for the first file that it cannot be taken from.
+pub fn close(workdir: &Workdir) -> Result<()> {
+    set_modes(&workdir.path)
+}
+
+fn set_modes(path: &Path) -> Result<()> {
+    let facts = fs::symlink_metadata(path).map_err(io("cannot read", path))?;
+    if facts.is_symlink() {
+        return Ok(());
+    }
+    let mode = facts.permissions().mode() & !0o222;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(io("cannot protect", path))?;
+    if facts.is_dir() {
+        for entry in fs::read_dir(path).map_err(io("cannot read", path))? {
+            set_modes(&entry.map_err(io("cannot read", path))?.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a workdir that was closed, whose files are those of a commit, and its pins. One that is gone is no error.
+///
+/// # Errors
+/// Those of [`remove`].
+pub fn remove_closed(repo: &Repo, root: &Root, key: Key, base: Oid) -> Result<()> {
+    let workdir = Workdir::at(root, key, None, base);
+    if root.check(&workdir.path)? {
+        // To be moved a folder has to be writable.
+        let mode = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(&workdir.path, mode).map_err(io("cannot open", &workdir.path))?;
+    }
+    remove(repo, root, &workdir)
+}
+
 /// The settings of an agent's clone. No background maintenance, because an attempt ends when its processes
 /// have; no signing, because nobody is there to type a passphrase.
 fn configuration(identity: &Identity) -> Vec<u8> {

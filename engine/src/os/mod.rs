@@ -1,5 +1,6 @@
 //! What differs between operating systems, and nothing else: processes, their identity, their end.
 
+pub mod confine;
 pub mod load;
 pub mod process;
 pub mod program;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The environment of this process, read once by `main` and handed down.
@@ -50,6 +51,14 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear().stdin(Stdio::null());
     command
+}
+
+/// Becomes another program, in the same process, with everything that this one has: environment, files, limits. Returns
+/// only when that cannot be.
+#[expect(clippy::disallowed_methods, reason = "the owner of process creation")]
+pub fn become_program(program: &Path, name: &OsStr, arguments: &[OsString]) -> std::io::Error {
+    use std::os::unix::process::CommandExt;
+    Command::new(program).arg0(name).args(arguments).exec()
 }
 
 /// Lets the system kill the command's process when the thread that starts it ends.

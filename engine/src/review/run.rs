@@ -277,6 +277,8 @@ fn begin(
         stop: preset.stop.clone(),
         runtime: Runtime::Headless,
         prices: std::collections::BTreeMap::new(),
+        confine: None,
+        stdout_bytes: None,
     };
     dir.create(&spec, &prompt(role, change)).map_err(|error| text(&error))?;
     fs::DirBuilder::new().mode(0o700).create(output_dir(&dir)).map_err(|error| text(&error))?;

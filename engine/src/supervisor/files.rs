@@ -6,6 +6,7 @@
 //! | `run.json` | supervisor, or recovery as a fence | exclusively, durable before anything follows |
 //! | `started.json` | supervisor | once, after the agent's process exists |
 //! | `output.log` | supervisor | raw output, bounded (see `output`) |
+//! | `stdout` | supervisor | its standard output alone, if the specification wants it; durable before `exit.json` |
 //! | `observations.ndjson` | supervisor | one line each, numbered from 1 without gaps |
 //! | `exit.json` | supervisor | once, durable, after the agent's whole tree is dead |
 //! | `sock` | supervisor | its Unix socket |
@@ -161,6 +162,10 @@ impl SessionDir {
     /// The raw output.
     pub fn output(&self) -> PathBuf {
         self.path.join("output.log")
+    }
+    /// What the agent printed to its standard output, alone and from the beginning, if that was asked for.
+    pub fn stdout(&self) -> PathBuf {
+        self.path.join("stdout")
     }
     /// The observations.
     pub fn observations(&self) -> PathBuf {

@@ -24,6 +24,7 @@ mod nudge;
 mod observations;
 mod output;
 mod peer;
+mod plain;
 pub mod protocol;
 mod run;
 mod serve;

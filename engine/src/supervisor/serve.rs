@@ -22,6 +22,7 @@ use super::files::{SessionDir, Started};
 use super::limits::{Meter, Stop};
 use super::observations::Writer;
 use super::output::OutputLog;
+use super::plain::PlainOutput;
 use super::protocol::{Code, REPORTS_MAX, Reply, Request, VERSION};
 use super::run::Signals;
 use super::signal::SignalFile;
@@ -56,6 +57,8 @@ pub(super) struct Server<'a> {
     clients: Vec<Connection>,
     observations: Writer,
     output: OutputLog,
+    /// Its standard output alone, if somebody wants that.
+    plain: Option<PlainOutput>,
     meter: Meter,
     watch: Watch,
     stop: Option<Stop>,
@@ -95,6 +98,7 @@ impl<'a> Server<'a> {
             clients: first.map(Connection::new).transpose()?.into_iter().collect(),
             observations: Writer::create(&dir.observations(), spec.epoch)?,
             output: OutputLog::create(dir.output(), spec.limits.output_bytes.max(OUTPUT_BYTES_MIN))?,
+            plain: spec.stdout_bytes.map(|limit| PlainOutput::create(&dir.stdout(), limit)).transpose()?,
             meter: Meter::new(spec, Instant::now()),
             watch: Watch::new(spec.limits.loops, spec.prompt == PromptVia::Duplex, Instant::now()),
             stop: None,
@@ -237,6 +241,9 @@ impl<'a> Server<'a> {
 
     fn printed(&mut self, bytes: &[u8], translation: &mut Translation) {
         self.heard(bytes);
+        if let Some(plain) = &mut self.plain {
+            plain.write(bytes);
+        }
         for report in translation.read(bytes) {
             self.translated(report);
         }

@@ -63,6 +63,21 @@ pub struct Spec {
     /// only what the agent itself says about its cost counts.
     #[serde(default)]
     pub prices: BTreeMap<String, Price>,
+    /// What the agent may write, if not whatever its user may.
+    #[serde(default)]
+    pub confine: Option<Confine>,
+    /// How much of what it prints to its standard output is kept by itself as well, from the beginning; none if nothing.
+    #[serde(default)]
+    pub stdout_bytes: Option<u64>,
+}
+
+/// A confinement of an agent and all that it starts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Confine {
+    /// The program that confines itself and then becomes the agent, by `program confine …`.
+    pub program: PathBuf,
+    /// The folders and files that may be written. What is not there is left out.
+    pub write: Vec<PathBuf>,
 }
 
 /// How a prompt gets to the agent. It is never an argument: those are visible to everybody and limited.

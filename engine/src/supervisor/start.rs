@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{ChildStderr, ChildStdin, ChildStdout, Stdio};
+use std::path::Path;
+use std::process::{ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 
 use super::duplex::Duplex;
 use super::files::SessionDir;
-use super::spec::{PromptVia, Spec};
+use super::spec::{Confine, PromptVia, Spec};
 use super::tree::MARK;
 use crate::os::process::Process;
 use crate::os::{program, spawn};
@@ -60,10 +61,15 @@ pub(super) fn start(dir: &SessionDir, spec: &Spec) -> Result<Agent, String> {
         ),
         PromptVia::Stdin | PromptVia::File => None,
     };
-    let mut command = spawn::command(&file);
+    let mut command = match &spec.confine {
+        None => {
+            let mut command = spawn::command(&file);
+            command.arg0(name).args(arguments);
+            command
+        }
+        Some(confine) => confined(confine, name, &file, arguments),
+    };
     command
-        .arg0(name)
-        .args(arguments)
         .current_dir(&spec.workdir)
         .envs(&spec.env)
         .env(MARK, spec.session.as_str())
@@ -101,6 +107,17 @@ pub(super) fn start(dir: &SessionDir, spec: &Spec) -> Result<Agent, String> {
         Ok(agent)
     };
     own().map_err(|error| format!("process {pid} cannot be followed: {error}"))
+}
+
+/// The call of a program that becomes the agent's: the process stays the same, and with it all that is known of it.
+fn confined(confine: &Confine, name: &str, file: &Path, arguments: &[String]) -> Command {
+    let mut command = spawn::command(&confine.program);
+    command.arg("confine");
+    for place in &confine.write {
+        command.arg("--write").arg(place);
+    }
+    command.args(["--arg0", name, "--"]).arg(file).args(arguments);
+    command
 }
 
 fn nonblocking(fd: impl AsFd) -> io::Result<()> {

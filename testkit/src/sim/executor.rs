@@ -49,8 +49,7 @@ impl Sim {
             Effect::Push { .. } => return,
             // Not in the simulation yet.
             Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Review { .. } => return,
-            // No template convoy is begun in the simulation yet.
-            Effect::Synthesize { .. } => return,
+            Effect::Synthesize { convoy, round } => Task::Synthesize { convoy, round },
             Effect::Ceiling { session, ceiling, .. } => Task::Ceiling { session, ceiling },
             Effect::Deliver { delivery, attempt } => Task::Deliver { delivery, attempt },
         };
@@ -193,6 +192,7 @@ impl Sim {
                 let outcome = self.swap(&tip, expected);
                 self.merged(worker, epoch, round, outcome);
             }
+            Task::Synthesize { convoy, round } => self.synthesize(convoy, round),
             Task::Deliver { delivery, attempt } => self.deliver(delivery, attempt),
             Task::Ceiling { session, ceiling } => {
                 if let Some(key) = self.key_of(&session) {
@@ -293,10 +293,13 @@ impl Sim {
         if self.may_crash() && self.fault(Fault::Crash, 30) {
             return self.crash(Crash::Kill);
         }
+        let left = self.left_by_role(session);
         let dir = &self.dirs[&key];
         let commits = self.repo.ahead(dir.base, dir.head);
         let diff = DiffStat { commits, files: commits, insertions: commits, deletions: 0 };
-        let findings = if self.repo.contains(dir.head, dir.base) {
+        let findings = if let Some(left) = left {
+            left
+        } else if self.repo.contains(dir.head, dir.base) {
             Findings::Work { tip: oid(dir.head), diff, leftovers: false, unfit: None }
         } else {
             Findings::Rewritten { kept_at: dir.workdir().branch }

@@ -21,6 +21,7 @@ use convoy_core::{ledger, view, why};
 use super::Sim;
 use super::queue::Copied;
 use super::repo::parse;
+use super::templates::{self, Runs};
 use super::world::Role;
 
 /// How long everything may take after the last fault, in virtual milliseconds.
@@ -38,6 +39,7 @@ pub(super) struct Tracker {
     failed: BTreeSet<WorkerId>,
     over: BTreeSet<SessionId>,
     closed: BTreeSet<IssueId>,
+    runs: Runs,
 }
 
 impl Tracker {
@@ -48,6 +50,7 @@ impl Tracker {
         {
             return Err(format!("the request with key {} was done twice", key.key));
         }
+        self.runs.scan(batch)?;
         for event in &batch.events {
             self.event(event, batch.key.is_some())?;
         }
@@ -232,8 +235,10 @@ impl Sim {
             let convoy = &state.convoys[id];
             let closed = |id: &IssueId| state.issues[id].is_closed();
             let complete = !convoy.content.tracked.is_empty() && convoy.content.tracked.iter().all(closed);
-            let excused =
-                convoy.held || convoy.content.owned || self.policy.observers != Observers::default();
+            let excused = convoy.lacks_report()
+                || convoy.held
+                || convoy.content.owned
+                || self.policy.observers != Observers::default();
             if complete && !excused {
                 return Err(format!("{id} is open, and all its issues are closed"));
             }
@@ -286,6 +291,7 @@ impl Sim {
         let now = self.now();
         let stranded = view::stranded(state, &self.policy, now);
         for (id, convoy) in &state.convoys {
+            templates::check(state, convoy)?;
             let shown = view::convoy(state, &self.policy, convoy, now);
             let open: Vec<&Issue> = convoy.content.tracked.iter().map(|id| &state.issues[id]).collect();
             let open: Vec<&Issue> = open.into_iter().filter(|issue| !issue.is_closed()).collect();
@@ -439,6 +445,10 @@ impl Sim {
         for dir in self.dirs.values().filter(|dir| dir.head != dir.base) {
             let Some(session) = state.sessions.get(&dir.session) else { continue };
             let worker = &state.workers[&session.content.worker];
+            // What a role changes in its workdir is no work.
+            if state.step_of(worker).is_some() {
+                continue;
+            }
             let goes_on = worker.resume_from.as_deref().and_then(parse);
             let known = self.repo.contains(self.repo.base, dir.head)
                 || goes_on.is_some_and(|tip| self.repo.contains(tip, dir.head))

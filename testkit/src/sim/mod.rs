@@ -22,6 +22,7 @@ mod reviews;
 mod rigs;
 mod scenario;
 mod shrink;
+mod templates;
 mod world;
 
 pub use bugs::Bug;

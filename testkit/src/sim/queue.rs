@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
-use convoy_core::id::{DeliveryId, Epoch, SessionId, WorkerId};
+use convoy_core::id::{ConvoyId, DeliveryId, Epoch, SessionId, WorkerId};
 use convoy_core::money::Money;
 use convoy_core::report::StopWhy;
 use convoy_core::worker::Member;
@@ -100,6 +100,7 @@ pub(super) enum Task {
     Watch { worker: WorkerId, round: u32 },
     Deliver { delivery: DeliveryId, attempt: u32 },
     Ceiling { session: SessionId, ceiling: Money },
+    Synthesize { convoy: ConvoyId, round: u32 },
 }
 
 struct Entry {

@@ -25,6 +25,7 @@ enum Scene {
     Issue,
     Depends,
     Convoy,
+    Template,
 }
 
 impl Sim {
@@ -42,6 +43,9 @@ impl Sim {
         }
         for n in 0..self.rng.u64(1..=2) {
             self.client(Some(Scene::Convoy), 400 + 10 * n);
+        }
+        for n in 0..self.rng.u64(0..=1) {
+            self.client(Some(Scene::Template), 500 + 10 * n);
         }
         let count = self.rng.usize(0..=self.options.requests.max(1)).min(self.options.requests);
         for _ in 0..self.rng.u64(0..=2) {
@@ -92,6 +96,7 @@ impl Sim {
             let request = match self.clients[client].scene {
                 Some(Scene::Issue) => self.create_issue(state),
                 Some(Scene::Depends) => self.depend(state),
+                Some(Scene::Template) => self.start_template(),
                 Some(Scene::Convoy) => self.create_convoy(state),
                 None => self.any(state),
             };
@@ -200,7 +205,10 @@ impl Sim {
     }
 
     fn any(&mut self, state: &State) -> Request {
-        match self.rng.u32(0..35) {
+        match self.rng.u32(0..39) {
+            35 => self.start_template(),
+            36 => Request::ConvoyStop { convoy: self.convoy(state) },
+            37 => Request::ConvoySynthesize { convoy: self.convoy(state), apply: false },
             24 => Request::ConvoyRemove { convoy: self.convoy(state), issues: self.some_issues(state) },
             25..=26 => Request::ConvoyReopen { convoy: self.convoy(state) },
             27 => Request::ConvoyLand { convoy: self.convoy(state) },

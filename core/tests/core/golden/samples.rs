@@ -534,5 +534,6 @@ fn report() -> ReportMade {
         verdict: Some(Verdict::ChangesRequested),
         missing: vec!["performance".parse().unwrap()],
         error: None,
+        blocking: Vec::new(),
     }
 }

@@ -9,6 +9,7 @@ use crate::agent::Translation;
 use crate::clock::{self, Instant};
 use crate::supervisor::clients::Connection;
 use crate::supervisor::files;
+use crate::supervisor::plain::PlainOutput;
 use crate::supervisor::start::Agent;
 use crate::supervisor::tree::{Tree, log};
 
@@ -104,6 +105,9 @@ impl Server<'_> {
     pub(super) fn ending(&mut self, tree: &Tree, begun: Instant, started_at: Time) -> Exit {
         if let Err(error) = self.output.finish() {
             log(format_args!("output.log is not whole: {error}"));
+        }
+        if let Some(Err(error)) = self.plain.as_mut().map(PlainOutput::finish) {
+            self.storage_failed(&error.to_string());
         }
         if let Err(error) = self.observations.sync() {
             self.storage_failed(&error.to_string());

@@ -80,6 +80,8 @@ fn script(text: &str) -> Session {
         stop: [StopSignal::Int, StopSignal::Term].map(|signal| Step { signal, wait_ms: 40 }).into(),
         runtime: Runtime::Headless,
         prices: [].into(),
+        confine: None,
+        stdout_bytes: None,
     };
     let dir = SessionDir::new(root.path().join("sessions").join(session.as_str()));
     Session { root, dir, spec, prompt: "do it".to_owned() }
