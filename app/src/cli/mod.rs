@@ -7,6 +7,7 @@ mod agent;
 mod ask;
 mod attach;
 mod baseline;
+mod board;
 mod brief;
 mod cancel;
 mod check;

@@ -35,6 +35,11 @@ struct Standing {
 }
 
 impl Run {
+    /// Of one convoy.
+    pub(super) fn of(convoy: String) -> Self {
+        Self { convoy: Some(convoy) }
+    }
+
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let workspace = ctx.workspace()?;
         let env = ctx.env.clone();
