@@ -25,11 +25,8 @@ impl Sim {
         let mut steps = Vec::new();
         for (n, role) in roles.iter().enumerate() {
             let needs = roles[..n].iter().filter(|_| self.rng.u32(0..3) == 0).cloned().collect();
-            let runner = if self.rng.u32(0..4) == 0 {
-                Runner::Program { command: vec!["lint".into()], success: vec![0, 1] }
-            } else {
-                Runner::Agent { agent: None, model: None, tools: None, permission_mode: None }
-            };
+            // Programs cost nothing, and every agent of the simulation does.
+            let runner = Runner::Agent { agent: None, model: None, tools: None, permission_mode: None };
             let step = Step {
                 role: role.clone(),
                 subagent: "reviewer".parse().expect("a valid name"),
@@ -51,7 +48,8 @@ impl Sim {
             vars: BTreeMap::new(),
             pr_url: None,
             issues: Vec::new(),
-            timeout: (self.rng.u32(0..2) == 0).then(|| Span::from_secs(self.rng.i64(5..=60))),
+            // Where the clock is set back it comes later, and the end is not waited for that long.
+            timeout: (self.rng.u32(0..2) == 0 && !self.options.faults.contains(&Fault::ClockJump)).then(|| Span::from_secs(self.rng.i64(5..=60))),
             on_failure: if self.rng.u32(0..4) == 0 { OnFailure::Stop } else { OnFailure::Continue },
             report: if self.rng.u32(0..4) == 0 { ReportKind::None } else { ReportKind::Review },
             output_dir: None,
@@ -93,6 +91,7 @@ impl Sim {
             counts: Counts::default(),
             verdict: None,
             missing: Vec::new(),
+            blocking: Vec::new(),
             error: None,
         });
         let effect = Effect::Synthesize { convoy: convoy.clone(), round };
@@ -120,7 +119,7 @@ impl Runs {
                 Event::IssueCreated { issue } if issue.step.is_some() => {
                     self.steps.insert(issue.id.to_string());
                 }
-                Event::ConvoyCreated { convoy } => {
+                Event::ConvoyCreated { convoy } | Event::ConvoyStaged { convoy, .. } => {
                     if convoy.run.as_ref().is_some_and(|run| run.report == ReportKind::None) {
                         self.reported.insert(convoy.id.clone(), 0);
                     } else if convoy.run.is_none() {
