@@ -33,6 +33,7 @@ mod rounds;
 mod session;
 mod sessions;
 mod staged;
+mod steps;
 mod templates;
 mod tmux;
 mod witness;
