@@ -17,6 +17,7 @@ pub mod engine;
 pub mod entropy;
 mod executor;
 pub mod findings;
+pub mod facts;
 pub mod foreign;
 pub mod forge;
 mod gates;

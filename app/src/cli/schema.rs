@@ -52,6 +52,7 @@ enum Name {
     Synthesis,
     ReviewResult,
     Triage,
+    Facts,
 }
 
 impl Shapes {
@@ -89,6 +90,7 @@ fn schema(name: Name) -> Schema {
         Name::Mq => generator.into_root_schema_for::<view::QueueItemView>(),
         Name::Notice => generator.into_root_schema_for::<view::NoticeView>(),
         Name::Skill => generator.into_root_schema_for::<super::skill::SkillView>(),
+        Name::Facts => generator.into_root_schema_for::<view::FactsView>(),
         Name::Tracker => generator.into_root_schema_for::<view::TrackerView>(),
         Name::Delivery => generator.into_root_schema_for::<view::DeliveryView>(),
         Name::Budget => generator.into_root_schema_for::<view::BudgetView>(),
