@@ -57,6 +57,7 @@ mod stranded;
 mod supervise;
 mod sync;
 mod synthesize;
+mod template;
 mod tracker;
 mod up;
 mod usage;
@@ -157,6 +158,8 @@ enum Command {
     Nudge(nudge::Nudge),
     Hook(hook::Hook),
     #[command(subcommand)]
+    Template(template::Template),
+    #[command(subcommand)]
     Mail(mail::Mail),
     Events(events::Events),
     Logs(logs::Logs),
@@ -253,6 +256,7 @@ impl Command {
             Self::Escalate(command) => command.run(ctx),
             Self::Nudge(command) => command.run(ctx),
             Self::Hook(command) => command.run(ctx),
+            Self::Template(command) => command.run(ctx),
             Self::Mail(command) => command.run(ctx),
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),

@@ -204,7 +204,9 @@ impl Synthesis {
         text.push_str(&super::report::fenced("json", &lines));
         let more = self.findings.len().saturating_sub(PROMPT_FINDINGS_MAX);
         if more > 0 {
-            text.push_str(&format!("\nAnd {more} more that are less grave; they stay in the order of the code.\n"));
+            text.push_str(&format!(
+                "\nAnd {more} more that are less grave; they stay in the order of the code.\n"
+            ));
         }
         text
     }

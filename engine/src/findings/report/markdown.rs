@@ -81,7 +81,9 @@ fn summary(text: &mut String, synthesis: &Synthesis) {
     text.push_str(&lines.concat());
     let verdict = match synthesis.verdict {
         Verdict::Approved => "APPROVED: nothing blocks",
-        Verdict::ChangesRequested => "CHANGES_REQUESTED: blockers and critical issues have to be mended first",
+        Verdict::ChangesRequested => {
+            "CHANGES_REQUESTED: blockers and critical issues have to be mended first"
+        }
         Verdict::Commented => "COMMENTED: inconclusive, because not everybody was heard",
     };
     let _ = write!(text, "\n**Verdict:** {verdict}\n\n");

@@ -56,7 +56,9 @@ fn it_orders_within_a_severity_and_neither_adds_nor_drops() {
 fn it_is_found_wherever_it_was_left_and_what_is_wrong_is_said() {
     let good = r#"{"order": ["F2"], "summary": "s", "top": []}"#;
     assert_eq!(extract(Some(good), None, None).unwrap().order, [FindingId(2)]);
-    let printed = serde_json::json!({ "type": "result", "result": format!("```json synthesis\n{good}\n```") }).to_string();
+    let printed =
+        serde_json::json!({ "type": "result", "result": format!("```json synthesis\n{good}\n```") })
+            .to_string();
     assert_eq!(extract(None, Some("no block"), Some(&printed)).unwrap().summary, "s");
     for bad in ["{}", "[]", "{\"order\": \"F1\"}", "{\"order\": [], \"summary\": 5}", "{"] {
         assert!(extract(Some(bad), None, None).is_err(), "{bad}");
