@@ -35,6 +35,7 @@ pub struct Template {
 pub(super) fn resolve(folders: &Folders, found: &Found) -> Result<Template, Error> {
     let mut chain: Vec<TemplateFile> = Vec::new();
     let mut problems = Vec::new();
+    let mut lost = false;
     let mut next = Some(found.clone());
     while let Some(found) = next.take() {
         let text = found.text().map_err(|problem| Error::Invalid(vec![problem]))?;
@@ -45,11 +46,14 @@ pub(super) fn resolve(folders: &Folders, found: &Found) -> Result<Template, Erro
         if let Some(extends) = extends {
             match base(folders, &found, &extends, &chain) {
                 Ok(base) => next = Some(base),
-                Err(problem) => problems.push(problem),
+                Err(problem) => {
+                    lost = true;
+                    problems.push(problem);
+                }
             }
         }
     }
-    let template = merged(chain, &mut problems);
+    let template = merged(chain, lost, &mut problems);
     match template.filter(|_| problems.is_empty()) {
         Some(template) => Ok(template),
         None => Err(Error::Invalid(problems)),
@@ -86,7 +90,8 @@ fn base(
     if let Some(start) = chain.iter().position(|file| file.source == base.source) {
         let mut path: Vec<&str> = chain[start..].iter().map(|file| file.source.name.as_str()).collect();
         path.push(wanted);
-        let problem = extends.at.problem(format!("templates extend each other in a circle: {}", path.join(" → ")));
+        let problem =
+            extends.at.problem(format!("templates extend each other in a circle: {}", path.join(" → ")));
         return Err(problem.fix("remove one 'extends'"));
     }
     if chain.len() > EXTENDS_MAX {
@@ -97,21 +102,22 @@ fn base(
     Ok(base.clone())
 }
 
-/// From the bottom of the chain to its top.
-fn merged(chain: Vec<TemplateFile>, problems: &mut Vec<Problem>) -> Option<Template> {
+/// From the bottom of the chain to its top. It is lost if its end was not found.
+fn merged(chain: Vec<TemplateFile>, lost: bool, problems: &mut Vec<Problem>) -> Option<Template> {
     let sources: Vec<Arc<Source>> = chain.iter().map(|file| file.source.clone()).collect();
     let top = chain.first()?;
     let source = top.source.clone();
     let whole = At { line: Some(1), ..At::file(&source) };
-    let told = |problems: &[Problem], key: &str| {
-        problems.iter().any(|problem| problem.at.source == source && (problem.at.key == key || problem.at.key.is_empty()))
-    };
-    if top.name.is_none() && !told(problems, "name") {
+    // A name of the wrong form was told already.
+    let told = problems.iter().any(|problem| problem.at.source == source && problem.at.key == "name");
+    let broken = top.broken;
+    if top.name.is_none() && !told && !broken {
         problems.push(whole.problem("the name is missing").fix(format!("add name = \"{}\"", source.name)));
     }
     if let Some(name) = top.name.as_ref().filter(|name| name.value.as_str() != source.name) {
         let what = format!("the name is {:?}, and the file is called {:?}", name.value.as_str(), source.name);
-        problems.push(name.at.problem(what).fix("make them the same: a template is found by its file's name"));
+        problems
+            .push(name.at.problem(what).fix("make them the same: a template is found by its file's name"));
     }
     let name = top.name.as_ref().map(|name| name.value.clone());
     let mut description = None;
@@ -126,7 +132,12 @@ fn merged(chain: Vec<TemplateFile>, problems: &mut Vec<Problem>) -> Option<Templ
             if let Some(first) = own.iter().find(|one| one.role.value == role.role.value) {
                 let what = format!("there are two roles {:?}", role.role.value.as_str());
                 let line = first.role.at.line.map(|line| format!(" in line {line}")).unwrap_or_default();
-                problems.push(role.role.at.problem(what).fix(format!("rename one; the first is {}{line}", first.role.at.key)));
+                problems.push(
+                    role.role
+                        .at
+                        .problem(what)
+                        .fix(format!("rename one; the first is {}{line}", first.role.at.key)),
+                );
                 continue;
             }
             own.push(role);
@@ -138,12 +149,19 @@ fn merged(chain: Vec<TemplateFile>, problems: &mut Vec<Problem>) -> Option<Templ
             }
         }
     }
-    if description.is_none() && !told(problems, "description") {
+    if description.is_none() && !broken && !lost {
         let what = "the description is missing";
         problems.push(whole.problem(what).fix("add description = \"…\" that says what it is for"));
     }
     let extends = sources[1..].to_vec();
-    Some(Template { name: name?, description: description?.trim().to_owned(), source, extends, roles, config })
+    Some(Template {
+        name: name?,
+        description: description?.trim().to_owned(),
+        source,
+        extends,
+        roles,
+        config,
+    })
 }
 
 /// Drops roles, and them from what others depend on.
