@@ -6,7 +6,8 @@
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
-use convoy_api::{Answer, Code, ConvoyFilter, Failure, Query, Service};
+use convoy_api::query::ConvoyFilter;
+use convoy_api::{Answer, Code, Failure, Query, Service};
 use convoy_core::id::{Epoch, IssueId, SessionId, WorkerId};
 use convoy_core::time::{Span, Time};
 use convoy_core::view::SessionView;
