@@ -151,13 +151,14 @@ impl Housekeeper {
     fn remove(&self, repositories: &Repositories, session: &SessionView) -> Result<Option<String>, String> {
         let explained = |error: git::Error| explain(&error);
         let key = Key::new(session.id.as_str()).map_err(explained)?;
-        let Some(branch) = &session.branch else { return Ok(None) };
-        // That of a role has none: what it gave is elsewhere, and its files are those of a commit.
-        if branch.is_empty() {
-            let (repo, base) = repositories.of(&key)?;
-            workdir::remove_closed(repo, &self.root, key.clone(), base.clone()).map_err(explained)?;
+        let Some(branch) = &session.branch else {
+            // That of a role has none: what it gave is elsewhere, and its files are those of a commit.
+            if session.workdir.is_some() {
+                let (repo, base) = repositories.of(&key)?;
+                workdir::remove_closed(repo, &self.root, key.clone(), base.clone()).map_err(explained)?;
+            }
             return Ok(None);
-        }
+        };
         // The base is in the specification of no one; it is pinned under the key while the workdir is there.
         let (repo, base) = repositories.of(&key)?;
         let branch = Branch::new(branch.clone()).map_err(explained)?;
