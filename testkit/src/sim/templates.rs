@@ -90,11 +90,12 @@ impl Sim {
             counts: Counts::default(),
             verdict: None,
             missing: Vec::new(),
+            applied: None,
             blocking: Vec::new(),
             error: None,
         });
         let effect = Effect::Synthesize { convoy: convoy.clone(), round };
-        self.answer(Some(effect), Observed::Synthesized { convoy, report });
+        self.answer(Some(effect), Observed::Synthesized { convoy, report, judged: Vec::new() });
     }
 }
 
