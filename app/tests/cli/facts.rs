@@ -23,7 +23,12 @@ fn report(env: &TestEnv) -> Value {
 #[test]
 fn with_nothing_at_work_it_says_so() {
     let said = both_ways(&["witness report"]);
-    for words in ["0 workers", "No agent is at work", "## Budgets\n\nNo limits are set.", "## Waiting to land\n\nNothing."] {
+    for words in [
+        "0 workers",
+        "No agent is at work",
+        "## Budgets\n\nNo limits are set.",
+        "## Waiting to land\n\nNothing.",
+    ] {
         assert!(said.contains(words), "{said}");
     }
 }
@@ -51,7 +56,10 @@ fn each_worker_is_told_of_with_its_evidence_and_what_would_help() {
         assert!(tries < 600, "{facts}");
     };
     let workers = facts["workers"].as_array().unwrap();
-    assert_eq!((&workers[0]["issue_id"], &workers[0]["command"]), (&json!("gt-2"), &json!("convoy work retry gt-2")));
+    assert_eq!(
+        (&workers[0]["issue_id"], &workers[0]["command"]),
+        (&json!("gt-2"), &json!("convoy work retry gt-2"))
+    );
     assert_eq!((&workers[1]["issue_id"], &workers[1]["command"]), (&json!("gt-1"), &Value::Null));
     assert_eq!(workers[1]["health"]["health"], "healthy");
     assert!(workers[1]["health"]["evidence"]["processes"].as_u64() >= Some(1), "{facts}");

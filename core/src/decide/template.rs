@@ -230,7 +230,7 @@ pub(super) fn time_up(state: &State, id: &ConvoyId, ctx: &Context<'_>) -> Vec<Ev
     };
     let limit = convoy.content.run.as_ref().and_then(|run| run.timeout).unwrap_or_default();
     let mut events = vec![Event::ConvoyTimedOut { convoy: id.clone() }];
-    let why = format!("the convoy took longer than the {limit} that it may");
+    let why = format!("the time of its convoy was up: {} s", limit.as_secs());
     events.extend(end_open(state, convoy, CloseReason::Failed, &why, ctx));
     events
 }
