@@ -33,5 +33,6 @@ mod rounds;
 mod session;
 mod sessions;
 mod staged;
+mod steps;
 mod tmux;
 mod witness;

@@ -22,6 +22,7 @@ mod reach;
 mod request;
 mod review;
 mod role;
+mod step;
 mod stop;
 mod sweep;
 mod synthesize;

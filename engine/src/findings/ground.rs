@@ -94,7 +94,9 @@ impl Text {
     /// Whether the quote is what a program's finding got from the lines that it names: that may be a brace.
     fn has_line(&self, finding: &Finding) -> bool {
         let mut again = Finding { quote: String::new(), ..finding.clone() };
-        finding.line.is_some() && self.ground_by_line(&mut again) && again.quote.trim() == finding.quote.trim()
+        finding.line.is_some()
+            && self.ground_by_line(&mut again)
+            && again.quote.trim() == finding.quote.trim()
     }
 
     /// The first and last line of the quote's place that is nearest to `near`.

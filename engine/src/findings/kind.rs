@@ -47,7 +47,10 @@ const TOPICS: [(Touches, &[&str]); 27] = [
     (Security, &["traversal", "zipslip"]),
     (Security, &["secret", "password", "credential", "hardcoded", "s105", "s106", "s107"]),
     (Security, &["crypto", "cryptography", "cipher", "md5", "sha1", "s303", "s324"]),
-    (Security, &["auth", "authentication", "authorization", "authorisation", "authz", "permission", "bypass"]),
+    (
+        Security,
+        &["auth", "authentication", "authorization", "authorisation", "authz", "permission", "bypass"],
+    ),
     (Security, &["deserialization", "deserialisation", "pickle", "unserialize", "s301", "s506"]),
     (Correctness, &["race", "toctou", "deadlock", "livelock"]),
     (Correctness, &["overflow", "underflow", "truncation"]),
@@ -90,8 +93,8 @@ const BROAD: [&str; 14] = [
 
 /// Words that are in every sentence.
 const EMPTY: [&str; 22] = [
-    "the", "a", "an", "of", "in", "is", "are", "to", "and", "or", "for", "with", "on", "by", "be", "not", "it", "can",
-    "may", "from", "this", "that",
+    "the", "a", "an", "of", "in", "is", "are", "to", "and", "or", "for", "with", "on", "by", "be", "not",
+    "it", "can", "may", "from", "this", "that",
 ];
 /// How many words of a title are looked at.
 const WORDS_MAX: usize = 24;
@@ -99,8 +102,11 @@ const WORDS_MAX: usize = 24;
 /// Words of a text as they are compared: small letters, without endings, each once, sorted.
 pub(super) fn words(text: &str) -> Vec<String> {
     let parts = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '+'));
-    let mut words: Vec<String> =
-        parts.filter(|part| !part.is_empty()).take(WORDS_MAX).map(|part| stem(&part.to_lowercase())).collect();
+    let mut words: Vec<String> = parts
+        .filter(|part| !part.is_empty())
+        .take(WORDS_MAX)
+        .map(|part| stem(&part.to_lowercase()))
+        .collect();
     words.retain(|word| !EMPTY.contains(&word.as_str()));
     words.sort_unstable();
     words.dedup();
@@ -163,7 +169,10 @@ fn touches_by_name(name: &str) -> Option<Touches> {
         Some(Performance)
     } else if has(&["correctness", "bug", "logic", "reliability"])
         || name == "invalid-syntax"
-        || (is_rule && ["f", "b", "sc", "ple", "ble"].contains(&letters.as_str()) && name != "f401" && name != "f841")
+        || (is_rule
+            && ["f", "b", "sc", "ple", "ble"].contains(&letters.as_str())
+            && name != "f401"
+            && name != "f841")
     {
         Some(Correctness)
     } else {

@@ -94,7 +94,13 @@ impl Triage {
     /// Puts judgements in order: by priority, the smaller work first, then by issue.
     pub fn make(mut issues: Vec<Judged>, mut missing: Vec<Missing>) -> Self {
         fn key(one: &Judged) -> impl Ord + '_ {
-            (one.judgement.priority, one.judgement.complexity, &one.issue, &one.role, &one.judgement.rationale)
+            (
+                one.judgement.priority,
+                one.judgement.complexity,
+                &one.issue,
+                &one.role,
+                &one.judgement.rationale,
+            )
         }
         issues.sort_by(|a, b| key(a).cmp(&key(b)));
         missing.sort_by(|a, b| a.role.cmp(&b.role));
@@ -128,7 +134,8 @@ pub fn extract(
             ))
         })?,
     };
-    let object = value.as_object().ok_or_else(|| Unreadable("the judgement has to be one object".to_owned()))?;
+    let object =
+        value.as_object().ok_or_else(|| Unreadable("the judgement has to be one object".to_owned()))?;
     judgement(object).map_err(|why| Unreadable(format!("the judgement of {role} cannot be read: {why}")))
 }
 
@@ -161,7 +168,9 @@ fn judgement(object: &Map<String, Value>) -> Result<Judgement, String> {
     let labels = object.get("labels").and_then(Value::as_array).into_iter().flatten();
     let labels = labels.filter_map(Value::as_str).map(str::trim);
     let mut labels: Vec<String> = labels
-        .filter(|label| !label.is_empty() && label.len() <= LABEL_BYTES_MAX && !label.contains(char::is_control))
+        .filter(|label| {
+            !label.is_empty() && label.len() <= LABEL_BYTES_MAX && !label.contains(char::is_control)
+        })
         .map(str::to_owned)
         .collect();
     labels.sort();

@@ -134,7 +134,8 @@ fn by_key(points: &[Point], sets: &mut Sets, grounded: bool) {
     // What is in common, and of what sort that is.
     let mut rows: Vec<((u8, u32, u32), u32, u32, usize)> = Vec::new();
     for (n, point) in points.iter().enumerate() {
-        let mut row = |sort: u8, what: u32, from: u32, to: u32| rows.push(((sort, point.file, what), from, to, n));
+        let mut row =
+            |sort: u8, what: u32, from: u32, to: u32| rows.push(((sort, point.file, what), from, to, n));
         if point.by_program {
             row(0, point.exact, point.from, point.from);
             continue;
@@ -170,7 +171,8 @@ fn by_key(points: &[Point], sets: &mut Sets, grounded: bool) {
 
 /// Joins findings of agents that say nearly the same of the same lines.
 fn by_title(points: &[Point], sets: &mut Sets) {
-    let all: Vec<usize> = (0..points.len()).filter(|n| !points[*n].by_program && points[*n].file != 0).collect();
+    let all: Vec<usize> =
+        (0..points.len()).filter(|n| !points[*n].by_program && points[*n].file != 0).collect();
     for (at, n) in all.iter().enumerate() {
         for other in all[at.saturating_sub(BACK_MAX)..at].iter().rev() {
             let (a, b) = (&points[*n], &points[*other]);
@@ -263,7 +265,9 @@ fn alike(agent: &Point, program: &Point) -> u32 {
     // The quote of a program is only its line, and many things can be said of a line.
     let touches = agent.touches == program.touches && agent.touches != Touches::Other;
     let quote = agent.quote != 0 && agent.quote == program.quote && touches;
-    u32::from(topic) * 4 + u32::from(category) * 4 + u32::from(near(&agent.title, &program.title)) * 3
+    u32::from(topic) * 4
+        + u32::from(category) * 4
+        + u32::from(near(&agent.title, &program.title)) * 3
         + u32::from(quote) * 2
 }
 

@@ -15,8 +15,19 @@ const RELATED_MAX: usize = 8;
 /// A total order of findings: only what is alike in all is equal.
 pub(super) fn as_they_came(a: &Found, b: &Found) -> Ordering {
     fn key(one: &Found) -> impl Ord + '_ {
-        let Finding { severity, category, title, file, line, end_line, quote, problem, impact, fix, confidence } =
-            &one.finding;
+        let Finding {
+            severity,
+            category,
+            title,
+            file,
+            line,
+            end_line,
+            quote,
+            problem,
+            impact,
+            fix,
+            confidence,
+        } = &one.finding;
         let texts = (title, category, problem, impact, fix, quote);
         (file, line, Reverse(severity), one.by_program, end_line, Reverse(confidence), texts, &one.role)
     }
@@ -110,8 +121,11 @@ fn relate(faults: &mut [Merged]) {
         places.sort_unstable();
         for (n, (line, at)) in places.iter().enumerate() {
             let around = &places[n.saturating_sub(RELATED_MAX)..(n + RELATED_MAX + 1).min(places.len())];
-            let mut near: Vec<(u32, FindingId)> =
-                around.iter().filter(|(_, other)| other != at).map(|(l, o)| (l.abs_diff(*line), faults[*o].id)).collect();
+            let mut near: Vec<(u32, FindingId)> = around
+                .iter()
+                .filter(|(_, other)| other != at)
+                .map(|(l, o)| (l.abs_diff(*line), faults[*o].id))
+                .collect();
             near.sort_unstable();
             near.truncate(RELATED_MAX);
             let mut related: Vec<FindingId> = near.into_iter().map(|(_, id)| id).collect();

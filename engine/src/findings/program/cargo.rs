@@ -72,7 +72,10 @@ fn finding(message: &Value, root: &Root) -> Option<Finding> {
         category: code,
         title: title(&says),
         line,
-        end_line: span.and_then(|span| number(span.get("line_end"))).filter(|end| Some(*end) >= line).or(line),
+        end_line: span
+            .and_then(|span| number(span.get("line_end")))
+            .filter(|end| Some(*end) >= line)
+            .or(line),
         problem: super::super::parse::bounded(&notes.join("\n\n")),
         fix: super::super::parse::bounded(&fixes.join("\n")),
         confidence: Some(Confidence::High),
@@ -81,7 +84,8 @@ fn finding(message: &Value, root: &Root) -> Option<Finding> {
     let named = span.and_then(|span| outermost(span, root)).or(span);
     if let Some(named) = named {
         finding.line = number(named.get("line_start"));
-        finding.end_line = number(named.get("line_end")).filter(|end| Some(*end) >= finding.line).or(finding.line);
+        finding.end_line =
+            number(named.get("line_end")).filter(|end| Some(*end) >= finding.line).or(finding.line);
         place(&mut finding, root, Some(&text(named.get("file_name"))));
     }
     Some(finding)

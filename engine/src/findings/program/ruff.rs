@@ -15,7 +15,11 @@ pub(super) fn read(all: &[Value], root: &Root) -> Vec<Finding> {
             severity: severity(&code),
             title: title(&message),
             line,
-            end_line: end(line, number(one.pointer("/end_location/row")), one.pointer("/end_location/column")),
+            end_line: end(
+                line,
+                number(one.pointer("/end_location/row")),
+                one.pointer("/end_location/column"),
+            ),
             problem: message,
             fix,
             category: code,

@@ -181,7 +181,8 @@ fn severity(one: &Value, rule: Option<&Value>) -> Severity {
             _ => Severity::Low,
         };
     }
-    let level = one.get("level").or_else(|| rule.and_then(|rule| rule.pointer("/defaultConfiguration/level")));
+    let level =
+        one.get("level").or_else(|| rule.and_then(|rule| rule.pointer("/defaultConfiguration/level")));
     match level.and_then(Value::as_str) {
         Some("error") => Severity::High,
         Some("note") => Severity::Low,

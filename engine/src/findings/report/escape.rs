@@ -119,9 +119,8 @@ fn words(safe: &mut String, text: &str) {
 /// Whether a host would make a link of it, or tell somebody.
 fn is_reference(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
-    let numbered = |mark: &str| {
-        lower.split(mark).skip(1).any(|after| after.starts_with(|c: char| c.is_ascii_digit()))
-    };
+    let numbered =
+        |mark: &str| lower.split(mark).skip(1).any(|after| after.starts_with(|c: char| c.is_ascii_digit()));
     lower.contains("://")
         || lower.contains("www.")
         || lower.contains("mailto:")

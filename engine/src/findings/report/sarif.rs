@@ -23,7 +23,8 @@ pub(super) fn sarif(synthesis: &Synthesis) -> Value {
     for (n, at) in rules.values_mut().enumerate() {
         *at = n;
     }
-    let listed: Vec<Value> = rules.keys().map(|id| json!({ "id": id, "shortDescription": { "text": id } })).collect();
+    let listed: Vec<Value> =
+        rules.keys().map(|id| json!({ "id": id, "shortDescription": { "text": id } })).collect();
     let results: Vec<Value> = synthesis.findings.iter().map(|finding| result(finding, &rules)).collect();
     let missing: Vec<Value> = synthesis
         .missing
@@ -61,7 +62,8 @@ pub(super) fn sarif(synthesis: &Synthesis) -> Value {
 
 /// The rule of a finding: its category, as an id.
 fn rule(finding: &Merged) -> String {
-    let words = finding.category.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':')));
+    let words =
+        finding.category.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':')));
     let id = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
     if id.is_empty() { PLAIN.to_owned() } else { id }
 }
@@ -83,7 +85,8 @@ fn result(finding: &Merged, rules: &BTreeMap<String, usize>) -> Value {
         Severity::Info => "0.0",
     };
     let mut text = finding.title.clone();
-    for (what, texts) in [("", &finding.problems), ("Impact: ", &finding.impacts), ("Fix: ", &finding.fixes)] {
+    for (what, texts) in [("", &finding.problems), ("Impact: ", &finding.impacts), ("Fix: ", &finding.fixes)]
+    {
         for said in texts.iter().filter(|said| **said != finding.title) {
             let _ = write!(text, "\n\n{what}{said}");
         }
@@ -108,7 +111,8 @@ fn result(finding: &Merged, rules: &BTreeMap<String, usize>) -> Value {
     if let Some(file) = &finding.file {
         let mut place = json!({ "artifactLocation": { "uri": encoded(file), "uriBaseId": "%SRCROOT%" } });
         if let Some(line) = finding.line {
-            place["region"] = json!({ "startLine": line, "endLine": finding.end_line.unwrap_or(line).max(line) });
+            place["region"] =
+                json!({ "startLine": line, "endLine": finding.end_line.unwrap_or(line).max(line) });
             if !finding.quote.is_empty() {
                 place["region"]["snippet"] = json!({ "text": finding.quote });
             }
@@ -142,7 +146,9 @@ fn plain(text: &str) -> String {
 fn fingerprint(finding: &Merged) -> String {
     let mut hash = Sha256::new();
     let quote: Vec<&str> = finding.quote.split_whitespace().collect();
-    for part in [finding.file.as_deref().unwrap_or_default(), &finding.category, &finding.title, &quote.join(" ")] {
+    for part in
+        [finding.file.as_deref().unwrap_or_default(), &finding.category, &finding.title, &quote.join(" ")]
+    {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
@@ -157,7 +163,9 @@ fn fingerprint(finding: &Merged) -> String {
 fn encoded(path: &str) -> String {
     path.bytes().fold(String::with_capacity(path.len()), |mut uri, byte| {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => uri.push(byte as char),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
+                uri.push(byte as char)
+            }
             byte => {
                 let _ = write!(uri, "%{byte:02X}");
             }

@@ -5,7 +5,8 @@ use convoy_core::review::Severity;
 use super::super::extract::{ROLE_FINDINGS_MAX, Sources, extract};
 use super::role;
 
-const GOOD: &str = r#"{"findings": [{"severity": "high", "title": "One", "file": "a.rs", "line": 3, "quote": "let a"}]}"#;
+const GOOD: &str =
+    r#"{"findings": [{"severity": "high", "title": "One", "file": "a.rs", "line": 3, "quote": "let a"}]}"#;
 
 fn titles(sources: &Sources<'_>) -> Result<Vec<String>, String> {
     let found = extract(&role("security"), sources).map_err(|why| why.to_string())?;
@@ -19,7 +20,9 @@ fn why(text: &str) -> String {
 #[test]
 fn the_file_comes_before_the_report_and_that_before_what_was_printed() {
     let block = |title: &str| {
-        format!("# Report\n```json findings\n{{\"findings\": [{{\"severity\": \"low\", \"title\": \"{title}\"}}]}}\n```\n")
+        format!(
+            "# Report\n```json findings\n{{\"findings\": [{{\"severity\": \"low\", \"title\": \"{title}\"}}]}}\n```\n"
+        )
     };
     let (report, printed) = (block("Two"), block("Three"));
     let mut sources = Sources { file: Some(GOOD), report: Some(&report), output: Some(&printed) };
@@ -40,7 +43,10 @@ fn the_file_comes_before_the_report_and_that_before_what_was_printed() {
 #[test]
 fn an_empty_list_is_a_review_that_found_nothing() {
     for text in ["{\"findings\": []}", "[]", "\u{feff}{\"findings\": []}\n"] {
-        assert_eq!(titles(&Sources { file: Some(text), ..Sources::default() }).unwrap(), Vec::<String>::new());
+        assert_eq!(
+            titles(&Sources { file: Some(text), ..Sources::default() }).unwrap(),
+            Vec::<String>::new()
+        );
     }
 }
 
@@ -79,14 +85,18 @@ fn there_is_a_limit_and_many_faults_are_told_in_short() {
     assert!(why_many.contains("and 990 more like these") && why_many.len() < 3000, "{why_many}");
     let one = r#"{"severity":"low","title":"t"}"#;
     let most = format!("[{}]", vec![one; ROLE_FINDINGS_MAX].join(","));
-    assert_eq!(titles(&Sources { file: Some(&most), ..Sources::default() }).unwrap().len(), ROLE_FINDINGS_MAX);
+    assert_eq!(
+        titles(&Sources { file: Some(&most), ..Sources::default() }).unwrap().len(),
+        ROLE_FINDINGS_MAX
+    );
     let more = format!("[{}]", vec![one; ROLE_FINDINGS_MAX + 1].join(","));
     assert!(why(&more).contains("too many"));
 }
 
 #[test]
 fn words_that_mean_ours_are_taken() {
-    let text = r#"[{"severity": "ERROR", "title": "a", "line": "12-14"}, {"severity": "Nit", "description": "b"}]"#;
+    let text =
+        r#"[{"severity": "ERROR", "title": "a", "line": "12-14"}, {"severity": "Nit", "description": "b"}]"#;
     let found = extract(&role("r"), &Sources { file: Some(text), ..Sources::default() }).unwrap();
     assert_eq!((found[0].severity, found[0].line), (Severity::High, Some(12)));
     assert_eq!((found[1].severity, found[1].title.as_str()), (Severity::Info, "b"));

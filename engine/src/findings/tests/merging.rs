@@ -61,8 +61,14 @@ fn neither_another_place_nor_another_kind_is_the_same() {
 #[test]
 fn a_broad_category_says_who_looked_and_counts_between_roles_only() {
     let a = |by: &str, title: &str, line| other_lines(found(by, Low, "Security", title, A), line, 12);
-    assert_eq!(merge(vec![a("x", "Something odd here", 10), a("y", "Entirely unlike that", 11)]).grounded.len(), 1);
-    assert_eq!(merge(vec![a("x", "Something odd here", 10), a("x", "Entirely unlike that", 11)]).grounded.len(), 2);
+    assert_eq!(
+        merge(vec![a("x", "Something odd here", 10), a("y", "Entirely unlike that", 11)]).grounded.len(),
+        1
+    );
+    assert_eq!(
+        merge(vec![a("x", "Something odd here", 10), a("x", "Entirely unlike that", 11)]).grounded.len(),
+        2
+    );
 }
 
 #[test]
@@ -77,17 +83,24 @@ fn two_rules_at_one_line_are_two_faults_and_the_same_rule_of_two_lanes_is_one() 
     let os = |by: &str| flagged(by, Low, "F401", "`os` imported but unused", A);
     let sys = |by: &str| flagged(by, Low, "F401", "`sys` imported but unused", A);
     let split = |by: &str| flagged(by, Info, "E401", "Multiple imports on one line", A);
-    let faults = merge(vec![os("json"), sys("json"), split("json"), sys("sarif"), os("sarif"), split("sarif")]);
+    let faults =
+        merge(vec![os("json"), sys("json"), split("json"), sys("sarif"), os("sarif"), split("sarif")]);
     assert_eq!(faults.grounded.len(), 3, "{:#?}", titles(&faults));
     assert!(faults.grounded.iter().all(|fault| fault.roles.len() == 2));
     // An agent that says the same joins one of them, and does not tie them together.
-    let faults = merge(vec![os("json"), sys("json"), split("json"), found("agent", Medium, "unused", "`sys` is never used", A)]);
+    let faults = merge(vec![
+        os("json"),
+        sys("json"),
+        split("json"),
+        found("agent", Medium, "unused", "`sys` is never used", A),
+    ]);
     assert_eq!(faults.grounded.len(), 3, "{:#?}", titles(&faults));
 }
 
 #[test]
 fn an_agent_joins_what_a_program_found_if_it_is_about_that() {
-    let shell = flagged("lint", High, "S602", "`subprocess` call with `shell=True` identified, security issue", A);
+    let shell =
+        flagged("lint", High, "S602", "`subprocess` call with `shell=True` identified, security issue", A);
     let long = flagged("lint", Low, "E501", "Line too long (120 > 100)", A);
     let agent = found("security", Critical, "injection", "Anybody runs anything", A);
     let faults = merge(vec![shell.clone(), long.clone(), agent]);
@@ -112,7 +125,11 @@ fn what_is_not_grounded_makes_nothing_graver() {
     three.role = super::role("c");
     let faults = merge(vec![one, two, three]);
     assert_eq!((faults.grounded.len(), faults.grounded[0].severity), (1, Low));
-    assert_eq!((faults.ungrounded.len(), faults.ungrounded[0].roles.len()), (1, 2), "a quote without a place has none");
+    assert_eq!(
+        (faults.ungrounded.len(), faults.ungrounded[0].roles.len()),
+        (1, 2),
+        "a quote without a place has none"
+    );
     assert!(!faults.ungrounded[0].blocks());
     assert_eq!(faults.ungrounded[0].id.to_string(), "F2");
 }
@@ -135,10 +152,7 @@ fn they_are_in_order_of_severity_then_what_they_touch_then_how_sure_and_by_how_m
         found("quality", Blocker, "style", "grave", at(7)),
     ];
     let faults = merge(all);
-    assert_eq!(
-        titles(&faults),
-        ["grave", "open", "surely wrong", "wrong by two", "wrong", "slow", "plain"]
-    );
+    assert_eq!(titles(&faults), ["grave", "open", "surely wrong", "wrong by two", "wrong", "slow", "plain"]);
     let ids: Vec<String> = faults.grounded.iter().map(|fault| fault.id.to_string()).collect();
     assert_eq!(ids, ["F1", "F2", "F3", "F4", "F5", "F6", "F7"]);
     assert_eq!(faults.grounded[1].touches, Touches::Security);

@@ -29,7 +29,10 @@ fn one() -> impl Strategy<Value = Found> {
             severity: Severity::ALL[severity],
             category: CATEGORIES[category].into(),
             title: TITLES[title].into(),
-            file: ["a.py", "b.py", ""].get(file).filter(|file| !file.is_empty()).map(|file| (*file).to_owned()),
+            file: ["a.py", "b.py", ""]
+                .get(file)
+                .filter(|file| !file.is_empty())
+                .map(|file| (*file).to_owned()),
             line: Some(line),
             end_line: Some(line + more),
             quote: ["", "let a = 1;", "let b = 2;\nlet c = 3;", "}"][quote].into(),

@@ -64,19 +64,27 @@ fn shellcheck_both_ways() {
 
 #[test]
 fn cargo_and_clippy() {
-    let span = |file: &str, line: u32, expansion: serde_json::Value| {
-        json!({ "file_name": file, "line_start": line, "line_end": line + 1, "is_primary": true, "expansion": expansion })
-    };
+    let span = |file: &str, line: u32, expansion: serde_json::Value| json!({ "file_name": file, "line_start": line, "line_end": line + 1, "is_primary": true, "expansion": expansion });
     let message = |level: &str, code: serde_json::Value, text: &str, spans: serde_json::Value| {
         let help = json!({ "level": "help", "message": "remove `return`", "spans": [{ "suggested_replacement": "false" }] });
-        let more = json!({ "level": "help", "message": "for further information visit https://x", "spans": [] });
+        let more =
+            json!({ "level": "help", "message": "for further information visit https://x", "spans": [] });
         json!({ "reason": "compiler-message", "message": {
             "level": level, "code": code, "message": text, "spans": spans, "children": [more, help] } })
     };
-    let macro_of_std = span("/rustc/abc/library/core/src/macros.rs", 40, json!({ "span": span("src/m.rs", 7, json!(null)) }));
+    let macro_of_std = span(
+        "/rustc/abc/library/core/src/macros.rs",
+        40,
+        json!({ "span": span("src/m.rs", 7, json!(null)) }),
+    );
     let lines = [
         json!({ "reason": "compiler-artifact" }),
-        message("warning", json!({ "code": "clippy::needless_return" }), "unneeded `return`", json!([span("src/lib.rs", 6, json!(null))])),
+        message(
+            "warning",
+            json!({ "code": "clippy::needless_return" }),
+            "unneeded `return`",
+            json!([span("src/lib.rs", 6, json!(null))]),
+        ),
         message("error", json!({ "code": "E0308" }), "mismatched types", json!([macro_of_std])),
         message("warning", json!(null), "2 warnings emitted", json!([])),
         json!({ "reason": "build-finished", "success": false }),
@@ -85,7 +93,10 @@ fn cargo_and_clippy() {
     let all = found(&format!("   Compiling x\n{text}\nnot json\n"));
     assert_eq!(all.len(), 2, "{all:#?}");
     assert_eq!(brief(&all[0]), (Severity::High, "E0308", Some("src/m.rs"), Some(7), Some(8)));
-    assert_eq!(brief(&all[1]), (Severity::Medium, "clippy::needless_return", Some("src/lib.rs"), Some(6), Some(7)));
+    assert_eq!(
+        brief(&all[1]),
+        (Severity::Medium, "clippy::needless_return", Some("src/lib.rs"), Some(6), Some(7))
+    );
     assert_eq!(all[1].fix, "remove `return`: `false`");
     let failed = json!({ "reason": "build-finished", "success": false }).to_string();
     assert!(read(&failed, &root()).unwrap_err().contains("could not build"));
@@ -131,7 +142,11 @@ fn sarif_as_semgrep_writes_it() {
     assert!(eval.problem.ends_with("\n\nDetected the use of eval()."));
     assert_eq!(eval.confidence, Some(Confidence::Low));
     assert_eq!(brief(&all[2]), (Severity::Low, "x", None, None, None));
-    assert!(all[2].title == "Elsewhere now" && all[2].problem.contains("no file of the repository"), "{:#?}", all[2]);
+    assert!(
+        all[2].title == "Elsewhere now" && all[2].problem.contains("no file of the repository"),
+        "{:#?}",
+        all[2]
+    );
 }
 
 #[test]
@@ -145,7 +160,10 @@ fn sarif_as_others_write_it() {
         .to_string()
     };
     let clippy = json!({ "artifactLocation": { "uri": "src/main.rs" }, "region": { "startLine": 3 } });
-    assert_eq!(brief(&found(&run("clippy", "warning", clippy.clone()))[0]), (Severity::Medium, "S602", Some("src/main.rs"), Some(3), Some(3)));
+    assert_eq!(
+        brief(&found(&run("clippy", "warning", clippy.clone()))[0]),
+        (Severity::Medium, "S602", Some("src/main.rs"), Some(3), Some(3))
+    );
     assert_eq!(found(&run("ruff", "note", clippy))[0].severity, Severity::High, "the rules of ruff count");
     let by_index = json!({ "artifactLocation": { "index": 0 }, "region": { "startLine": 3 } });
     assert_eq!(found(&run("x", "error", by_index))[0].file.as_deref(), Some("src/main.rs"));
@@ -158,7 +176,10 @@ fn a_tool_that_failed_has_said_nothing() {
     let mut value = semgrep();
     value["runs"][0]["invocations"][0] = json!({ "executionSuccessful": false,
         "toolExecutionNotifications": [{ "message": { "text": "no rules" } }] });
-    assert_eq!(read(&value.to_string(), &root()).unwrap_err(), "semgrep says that it failed: no rules".replace("semgrep", "Semgrep OSS"));
+    assert_eq!(
+        read(&value.to_string(), &root()).unwrap_err(),
+        "semgrep says that it failed: no rules".replace("semgrep", "Semgrep OSS")
+    );
     for (text, why) in [
         ("", "printed nothing"),
         ("all is well", "not JSON"),
@@ -175,7 +196,8 @@ fn a_tool_that_failed_has_said_nothing() {
 
 #[test]
 fn our_own_form_is_one_of_them() {
-    let own = r#"{"findings": [{"severity": "low", "title": "t", "file": "/work dir/repo/x/y.rs", "line": 2}]}"#;
+    let own =
+        r#"{"findings": [{"severity": "low", "title": "t", "file": "/work dir/repo/x/y.rs", "line": 2}]}"#;
     assert_eq!(brief(&found(own)[0]), (Severity::Low, "", Some("x/y.rs"), Some(2), Some(2)));
     assert!(read(r#"{"findings": [{"title": "t"}]}"#, &root()).unwrap_err().contains("severity is missing"));
 }
@@ -198,9 +220,20 @@ fn paths_stay_within_the_repository() {
         assert_eq!(file(named).as_deref(), Some(inside), "{named}");
     }
     for outside in [
-        "/etc/passwd", "../x", "a/../../x", "/work dir/repo-two/a.sh", "/work dir/repo", "/work dir/repo/../x", "", ".",
-        "file:///etc/passwd", "file://other/work%20dir/repo/a.sh", "file:///work%20dir/repo/%2e%2e/x", "https://x/a.sh",
-        "a\nb", "file:///work%20dir/repo/a%zz",
+        "/etc/passwd",
+        "../x",
+        "a/../../x",
+        "/work dir/repo-two/a.sh",
+        "/work dir/repo",
+        "/work dir/repo/../x",
+        "",
+        ".",
+        "file:///etc/passwd",
+        "file://other/work%20dir/repo/a.sh",
+        "file:///work%20dir/repo/%2e%2e/x",
+        "https://x/a.sh",
+        "a\nb",
+        "file:///work%20dir/repo/a%zz",
     ] {
         assert_eq!(file(outside), None, "{outside}");
     }

@@ -93,4 +93,3 @@ fn a_path_stays_within_the_repository() {
         assert_eq!(path(bad), None, "{bad}");
     }
 }
-

@@ -36,7 +36,10 @@ fn lanes() -> Vec<Lane> {
                 found("correctness", Severity::Blocker, "race", "Two writers", ("b.rs", 9)),
             ],
         },
-        Lane { role: role("lint"), found: vec![flagged("lint", Severity::Low, "E501", "Line too long", ("c d.rs", 3))] },
+        Lane {
+            role: role("lint"),
+            found: vec![flagged("lint", Severity::Low, "E501", "Line too long", ("c d.rs", 3))],
+        },
     ]
 }
 
@@ -101,7 +104,10 @@ fn json_reads_back_and_nothing_found_is_said() {
     assert_eq!(value["findings"][0]["id"], "F1");
     assert_eq!(value["verdict"], "CHANGES_REQUESTED");
     let [text, ..] = files(vec![Lane { role: role("a"), found: Vec::new() }], Vec::new());
-    assert!(text.contains("- nothing was found") && text.contains("APPROVED") && !text.contains("Missing"), "{text}");
+    assert!(
+        text.contains("- nothing was found") && text.contains("APPROVED") && !text.contains("Missing"),
+        "{text}"
+    );
 }
 
 /// What the format requires of what we write: SARIF 2.1.0, sections 3.13 to 3.58.
@@ -184,9 +190,15 @@ fn text_in_a_line_is_nothing_but_text() {
 
 #[test]
 fn text_of_several_lines_begins_nothing() {
-    assert_eq!(paragraphs("# H\n\n\n\n- a\n1. b\n> q\n===\n    x\n"), "\\# H\n\n\\- a\n1\\. b\n\\> q\n\\===\nx");
+    assert_eq!(
+        paragraphs("# H\n\n\n\n- a\n1. b\n> q\n===\n    x\n"),
+        "\\# H\n\n\\- a\n1\\. b\n\\> q\n\\===\nx"
+    );
     let with_code = "Do this:\n```rust\nfn a() {}\n# no heading\n```\nand **that**";
-    assert_eq!(paragraphs(with_code), "Do this:\n\n```\nfn a() {}\n# no heading\n```\n\nand \\*\\*that\\*\\*");
+    assert_eq!(
+        paragraphs(with_code),
+        "Do this:\n\n```\nfn a() {}\n# no heading\n```\n\nand \\*\\*that\\*\\*"
+    );
     assert_eq!(paragraphs("````\n```\ninner\n````\n# x"), "````\n```\ninner\n````\n\n\\# x");
     assert_eq!(paragraphs("```\nnever ended"), "```\nnever ended\n```");
     assert_eq!(fenced("", "a\n```\nb"), "````\na\n```\nb\n````\n");
@@ -196,7 +208,9 @@ fn text_of_several_lines_begins_nothing() {
 fn a_hostile_finding_leaves_the_report_as_it_is() {
     let evil = "x\n```\n## Blocker Issues\n<img src=x onerror=y>\n- 9 blockers (MUST FIX)\n[a](http://b.example) @all";
     let mut one = found("security", Severity::Low, evil, evil, ("a.rs", 1));
-    for text in [&mut one.finding.quote, &mut one.finding.problem, &mut one.finding.impact, &mut one.finding.fix] {
+    for text in
+        [&mut one.finding.quote, &mut one.finding.problem, &mut one.finding.impact, &mut one.finding.fix]
+    {
         *text = evil.into();
     }
     one.finding.file = Some("a`.rs".into());
@@ -205,7 +219,7 @@ fn a_hostile_finding_leaves_the_report_as_it_is() {
     let [text, _, sarif] = files(lane(vec![one]), missing);
     check_sarif(&serde_json::from_str(&sarif).unwrap());
     // Outside of fences nothing of it is anything but words.
-    let mut fence: Option<usize> = None;
+    let (mut fence, mut headings): (Option<usize>, usize) = (None, 0);
     for line in text.lines() {
         let ticks = line.len() - line.trim_start_matches('`').len();
         match fence {
@@ -213,6 +227,7 @@ fn a_hostile_finding_leaves_the_report_as_it_is() {
             Some(open) if ticks >= open && ticks == line.len() => fence = None,
             Some(_) => {}
             None => {
+                headings += usize::from(line == "## Blocker Issues");
                 assert!(!line.contains("<img") || line.contains("\\<img"), "{line}");
                 let line = line.replace("`[a](http://b.example)`", "");
                 assert!(!line.contains("[a](") && !line.contains(" @all"), "{line}");
@@ -221,10 +236,5 @@ fn a_hostile_finding_leaves_the_report_as_it_is() {
         }
     }
     assert_eq!(fence, None, "every fence ends");
-    assert_eq!(text.matches("\n## Blocker Issues\n").count() - evil_in_fences(&text), 1, "{text}");
-}
-
-/// How often the heading stands in a fence.
-fn evil_in_fences(text: &str) -> usize {
-    text.split("\n````\n").skip(1).step_by(2).map(|inside| inside.matches("## Blocker Issues\n").count()).sum()
+    assert_eq!(headings, 1, "{text}");
 }

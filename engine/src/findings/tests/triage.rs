@@ -34,7 +34,8 @@ fn the_table_is_in_order_of_priority_and_no_text_ends_a_cell() {
         title: title.into(),
         judgement: extract(&role(name), None, Some(&GOOD.replace("P1", priority)), None).unwrap(),
     };
-    let all = vec![judge("one", "3", "Later | much"), judge("two", "0", "Now"), judge("three", "P3", "`a|b` too")];
+    let all =
+        vec![judge("one", "3", "Later | much"), judge("two", "0", "Now"), judge("three", "P3", "`a|b` too")];
     let missing = vec![Missing { role: role("four"), why: "it was <killed>".into() }];
     let made = Triage::make(all, missing);
     let order: Vec<&str> = made.issues.iter().map(|one| one.role.as_str()).collect();
@@ -44,6 +45,9 @@ fn the_table_is_in_order_of_priority_and_no_text_ends_a_cell() {
     let text = &files[0].1;
     assert!(text.contains("| P3 | one | Later \\| much | bug/high |"), "{text}");
     assert!(text.contains("| P3 | three | `a\\|b` too |"), "{text}");
-    assert!(text.contains("- **four**: it was \\<killed>") && text.contains("breaks \\<b>all\\</b>"), "{text}");
+    assert!(
+        text.contains("- **four**: it was \\<killed>") && text.contains("breaks \\<b>all\\</b>"),
+        "{text}"
+    );
     assert_eq!(serde_json::from_str::<Triage>(&files[1].1).unwrap(), made);
 }
