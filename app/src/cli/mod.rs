@@ -51,6 +51,7 @@ mod status;
 mod stranded;
 mod supervise;
 mod sync;
+mod template;
 mod tracker;
 mod up;
 mod usage;
@@ -148,6 +149,8 @@ enum Command {
     Nudge(nudge::Nudge),
     Hook(hook::Hook),
     #[command(subcommand)]
+    Template(template::Template),
+    #[command(subcommand)]
     Mail(mail::Mail),
     Events(events::Events),
     Logs(logs::Logs),
@@ -240,6 +243,7 @@ impl Command {
             Self::Escalate(command) => command.run(ctx),
             Self::Nudge(command) => command.run(ctx),
             Self::Hook(command) => command.run(ctx),
+            Self::Template(command) => command.run(ctx),
             Self::Mail(command) => command.run(ctx),
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
