@@ -36,6 +36,7 @@ pub mod own;
 mod permits;
 pub mod prices;
 pub mod reach;
+pub mod reports;
 mod review;
 pub mod rig;
 pub mod runtime;

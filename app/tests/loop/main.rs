@@ -34,5 +34,6 @@ mod session;
 mod sessions;
 mod staged;
 mod steps;
+mod templates;
 mod tmux;
 mod witness;
