@@ -265,7 +265,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
                 ceiling: session.ceiling,
-                role: role::of_worker(state, worker),
+                role: role::starting(state, policy, worker),
             }))
         }
         Effect::Stop { session, epoch } => Job::Stop(Stop { session: session.clone(), epoch: *epoch }),

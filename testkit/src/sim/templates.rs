@@ -92,6 +92,7 @@ impl Sim {
             counts: Counts::default(),
             verdict: None,
             missing: Vec::new(),
+            applied: None,
             blocking: Vec::new(),
             applied: None,
             error: None,
