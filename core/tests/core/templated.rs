@@ -11,6 +11,7 @@ use convoy_core::view;
 
 use crate::door::Door;
 use crate::perform::Words;
+use crate::reviewing;
 use crate::show::Names;
 
 /// `template NAME a b s:a+b`: roles, each with what it needs.
@@ -90,7 +91,7 @@ pub(crate) fn observed(words: &Words<'_>, convoy: &str) -> Observed {
         error: None,
         blocking: Vec::new(),
     };
-    Observed::Synthesized { convoy, report: Box::new(report) }
+    Observed::Synthesized { convoy, report: Box::new(reviewing::worded(words, report)) }
 }
 
 /// What is found of a role, if a line of a script says that.

@@ -16,7 +16,8 @@ pub(crate) fn last_words(output: Output, printed: &str) -> Option<String> {
         match output {
             Output::Plain => return None,
             Output::Claude => {
-                let said = |key: &str| (value[key].as_bool() == Some(false)).then(|| value["result"].as_str());
+                let said =
+                    |key: &str| (value[key].as_bool() == Some(false)).then(|| value["result"].as_str());
                 if value["type"] == "result" {
                     last = said("is_error").flatten().map(str::to_owned);
                 }
@@ -63,10 +64,14 @@ mod tests {
     #[test]
     fn what_gemini_says_in_pieces_is_one_text() {
         let say = |role: &str, text: &str| {
-            format!("{}\n", serde_json::json!({"type": "message", "role": role, "content": text, "delta": true}))
+            format!(
+                "{}\n",
+                serde_json::json!({"type": "message", "role": role, "content": text, "delta": true})
+            )
         };
         let tool = "{\"type\":\"tool_use\",\"tool_name\":\"x\"}\n";
-        let printed = [&say("assistant", "I look. "), tool, &say("assistant", "# Rep"), &say("assistant", "ort\n")];
+        let printed =
+            [&say("assistant", "I look. "), tool, &say("assistant", "# Rep"), &say("assistant", "ort\n")];
         assert_eq!(last_words(Output::Gemini, &printed.concat()).unwrap(), "# Report\n");
     }
 }

@@ -337,8 +337,9 @@ impl Preset {
                     names.push(name);
                 }
             }
-            let filled =
-                |word: &String| word.replace("{tools}", &tools.join(",")).replace("{names}", &names.join(","));
+            let filled = |word: &String| {
+                word.replace("{tools}", &tools.join(",")).replace("{names}", &names.join(","))
+            };
             arguments.extend(self.tools_arg.iter().map(filled));
         }
         if let Some(mode) = mode {

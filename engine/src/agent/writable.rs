@@ -17,10 +17,14 @@ pub(super) fn checked(agent: &str, places: Vec<String>) -> Result<Vec<String>, E
         let begins = place.starts_with('/')
             || place == "~"
             || place.starts_with("~/")
-            || place.strip_prefix('$').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+            || place
+                .strip_prefix('$')
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
         let climbs = Path::new(place).components().any(|part| part == Component::ParentDir);
         if !begins || climbs || place.contains('\0') {
-            let reason = format!("{place:?} is no place; a path such as \"~/.cache/prog/\" or \"$PROG_HOME/\" is expected");
+            let reason = format!(
+                "{place:?} is no place; a path such as \"~/.cache/prog/\" or \"$PROG_HOME/\" is expected"
+            );
             return Err(wrong(agent, "writable", reason));
         }
         // Whatever may be written there decides what a person's own shell does next.
@@ -70,7 +74,16 @@ mod tests {
             ("OWN".to_owned(), format!("{home}/own")),
             ("RELATIVE".to_owned(), "own".to_owned()),
         ]);
-        let places = ["~/made/deep/", "~/there", "~/missing", "$OWN/", "$OWN/x/", "$UNSET/", "$RELATIVE/", "/dev/null"];
+        let places = [
+            "~/made/deep/",
+            "~/there",
+            "~/missing",
+            "$OWN/",
+            "$OWN/x/",
+            "$UNSET/",
+            "$RELATIVE/",
+            "/dev/null",
+        ];
         let found = paths(&places.map(str::to_owned), &env);
         let shown: Vec<String> =
             found.iter().map(|path| path.to_string_lossy().replace(&home, "~")).collect();

@@ -83,7 +83,11 @@ pub const KEYS: &[Key] = &[
         None,
         "arguments that leave it only some tools: {tools} is their list, {names} the same without brackets",
     ),
-    key("agents.*.permission_arg", None, "arguments that choose how it asks for permission, with {mode} in them"),
+    key(
+        "agents.*.permission_arg",
+        None,
+        "arguments that choose how it asks for permission, with {mode} in them",
+    ),
     key("gates.*.command", None, "program and arguments of a gate"),
     key("gates.*.timeout", Some("\"10m\""), "the longest that it may take"),
     key("gates.*.rigs", None, "the rigs that it is for; all if not given"),

@@ -120,7 +120,10 @@ pub fn become_confined(
     (STATUS_CANNOT, format!("{}: {error}", program.display()))
 }
 
-#[expect(clippy::print_stderr, reason = "this process is about to be another's; it has no other place to speak")]
+#[expect(
+    clippy::print_stderr,
+    reason = "this process is about to be another's; it has no other place to speak"
+)]
 fn note(text: &str) {
     eprintln!("convoy: {text}");
 }
@@ -133,7 +136,10 @@ mod tests {
     use super::*;
 
     /// In a thread of its own, which stays confined.
-    #[expect(clippy::disallowed_methods, reason = "a confinement cannot be taken back from the thread of a test")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a confinement cannot be taken back from the thread of a test"
+    )]
     fn confined<T: Send>(write: &[PathBuf], deed: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {

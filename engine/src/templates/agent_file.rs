@@ -86,7 +86,9 @@ pub(super) fn read(source: &Arc<Source>, text: &str) -> Result<AgentFile, Vec<Pr
     let Some((front, body, body_line)) = split(&text) else {
         let at = At { line: Some(1), ..At::file(source) };
         let problem = at.problem("the front matter is missing or has no end");
-        return Err(vec![problem.fix("begin the file with a line '---', then 'name: …' and the like, then a line '---'")]);
+        return Err(vec![
+            problem.fix("begin the file with a line '---', then 'name: …' and the like, then a line '---'"),
+        ]);
     };
     let root = match node::yaml(front, 2) {
         Ok(root) => root,
@@ -114,11 +116,14 @@ pub(super) fn read(source: &Arc<Source>, text: &str) -> Result<AgentFile, Vec<Pr
     let output = reader.word(&mut fields, "output", &OUTPUTS);
 
     if name.is_none() && !reader.problems.iter().any(|problem| problem.at.key == "name") {
-        reader.report(fields.at.problem("the name is missing").fix(format!("add a line 'name: {}'", source.name)));
+        reader.report(
+            fields.at.problem("the name is missing").fix(format!("add a line 'name: {}'", source.name)),
+        );
     }
     if let Some(name) = name.as_ref().filter(|name| name.value.as_str() != source.name) {
         let what = format!("the name is {:?}, and the file is called {:?}", name.value.as_str(), source.name);
-        reader.report(name.at.problem(what).fix("make them the same: a subagent is found by its file's name"));
+        reader
+            .report(name.at.problem(what).fix("make them the same: a subagent is found by its file's name"));
     }
     let description = description.map(|text| text.value.trim().to_owned()).unwrap_or_default();
     if description.is_empty() {
@@ -134,7 +139,8 @@ pub(super) fn read(source: &Arc<Source>, text: &str) -> Result<AgentFile, Vec<Pr
             ("agent", agent.is_some()),
         ];
         for (key, _) in of_agents.into_iter().filter(|(_, given)| *given) {
-            let what = format!("{key:?} means nothing beside \"command\": a program does the work, and no agent");
+            let what =
+                format!("{key:?} means nothing beside \"command\": a program does the work, and no agent");
             reader.report(fields.at.problem(what).fix(format!("remove {key:?} or \"command\"")));
         }
     } else {
@@ -194,8 +200,10 @@ fn tools_of(reader: &mut Reader, tools: Vec<Spot<String>>) -> Vec<String> {
             depth += i32::from(c == '(') - i32::from(c == ')');
             c == ',' && depth == 0
         });
-        let names: Vec<String> = parts.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        let bad = |name: &&String| name.starts_with('-') || name.len() > 200 || name.contains(char::is_control);
+        let names: Vec<String> =
+            parts.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let bad =
+            |name: &&String| name.starts_with('-') || name.len() > 200 || name.contains(char::is_control);
         if names.is_empty() || names.iter().any(|name| bad(&name)) {
             let what = format!("{:?} names no tool", tool.value.chars().take(60).collect::<String>());
             reader.report(tool.at.problem(what));

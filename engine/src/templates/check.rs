@@ -74,7 +74,8 @@ pub(super) fn plan(library: &Library, template: Template) -> Result<Plan, Error>
     let whole = super::problem::At { line: Some(1), ..super::problem::At::file(&template.source) };
     if template.roles.is_empty() {
         let problem = whole.problem("it has no roles");
-        problems.push(problem.fix("add one: [[agents]] with role and subagent, or extends = \"code-review\""));
+        problems
+            .push(problem.fix("add one: [[agents]] with role and subagent, or extends = \"code-review\""));
     }
     let graph = graph(&template.roles, &mut problems);
     let mut lanes = Vec::new();
@@ -95,7 +96,10 @@ pub(super) fn plan(library: &Library, template: Template) -> Result<Plan, Error>
             Err(Error::Unknown { known, .. }) => {
                 let problem = subagent.at.problem(format!("there is no agent file {name:?}"));
                 let problem = problem.meant(name, known.iter().map(String::as_str));
-                let fix = format!("put {name}.md into .convoy/agents, or name one that there is: {}", known.join(", "));
+                let fix = format!(
+                    "put {name}.md into .convoy/agents, or name one that there is: {}",
+                    known.join(", ")
+                );
                 problems.push(if problem.fix.is_none() { problem.fix(fix) } else { problem });
                 None
             }
@@ -106,10 +110,13 @@ pub(super) fn plan(library: &Library, template: Template) -> Result<Plan, Error>
     }
     for lane in &lanes {
         check(library, lane, &mut problems);
-        let of_issues = |need: &&RoleName| {
-            template.roles.iter().any(|role| role.per_issue && role.role.value == **need)
-        };
-        trial::lane(lane, &lane.needs.iter().filter(|need| !of_issues(need)).collect::<Vec<_>>(), &mut problems);
+        let of_issues =
+            |need: &&RoleName| template.roles.iter().any(|role| role.per_issue && role.role.value == **need);
+        trial::lane(
+            lane,
+            &lane.needs.iter().filter(|need| !of_issues(need)).collect::<Vec<_>>(),
+            &mut problems,
+        );
     }
     if let Some(extra) = lanes.iter().filter(|lane| lane.file.output == OutputKind::Synthesis).nth(1) {
         let what = "there are two roles whose output is a synthesis";

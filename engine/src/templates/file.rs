@@ -33,7 +33,8 @@ pub(super) const ROLE_KEYS: [&str; 10] = [
     "max_attempts",
 ];
 /// The keys of `config`.
-pub(super) const CONFIG_KEYS: [&str; 5] = ["output_dir", "max_parallel", "timeout", "synthesis", "on_failure"];
+pub(super) const CONFIG_KEYS: [&str; 5] =
+    ["output_dir", "max_parallel", "timeout", "synthesis", "on_failure"];
 
 /// What a file is written in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -170,7 +171,8 @@ fn role(reader: &mut Reader, node: Node, key: &str) -> Option<Role> {
             Some(role) => Spot { at: At { key: key.to_owned(), ..role.at }, ..role },
             None => {
                 // One of the wrong form was told already.
-                if told == 0 || reader.problems.iter().all(|problem| problem.at.key != format!("{key}.role")) {
+                if told == 0 || reader.problems.iter().all(|problem| problem.at.key != format!("{key}.role"))
+                {
                     let problem = fields.at.problem("the role has no name");
                     reader.report(problem.fix("give it one: role = \"security\""));
                 }
@@ -196,7 +198,8 @@ pub(super) fn checked_model(reader: &mut Reader, model: Spot<String>) -> Option<
     if !text.is_empty() && text.len() <= 200 && !text.starts_with('-') && !text.contains(char::is_control) {
         return Some(text);
     }
-    let problem = model.at.problem(format!("{:?} is no name of a model", text.chars().take(60).collect::<String>()));
+    let problem =
+        model.at.problem(format!("{:?} is no name of a model", text.chars().take(60).collect::<String>()));
     reader.report(problem.fix("expected up to 200 characters, not beginning with '-'"));
     None
 }
@@ -236,14 +239,18 @@ fn config(reader: &mut Reader, node: Node) -> Config {
 fn checked_dir(reader: &mut Reader, dir: Spot<String>) -> Option<String> {
     let path = PathBuf::from(&dir.value);
     let mut parts = path.components();
-    let plain = parts.clone().all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
+    let plain = parts
+        .clone()
+        .all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
     let first = parts.find(|part| matches!(part, std::path::Component::Normal(_)));
     let inside = first.is_some_and(|part| part.as_os_str() != ".git")
         && (!path.starts_with(".convoy") || path.starts_with(".convoy/outputs"));
     if plain && inside && !dir.value.contains(char::is_control) && dir.value.len() <= 500 {
         return Some(dir.value.trim_end_matches('/').to_owned());
     }
-    let problem = dir.at.problem(format!("{:?} is no folder for reports", dir.value.chars().take(100).collect::<String>()));
+    let problem = dir
+        .at
+        .problem(format!("{:?} is no folder for reports", dir.value.chars().take(100).collect::<String>()));
     reader.report(problem.fix(
         "expected a path below the workspace's folder, without '..', and neither in .git nor in .convoy, such as \"reports\"",
     ));

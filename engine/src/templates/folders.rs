@@ -57,7 +57,9 @@ impl Folders {
     /// The embedded ones.
     pub(super) fn built_in() -> Self {
         let mut all = Self::default();
-        for (kind, embedded) in [(Kind::Template, TEMPLATES.as_slice()), (Kind::Agent, AGENT_FILES.as_slice())] {
+        for (kind, embedded) in
+            [(Kind::Template, TEMPLATES.as_slice()), (Kind::Agent, AGENT_FILES.as_slice())]
+        {
             for (name, text) in embedded.iter().copied() {
                 all.insert(kind, embedded_file(&(name, text)));
             }
@@ -96,7 +98,10 @@ impl Folders {
             Err(error) => return wrong(format!("it cannot be looked through: {error}"), "mend its rights"),
         };
         if layer == Layer::Workspace && dir.symlink_metadata().is_ok_and(|facts| facts.is_symlink()) {
-            return wrong("the folder is a symbolic link".to_owned(), "make it a folder of the workspace's own");
+            return wrong(
+                "the folder is a symbolic link".to_owned(),
+                "make it a folder of the workspace's own",
+            );
         }
         let mut names: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         names.sort();
@@ -106,7 +111,9 @@ impl Folders {
         let mut seen: BTreeMap<String, PathBuf> = BTreeMap::new();
         for path in names.into_iter().take(FILES_MAX) {
             let Some(format) = format(kind, &path) else { continue };
-            let Some(name) = path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned) else { continue };
+            let Some(name) = path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned) else {
+                continue;
+            };
             // What editors keep beside a file.
             if name.starts_with('.') || !path.is_file() && !path.is_symlink() {
                 continue;
@@ -174,10 +181,14 @@ impl Found {
         let mut bytes = Vec::new();
         file.by_ref().take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(at.problem(format!("it is larger than {FILE_BYTES_MAX} bytes")).fix("make it shorter"));
+            return Err(at
+                .problem(format!("it is larger than {FILE_BYTES_MAX} bytes"))
+                .fix("make it shorter"));
         }
         String::from_utf8(bytes).map_err(|error| {
-            let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+            let line =
+                error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count()
+                    + 1;
             let at = At { line: u32::try_from(line).ok(), ..at };
             at.problem("it is not UTF-8 text").fix("save it as UTF-8")
         })

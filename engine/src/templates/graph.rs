@@ -19,7 +19,8 @@ pub struct Graph {
 /// The graph of these roles. Unknown dependencies, those on oneself, and circles are problems; a circle is told once.
 pub(super) fn graph(roles: &[Role], problems: &mut Vec<Problem>) -> Graph {
     let names: Vec<RoleName> = roles.iter().map(|role| role.role.value.clone()).collect();
-    let numbers: BTreeMap<&str, usize> = names.iter().enumerate().map(|(n, name)| (name.as_str(), n)).collect();
+    let numbers: BTreeMap<&str, usize> =
+        names.iter().enumerate().map(|(n, name)| (name.as_str(), n)).collect();
     let mut needs: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); roles.len()];
     for (n, role) in roles.iter().enumerate() {
         for need in role.depends_on.iter().flatten() {
@@ -31,10 +32,16 @@ pub(super) fn graph(roles: &[Role], problems: &mut Vec<Problem>) -> Graph {
                 }
                 Some(found) => drop(needs[n].insert(*found)),
                 None => {
-                    let what = format!("role {:?} depends on {wanted:?}, and there is no such role", role.role.value.as_str());
+                    let what = format!(
+                        "role {:?} depends on {wanted:?}, and there is no such role",
+                        role.role.value.as_str()
+                    );
                     let known = numbers.keys().copied().filter(|name| *name != role.role.value.as_str());
                     let problem = need.at.problem(what).meant(wanted, known);
-                    let fix = format!("the roles are: {}", names.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "));
+                    let fix = format!(
+                        "the roles are: {}",
+                        names.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", ")
+                    );
                     problems.push(if problem.fix.is_none() { problem.fix(fix) } else { problem });
                 }
             }
@@ -119,9 +126,9 @@ impl Graph {
     pub fn phases(&self) -> Vec<Vec<&RoleName>> {
         let mut phase: Vec<Option<usize>> = vec![None; self.roles.len()];
         // A circle is a problem, and has no phases; what rests on it neither.
-        while let Some(role) = (0..phase.len())
-            .find(|role| phase[*role].is_none() && self.needs[*role].iter().all(|need| phase[*need].is_some()))
-        {
+        while let Some(role) = (0..phase.len()).find(|role| {
+            phase[*role].is_none() && self.needs[*role].iter().all(|need| phase[*need].is_some())
+        }) {
             let before = self.needs[role].iter().filter_map(|need| phase[*need]).max();
             phase[role] = Some(before.map_or(0, |before| before + 1));
         }

@@ -86,7 +86,8 @@ fn base(
     if let Some(start) = chain.iter().position(|file| file.source == base.source) {
         let mut path: Vec<&str> = chain[start..].iter().map(|file| file.source.name.as_str()).collect();
         path.push(wanted);
-        let problem = extends.at.problem(format!("templates extend each other in a circle: {}", path.join(" → ")));
+        let problem =
+            extends.at.problem(format!("templates extend each other in a circle: {}", path.join(" → ")));
         return Err(problem.fix("remove one 'extends'"));
     }
     if chain.len() > EXTENDS_MAX {
@@ -104,14 +105,17 @@ fn merged(chain: Vec<TemplateFile>, problems: &mut Vec<Problem>) -> Option<Templ
     let source = top.source.clone();
     let whole = At { line: Some(1), ..At::file(&source) };
     let told = |problems: &[Problem], key: &str| {
-        problems.iter().any(|problem| problem.at.source == source && (problem.at.key == key || problem.at.key.is_empty()))
+        problems.iter().any(|problem| {
+            problem.at.source == source && (problem.at.key == key || problem.at.key.is_empty())
+        })
     };
     if top.name.is_none() && !told(problems, "name") {
         problems.push(whole.problem("the name is missing").fix(format!("add name = \"{}\"", source.name)));
     }
     if let Some(name) = top.name.as_ref().filter(|name| name.value.as_str() != source.name) {
         let what = format!("the name is {:?}, and the file is called {:?}", name.value.as_str(), source.name);
-        problems.push(name.at.problem(what).fix("make them the same: a template is found by its file's name"));
+        problems
+            .push(name.at.problem(what).fix("make them the same: a template is found by its file's name"));
     }
     let name = top.name.as_ref().map(|name| name.value.clone());
     let mut description = None;
@@ -126,7 +130,12 @@ fn merged(chain: Vec<TemplateFile>, problems: &mut Vec<Problem>) -> Option<Templ
             if let Some(first) = own.iter().find(|one| one.role.value == role.role.value) {
                 let what = format!("there are two roles {:?}", role.role.value.as_str());
                 let line = first.role.at.line.map(|line| format!(" in line {line}")).unwrap_or_default();
-                problems.push(role.role.at.problem(what).fix(format!("rename one; the first is {}{line}", first.role.at.key)));
+                problems.push(
+                    role.role
+                        .at
+                        .problem(what)
+                        .fix(format!("rename one; the first is {}{line}", first.role.at.key)),
+                );
                 continue;
             }
             own.push(role);
@@ -143,7 +152,14 @@ fn merged(chain: Vec<TemplateFile>, problems: &mut Vec<Problem>) -> Option<Templ
         problems.push(whole.problem(what).fix("add description = \"…\" that says what it is for"));
     }
     let extends = sources[1..].to_vec();
-    Some(Template { name: name?, description: description?.trim().to_owned(), source, extends, roles, config })
+    Some(Template {
+        name: name?,
+        description: description?.trim().to_owned(),
+        source,
+        extends,
+        roles,
+        config,
+    })
 }
 
 /// Drops roles, and them from what others depend on.

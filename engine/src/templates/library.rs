@@ -110,7 +110,8 @@ impl Library {
     pub fn look_at_all(&self) -> Vec<Looked> {
         let templates = self.folders.templates.values().flatten().map(|found| (Kind::Template, found));
         let agents = self.folders.agents.values().flatten().map(|found| (Kind::Agent, found));
-        let mut all: Vec<Looked> = templates.chain(agents).map(|(kind, found)| self.look_at(kind, found)).collect();
+        let mut all: Vec<Looked> =
+            templates.chain(agents).map(|(kind, found)| self.look_at(kind, found)).collect();
         for problem in &self.folders.problems {
             let source = Source::clone(&problem.at.source);
             all.push(Looked { is_template: true, source, problems: vec![problem.clone()] });
@@ -140,7 +141,9 @@ impl Library {
 
     fn look_at(&self, kind: Kind, found: &Found) -> Looked {
         let result = match kind {
-            Kind::Template => resolve(&self.folders, found).and_then(|template| plan(self, template)).map(drop),
+            Kind::Template => {
+                resolve(&self.folders, found).and_then(|template| plan(self, template)).map(drop)
+            }
             Kind::Agent => read_agent(found).and_then(|file| match trial::alone(&file) {
                 none if none.is_empty() => Ok(()),
                 problems => Err(Error::Invalid(problems)),

@@ -70,9 +70,8 @@ fn line_at(text: &str, at: usize) -> u32 {
 
 /// A TOML document.
 pub(super) fn toml(text: &str) -> Result<Node, Broken> {
-    let table = DeTable::parse(text).map_err(|error| {
-        broken(error.span().map(|span| line_at(text, span.start)), error.message())
-    })?;
+    let table = DeTable::parse(text)
+        .map_err(|error| broken(error.span().map(|span| line_at(text, span.start)), error.message()))?;
     Ok(Node { line: 1, value: toml_table(text, table.get_ref(), DEPTH_MAX)? })
 }
 
@@ -83,7 +82,10 @@ fn toml_table(text: &str, table: &DeTable<'_>, depth: usize) -> Result<Value, Br
     let mut entries = Vec::new();
     for (key, value) in table {
         let line = line_at(text, key.span().start);
-        let node = Node { line: line_at(text, value.span().start), value: toml_value(text, value.get_ref(), depth)? };
+        let node = Node {
+            line: line_at(text, value.span().start),
+            value: toml_value(text, value.get_ref(), depth)?,
+        };
         entries.push(Entry { key: key.get_ref().to_string(), line, node });
     }
     entries.sort_by_key(|entry| entry.line);
@@ -146,13 +148,17 @@ fn json_node(text: &str, raw: &RawValue, depth: usize) -> Result<Node, Broken> {
         }
         Some(b'[') => {
             let Items(items) = serde_json::from_str(raw.get()).map_err(wrong)?;
-            Value::List(items.into_iter().map(|raw| json_node(text, raw, depth - 1)).collect::<Result<_, _>>()?)
+            Value::List(
+                items.into_iter().map(|raw| json_node(text, raw, depth - 1)).collect::<Result<_, _>>()?,
+            )
         }
         _ => match serde_json::from_str(raw.get()).map_err(wrong)? {
             serde_json::Value::Bool(value) => Value::Bool(value),
             serde_json::Value::Number(number) => Value::Number(number.to_string()),
             serde_json::Value::String(text) => Value::Text(text),
-            serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => Value::Null,
+            serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
+                Value::Null
+            }
         },
     };
     Ok(Node { line, value })
@@ -234,19 +240,23 @@ impl<'a> Events<'a> {
         match self.parser.next() {
             None => Ok((Event::StreamEnd, self.first)),
             Some(Ok((event, span))) => Ok((event, self.line(span.start.line()))),
-            Some(Err(error)) => {
-                Err(broken(Some(self.line(error.marker().line())), format!("it is not YAML: {}", error.info())))
-            }
+            Some(Err(error)) => Err(broken(
+                Some(self.line(error.marker().line())),
+                format!("it is not YAML: {}", error.info()),
+            )),
         }
     }
 
     fn node(&mut self, event: Event<'a>, line: u32, depth: usize) -> Result<Node, Broken> {
-        let refused = |what: &str| Err(broken(Some(line), format!("{what} are not used here: write the value itself")));
+        let refused =
+            |what: &str| Err(broken(Some(line), format!("{what} are not used here: write the value itself")));
         if depth == 0 {
             return Err(broken(Some(line), "it is nested too deep"));
         }
         let value = match event {
-            Event::Scalar(_, _, _, Some(_)) | Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
+            Event::Scalar(_, _, _, Some(_))
+            | Event::SequenceStart(_, Some(_))
+            | Event::MappingStart(_, Some(_)) => {
                 return refused("YAML tags");
             }
             Event::Scalar(text, style, 0, None) => scalar(&text, style),
@@ -317,7 +327,8 @@ mod tests {
     #[test]
     fn the_three_forms_become_the_same_tree_with_lines() {
         let toml = toml("name = 'a'\nlist = [1,\n  true]\n[config]\nx = \"é\"\n").unwrap();
-        let json = json("{\"name\": \"a\",\n\"list\": [1,\n true],\n\n\"config\": {\"x\": \"\\u00e9\"}}").unwrap();
+        let json =
+            json("{\"name\": \"a\",\n\"list\": [1,\n true],\n\n\"config\": {\"x\": \"\\u00e9\"}}").unwrap();
         let yaml = yaml("name: a\nlist: [1,\n  true]\nconfig:\n  x: \"é\"\n", 1).unwrap();
         for tree in [&toml, &json, &yaml] {
             assert_eq!(get(tree, "name").value, Value::Text("a".into()));
@@ -333,7 +344,10 @@ mod tests {
     fn what_is_broken_says_where() {
         assert_eq!(toml("a = 1\nb = = 2\n").unwrap_err().line, Some(2));
         assert_eq!(json("{\n\"a\": 1,\n}").unwrap_err().line, Some(3));
-        assert_eq!(yaml("a: 1\nb: [\n", 4).map_err(|broken| broken.line.is_some_and(|line| line >= 5)), Err(true));
+        assert_eq!(
+            yaml("a: 1\nb: [\n", 4).map_err(|broken| broken.line.is_some_and(|line| line >= 5)),
+            Err(true)
+        );
         assert!(yaml("a: &x [1]\nb: *x\n", 1).is_err());
         assert!(yaml("a: !!str 1\n", 1).is_err());
         assert!(yaml("a: 1\n---\nb: 2\n", 1).is_err());

@@ -77,7 +77,8 @@ impl Reader {
             let path = if key.is_empty() { plain.clone() } else { format!("{key}.{plain}") };
             let at = self.at(entry.line, path);
             if !known.contains(&plain.as_str()) {
-                let problem = At { key: key.to_owned(), ..at }.problem(format!("unknown key {:?}", entry.key));
+                let problem =
+                    At { key: key.to_owned(), ..at }.problem(format!("unknown key {:?}", entry.key));
                 let problem = problem.meant(&snake(&entry.key), known.iter().copied());
                 let fix = format!("expected one of {}", known.join(", "));
                 self.problems.push(if problem.fix.is_none() { problem.fix(fix) } else { problem });
@@ -208,7 +209,9 @@ impl Reader {
             let expected = "a time of more than nothing and at most 30 days is expected, such as \"90s\", \"10m\" or \"1h30m\"";
             let problem = at.problem(expected);
             self.problems.push(match (&node.value, self.json) {
-                (Value::Number(number), false) => problem.fix(format!("with its unit: \"{number}s\" or \"{number}m\"")),
+                (Value::Number(number), false) => {
+                    problem.fix(format!("with its unit: \"{number}s\" or \"{number}m\""))
+                }
                 _ => problem,
             });
         }
@@ -242,7 +245,8 @@ impl Reader {
             let at = self.at(entry.line, format!("{}.{}", at.key, entry.key));
             if !is_variable(&entry.key) {
                 let what = format!("{:?} cannot be used in a prompt", entry.key);
-                self.problems.push(at.problem(what).fix("use letters, digits and '_', not beginning with a digit"));
+                self.problems
+                    .push(at.problem(what).fix("use letters, digits and '_', not beginning with a digit"));
                 continue;
             }
             match plain(entry.node.value) {

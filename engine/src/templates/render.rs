@@ -96,7 +96,10 @@ fn render_value(template: &str, context: Value) -> Result<String, RenderError> {
     let parsed = environment.template_from_str(template).map_err(|error| explained(&error, template))?;
     let mut out = Bounded(Vec::new());
     match parsed.render_captured_to(context, &mut out) {
-        Ok(_) => Ok(String::from_utf8(out.0).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())),
+        Ok(_) => {
+            Ok(String::from_utf8(out.0)
+                .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+        }
         Err(error) if error.kind() == ErrorKind::WriteFailure => Err(RenderError::TooLong),
         Err(error) => Err(explained(&error, template)),
     }
@@ -109,7 +112,11 @@ fn render_value(template: &str, context: Value) -> Result<String, RenderError> {
 pub fn variables(template: &str) -> Result<BTreeSet<String>, RenderError> {
     let environment = environment();
     let parsed = environment.template_from_str(template).map_err(|error| explained(&error, template))?;
-    Ok(parsed.undeclared_variables(true).into_iter().filter(|name| !GLOBALS.contains(&name.as_str())).collect())
+    Ok(parsed
+        .undeclared_variables(true)
+        .into_iter()
+        .filter(|name| !GLOBALS.contains(&name.as_str()))
+        .collect())
 }
 
 /// Functions that templates may call.
@@ -127,7 +134,9 @@ fn environment() -> Environment<'static> {
     let mut syntax = SyntaxConfig::builder();
     syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
     environment.set_syntax(syntax.build().expect("the usual delimiters"));
-    environment.add_filter("fenced", |text: Value, info: Option<Cow<'_, str>>| fenced(&text.to_string(), info.as_deref()));
+    environment.add_filter("fenced", |text: Value, info: Option<Cow<'_, str>>| {
+        fenced(&text.to_string(), info.as_deref())
+    });
     environment.add_filter("cut", |text: Value, bytes: usize| cut(&text.to_string(), bytes).to_owned());
     environment
 }
@@ -151,7 +160,8 @@ fn cut(text: &str, bytes_max: usize) -> &str {
 
 fn explained(error: &minijinja::Error, source: &str) -> RenderError {
     let line = error.line().unwrap_or(1);
-    let range = error.range().and_then(|range| source.get(range)).map(str::trim).filter(|text| !text.is_empty());
+    let range =
+        error.range().and_then(|range| source.get(range)).map(str::trim).filter(|text| !text.is_empty());
     let shown = |text: &str| text.chars().take(SHOWN_CHARS_MAX).collect::<String>();
     let detail = || match (error.detail(), range) {
         (Some(detail), _) => detail.to_owned(),
@@ -161,9 +171,7 @@ fn explained(error: &minijinja::Error, source: &str) -> RenderError {
     match error.kind() {
         ErrorKind::OutOfFuel => RenderError::TooMuchWork,
         ErrorKind::SyntaxError => RenderError::Syntax { line, why: detail() },
-        ErrorKind::UndefinedError => {
-            RenderError::Unknown { line, name: named(error, range.map(shown)) }
-        }
+        ErrorKind::UndefinedError => RenderError::Unknown { line, name: named(error, range.map(shown)) },
         _ => RenderError::Failed { line, why: detail() },
     }
 }

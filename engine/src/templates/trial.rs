@@ -64,7 +64,8 @@ fn roots(text: &str, place: &Place<'_>, problems: &mut Vec<Problem>) -> bool {
     let names = match variables(text) {
         Ok(names) => names,
         Err(error) => {
-            problems.push(place.at(error.line()).problem(format!("the prompt is no template: {}", error.what())));
+            problems
+                .push(place.at(error.line()).problem(format!("the prompt is no template: {}", error.what())));
             return true;
         }
     };
@@ -82,9 +83,8 @@ fn roots(text: &str, place: &Place<'_>, problems: &mut Vec<Problem>) -> bool {
 
 fn has_word(line: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
-    line.match_indices(word).any(|(at, _)| {
-        !line[..at].ends_with(part) && !line[at + word.len()..].starts_with(part)
-    })
+    line.match_indices(word)
+        .any(|(at, _)| !line[..at].ends_with(part) && !line[at + word.len()..].starts_with(part))
 }
 
 fn explained(error: &RenderError, place: &Place<'_>, lane: &Lane) -> Problem {
@@ -95,7 +95,9 @@ fn explained(error: &RenderError, place: &Place<'_>, lane: &Lane) -> Problem {
     };
     let problem = at.problem(format!("the prompt of role {role:?} asks for {name}, which it does not get"));
     match name.split_once('.') {
-        Some(("params", key)) => problem.fix(format!("give it in the template: params = {{ {key} = \"…\" }}")),
+        Some(("params", key)) => {
+            problem.fix(format!("give it in the template: params = {{ {key} = \"…\" }}"))
+        }
         Some(("inputs", other)) => problem.fix(format!("add {other:?} to depends_on of role {role:?}")),
         _ => problem,
     }
