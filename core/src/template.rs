@@ -214,7 +214,7 @@ pub struct ReportMade {
     /// Why it could not be made, if it could not.
     pub error: Option<String>,
     /// The findings because of which a change does not land, the gravest first, at most `review::FINDINGS_MAX`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub blocking: Vec<Raised>,
 }
 

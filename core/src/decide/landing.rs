@@ -234,7 +234,7 @@ pub(super) fn close(
         return Ok(Decision::same(Item::same(&id, format!("already {}", convoy.status.name()))));
     }
     let landing_epoch = convoy.landing_epoch + 1;
-    let complete = convoy.is_complete();
+    let complete = convoy.is_complete() && !convoy.lacks_report();
     let mut events = Vec::new();
     if complete {
         events.push(Event::ConvoyLanded { convoy: id.clone(), landing_epoch, observer: Observer::Person });

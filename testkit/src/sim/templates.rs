@@ -25,11 +25,8 @@ impl Sim {
         let mut steps = Vec::new();
         for (n, role) in roles.iter().enumerate() {
             let needs = roles[..n].iter().filter(|_| self.rng.u32(0..3) == 0).cloned().collect();
-            let runner = if self.rng.u32(0..4) == 0 {
-                Runner::Program { command: vec!["lint".into()], success: vec![0, 1] }
-            } else {
-                Runner::Agent { agent: None, model: None, tools: None, permission_mode: None }
-            };
+            // Programs cost nothing, and every agent of the simulation does.
+            let runner = Runner::Agent { agent: None, model: None, tools: None, permission_mode: None };
             let step = Step {
                 role: role.clone(),
                 subagent: "reviewer".parse().expect("a valid name"),
@@ -93,6 +90,7 @@ impl Sim {
             counts: Counts::default(),
             verdict: None,
             missing: Vec::new(),
+            blocking: Vec::new(),
             error: None,
         });
         let effect = Effect::Synthesize { convoy: convoy.clone(), round };
@@ -120,7 +118,7 @@ impl Runs {
                 Event::IssueCreated { issue } if issue.step.is_some() => {
                     self.steps.insert(issue.id.to_string());
                 }
-                Event::ConvoyCreated { convoy } => {
+                Event::ConvoyCreated { convoy } | Event::ConvoyStaged { convoy, .. } => {
                     if convoy.run.as_ref().is_some_and(|run| run.report == ReportKind::None) {
                         self.reported.insert(convoy.id.clone(), 0);
                     } else if convoy.run.is_none() {
