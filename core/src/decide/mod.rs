@@ -262,7 +262,7 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
             review::of_checkpoint(state, checkpoint, review, ctx)
         }
         Observed::ReviewResolved { member, start } => {
-            review::begin(state, member, start.as_deref().map_err(String::as_str), ctx)
+            review::begin(state, member, start.as_ref().map(Option::as_deref), ctx)
         }
         Observed::ReviewOver { member, convoy } => review::over(state, member, convoy, ctx),
         Observed::ReviewUnwanted { convoy } => review::unwanted(state, convoy, ctx),

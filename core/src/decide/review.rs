@@ -37,20 +37,31 @@ fn waiting<'a>(state: &'a State, member: &Member, policy: &Policy) -> Option<(&'
 pub(super) fn begin(
     state: &State,
     member: &Member,
-    start: Result<&Request, &str>,
+    start: Result<Option<&Request>, &String>,
     ctx: &mut Context<'_>,
 ) -> Vec<Event> {
     let Some((worker, submission)) = waiting(state, member, ctx.policy) else { return Vec::new() };
     if submission.review.is_some() || submission.pause.is_some() {
         return Vec::new();
     }
-    match start.map_err(str::to_owned).and_then(|request| begun(state, worker, submission, request, ctx)) {
+    let begun = match start {
+        Ok(Some(request)) => begun(state, worker, submission, request, ctx),
+        Ok(None) => Ok(vec![made(worker, submission, &of_nothing(submission))]),
+        Err(why) => Err(why.clone()),
+    };
+    match begun {
         Ok(events) => events,
         Err(why) => {
             let broken = MergeOutcome::Broken { error: format!("its review could not begin: {why}") };
             merge::outcome(state, &member.worker, member.epoch, member.round, &broken, ctx)
         }
     }
+}
+
+/// The review of a branch that changes nothing.
+fn of_nothing(submission: &Submission) -> Review {
+    let (tip, commit) = (submission.tip.clone(), submission.tip.clone());
+    Review { tip, commit, lanes: Vec::new(), findings: Vec::new(), convoy: None, others: 0 }
 }
 
 fn begun(

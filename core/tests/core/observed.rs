@@ -44,12 +44,11 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             return Observed::CheckpointReviewed { checkpoint: name.parse().unwrap(), review };
         }
         "resolved" => {
-            let start = match words.has("nothing") {
-                true => Err("there is no template \"code-review\"".to_owned()),
-                false => {
-                    let tip = tip(&words.get("tip").unwrap_or_else(|| "work".into()));
-                    Ok(Box::new(reviewing::resolved(names, words, tip)))
-                }
+            let tip = tip(&words.get("tip").unwrap_or_else(|| "work".into()));
+            let start = match third {
+                "nothing" => Err("there is no template \"code-review\"".to_owned()),
+                "empty" => Ok(None),
+                _ => Ok(Some(Box::new(reviewing::resolved(names, words, tip)))),
             };
             return Observed::ReviewResolved { member: member(door, words, &name), start };
         }
