@@ -9,8 +9,9 @@ use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, IssueView, NoticeView,
-    QueueItemView, RigStatusView, RigView, SessionView, StageView, StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, FactsView, IssueView,
+    NoticeView, QueueItemView, RigStatusView, RigView, SessionView, StageView, StrandedView, TrackerView,
+    WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -140,6 +141,8 @@ pub enum Query {
         /// Only from this day on.
         since: Option<Day>,
     },
+    /// How everybody at work does, what is stuck, what is spent.
+    Facts,
     /// The engine itself.
     Engine,
 }
@@ -230,6 +233,7 @@ pub enum Answer {
     Epic { epic: Box<EpicView> },
     Budgets { budgets: Vec<BudgetView> },
     Cost { cost: Box<CostView> },
+    Facts { facts: Box<FactsView> },
     Engine(EngineView),
 }
 

@@ -17,7 +17,7 @@ use crate::own_session::Ended;
 use crate::report::{Exit, Observation};
 use crate::review::Review;
 use crate::session::{Findings, TranscriptUsage, Workdir};
-use crate::template::ReportMade;
+use crate::template::{Judged, ReportMade};
 use crate::time::Time;
 use crate::tracker::{Pushed, Seen};
 use crate::worker::{Member, MergeOutcome};
@@ -316,8 +316,8 @@ pub enum Observed {
     CheckpointReviewed { checkpoint: CheckpointId, review: Box<Review> },
     /// The time of a template convoy is up: proposed by the plan.
     TimeUp { convoy: ConvoyId },
-    /// The report of a template convoy was made.
-    Synthesized { convoy: ConvoyId, report: Box<ReportMade> },
+    /// The report of a template convoy was made, and what its roles think of issues.
+    Synthesized { convoy: ConvoyId, report: Box<ReportMade>, judged: Vec<Judged> },
     /// A notice has arrived at the end of a route.
     Delivered { delivery: DeliveryId, attempt: u32 },
     /// It has not. Permanent: another try would come to the same.

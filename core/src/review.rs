@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AgentName, ConvoyId, RoleName};
 use crate::money::Money;
 use crate::report::Tokens;
+use crate::template::Verdict;
 use crate::time::Span;
 
 /// How many findings of a review are kept, the gravest first. More than that nobody would work through.
@@ -187,6 +188,27 @@ pub struct Review {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it asks about by reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+/// What a review came to, as whoever wanted it is told.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ReviewResult {
+    /// It came to a verdict: everybody was heard, or something blocks whoever else would have said what.
+    pub success: bool,
+    /// The verdict.
+    pub review_result: Verdict,
+    /// The files that were looked at.
+    pub files_reviewed: Vec<String>,
+    /// What touches security, a line each.
+    pub security_issues: Vec<String>,
+    /// What touches performance, a line each.
+    pub performance_issues: Vec<String>,
+    /// It in a few sentences.
+    pub notes: String,
+    /// Where the whole report is.
+    pub report: Option<String>,
+    /// Reviewers that said nothing.
+    pub missing_lanes: Vec<RoleName>,
 }
 
 /// The last review of a session's checkpoints, as its session keeps it.

@@ -213,9 +213,53 @@ pub struct ReportMade {
     pub missing: Vec<RoleName>,
     /// Why it could not be made, if it could not.
     pub error: Option<String>,
+    /// What of it was done to the issues, if that was asked for.
+    #[serde(default)]
+    pub applied: Option<Applied>,
     /// The findings because of which a change does not land, the gravest first, at most `review::FINDINGS_MAX`.
     #[serde(default)]
     pub blocking: Vec<Raised>,
+}
+
+/// A judgement of an issue as a role gave it. Nothing of it is believed before it was checked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Judged {
+    /// Whose.
+    pub role: RoleName,
+    /// Of what.
+    pub issue: IssueId,
+    /// What sort of thing it is.
+    pub category: String,
+    /// How urgent it is.
+    pub priority: i64,
+    /// How much work it is.
+    pub complexity: String,
+    /// Labels that it should have.
+    pub labels: Vec<String>,
+    /// The issue that it is once more.
+    pub duplicate_of: Option<String>,
+    /// Why.
+    pub rationale: String,
+}
+
+/// What was done to issues because of what was thought of them.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Applied {
+    /// Issues that are now as they were judged.
+    pub issues: Vec<IssueId>,
+    /// Judgements that nothing was done about.
+    pub refused: Vec<NotApplied>,
+}
+
+/// A judgement that nothing was done about.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct NotApplied {
+    /// Whose.
+    pub role: RoleName,
+    /// Of what.
+    pub issue: IssueId,
+    /// Why.
+    pub why: String,
 }
 
 impl ReportMade {
@@ -230,6 +274,7 @@ impl ReportMade {
             missing: Vec::new(),
             error: Some(why),
             blocking: Vec::new(),
+            applied: None,
         }
     }
 }

@@ -81,6 +81,22 @@ pub fn examine(workspace: &Workspace, env: &Environment, fix: bool) -> Report {
     Report { health, findings: doctor.findings, fixed: doctor.fixed }
 }
 
+/// What work needs and has not, of what can be told at once: programs and repositories.
+pub fn quick(workspace: &Workspace, env: &Environment, config: &Config) -> Vec<Finding> {
+    let mut doctor = Doctor { workspace, env, findings: Vec::new(), fixed: Vec::new(), fix: false };
+    doctor.agents(config);
+    doctor.runtimes(config);
+    doctor.repositories(config);
+    doctor.forge(config);
+    // That an agent runs unsandboxed is as it was set up, and is said with every one of its workers.
+    doctor.findings.retain(|finding| match finding.health {
+        Health::Ok => false,
+        Health::Warning => finding.fix.is_some(),
+        Health::Error => true,
+    });
+    doctor.findings
+}
+
 impl Doctor<'_> {
     fn say(&mut self, check: &str, health: Health, detail: impl Into<String>, fix: Option<&str>) {
         self.findings.push(Finding {

@@ -16,6 +16,8 @@ pub mod door;
 pub mod engine;
 pub mod entropy;
 mod executor;
+pub mod findings;
+pub mod facts;
 pub mod foreign;
 pub mod forge;
 mod gates;

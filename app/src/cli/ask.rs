@@ -7,8 +7,8 @@ use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, IssueView, NoticeView,
-    QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, FactsView, IssueView,
+    NoticeView, QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView, WorkerView,
 };
 
 fn other() -> Failure {
@@ -49,6 +49,14 @@ pub(super) fn convoys(service: &dyn Service, filter: ConvoyFilter) -> Result<Vec
 pub(super) fn convoy(service: &dyn Service, id: &str) -> Result<(ConvoyView, Seq), Failure> {
     match service.ask(Query::Convoy { id: id.to_owned() })? {
         Answer::Convoy { convoy, seq } => Ok((*convoy, seq)),
+        _ => Err(other()),
+    }
+}
+
+/// How everybody at work does.
+pub(super) fn facts(service: &dyn Service) -> Result<FactsView, Failure> {
+    match service.ask(Query::Facts)? {
+        Answer::Facts { facts } => Ok(*facts),
         _ => Err(other()),
     }
 }

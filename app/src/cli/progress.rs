@@ -138,7 +138,16 @@ fn sentence(event: &Event) -> Option<String> {
         Event::ConvoyReportWanted { .. } => return None,
         Event::ConvoySynthesized { report, .. } => match &report.error {
             Some(error) => format!("its report could not be made: {}", text::line(error)),
-            None => format!("its report is made: {}", report.files.join(", ")),
+            None => {
+                let (done, left) =
+                    report.applied.as_ref().map_or((0, 0), |did| (did.issues.len(), did.refused.len()));
+                let applied = match (done, left) {
+                    (0, 0) => String::new(),
+                    (_, 0) => format!("; {} changed by it", text::count(done, "issue")),
+                    _ => format!("; {} changed by it, {left} left as they are", text::count(done, "issue")),
+                };
+                format!("its report is made: {}{applied}", text::line(&report.files.join(", ")))
+            }
         },
         Event::ConvoyLanded { observer, .. } => format!("✓ landed, noticed by {}", observer.name()),
         Event::ConvoyAbandoned { reason, open, .. } => {

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use convoy_core::id::{ConvoyId, Epoch, Seq};
 use convoy_core::time::Time;
 use convoy_core::view;
+use convoy_engine::findings;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
@@ -47,6 +48,11 @@ enum Name {
     Why,
     Baseline,
     Skill,
+    Findings,
+    Synthesis,
+    ReviewResult,
+    Triage,
+    Facts,
 }
 
 impl Shapes {
@@ -84,6 +90,7 @@ fn schema(name: Name) -> Schema {
         Name::Mq => generator.into_root_schema_for::<view::QueueItemView>(),
         Name::Notice => generator.into_root_schema_for::<view::NoticeView>(),
         Name::Skill => generator.into_root_schema_for::<super::skill::SkillView>(),
+        Name::Facts => generator.into_root_schema_for::<view::FactsView>(),
         Name::Tracker => generator.into_root_schema_for::<view::TrackerView>(),
         Name::Delivery => generator.into_root_schema_for::<view::DeliveryView>(),
         Name::Budget => generator.into_root_schema_for::<view::BudgetView>(),
@@ -94,6 +101,10 @@ fn schema(name: Name) -> Schema {
         Name::Engine => generator.into_root_schema_for::<Engine>(),
         Name::Why => generator.into_root_schema_for::<WhyShape>(),
         Name::Baseline => generator.into_root_schema_for::<convoy_engine::baseline::Report>(),
+        Name::Findings => generator.into_root_schema_for::<findings::FindingsFile>(),
+        Name::Synthesis => generator.into_root_schema_for::<findings::Synthesis>(),
+        Name::ReviewResult => generator.into_root_schema_for::<convoy_core::review::ReviewResult>(),
+        Name::Triage => generator.into_root_schema_for::<findings::triage::Triage>(),
     }
 }
 

@@ -3,14 +3,13 @@
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
-use convoy_core::health::{Health, Look, Thresholds, judge};
-use convoy_core::money::Money;
+use convoy_core::health::Thresholds;
 use convoy_core::time::Time;
 use convoy_core::view::{EvidenceView, WitnessView, WorkerView};
 use convoy_engine::clock;
 use convoy_engine::config::{Config, Sources, WITNESS_KEYS};
+use convoy_engine::facts;
 use convoy_engine::supervisor::files::SessionDir;
-use convoy_engine::supervisor::look::look_now;
 use serde::Serialize;
 
 use super::context::Context;
@@ -22,6 +21,11 @@ use crate::text;
 #[derive(Debug, Subcommand)]
 pub(super) enum Witness {
     Status(Status),
+    /// Report on everything at once: agents, what is stuck, what waits to land, budgets
+    ///
+    /// Nothing is started by it and no model is asked. Each fact comes with its evidence and the command that would help.
+    /// It is what the template health-monitor tells of.
+    Report,
     /// Show what the witness goes by, or set one value of it
     #[command(after_help = "Examples:\n  convoy witness config\n  convoy witness config quiet 30m")]
     Config {
@@ -78,6 +82,7 @@ impl Witness {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         match self {
             Self::Status(Status { of, convoy }) => status(ctx, of.or(convoy).as_deref()),
+            Self::Report => report(ctx),
             Self::Config { key, value: Some(value) } => {
                 let key = full(&key.unwrap_or_default());
                 config::ConfigCommand::Set { key, value }.run(ctx)
@@ -115,7 +120,7 @@ fn status(ctx: &mut Context, convoy: Option<&str>) -> Result<u8, Error> {
         let Some(mut health) = worker.health.clone() else { continue };
         if let Some(session) = &worker.session_id {
             let dir = SessionDir::new(workspace.sessions_dir().join(session.as_str()));
-            refresh(&mut health, &dir, &thresholds);
+            facts::look_again(&mut health, &dir, &thresholds);
         }
         views.push(view(worker, health));
     }
@@ -124,16 +129,14 @@ fn status(ctx: &mut Context, convoy: Option<&str>) -> Result<u8, Error> {
     Ok(DONE)
 }
 
-/// What is known from the log can be older than what can be seen.
-fn refresh(health: &mut WitnessView, dir: &SessionDir, thresholds: &Thresholds) {
-    match look_now(dir, thresholds.quiet) {
-        Ok(Some(look)) => {
-            let seen = judge(&look, &health.standing(), thresholds, Money::default());
-            health.refresh(&look, &seen);
-        }
-        Ok(None) => {}
-        Err(_) => health.refresh(&Look::default(), &Health::Dead),
-    }
+fn report(ctx: &mut Context) -> Result<u8, Error> {
+    let workspace = ctx.workspace()?;
+    let config = Config::load(&workspace, &ctx.env, &Sources::default())?;
+    let mut found = ctx.with(|service| ask::facts(service))?;
+    facts::refresh(&mut found, &workspace, &ctx.env, &config);
+    ctx.out.json(&found)?;
+    ctx.out.say(&facts::markdown(&found))?;
+    Ok(DONE)
 }
 
 fn view(worker: WorkerView, health: WitnessView) -> WatchedView {

@@ -7,6 +7,7 @@ mod baseline;
 mod checkpoints;
 mod convoys;
 mod cost;
+mod facts;
 mod help;
 mod hostile;
 mod import;

@@ -29,6 +29,7 @@ mod target;
 mod tell;
 mod template;
 mod tracker;
+mod triage;
 mod work;
 
 pub use budget::{Refused, affords, convoy_affords, over_text, waits_for_tomorrow};
@@ -285,7 +286,9 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         }
         Observed::Patrol => landing::patrol(state, ctx),
         Observed::TimeUp { convoy } => template::time_up(state, convoy, ctx),
-        Observed::Synthesized { convoy, report } => template::synthesized(state, convoy, report, ctx),
+        Observed::Synthesized { convoy, report, judged } => {
+            template::synthesized(state, convoy, report, judged, ctx)
+        }
         Observed::Delivered { delivery, attempt } => outbox::delivered(state, delivery, *attempt),
         Observed::DeliveryFailed { delivery, attempt, why, permanent } => {
             outbox::failed(state, delivery, *attempt, why, *permanent, ctx)

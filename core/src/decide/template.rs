@@ -20,7 +20,7 @@ use crate::issue::{
 use crate::ledger::Level;
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::template::{FILES_MAX, NewStep, OnFailure, ROLES_MAX, ReportMade, Run, Runner};
+use crate::template::{FILES_MAX, Judged, NewStep, OnFailure, ROLES_MAX, ReportMade, Run, Runner};
 
 /// The priority of roles: that of issues that nobody gave another.
 const PRIORITY: u8 = 2;
@@ -230,7 +230,7 @@ pub(super) fn time_up(state: &State, id: &ConvoyId, ctx: &Context<'_>) -> Vec<Ev
     };
     let limit = convoy.content.run.as_ref().and_then(|run| run.timeout).unwrap_or_default();
     let mut events = vec![Event::ConvoyTimedOut { convoy: id.clone() }];
-    let why = format!("the convoy took longer than the {limit} that it may");
+    let why = format!("the time of its convoy was up: {} s", limit.as_secs());
     events.extend(end_open(state, convoy, CloseReason::Failed, &why, ctx));
     events
 }
@@ -326,14 +326,23 @@ pub(super) fn synthesized(
     state: &State,
     id: &ConvoyId,
     report: &ReportMade,
+    judged: &[Judged],
     ctx: &Context<'_>,
 ) -> Vec<Event> {
-    let due = state.convoys.get(id).and_then(Convoy::report_due);
-    if due != Some(report.round) {
+    let Some(convoy) = state.convoys.get(id).filter(|convoy| convoy.report_due() == Some(report.round))
+    else {
         return Vec::new();
-    }
-    let report = Box::new(ReportMade { at: ctx.now, ..report.clone() });
-    vec![Event::ConvoySynthesized { convoy: id.clone(), report }]
+    };
+    let (mut events, applied) = match super::triage::is_wanted(convoy) && report.error.is_none() {
+        true => {
+            let (events, applied) = super::triage::apply(state, convoy, judged);
+            (events, Some(applied))
+        }
+        false => (Vec::new(), None),
+    };
+    let report = Box::new(ReportMade { at: ctx.now, applied, ..report.clone() });
+    events.push(Event::ConvoySynthesized { convoy: id.clone(), report });
+    events
 }
 
 /// What was run is not run again as it was: its commit, its prompts and its reports stay what they are.

@@ -48,7 +48,10 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             progress.apply |= *apply;
         }),
         Event::ConvoySynthesized { convoy, report } => {
-            progress(state, convoy, |progress| progress.report = Some((**report).clone()));
+            progress(state, convoy, |progress| {
+                progress.report = Some((**report).clone());
+                progress.apply = false;
+            });
             state.index.touched.insert(convoy.clone());
         }
         Event::ConvoyLanded { convoy, landing_epoch, observer } => {

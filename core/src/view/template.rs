@@ -11,7 +11,7 @@ use crate::issue::{CloseReason, Issue, MoneyView, Status};
 use crate::ledger::{self, Level};
 use crate::session::{Outcome, SessionState};
 use crate::state::State;
-use crate::template::{Counts, OnFailure, OutputKind, Product, RunOutcome, Runner, Verdict};
+use crate::template::{Applied, Counts, OnFailure, OutputKind, Product, RunOutcome, Runner, Verdict};
 use crate::time::Time;
 
 /// A role of a template convoy.
@@ -49,6 +49,7 @@ pub struct ReportView {
     pub verdict: Option<Verdict>,
     pub missing: Vec<String>,
     pub error: Option<String>,
+    pub applied: Option<Applied>,
 }
 
 /// What a template convoy is about.
@@ -206,6 +207,7 @@ pub fn run(convoy: &Convoy) -> Option<RunView> {
             verdict: report.verdict,
             missing: report.missing.iter().map(RoleName::to_string).collect(),
             error: report.error.clone(),
+            applied: report.applied.clone(),
         }),
     })
 }

@@ -142,7 +142,15 @@ pub(crate) fn event(event: &Event) -> String {
         Event::ConvoyTimedOut { .. } => String::new(),
         Event::ConvoyStopped { by, .. } => format!("by {by}"),
         Event::ConvoyReportWanted { apply, .. } => format!("apply {apply}"),
-        Event::ConvoySynthesized { report, .. } => format!("round {} {:?}", report.round, report.files),
+        Event::ConvoySynthesized { report, .. } => {
+            let applied = report.applied.as_ref().map(|applied| {
+                let issues: Vec<&str> = applied.issues.iter().map(|id| id.as_str()).collect();
+                let refused =
+                    applied.refused.iter().map(|r| format!("; {} of {}: {}", r.role, r.issue, r.why));
+                format!(" applied [{}]{}", issues.join(", "), refused.collect::<String>())
+            });
+            format!("round {} {:?}{}", report.round, report.files, applied.unwrap_or_default())
+        }
         Event::ConvoyLanded { landing_epoch, observer, .. } => {
             format!("epoch {landing_epoch} by {}", observer.name())
         }

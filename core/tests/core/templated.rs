@@ -4,7 +4,7 @@ use convoy_core::command::{Observed, Request};
 use convoy_core::id::{ConvoyId, RoleName};
 use convoy_core::session::Findings;
 use convoy_core::template::{
-    Counts, NewStep, OnFailure, OutputKind, Product, ReportKind, ReportMade, Run, Runner, Step,
+    Counts, Judged, NewStep, OnFailure, OutputKind, Product, ReportKind, ReportMade, Run, Runner, Step,
 };
 use convoy_core::time::{Span, Time};
 use convoy_core::view;
@@ -55,12 +55,16 @@ pub(crate) fn request(names: &Names, words: &Words<'_>) -> Request {
         files: vec!["src/a.rs".into()],
         vars: Default::default(),
         pr_url: None,
-        issues: Vec::new(),
+        issues: words.list("issues").iter().map(|id| names.id(id).parse().unwrap()).collect(),
         timeout: span("timeout"),
         on_failure: if words.has("fail-stops") { OnFailure::Stop } else { OnFailure::Continue },
-        report: if words.has("no-report") { ReportKind::None } else { ReportKind::Review },
+        report: match (words.has("no-report"), words.has("with-triage")) {
+            (true, _) => ReportKind::None,
+            (_, true) => ReportKind::Triage,
+            _ => ReportKind::Review,
+        },
         output_dir: None,
-        apply: false,
+        apply: words.has("with-apply"),
         reviews: None,
     };
     Request::TemplateStart {
@@ -88,10 +92,32 @@ pub(crate) fn observed(words: &Words<'_>, convoy: &str) -> Observed {
         counts: Counts::default(),
         verdict: None,
         missing: Vec::new(),
-        error: None,
+        error: words.get("error"),
+        applied: None,
         blocking: Vec::new(),
     };
-    Observed::Synthesized { convoy, report: Box::new(reviewing::worded(words, report)) }
+    Observed::Synthesized {
+        convoy,
+        report: Box::new(reviewing::worded(words, report)),
+        judged: words.list("judged").iter().map(|text| judged(text)).collect(),
+    }
+}
+
+/// `role|issue|category|priority|complexity|label+label|rationale|duplicate`; `_` is a blank, `^` ends a line.
+fn judged(text: &str) -> Judged {
+    let text = text.replace('_', " ").replace('^', "\n");
+    let parts: Vec<&str> = text.split('|').collect();
+    let labels = parts.get(5).copied().unwrap_or_default().split('+').filter(|label| !label.is_empty());
+    Judged {
+        role: RoleName::new(parts[0]).unwrap(),
+        issue: parts[1].parse().unwrap(),
+        category: parts[2].to_owned(),
+        priority: parts[3].parse().unwrap(),
+        complexity: parts[4].to_owned(),
+        labels: labels.map(str::to_owned).collect(),
+        duplicate_of: parts.get(7).map(|text| (*text).to_owned()),
+        rationale: parts.get(6).copied().unwrap_or_default().to_owned(),
+    }
 }
 
 /// What is found of a role, if a line of a script says that.

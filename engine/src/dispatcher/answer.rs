@@ -135,6 +135,7 @@ impl Dispatcher {
                 let cost = view::cost(state, &self.cost_scope(of)?, *since);
                 Answer::Cost { cost: Box::new(cost) }
             }
+            Query::Facts => Answer::Facts { facts: Box::new(view::facts(state, &self.policy, None, now)) },
             Query::Engine => Answer::Engine(self.engine()),
         })
     }

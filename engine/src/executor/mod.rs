@@ -258,7 +258,7 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         Effect::Checkpoint { checkpoint } => Observed::CheckpointFailed { checkpoint, why },
         Effect::Synthesize { convoy, round } => {
             let report = Box::new(ReportMade::failed(round, crate::clock::now(), why));
-            Observed::Synthesized { convoy, report }
+            Observed::Synthesized { convoy, report, judged: Vec::new() }
         }
         Effect::Stop { .. }
         | Effect::Examine { .. }

@@ -19,7 +19,8 @@ pub(super) fn run(_world: &World, job: &Synthesize) -> Observed {
         verdict: None,
         missing,
         error: None,
+        applied: None,
         blocking: Vec::new(),
     };
-    Observed::Synthesized { convoy: job.convoy.clone(), report: Box::new(report) }
+    Observed::Synthesized { convoy: job.convoy.clone(), report: Box::new(report), judged: Vec::new() }
 }

@@ -17,10 +17,10 @@ use convoy_core::review::{Finding, Lane, LaneEnd, Raised, Review};
 use convoy_core::time::Span;
 
 use super::prompt::{Change, prompt};
-use super::{ground, parse};
 use crate::agent::Preset;
 use crate::config::Reviewers;
 use crate::explain;
+use crate::findings::{Text, ground, parse};
 use crate::git::workdir::{self, Base, Request, Workdir};
 use crate::git::{self, Identity, Key, Oid, Repo};
 use crate::os::spawn::Environment;
@@ -121,7 +121,7 @@ pub(crate) fn review(
                 Some(path) => repo.text_at(subject.commit, path)?,
                 None => None,
             };
-            let grounded = text.is_some_and(|text| ground::ground(&mut finding, &text));
+            let grounded = text.is_some_and(|text| Text::new(text).ground(&mut finding));
             review.findings.push(Raised { role: lane.role.clone(), grounded, finding });
         }
         review.lanes.push(lane);

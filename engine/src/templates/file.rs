@@ -67,6 +67,8 @@ impl std::fmt::Display for Who {
 #[derive(Clone, Debug)]
 pub(super) struct TemplateFile {
     pub(super) source: Arc<Source>,
+    /// It could not be read at all.
+    pub(super) broken: bool,
     pub(super) name: Option<Spot<TemplateName>>,
     pub(super) description: Option<String>,
     pub(super) extends: Option<Spot<TemplateName>>,
@@ -120,6 +122,7 @@ pub(super) fn read(source: &Arc<Source>, text: &str, format: Format) -> (Templat
     let mut reader = Reader::new(source, format == Format::Json);
     let mut file = TemplateFile {
         source: source.clone(),
+        broken: false,
         name: None,
         description: None,
         extends: None,
@@ -135,7 +138,10 @@ pub(super) fn read(source: &Arc<Source>, text: &str, format: Format) -> (Templat
     };
     match root {
         Ok(root) => fill(&mut file, root, &mut reader),
-        Err(broken) => reader.broken(broken),
+        Err(broken) => {
+            file.broken = true;
+            reader.broken(broken);
+        }
     }
     (file, reader.problems)
 }

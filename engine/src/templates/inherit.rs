@@ -35,6 +35,7 @@ pub struct Template {
 pub(super) fn resolve(folders: &Folders, found: &Found) -> Result<Template, Error> {
     let mut chain: Vec<TemplateFile> = Vec::new();
     let mut problems = Vec::new();
+    let mut lost = false;
     let mut next = Some(found.clone());
     while let Some(found) = next.take() {
         let text = found.text().map_err(|problem| Error::Invalid(vec![problem]))?;
@@ -45,11 +46,14 @@ pub(super) fn resolve(folders: &Folders, found: &Found) -> Result<Template, Erro
         if let Some(extends) = extends {
             match base(folders, &found, &extends, &chain) {
                 Ok(base) => next = Some(base),
-                Err(problem) => problems.push(problem),
+                Err(problem) => {
+                    lost = true;
+                    problems.push(problem);
+                }
             }
         }
     }
-    let template = merged(chain, &mut problems);
+    let template = merged(chain, lost, &mut problems);
     match template.filter(|_| problems.is_empty()) {
         Some(template) => Ok(template),
         None => Err(Error::Invalid(problems)),
@@ -98,18 +102,16 @@ fn base(
     Ok(base.clone())
 }
 
-/// From the bottom of the chain to its top.
-fn merged(chain: Vec<TemplateFile>, problems: &mut Vec<Problem>) -> Option<Template> {
+/// From the bottom of the chain to its top. It is lost if its end was not found.
+fn merged(chain: Vec<TemplateFile>, lost: bool, problems: &mut Vec<Problem>) -> Option<Template> {
     let sources: Vec<Arc<Source>> = chain.iter().map(|file| file.source.clone()).collect();
     let top = chain.first()?;
     let source = top.source.clone();
     let whole = At { line: Some(1), ..At::file(&source) };
-    let told = |problems: &[Problem], key: &str| {
-        problems.iter().any(|problem| {
-            problem.at.source == source && (problem.at.key == key || problem.at.key.is_empty())
-        })
-    };
-    if top.name.is_none() && !told(problems, "name") {
+    // A name of the wrong form was told already.
+    let told = problems.iter().any(|problem| problem.at.source == source && problem.at.key == "name");
+    let broken = top.broken;
+    if top.name.is_none() && !told && !broken {
         problems.push(whole.problem("the name is missing").fix(format!("add name = \"{}\"", source.name)));
     }
     if let Some(name) = top.name.as_ref().filter(|name| name.value.as_str() != source.name) {
@@ -147,7 +149,7 @@ fn merged(chain: Vec<TemplateFile>, problems: &mut Vec<Problem>) -> Option<Templ
             }
         }
     }
-    if description.is_none() && !told(problems, "description") {
+    if description.is_none() && !broken && !lost {
         let what = "the description is missing";
         problems.push(whole.problem(what).fix("add description = \"…\" that says what it is for"));
     }

@@ -48,7 +48,9 @@ impl Sim {
             vars: BTreeMap::new(),
             pr_url: None,
             issues: Vec::new(),
-            timeout: (self.rng.u32(0..2) == 0).then(|| Span::from_secs(self.rng.i64(5..=60))),
+            // Where the clock is set back it comes later, and the end is not waited for that long.
+            timeout: (self.rng.u32(0..2) == 0 && !self.options.faults.contains(&Fault::ClockJump))
+                .then(|| Span::from_secs(self.rng.i64(5..=60))),
             on_failure: if self.rng.u32(0..4) == 0 { OnFailure::Stop } else { OnFailure::Continue },
             report: if self.rng.u32(0..4) == 0 { ReportKind::None } else { ReportKind::Review },
             output_dir: None,

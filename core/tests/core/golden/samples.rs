@@ -536,6 +536,7 @@ fn report() -> ReportMade {
         verdict: Some(Verdict::ChangesRequested),
         missing: vec!["performance".parse().unwrap()],
         error: None,
+        applied: None,
         blocking: Vec::new(),
     }
 }
