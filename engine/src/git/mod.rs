@@ -29,6 +29,7 @@ mod salvage;
 mod shadow;
 pub mod state;
 mod touched;
+mod tree;
 mod unchanged;
 mod unsupported;
 pub mod workdir;

@@ -17,9 +17,11 @@ mod graph;
 mod inherit;
 mod library;
 mod node;
+mod place;
 mod problem;
 mod read;
 mod render;
+mod start;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -34,3 +36,4 @@ pub use library::{Library, Looked};
 pub use problem::{At, Error, Layer, Problem, ProblemView, Source, Spot};
 pub use read::is_variable;
 pub use render::{PROMPT_BYTES_MAX, RenderError, render, variables};
+pub use start::{Resolved, Start, resolve};
