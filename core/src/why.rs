@@ -393,6 +393,9 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Vec
             "it was reopened with every issue closed, and is held open until something about it changes";
         return vec![reason("held", text).run(format!("convoy check {id}"))];
     }
+    if convoy.is_complete() && convoy.lacks_report() {
+        return vec![reason("waiting", "every role has ended, and its report is being made")];
+    }
     if convoy.is_complete() {
         return vec![reason("complete", "every issue is closed").run(format!("convoy check {id}"))];
     }

@@ -37,6 +37,7 @@ mod permits;
 pub mod prices;
 pub mod pull;
 pub mod reach;
+pub mod reports;
 mod review;
 pub mod rig;
 pub mod runtime;

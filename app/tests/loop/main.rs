@@ -33,5 +33,6 @@ mod rounds;
 mod session;
 mod sessions;
 mod staged;
+mod templates;
 mod tmux;
 mod witness;
