@@ -198,9 +198,10 @@ impl Doctor<'_> {
                 Health::Ok,
                 "roles of templates can write only in their own folders; an older kernel does not keep all of it",
             ),
-            Confinement::None => {
-                (Health::Warning, "this kernel has no Landlock: roles of templates run unsandboxed, with your rights")
-            }
+            Confinement::None => (
+                Health::Warning,
+                "this kernel has no Landlock: roles of templates run unsandboxed, with your rights",
+            ),
         };
         self.say("confinement", health, detail, None);
     }

@@ -227,7 +227,8 @@ impl Housekeeper {
     /// What a template has written elsewhere is a person's.
     fn clean_reports(&self, service: &dyn Service) -> Result<usize, Failure> {
         let keep = self.config.span("retention.outputs")?;
-        let entries: Vec<_> = std::fs::read_dir(self.workspace.outputs_dir()).into_iter().flatten().flatten().collect();
+        let entries: Vec<_> =
+            std::fs::read_dir(self.workspace.outputs_dir()).into_iter().flatten().flatten().collect();
         if entries.is_empty() {
             return Ok(0);
         }

@@ -71,11 +71,10 @@ fn claude_mends_what_cannot_be_read_in_the_same_conversation() {
             "echo '# Report' > \"$CONVOY_OUTPUT_FILE\"; echo '{list}' > \"$CONVOY_OUTPUT_DIR/r.findings.json\""
         ))
     };
-    let script = Script::new([
-        write("{\"findings\": [oops"),
-        Step::say("There."),
-        write("{\"findings\": []}"),
-        Step::say("Mended."),
+    // Whoever begins afresh is told something else.
+    let script = Script::by_prompt([
+        ("Your report cannot be used", vec![write("{\"findings\": []}"), Step::say("Mended.")]),
+        ("You are r.", vec![write("{\"findings\": [oops"), Step::say("There.")]),
     ]);
     let room = claude_room(&server.add("work", script), "");
     let convoy = begin(&room, vec![role("r").gives(OutputKind::Findings)]);

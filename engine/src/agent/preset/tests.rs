@@ -105,7 +105,8 @@ fn a_role_leaves_an_agent_its_tools_and_its_way_of_asking() {
     let claude = all.get("claude").unwrap();
     assert!(claude.role_arguments(None, None).is_empty());
     // They stand before a prompt that is named last.
-    let own = presets("[own]\nlike = \"claude\"\nprompt = \"file\"\ntools_arg = [\"-t\", \"{tools}\"]").unwrap();
+    let own =
+        presets("[own]\nlike = \"claude\"\nprompt = \"file\"\ntools_arg = [\"-t\", \"{tools}\"]").unwrap();
     let own = own.get("own").unwrap();
     let argv = own.argv_with(Some("m"), None, Path::new("/p"), &own.role_arguments(Some(&tools[..1]), None));
     assert!(argv.join(" ").ends_with("--model m -t Read /p"), "{argv:?}");
