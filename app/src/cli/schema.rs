@@ -8,6 +8,7 @@ use convoy_core::id::{ConvoyId, Epoch, Seq};
 use convoy_core::time::Time;
 use convoy_core::view;
 use convoy_engine::findings;
+use convoy_engine::templates::shape;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
@@ -53,6 +54,9 @@ enum Name {
     ReviewResult,
     Triage,
     Facts,
+    Output,
+    Template,
+    AgentFile,
 }
 
 impl Shapes {
@@ -75,6 +79,8 @@ impl Shapes {
 fn schema(name: Name) -> Schema {
     // As it is printed: every key is always there.
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    // As it may be written.
+    let written = || SchemaSettings::draft2020_12().for_deserialize().into_generator();
     match name {
         Name::Issue => generator.into_root_schema_for::<view::IssueView>(),
         Name::Convoy => generator.into_root_schema_for::<view::ConvoyView>(),
@@ -91,6 +97,7 @@ fn schema(name: Name) -> Schema {
         Name::Notice => generator.into_root_schema_for::<view::NoticeView>(),
         Name::Skill => generator.into_root_schema_for::<super::skill::SkillView>(),
         Name::Facts => generator.into_root_schema_for::<view::FactsView>(),
+        Name::Output => generator.into_root_schema_for::<super::output::OutputView>(),
         Name::Tracker => generator.into_root_schema_for::<view::TrackerView>(),
         Name::Delivery => generator.into_root_schema_for::<view::DeliveryView>(),
         Name::Budget => generator.into_root_schema_for::<view::BudgetView>(),
@@ -101,10 +108,37 @@ fn schema(name: Name) -> Schema {
         Name::Engine => generator.into_root_schema_for::<Engine>(),
         Name::Why => generator.into_root_schema_for::<WhyShape>(),
         Name::Baseline => generator.into_root_schema_for::<convoy_engine::baseline::Report>(),
+        Name::Template => both_cases(written().into_root_schema_for::<shape::TemplateShape>()),
+        Name::AgentFile => written().into_root_schema_for::<shape::AgentFileShape>(),
         Name::Findings => generator.into_root_schema_for::<findings::FindingsFile>(),
         Name::Synthesis => generator.into_root_schema_for::<findings::Synthesis>(),
-        Name::ReviewResult => generator.into_root_schema_for::<convoy_core::review::ReviewResult>(),
+        Name::ReviewResult => generator.into_root_schema_for::<super::review::ReviewView>(),
         Name::Triage => generator.into_root_schema_for::<findings::triage::Triage>(),
+    }
+}
+
+/// With each key in the other case as well, as JSON files may have it: `dependsOn` for `depends_on`.
+fn both_cases(mut schema: Schema) -> Schema {
+    schemars::transform::transform_subschemas(&mut camel, &mut schema);
+    schema
+}
+
+fn camel(schema: &mut Schema) {
+    let Some(properties) = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut) else {
+        return;
+    };
+    let known = std::mem::take(properties);
+    for (key, value) in known {
+        let mut words = key.split('_');
+        let first = words.next().unwrap_or_default().to_owned();
+        let other = words.fold(first, |all, word| {
+            let (head, rest) = word.split_at(word.len().min(1));
+            all + &head.to_uppercase() + rest
+        });
+        if other != key {
+            properties.insert(other, value.clone());
+        }
+        properties.insert(key, value);
     }
 }
 
@@ -275,7 +309,9 @@ mod tests {
 
     #[test]
     fn every_schema_says_that_its_keys_are_always_there() {
-        for name in Name::value_variants() {
+        // What is written by people has keys that may be left out.
+        let written = [Name::Template, Name::AgentFile];
+        for name in Name::value_variants().iter().filter(|name| !written.contains(name)) {
             let schema = schema(*name).to_value();
             let properties = schema["properties"].as_object().unwrap().len();
             assert_eq!(schema["required"].as_array().map(Vec::len), Some(properties), "{name:?}");
