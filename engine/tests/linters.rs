@@ -128,7 +128,7 @@ fn every_planted_fault_is_there_once_with_all_who_found_it_and_twice_is_the_same
     real_linters::link_into(&env.bin());
     let planted = env.repo();
     plant(planted.path());
-    let commit = Oid::new(planted.commit("Plant faults")).unwrap();
+    let commit = Oid::new(&planted.commit("Plant faults")).unwrap();
     let command = env.command("git", planted.path());
     let vars = command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
     let repo = Repo::open(&Git::new(&Environment::new(vars)).unwrap(), planted.path()).unwrap();
