@@ -182,6 +182,8 @@ pub struct IssueFilter {
     pub convoy: Option<String>,
     /// Of this type.
     pub issue_type: Option<IssueType>,
+    /// Without the roles of template convoys.
+    pub no_steps: bool,
     /// Only what could be worked on now.
     pub ready: bool,
     /// Also closed ones.

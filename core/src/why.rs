@@ -303,6 +303,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
                     block.files.join(", ")
                 ),
             )],
+            None if queue::awaits_review(policy, worker, submission) => vec![in_review(submission, issue)],
             None => vec![merging(submission, issue)],
         },
         WorkerState::Stopped { by } => {
@@ -335,6 +336,16 @@ fn waits_to_be_launched(convoy: &Convoy, staged: &Staged) -> Reason {
             .run(format!("convoy launch {id} --force")),
         _ => reason("staged", format!("{id} is staged, with {count} warnings"))
             .run(format!("convoy launch {id} --force")),
+    }
+}
+
+/// Why a submitted branch is not being merged yet.
+fn in_review(submission: &Submission, issue: &IssueId) -> Reason {
+    match (&submission.review, &submission.pause) {
+        (Some(convoy), _) => reason("in_review", format!("its branch is being reviewed by convoy {convoy}"))
+            .run(format!("convoy why {convoy}")),
+        (None, Some(_)) => merging(submission, issue),
+        (None, None) => reason("in_review", "the review of its branch is about to begin"),
     }
 }
 
@@ -381,6 +392,9 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Vec
         let text =
             "it was reopened with every issue closed, and is held open until something about it changes";
         return vec![reason("held", text).run(format!("convoy check {id}"))];
+    }
+    if convoy.is_complete() && convoy.lacks_report() {
+        return vec![reason("waiting", "every role has ended, and its report is being made")];
     }
     if convoy.is_complete() {
         return vec![reason("complete", "every issue is closed").run(format!("convoy check {id}"))];

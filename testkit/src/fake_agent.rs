@@ -98,6 +98,8 @@ pub enum Step {
     SignalFile(serde_json::Value),
     /// Writes a text to `$CONVOY_OUTPUT_FILE`.
     Output(String),
+    /// Writes these findings beside it, as a reviewer does: `<role>.findings.json`.
+    Findings(Vec<serde_json::Value>),
     /// Kills itself by a signal (`KILL`, `TERM`, `SEGV`).
     Die(String),
     /// Ends with this status. After the last step the status is 0.
@@ -124,6 +126,11 @@ impl Script {
     #[must_use]
     pub fn issue(self, issue: &str, steps: impl IntoIterator<Item = Step>) -> Self {
         self.or(Case { issue: Some(issue.to_owned()), steps: steps.into_iter().collect(), ..Case::default() })
+    }
+    /// With steps for one role of a template convoy at the end.
+    #[must_use]
+    pub fn role(self, role: &str, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.or(Case { role: Some(role.to_owned()), steps: steps.into_iter().collect(), ..Case::default() })
     }
     /// With steps for the nth attempt of any issue at the end.
     #[must_use]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
 use convoy_api::query::ConvoyFilter;
-use convoy_core::view::TrackedView;
+use convoy_core::view::{ConvoyView, TrackedView};
 
 use super::context::Context;
 use super::{ask, status};
@@ -21,11 +21,16 @@ enum State {
     Closed,
     Landed,
     Abandoned,
-    /// Template convoys by outcome
+    /// A template convoy that has not ended
     Running,
+    /// A template convoy whose roles are all done
     Completed,
+    /// A template convoy of which nothing came
     Failed,
+    /// A template convoy some of whose roles failed
     Partial,
+    /// A template convoy that somebody ended
+    Stopped,
 }
 
 /// List convoys
@@ -67,12 +72,13 @@ impl List {
             let (id, title) = (&convoy.id, text::title(&convoy.title));
             let overdue = if convoy.overdue { paint(BAD, " overdue") } else { String::new() };
             let glyph = status::convoy_glyph(&convoy.status);
+            let of_template = of_template(convoy);
             if self.tree {
                 let progress = format!("({}/{})", convoy.completed, convoy.total);
-                let _ = writeln!(text, "  🚚 {id}: {title} {progress} {glyph}{overdue}");
+                let _ = writeln!(text, "  🚚 {id}: {title} {progress} {glyph}{of_template}{overdue}");
                 branches(&mut text, &convoy.tracked);
             } else {
-                let _ = writeln!(text, "  🚚 {id}: {title} {glyph}{overdue}");
+                let _ = writeln!(text, "  🚚 {id}: {title} {glyph}{of_template}{overdue}");
             }
         }
         let _ = writeln!(text, "\n{}", paint(FAINT, "Use 'convoy status <id>' for detailed view."));
@@ -83,6 +89,15 @@ impl List {
         ctx.out.say(&text)?;
         Ok(DONE)
     }
+}
+
+/// Of a template convoy: its template, and how it goes or went.
+fn of_template(convoy: &ConvoyView) -> String {
+    let Some(template) = &convoy.template else { return String::new() };
+    let (done, all) = (convoy.roles.iter().filter(|role| role.status == "completed").count(), convoy.roles.len());
+    let state = convoy.outcome.as_deref().unwrap_or("running");
+    let text = format!("  {} {}, {done}/{all} roles", text::line(template), text::line(state));
+    paint(FAINT, text)
 }
 
 /// What a convoy tracks, as branches below it.

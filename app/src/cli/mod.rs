@@ -7,6 +7,7 @@ mod agent;
 mod ask;
 mod attach;
 mod baseline;
+mod board;
 mod brief;
 mod cancel;
 mod check;
@@ -36,21 +37,27 @@ mod mail;
 mod mq;
 mod nudge;
 mod outbox;
+mod output;
 mod own;
 mod progress;
 mod remove;
 mod reopen;
+mod review;
 mod rig;
+mod roles;
 mod run;
 mod schema;
 mod session;
 mod skill;
 mod sling;
 mod stage;
+mod start;
 mod status;
+mod stop;
 mod stranded;
 mod supervise;
 mod sync;
+mod synthesize;
 mod template;
 mod tracker;
 mod up;
@@ -112,8 +119,11 @@ enum Command {
     #[command(visible_alias = "show")]
     Status(status::Status),
     Check(check::Check),
+    Start(Box<start::Start>),
+    Stop(stop::Stop),
+    Output(output::Output),
+    Synthesize(synthesize::Synthesize),
     Close(close::Close),
-    #[command(visible_alias = "stop")]
     Cancel(cancel::Cancel),
     Reopen(reopen::Reopen),
     Land(land::Land),
@@ -134,6 +144,7 @@ enum Command {
     Brief(brief::Brief),
     #[command(subcommand)]
     Mq(mq::Mq),
+    Review(review::Review),
     #[command(subcommand)]
     Cost(cost::Cost),
     Run(run::Run),
@@ -215,6 +226,10 @@ impl Command {
             Self::List(command) => command.run(ctx),
             Self::Status(command) => command.run(ctx),
             Self::Check(command) => command.run(ctx),
+            Self::Start(command) => command.run(ctx),
+            Self::Stop(command) => command.run(ctx),
+            Self::Output(command) => command.run(ctx),
+            Self::Synthesize(command) => command.run(ctx),
             Self::Close(command) => command.run(ctx),
             Self::Cancel(command) => command.run(ctx),
             Self::Reopen(command) => command.run(ctx),
@@ -232,6 +247,7 @@ impl Command {
             Self::Session(command) => command.run(ctx),
             Self::Brief(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
+            Self::Review(command) => command.run(ctx),
             Self::Cost(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),

@@ -20,6 +20,8 @@ pub(super) struct Scope {
     issues: BTreeSet<IssueId>,
     workers: BTreeMap<WorkerId, IssueId>,
     sessions: BTreeMap<SessionId, WorkerId>,
+    /// Issues that are roles of the convoy, by which people know them.
+    roles: BTreeMap<IssueId, String>,
 }
 
 impl Scope {
@@ -27,6 +29,8 @@ impl Scope {
     pub(super) fn new(convoy: Option<&ConvoyView>, workers: &[WorkerView]) -> Self {
         let mut scope = Self { convoy: convoy.map(|convoy| convoy.id.to_string()), ..Self::default() };
         scope.issues.extend(convoy.iter().flat_map(|convoy| &convoy.tracked).map(|issue| issue.id.clone()));
+        let roles = convoy.iter().flat_map(|convoy| &convoy.roles);
+        scope.roles.extend(roles.map(|role| (role.issue_id.clone(), role.role.clone())));
         for worker in workers {
             scope.workers.insert(worker.id.clone(), worker.issue_id.clone());
             let sessions = worker.sessions.iter().map(|session| (session.id.clone(), worker.id.clone()));
@@ -45,7 +49,8 @@ impl Scope {
             (Some(convoy), None) => event.subject == *convoy,
         };
         let what = if ours { sentence(&event.event)? } else { return None };
-        let subject = issue.map_or_else(|| event.subject.clone(), |issue| issue.to_string());
+        let name = |issue: IssueId| self.roles.get(&issue).cloned().unwrap_or_else(|| issue.to_string());
+        let subject = issue.map_or_else(|| event.subject.clone(), name);
         Some(format!("{}  {}  {what}\n", text::clock(event.at), text::line(&subject)))
     }
 
@@ -199,6 +204,7 @@ fn sentence(event: &Event) -> Option<String> {
                 why(&pause.error)
             )
         }
+        Event::ReviewStarted { convoy, .. } => format!("◐ its branch is being reviewed by {convoy}"),
         Event::ReviewMade { review, .. } => why(&review.summary()),
         Event::MergeRequested { request, .. } => format!("its merge is asked for: {}", why(&request.url)),
         Event::MergeUnblocked { .. } => "the checkout is out of the way of the merge".to_owned(),

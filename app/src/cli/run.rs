@@ -13,8 +13,8 @@ use super::context::Context;
 use super::follow::{End, Follow, Look, See};
 use super::progress::{self, Scope};
 use super::way::Way;
-use super::{ask, status};
-use crate::error::{DONE, Error, INTERRUPTED};
+use super::{ask, roles, status};
+use crate::error::{DONE, Error, INTERRUPTED, PARTIAL};
 use crate::text;
 
 /// Have a convoy worked on, and follow it until it lands
@@ -35,6 +35,11 @@ struct Standing {
 }
 
 impl Run {
+    /// Of one convoy.
+    pub(super) fn of(convoy: String) -> Self {
+        Self { convoy: Some(convoy) }
+    }
+
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let workspace = ctx.workspace()?;
         let env = ctx.env.clone();
@@ -118,8 +123,10 @@ fn report(ctx: &mut Context, one: bool, standing: &Standing) -> Result<u8, Error
         let _ = writeln!(said, "\nNothing can move in {}: {detail}\n  try: {command}", stuck.convoy_id);
     }
     ctx.out.say(&said)?;
-    let failed = standing.convoys.iter().any(|convoy| convoy.status != "landed");
-    Ok(if failed || !standing.stuck.is_empty() { 1 } else { DONE })
+    let statuses: Vec<u8> = standing.convoys.iter().map(roles::exit_status).collect();
+    let failed = statuses.contains(&1) || !standing.stuck.is_empty();
+    let partial = statuses.contains(&PARTIAL);
+    Ok(if failed { 1 } else if partial { PARTIAL } else { DONE })
 }
 
 fn detached(ctx: &mut Context, convoy: Option<&str>) -> Result<u8, Error> {

@@ -11,11 +11,11 @@ use convoy_core::id::Seq;
 use convoy_core::ledger::WARN_PERCENT;
 use convoy_core::view::{ConvoyView, TrackedView};
 
-use super::ask;
 use super::context::Context;
 use super::cost::limit_line;
 use super::daemon::undelivered;
 use super::follow::{End, Follow, Look, See};
+use super::{ask, roles};
 use crate::error::{DONE, Error};
 use crate::output::{BAD, BOLD, BUSY, FAINT, GOOD, paint};
 use crate::text;
@@ -120,6 +120,9 @@ pub(super) fn issue_glyph(status: &str) -> String {
 
 /// A convoy with all that it tracks.
 pub(super) fn details(convoy: &ConvoyView) -> String {
+    if convoy.template.is_some() {
+        return roles::details(convoy);
+    }
     let mut text = format!("🚚 {}: {}\n\n", convoy.id, paint(BOLD, text::line(&convoy.title)));
     let _ = writeln!(text, "  Status:    {}", convoy_glyph(&convoy.status));
     let _ = writeln!(text, "  Progress:  {}/{} completed", convoy.completed, convoy.total);
@@ -154,7 +157,8 @@ fn tracked(issue: &TrackedView) -> String {
     text
 }
 
-fn facts(convoy: &ConvoyView) -> Vec<(&'static str, String)> {
+/// What else there is to know of it.
+pub(super) fn facts(convoy: &ConvoyView) -> Vec<(&'static str, String)> {
     let mut facts = vec![("Owner", text::line(&convoy.owner).into_owned())];
     if !convoy.notify.is_empty() {
         facts.push(("Notify", text::line(&convoy.notify.join(", ")).into_owned()));
@@ -162,7 +166,10 @@ fn facts(convoy: &ConvoyView) -> Vec<(&'static str, String)> {
     let merge = serde_json::to_value(convoy.merge).ok();
     let merge = merge.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
     let base = convoy.base_branch.as_deref().map(|base| format!(" into {}", text::line(base)));
-    facts.push(("Merge", format!("{merge}{}", base.unwrap_or_default())));
+    // Roles write reports: nothing of theirs lands anywhere.
+    if convoy.template.is_none() {
+        facts.push(("Merge", format!("{merge}{}", base.unwrap_or_default())));
+    }
     if convoy.tracked.iter().any(|issue| issue.sandboxed == Some(false)) {
         facts.push(("Sandbox", "none: its agents run unsandboxed, with your rights".to_owned()));
     }

@@ -9,13 +9,14 @@ use convoy_core::view::ConvoyView;
 
 use super::context::Context;
 use super::follow::{End, Follow, Look, See};
-use super::{ask, status, values};
-use crate::error::{DONE, Error};
+use super::{ask, roles, status, values};
+use crate::error::{DONE, Error, PARTIAL};
 use crate::text;
 
 /// Wait until convoys land
 ///
-/// Exit status: 0 when they landed, 1 when one was abandoned or failed, 124 when the time ran out.
+/// Exit status: 0 when they landed, 1 when one was abandoned or failed, 5 when roles of a template convoy failed and
+/// others did not, 124 when the time ran out.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  convoy wait hq-cv-abc12\n  convoy wait hq-cv-abc12 hq-cv-w3nm6 --any --timeout 1h30m"
@@ -76,9 +77,10 @@ impl Wait {
             let (glyph, title) = (status::convoy_glyph(&convoy.status), text::title(&convoy.title));
             ctx.out.say(&format!("🚚 {}: {title} {glyph} {}\n", convoy.id, text::line(&convoy.status)))?;
         }
-        let failed =
-            |convoy: &ConvoyView| convoy.status != "landed" || convoy.outcome.as_deref() == Some("failed");
-        Ok(if closed().any(failed) { 1 } else { DONE })
+        // What is worse counts: that one failed before that one has something missing.
+        let statuses: Vec<u8> = closed().map(roles::exit_status).collect();
+        let worst = [1, PARTIAL].into_iter().find(|status| statuses.contains(status));
+        Ok(worst.unwrap_or(DONE))
     }
 }
 

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do, by panicking")]
 
+mod asked;
 mod attempts;
 mod budgets;
 mod codex;
@@ -33,5 +34,7 @@ mod rounds;
 mod session;
 mod sessions;
 mod staged;
+mod steps;
+mod templates;
 mod tmux;
 mod witness;

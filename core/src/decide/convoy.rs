@@ -184,6 +184,10 @@ pub(super) fn start(state: &State, convoy: &str) -> Result<Decision, Refusal> {
     let id = resolve_convoy(state, convoy)?;
     let convoy = &state.convoys[&id];
     refuse_staged(convoy)?;
+    if !convoy.is_open() && convoy.content.run.is_some() {
+        let is = convoy.status.name();
+        return Err(super::template::once(&format!("{id} is {is}, and a template convoy")));
+    }
     if !convoy.is_open() {
         return Err(Refusal::domain(
             format!("convoy {id} is {}", convoy.status.name()),

@@ -12,9 +12,10 @@ use convoy_core::decide::{
 };
 use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::{IssueId, RigName, Seq};
-use convoy_core::issue::Issue;
+use convoy_core::issue::{Issue, IssueType};
 use convoy_core::outbox::Delivery;
 use convoy_core::refusal::Refusal;
+use convoy_core::template::RunOutcome;
 use convoy_core::view;
 use convoy_core::why::{self, Reason};
 use convoy_core::worker::{Worker, WorkerState};
@@ -25,8 +26,18 @@ use crate::{clock, interchange};
 /// How many records are read at a time for events.
 const EVENT_RECORDS: usize = 1000;
 /// What convoys can be chosen by: their states, and the outcomes of template convoys.
-const CONVOY_STATUSES: [&str; 9] =
-    ["open", "staged", "closed", "landed", "abandoned", "running", "completed", "failed", "partial"];
+const CONVOY_STATUSES: [&str; 10] = [
+    "open",
+    "staged",
+    "closed",
+    "landed",
+    "abandoned",
+    "running",
+    "completed",
+    "failed",
+    "partial",
+    "stopped",
+];
 /// The most events in one answer.
 const EVENTS_MAX: usize = 10_000;
 /// About how many bytes of issues are exported in one answer; others get their turn between two of these.
@@ -217,6 +228,7 @@ impl Dispatcher {
                 && filter.issue_type.is_none_or(|kind| issue.content.issue_type == kind)
                 && convoy.as_ref().is_none_or(|convoy| issue.convoys.contains(convoy))
                 && (!filter.ready || state.is_ready(issue))
+                && (!filter.no_steps || issue.content.issue_type != IssueType::Step)
         };
         let mut issues: Vec<&Issue> = match &convoy {
             // A convoy knows its issues; the workspace may have many more.
@@ -239,7 +251,11 @@ impl Dispatcher {
         let (state, now) = (&self.state, clock::now());
         let fits = |convoy: &&Convoy| match filter.status.as_deref() {
             Some("closed") => convoy.is_closed(),
-            Some(status) => convoy.status.name() == status,
+            Some("running") => convoy.content.run.is_some() && convoy.is_open(),
+            Some(status) => {
+                let outcome = || view::run_outcome(state, convoy).map(RunOutcome::name);
+                convoy.status.name() == status || outcome() == Some(status)
+            }
             None => filter.all || !convoy.is_closed(),
         };
         if let Some(status) = &filter.status {

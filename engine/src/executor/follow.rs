@@ -8,8 +8,8 @@ use rustix::process::Signal;
 
 use super::job::Supervise;
 use super::pricing::{self, Pricing};
-use super::{checkpoint, prompt};
-use crate::agent::Asked;
+use super::{checkpoint, prompt, step};
+use crate::agent::{Asked, Output};
 use crate::config::When;
 use crate::explain;
 use crate::hooks::{self, Host, Of};
@@ -23,7 +23,7 @@ use crate::supervisor::client::{Client, Message};
 use crate::supervisor::files::{RunBy, SessionDir};
 use crate::supervisor::launch::{Fenced, Probe, fence, launch, probe, reap_leftovers};
 use crate::supervisor::signal;
-use crate::supervisor::spec::{Limits, Spec, VERSION};
+use crate::supervisor::spec::{Limits, PromptVia, Spec, VERSION};
 use crate::world::{World, note};
 use crate::{clock, crash};
 
@@ -266,6 +266,9 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     if dir.path().exists() {
         std::fs::remove_dir_all(dir.path()).map_err(|error| explain(&error))?;
     }
+    if let Some(role) = &job.role {
+        return step::write_spec(world, job, role, dir);
+    }
     let settings = world.settings();
     let preset = settings.presets.get(job.agent.as_str()).map_err(|error| explain(&error))?;
     let env = environment(world, job, preset.environment(&world.env), dir);
@@ -279,7 +282,31 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         return Err(format!("agent {} has no command; set agents.{}.command", job.agent, job.agent));
     }
     argv.extend(preset.hooks.arguments(&world.program, &argv));
-    let runtime = match preset.runtime {
+    let spec = Spec {
+        argv,
+        env,
+        prompt: preset.prompt,
+        asked: Asked {
+            model: job.model.clone(),
+            used: conversation.map(|conversation| conversation.used).unwrap_or_default(),
+        },
+        stop: preset.stop.clone(),
+        ..specification(world, job, preset.output, preset.runtime)?
+    };
+    let printed = |session: &_| output::tail(&world.workspace, session);
+    let brief = checkpoint::brief(world, job);
+    dir.create(&spec, &prompt::prompt(job, goes_on, &brief, printed)).map_err(|error| explain(&error))
+}
+
+/// What is the same for all that is run: who it is, and its limits. There is nothing to run in it yet.
+pub(super) fn specification(
+    world: &World,
+    job: &Supervise,
+    output: Output,
+    runtime: Option<Runtime>,
+) -> Result<Spec, String> {
+    let settings = world.settings();
+    let runtime = match runtime {
         Some(runtime) => runtime,
         None => settings.config.runtime().map_err(|failure| failure.message)?,
     };
@@ -290,22 +317,19 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
         let span = settings.config.span(key).map_err(|failure| failure.message)?;
         Ok::<_, String>(u64::try_from(span.as_millis()).ok().filter(|ms| *ms > 0))
     };
-    let spec = Spec {
+    Ok(Spec {
         version: VERSION,
         session: job.session.clone(),
         epoch: job.epoch,
         worker: job.worker.clone(),
         issue: job.issue.clone(),
         convoy: job.convoy.clone(),
-        argv,
+        argv: Vec::new(),
         workdir: job.workdir.path.clone().into(),
-        env,
-        prompt: preset.prompt,
-        translator: preset.output,
-        asked: Asked {
-            model: job.model.clone(),
-            used: conversation.map(|conversation| conversation.used).unwrap_or_default(),
-        },
+        env: BTreeMap::new(),
+        prompt: PromptVia::Stdin,
+        translator: output,
+        asked: Asked::default(),
         limits: Limits {
             wall_ms: millis("limits.wall_time")?,
             silence_ms: millis("limits.silence")?,
@@ -313,20 +337,17 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
             output_bytes: settings.config.bytes("limits.output").map_err(|failure| failure.message)?,
             loops: settings.config.thresholds().map_err(|failure| failure.message)?.loops,
         },
-        stop: preset.stop.clone(),
+        stop: Vec::new(),
         runtime,
         // A limit may be set while it runs.
-        prices: world.prices.ceilings(Vendor::of(preset.output), clock::now()),
+        prices: world.prices.ceilings(Vendor::of(output), clock::now()),
         confine: None,
         stdout_bytes: None,
-    };
-    let printed = |session: &_| output::tail(&world.workspace, session);
-    let brief = checkpoint::brief(world, job);
-    dir.create(&spec, &prompt::prompt(job, goes_on, &brief, printed)).map_err(|error| explain(&error))
+    })
 }
 
 /// What the agent sees: what its preset lets pass, who it is, and how to reach its supervisor.
-fn environment(
+pub(super) fn environment(
     world: &World,
     job: &Supervise,
     mut env: BTreeMap<String, String>,

@@ -6,6 +6,7 @@ use convoy_core::session::Findings;
 
 use super::job::Inspect;
 use super::prepare::identity;
+use super::step;
 use crate::config::When;
 use crate::explain;
 use crate::git::workdir::Workdir;
@@ -18,7 +19,10 @@ use crate::world::{World, note};
 const TRIES_MAX: u32 = 3;
 
 pub(super) fn run(world: &World, job: &Inspect) -> Observed {
-    let seen = look(world, job);
+    let seen = match &job.role {
+        Some(role) => step::inspect(world, job, role),
+        None => look(world, job),
+    };
     // After its work is saved: what the hook changes in the workdir is not the agent's.
     let workdir = std::path::Path::new(&job.workdir.path);
     if workdir.is_dir() {
@@ -31,6 +35,9 @@ pub(super) fn run(world: &World, job: &Inspect) -> Observed {
             workdir,
         };
         hooks::run_noted(&Host::of(world, &world.settings()), When::AfterRun, &of);
+    }
+    if let Some(role) = &job.role {
+        step::leave(world, job, role, &seen);
     }
     seen
 }

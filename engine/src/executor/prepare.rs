@@ -5,6 +5,7 @@ use convoy_core::id::SessionId;
 use convoy_core::session::Workdir;
 
 use super::job::{Place, Predecessor, Prepare};
+use super::step;
 use super::sweep::save;
 use crate::config::When;
 use crate::explain;
@@ -48,6 +49,9 @@ pub(super) fn run(world: &World, job: &Prepare) -> Observed {
         // Whoever does this again makes the workdir again, so the hook always finds a new one.
         hooks::run(&Host::of(world, &world.settings()), When::AfterCreate, &of)
             .map_err(|error| Problem { error, permanent: false })?;
+        if job.role.is_some() {
+            step::close(world, &job.session, &workdir)?;
+        }
         Ok(workdir)
     });
     match made {
@@ -57,6 +61,9 @@ pub(super) fn run(world: &World, job: &Prepare) -> Observed {
 }
 
 fn prepare(world: &World, job: &Prepare) -> Result<Workdir, Problem> {
+    if let Some(role) = &job.role {
+        return Ok(step::prepare(world, job, role)?);
+    }
     let repo = Repo::open_at(&world.git, &job.place.repository)?;
     keep_forgotten(world, &repo, &job.session)?;
     let base_branch = base_branch(&repo, &job.place)?;

@@ -118,6 +118,7 @@ impl Agent {
         let Some(path) = &self.witness else { return };
         entry["event"] = json!(event);
         entry["issue"] = json!(var("CONVOY_ISSUE"));
+        entry["role"] = json!(var("CONVOY_ROLE"));
         entry["epoch"] = json!(var("CONVOY_EPOCH"));
         entry["pid"] = json!(std::process::id());
         append(path, &format!("{entry}\n"));
@@ -245,6 +246,10 @@ impl Agent {
                 drop(fs::rename(part, path));
             }
             Step::Output(text) => self.write(&expand("$CONVOY_OUTPUT_FILE"), text),
+            Step::Findings(all) => {
+                let path = expand("$CONVOY_OUTPUT_DIR/") + &expand("$CONVOY_ROLE.findings.json");
+                self.write(&path, &json!({ "findings": all }).to_string());
+            }
             Step::Die(name) => {
                 let _ = rustix::process::kill_process(rustix::process::getpid(), self.signal(name));
                 pause(HOLD_MS_MAX);

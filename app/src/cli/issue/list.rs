@@ -12,6 +12,9 @@ use crate::error::{DONE, Error};
 use crate::output::{FAINT, paint};
 use crate::text;
 
+/// What a label begins with that means a convoy.
+const TRACKED_BY: &str = "convoy:";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum State {
@@ -25,7 +28,8 @@ enum State {
 
 /// List issues
 ///
-/// Without --status or --all, those that are not closed.
+/// Without --status or --all, those that are not closed. The roles of template convoys are listed with --all, with
+/// --type step, or for one convoy.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  convoy issue list --ready\n  convoy issue list --convoy hq-cv-abc12 --all\n  \
@@ -60,7 +64,10 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let one_convoy = self.convoy.is_some()
+            || self.label.as_deref().is_some_and(|label| label.starts_with(TRACKED_BY));
         let filter = IssueFilter {
+            no_steps: !self.all && self.kind.is_none() && !one_convoy,
             status: self.status.and_then(|state| Some(state.to_possible_value()?.get_name().to_owned())),
             label: self.label,
             rig: self.rig,

@@ -21,6 +21,8 @@ use crate::crash;
 const TRAYS: &str = ".trays";
 /// Where attempts write, in the output folder.
 const ATTEMPTS: &str = ".attempts";
+/// Where attempts keep what they need meanwhile, in the output folder.
+const TEMPORARY: &str = ".tmp";
 /// The verdict's file in the session's folder.
 const VERDICT: &str = "verdict.json";
 /// The largest verdict that is read.
@@ -52,6 +54,11 @@ pub(super) struct Published {
 /// The folder that a session of a role writes in.
 pub(super) fn staging(folder: &Path, session: &SessionId) -> PathBuf {
     folder.join(ATTEMPTS).join(session.as_str())
+}
+
+/// The folder that it has for what it needs meanwhile.
+pub(super) fn temporary(folder: &Path, session: &SessionId) -> PathBuf {
+    folder.join(TEMPORARY).join(session.as_str())
 }
 
 fn tray(folder: &Path, session: &SessionId) -> PathBuf {
@@ -116,9 +123,17 @@ pub(super) fn publish(folder: &Path, session: &SessionId, verdict: &Verdict) -> 
     Ok(())
 }
 
-/// What a session left in its folder beside what was published stays for people; nothing of it, and the folder goes.
-pub(super) fn tidy(folder: &Path, session: &SessionId) {
-    let _ = fs::remove_dir(staging(folder, session));
+/// Removes what a session needed meanwhile, and what was published of its own folder. The rest of that stays for people.
+pub(super) fn tidy(folder: &Path, session: &SessionId, published: Option<&Product>) {
+    let _ = fs::remove_dir_all(temporary(folder, session));
+    let staging = staging(folder, session);
+    for name in published.into_iter().flat_map(|product| &product.files) {
+        let _ = fs::remove_file(staging.join(name));
+    }
+    // Only what is empty goes.
+    for folder in [&staging, &folder.join(TEMPORARY), &folder.join(ATTEMPTS), &folder.join(TRAYS)] {
+        let _ = fs::remove_dir(folder);
+    }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -1,0 +1,194 @@
+//! `convoy output`: what the roles of a template convoy wrote.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use convoy_api::Service;
+use convoy_core::view::{ConvoyView, RoleView};
+use convoy_engine::reports::{self, Reports};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::context::Context;
+use super::{ask, roles};
+use crate::error::{DONE, Error};
+use crate::text;
+
+/// Print what a template convoy has written
+///
+/// Without a role: its report, or while there is none, the files of its roles.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  convoy output hq-cv-abc12 > review.md\n  convoy output hq-cv-abc12 security\n  \
+    convoy output hq-cv-abc12 security --json")]
+pub(super) struct Output {
+    /// The convoy, or a unique prefix of its id
+    convoy: String,
+    /// Only what this role wrote
+    role: Option<String>,
+}
+
+/// A file of a role, or the report of all: what is printed with `--json`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct FileView {
+    /// Who wrote it; null of the report that was made of all.
+    role: Option<String>,
+    /// Where it is.
+    path: PathBuf,
+    /// All of it.
+    content: String,
+    /// The findings beside it, if it has some.
+    findings: Option<Value>,
+}
+
+/// Everything that a template convoy has written, as is printed with `--json` without a role.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct OutputView {
+    convoy_id: String,
+    /// Its folder.
+    path: PathBuf,
+    /// The report that was made of all, if it was.
+    report: Option<FileView>,
+    roles: Vec<RoleOutput>,
+}
+
+/// The files of a role.
+#[derive(Serialize, JsonSchema)]
+struct RoleOutput {
+    role: String,
+    status: String,
+    /// What it gave, its report first.
+    files: Vec<PathBuf>,
+    /// What attempts left that came to nothing: nobody has looked at it.
+    left: Vec<PathBuf>,
+}
+
+impl Output {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let workspace = ctx.workspace()?;
+        let convoy = ctx.with(|service| Ok(ask::convoy(service, &self.convoy)?.0))?;
+        let reports = Reports::of(&workspace, &convoy).ok_or_else(|| {
+            let what = format!("convoy {} is not of a template, and writes no reports", convoy.id);
+            Error::refused(what).hint(format!("see what its agents printed: convoy logs <issue of {}>", convoy.id))
+        })?;
+        match &self.role {
+            Some(name) => one(ctx, &convoy, &reports, name),
+            None => all(ctx, &convoy, &reports),
+        }
+    }
+}
+
+/// What one role wrote.
+fn one(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports, name: &str) -> Result<u8, Error> {
+    let Some(role) = convoy.roles.iter().find(|role| role.role == name) else {
+        let names: Vec<&str> = convoy.roles.iter().map(|role| role.role.as_str()).collect();
+        let failure = convoy_api::Failure::new(
+            convoy_api::Code::NotFound,
+            format!("convoy {} has no role {name:?}", convoy.id),
+        );
+        return Err(Error::from(failure).hint(format!("its roles are: {}", names.join(", "))));
+    };
+    let Some(file) = role.files.first() else { return Err(wrote_nothing(ctx, convoy, reports, role)) };
+    let view = FileView {
+        role: Some(role.role.clone()),
+        path: reports.path(file).map_err(unreadable)?,
+        content: reports.text(file).map_err(unreadable)?,
+        findings: reports.findings(&role.files).map_err(unreadable)?,
+    };
+    print(ctx, &view)
+}
+
+fn wrote_nothing(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports, role: &RoleView) -> Error {
+    let name = &role.role;
+    let (why, hint) = match (role.status.as_str(), &role.why) {
+        ("failed", Some(why)) => (format!(": {why}"), format!("what its agent printed: convoy logs {}", role.issue_id)),
+        ("failed", None) => (String::new(), format!("what its agent printed: convoy logs {}", role.issue_id)),
+        ("running", _) => (" yet: it is at work".to_owned(), format!("follow it: convoy logs {} -f", role.issue_id)),
+        _ => (" yet".to_owned(), format!("see how it goes: convoy status {}", convoy.id)),
+    };
+    let left = left(ctx, reports, role);
+    let error = Error::refused(format!("role {name} has written nothing{why}")).hint(hint);
+    match left.as_slice() {
+        [] => error,
+        left => {
+            let left: Vec<String> = left.iter().map(|path| path.display().to_string()).collect();
+            error.hint(format!("its attempts left, and nobody has looked at it: {}", left.join(", ")))
+        }
+    }
+}
+
+/// What attempts of a role left that came to nothing.
+fn left(ctx: &mut Context, reports: &Reports, role: &RoleView) -> Vec<PathBuf> {
+    if role.attempts == 0 || role.status == "completed" {
+        return Vec::new();
+    }
+    let issue = role.issue_id.to_string();
+    // That a worker cannot be shown is no reason not to show what there is.
+    let sessions = ctx.with(|service: &dyn Service| ask::worker(service, &issue));
+    let sessions = sessions.map(|worker| worker.sessions).unwrap_or_default();
+    let of = |session| {
+        let (folder, names) = reports.left_by(session);
+        names.into_iter().map(move |name| folder.join(name))
+    };
+    sessions.iter().flat_map(|session| of(&session.id)).collect()
+}
+
+/// The report, or the files of all roles.
+fn all(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports) -> Result<u8, Error> {
+    let made = convoy.context.as_ref().and_then(|run| run.report.as_ref());
+    let report = match made.and_then(|report| report.files.first()) {
+        Some(file) => Some(FileView {
+            role: None,
+            path: reports.path(file).map_err(unreadable)?,
+            content: reports.text(file).map_err(unreadable)?,
+            findings: None,
+        }),
+        None => None,
+    };
+    if !ctx.out.json
+        && let Some(report) = &report
+    {
+        return print(ctx, report);
+    }
+    let roles: Vec<RoleOutput> = convoy.roles.iter().map(|role| of_role(ctx, reports, role)).collect();
+    let (convoy_id, path) = (convoy.id.to_string(), reports.folder().to_owned());
+    let view = OutputView { convoy_id, path, report, roles };
+    ctx.out.json(&view)?;
+    ctx.out.say(&listed(convoy, &view))?;
+    Ok(DONE)
+}
+
+fn of_role(ctx: &mut Context, reports: &Reports, role: &RoleView) -> RoleOutput {
+    let files = role.files.iter().filter_map(|file| reports.path(file).ok()).collect();
+    let left = left(ctx, reports, role);
+    RoleOutput { role: role.role.clone(), status: role.status.clone(), files, left }
+}
+
+fn listed(convoy: &ConvoyView, view: &OutputView) -> String {
+    let mut said = format!("🚚 {}: no report of all roles\n\n", convoy.id);
+    for role in &view.roles {
+        let _ = writeln!(said, "  {} {}", roles::glyph(&role.status), text::line(&role.role));
+        let mut name = |path: &PathBuf, aside: &str| {
+            let _ = writeln!(said, "      {}{aside}", text::line(&path.display().to_string()));
+        };
+        role.files.iter().for_each(|path| name(path, ""));
+        role.left.iter().for_each(|path| name(path, "  (left by an attempt that came to nothing)"));
+    }
+    let _ = writeln!(said, "\nNext: convoy output {} <role>    (what one of them wrote)", convoy.id);
+    said
+}
+
+fn print(ctx: &mut Context, view: &FileView) -> Result<u8, Error> {
+    ctx.out.json(view)?;
+    if !ctx.out.json {
+        ctx.out.raw(&format!("{}\n", text::block(&view.content).trim_end()))?;
+    }
+    Ok(DONE)
+}
+
+fn unreadable(error: reports::Error) -> Error {
+    let why = std::error::Error::source(&error).map(|source| format!(": {source}"));
+    Error::refused(format!("{error}{}", why.unwrap_or_default()))
+        .hint("it may have been removed, by a person or after [retention] outputs")
+}

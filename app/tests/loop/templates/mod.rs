@@ -1,0 +1,12 @@
+//! Template convoys from the command line to their reports, with a fake agent in every role.
+//!
+//! Tests whose names begin with `a` and a number are the acceptance cases of that number.
+
+mod ends;
+mod lanes;
+mod order;
+mod prompts;
+mod room;
+mod runs;
+mod starts;
+mod words;
