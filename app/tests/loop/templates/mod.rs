@@ -6,7 +6,7 @@ mod ends;
 mod lanes;
 mod order;
 mod prompts;
-mod room;
+pub(crate) mod room;
 mod runs;
 mod starts;
 mod words;
