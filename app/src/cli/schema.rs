@@ -54,6 +54,7 @@ enum Name {
     ReviewResult,
     Triage,
     Facts,
+    Output,
     Template,
     AgentFile,
 }
@@ -96,6 +97,7 @@ fn schema(name: Name) -> Schema {
         Name::Notice => generator.into_root_schema_for::<view::NoticeView>(),
         Name::Skill => generator.into_root_schema_for::<super::skill::SkillView>(),
         Name::Facts => generator.into_root_schema_for::<view::FactsView>(),
+        Name::Output => generator.into_root_schema_for::<super::output::OutputView>(),
         Name::Tracker => generator.into_root_schema_for::<view::TrackerView>(),
         Name::Delivery => generator.into_root_schema_for::<view::DeliveryView>(),
         Name::Budget => generator.into_root_schema_for::<view::BudgetView>(),
@@ -110,7 +112,7 @@ fn schema(name: Name) -> Schema {
         Name::AgentFile => written().into_root_schema_for::<shape::AgentFileShape>(),
         Name::Findings => generator.into_root_schema_for::<findings::FindingsFile>(),
         Name::Synthesis => generator.into_root_schema_for::<findings::Synthesis>(),
-        Name::ReviewResult => generator.into_root_schema_for::<convoy_core::review::ReviewResult>(),
+        Name::ReviewResult => generator.into_root_schema_for::<super::review::ReviewView>(),
         Name::Triage => generator.into_root_schema_for::<findings::triage::Triage>(),
     }
 }

@@ -16,6 +16,7 @@ mod oracle;
 mod outbox;
 mod room;
 mod secrets;
+mod templates;
 
 use std::time::Duration;
 
