@@ -295,8 +295,11 @@ fn convoy_runtime_of_panopticon() {
     put(&home.join(format!("convoys/{id}.json")), &run.to_string());
     env.convoy(["import", "panopticon", home.to_str().unwrap()]).ok();
     // The issue that the document names, and a file for its pattern to find.
-    env.convoy_with_stdin("{\"id\":\"MIN-123\",\"title\":\"Title\",\"status\":\"open\"}\n", ["issue", "import", "--rig", "gastown"])
-        .ok();
+    env.convoy_with_stdin(
+        "{\"id\":\"MIN-123\",\"title\":\"Title\",\"status\":\"open\"}\n",
+        ["issue", "import", "--rig", "gastown"],
+    )
+    .ok();
     put(&env.dir().join("src/a.ts"), "let a = 1;\n");
     all(
         &env,

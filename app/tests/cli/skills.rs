@@ -38,7 +38,9 @@ fn skills_are_installed_brought_up_to_date_and_removed() {
     env.convoy_in(&env.dir().join("src"), ["skill", "install"]).ok();
     let names = skills(&folder);
     assert!(
-        ["convoy-code-review", "convoy-orchestration", "convoy-run", "convoy-synthesis"].iter().all(|name| names.contains(&(*name).to_owned())),
+        ["convoy-code-review", "convoy-orchestration", "convoy-run", "convoy-synthesis"]
+            .iter()
+            .all(|name| names.contains(&(*name).to_owned())),
         "{names:?}"
     );
     for name in &names {

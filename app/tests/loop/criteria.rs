@@ -24,7 +24,10 @@ fn together(env: &TestEnv, severity: &str) -> Script {
         steps.extend(reviews(name, [finding(severity, &format!("What {name} found"))]));
         script = script.role(name, steps);
     }
-    script.role("synthesis", [Step::SavePrompt(said(env, "synthesis")), Step::Output("# In short\n".to_owned())])
+    script.role(
+        "synthesis",
+        [Step::SavePrompt(said(env, "synthesis")), Step::Output("# In short\n".to_owned())],
+    )
 }
 
 fn reports() -> Script {
@@ -68,9 +71,12 @@ fn criterion_2_status_shows_all_agents_and_their_states() {
     );
     // For people as well, each role with its state.
     let shown = desk.room.convoy(&format!("status {id}")).stdout;
-    for (name, state) in
-        [("correctness", "completed"), ("security", "running"), ("performance", "failed"), ("synthesis", "pending")]
-    {
+    for (name, state) in [
+        ("correctness", "completed"),
+        ("security", "running"),
+        ("performance", "failed"),
+        ("synthesis", "pending"),
+    ] {
         let line = shown.lines().find(|line| line.contains(name) && line.contains(state));
         assert!(line.is_some(), "{name} is not {state} in\n{shown}");
     }
@@ -117,8 +123,11 @@ fn criterion_4_stop_kills_all_agents_and_cleans_up() {
     let over = desk.room.follow("session.over");
     assert!(over.until(SOON, |text| text.matches("session.over").count() == 3), "{}", desk.told());
     let alive = desk.room.env.processes();
-    let agents: Vec<&str> =
-        alive.iter().map(|process| process.command.as_str()).filter(|line| line.contains("fake-agent")).collect();
+    let agents: Vec<&str> = alive
+        .iter()
+        .map(|process| process.command.as_str())
+        .filter(|line| line.contains("fake-agent"))
+        .collect();
     assert_eq!(agents, [] as [&str; 0], "neither agents nor what they started");
     let convoy = desk.status(&id);
     assert_eq!((&convoy["status"], &convoy["outcome"]), (&json!("abandoned"), &json!("stopped")));
@@ -135,9 +144,15 @@ fn criterion_5_the_review_pipeline_runs_reviewers_as_a_convoy() {
     let run = desk.tries(&["review", "--json"]);
     assert_eq!(run.status, 1, "{}\n{}", run.shown(), desk.told());
     let result = run.json();
-    assert_eq!((&result["review_result"], &result["missing_lanes"]), (&json!("CHANGES_REQUESTED"), &json!([])));
+    assert_eq!(
+        (&result["review_result"], &result["missing_lanes"]),
+        (&json!("CHANGES_REQUESTED"), &json!([]))
+    );
     let convoy = desk.status(text(&result, "/convoy_id"));
-    assert_eq!((&convoy["template"], convoy["roles"].as_array().map(Vec::len)), (&json!("code-review"), Some(4)));
+    assert_eq!(
+        (&convoy["template"], convoy["roles"].as_array().map(Vec::len)),
+        (&json!("code-review"), Some(4))
+    );
 }
 
 /// The pages are not there yet. When they are, this line is a command, the test fails, and is to be written anew.
@@ -154,11 +169,14 @@ fn criterion_6_the_dashboard_is_for_later_and_nothing_pretends_otherwise() {
 fn criterion_8_agent_files_are_what_agents_are_given() {
     let env = outside();
     let mut script = reports();
-    script.cases.insert(0, convoy_testkit::fake_agent::Case {
-        role: Some("security".to_owned()),
-        steps: [vec![Step::SavePrompt(said(&env, "security"))], reviews("Ours", [])].concat(),
-        ..Default::default()
-    });
+    script.cases.insert(
+        0,
+        convoy_testkit::fake_agent::Case {
+            role: Some("security".to_owned()),
+            steps: [vec![Step::SavePrompt(said(&env, "security"))], reviews("Ours", [])].concat(),
+            ..Default::default()
+        },
+    );
     let desk = Desk::around(env, "", &script);
     // Every agent file that is built in can be used, and every template names only such as there are.
     desk.room.convoy("template validate");
@@ -169,7 +187,8 @@ fn criterion_8_agent_files_are_what_agents_are_given() {
     assert!(prompt.len() > 2000, "the prompt of the built-in file is told whole");
     assert_eq!(role(&before, "security")["subagent"], "code-review-security");
     // One of the workspace's own, of the same name, is used in its place.
-    let own = reader("output: findings\n", "Look for {{ role }} only.").replace("reader", "code-review-security");
+    let own =
+        reader("output: findings\n", "Look for {{ role }} only.").replace("reader", "code-review-security");
     desk.agent_file("code-review-security", &own);
     desk.waits("code-review --files src/**", 0);
     let prompt = fs::read_to_string(desk.room.env.root().join("said/security")).unwrap();
@@ -183,13 +202,15 @@ fn of_the_readme() -> Vec<String> {
     let from = text.find("### Template convoys and review\n").expect("a part of the README");
     let part = text[from + 4..].split("\n### ").next().unwrap();
     let blocks = part.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
-    let lines = blocks.flat_map(str::lines).map(|line| line.split(" #").next().unwrap_or_default().trim().to_owned());
+    let lines =
+        blocks.flat_map(str::lines).map(|line| line.split(" #").next().unwrap_or_default().trim().to_owned());
     lines.filter(|line| line.starts_with("convoy ")).collect()
 }
 
 #[test]
 fn criterion_10_the_readme_tells_of_convoys_with_commands_that_run() {
-    let judgement = json!({"category": "docs", "priority": 3, "complexity": "simple", "labels": [], "rationale": "Yes"});
+    let judgement =
+        json!({"category": "docs", "priority": 3, "complexity": "simple", "labels": [], "rationale": "Yes"});
     let judged = [Step::Output(format!("# Judged\n\n```json triage\n{judgement}\n```\n"))];
     let script = Script::default().role("triage-gt-abc", judged.clone()).role("triage-gt-def", judged);
     let desk = Desk::new(&Script { cases: [script.cases, reports().cases].concat() });
@@ -200,11 +221,14 @@ fn criterion_10_the_readme_tells_of_convoys_with_commands_that_run() {
     let mut last = String::new();
     for line in &lines {
         let line = line.strip_prefix("convoy ").unwrap().replace("<convoy>", &last);
-        let words: Vec<String> = line.split_whitespace().map(|word| word.trim_matches('\'').to_owned()).collect();
+        let words: Vec<String> =
+            line.split_whitespace().map(|word| word.trim_matches('\'').to_owned()).collect();
         let run = desk.room.env.convoy(&words);
         assert!(matches!(run.status, 0 | 5), "{line}\n{}\n{}", run.shown(), desk.told());
         let all = desk.room.json("list --all");
-        if let Some(newest) = all.as_array().unwrap().iter().max_by_key(|convoy| text(convoy, "/created_at").to_owned()) {
+        if let Some(newest) =
+            all.as_array().unwrap().iter().max_by_key(|convoy| text(convoy, "/created_at").to_owned())
+        {
             last = text(newest, "/id").to_owned();
         }
     }
@@ -240,7 +264,9 @@ fn judgements_change_issues_when_that_is_asked_for_and_only_then() {
             "rationale": "It breaks <!-- end of triage -->\n# everything", "confidence": 0.8});
         [Step::Output(format!("# Judged\n\n```json triage\n{judgement}\n```\n"))]
     };
-    let script = Script::default().role("triage-gt-a", judged(0, "parser")).role("triage-gt-b", judged(1, "model:opus"));
+    let script = Script::default()
+        .role("triage-gt-a", judged(0, "parser"))
+        .role("triage-gt-b", judged(1, "model:opus"));
     let desk = Desk::new(&script);
     desk.room.issues("gt-a gt-b");
     let before = desk.room.issue("gt-a");
@@ -255,9 +281,13 @@ fn judgements_change_issues_when_that_is_asked_for_and_only_then() {
     // A judgement may not choose a model, and then nothing of it is done.
     let refused = &again["context"]["report"]["applied"]["refused"];
     assert_eq!(refused.as_array().map(Vec::len), Some(1), "{again:#}");
-    assert_eq!((&refused[0]["issue"], desk.room.issue("gt-b")["labels"].clone()), (&json!("gt-b"), json!([])));
+    assert_eq!(
+        (&refused[0]["issue"], desk.room.issue("gt-b")["labels"].clone()),
+        (&json!("gt-b"), json!([]))
+    );
     // In one record with the report.
-    let of = |kind: &str| desk.room.events(kind).iter().map(|event| event["at"].clone()).collect::<Vec<Value>>();
+    let of =
+        |kind: &str| desk.room.events(kind).iter().map(|event| event["at"].clone()).collect::<Vec<Value>>();
     assert_eq!(of("issue.updated").last(), of("convoy.synthesized").last());
 }
 
@@ -273,7 +303,10 @@ fn the_health_monitor_tells_facts_without_any_model() {
     for words in ["- **healthy** ", "on `gt-a`", "Evidence: silent for ", "## Budgets"] {
         assert!(said.contains(words), "no {words:?} in\n{said}");
     }
-    assert!(!said.contains("of `hq-cv-") || !said.contains("`monitor`"), "it does not tell of itself:\n{said}");
+    assert!(
+        !said.contains("of `hq-cv-") || !said.contains("`monitor`"),
+        "it does not tell of itself:\n{said}"
+    );
     let agents = desk.room.env.witness().iter().filter(|entry| entry["event"] == "start").count();
     assert_eq!(agents, 1, "no agent but the one that is told of");
 }

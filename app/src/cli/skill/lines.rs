@@ -204,7 +204,8 @@ fn in_document(text: &str) -> Vec<String> {
 #[test]
 fn criterion_9_no_document_speaks_of_a_command_or_flag_that_is_not_there() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut files: Vec<_> = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.extend([root.join("README.md"), root.join("ARCHITECTURE.md"), root.join("CONTRIBUTING.md")]);
     let mut all = Cli::command();
     all.build();
@@ -213,12 +214,16 @@ fn criterion_9_no_document_speaks_of_a_command_or_flag_that_is_not_there() {
         let text = std::fs::read_to_string(file).unwrap();
         for line in in_document(&text) {
             count += 1;
-            wrong.extend(unknown(&all, &line).map(|why| format!("{}: {why}", file.file_name().unwrap().display())));
+            wrong.extend(
+                unknown(&all, &line).map(|why| format!("{}: {why}", file.file_name().unwrap().display())),
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count > 200, "only {count} command lines were found");
-    for dead in ["convoy teleport", "convoy list --sideways", "convoy issue make x", "convoy sling <issue> [--fast]"] {
+    for dead in
+        ["convoy teleport", "convoy list --sideways", "convoy issue make x", "convoy sling <issue> [--fast]"]
+    {
         assert!(unknown(&all, dead).is_some(), "{dead}");
     }
     assert_eq!(unknown(&all, "convoy sling <issue>… [--agent A] | less"), None);
