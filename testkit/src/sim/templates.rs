@@ -95,7 +95,6 @@ impl Sim {
             missing: Vec::new(),
             applied: None,
             blocking: Vec::new(),
-            applied: None,
             error: None,
         };
         let report = Box::new(self.worded(&convoy, report));
