@@ -135,6 +135,8 @@ fn lines(markdown: &str) -> Vec<String> {
         ("<file>", "limits.md"),
         ("<text>", "text"),
         ("<role>", "security"),
+        ("<url>", "https://example.com/1"),
+        ("<usd>", "5"),
     ];
     let filled = lines.iter().map(|line| {
         let line = line.split(" #").next().unwrap_or_default();
