@@ -79,7 +79,7 @@ pub enum Confidence {
 }
 
 /// What a reviewer found.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// How grave it is.
     pub severity: Severity,

@@ -262,7 +262,11 @@ impl TestEnv {
         fs::write(&file, text).expect("a file in the temporary folder");
         let witness = self.root().join("witness.ndjson");
         // An agent that is confined can only write to what is there.
-        fs::OpenOptions::new().append(true).create(true).open(&witness).expect("a file in the temporary folder");
+        fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&witness)
+            .expect("a file in the temporary folder");
         let words = [fake_agent::path(), Path::new("--script"), &file, Path::new("--witness"), &witness];
         words.map(|word| word.to_string_lossy().into_owned()).into()
     }

@@ -41,6 +41,8 @@ pub(super) struct Lane {
     pub(super) failed: Option<String>,
     /// The issue that it is about, if about one.
     pub(super) about: Option<IssueId>,
+    /// The roles that it was done after.
+    pub(super) needs: Vec<RoleName>,
 }
 
 /// An issue that a convoy is about.
@@ -145,5 +147,9 @@ fn lane(state: &State, issue: &Issue) -> Option<Lane> {
         product: view::product(state, issue).cloned(),
         failed,
         about: step.about.clone(),
+        needs: issue
+            .blockers()
+            .filter_map(|id| Some(state.issues.get(id)?.content.step.as_ref()?.role.clone()))
+            .collect(),
     })
 }

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::merge::Found;
 use super::parse;
 
 /// How many findings of one role are read. A linter on a large repository stays below it.
@@ -22,6 +23,28 @@ const FAULTS_MAX: usize = 10;
 pub struct FindingsFile {
     /// What it found; empty if nothing.
     pub findings: Vec<Finding>,
+}
+
+/// `<role>.findings.json` as it is published: what was read of a role, and whether a program wrote it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Published {
+    /// A program found it, and quotes nothing of its own.
+    #[serde(default)]
+    pub by_program: bool,
+    /// What was found.
+    pub findings: Vec<Finding>,
+}
+
+impl Published {
+    /// What a role's published file has, before anybody has looked whether it is grounded.
+    ///
+    /// # Errors
+    /// When a person has changed it into something else.
+    pub fn read(role: &RoleName, text: &str) -> Result<Vec<Found>, String> {
+        let published: Self = serde_json::from_str(text)
+            .map_err(|error| format!("{role}.findings.json is damaged: {error}"))?;
+        Ok(Found::of(role, published.findings, published.by_program))
+    }
 }
 
 /// Where findings may be.

@@ -18,7 +18,7 @@ pub mod synthesis;
 mod tests;
 pub mod triage;
 
-pub use extract::{FindingsFile, Unreadable, extract};
+pub use extract::{FindingsFile, Published, Unreadable, extract};
 pub use ground::{Text, ground_all};
 pub use merge::{Found, Merged, Source};
 pub use ranking::Ranking;

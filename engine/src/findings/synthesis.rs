@@ -9,11 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::merge::{self, FindingId, Found, Merged};
-use super::ranking::{self, Ranking};
-use super::report::inline;
+use super::ranking::{self, Group, Ranking};
 use crate::findings::kind::Touches;
 
-/// How many findings are given to the role that ranks them. It has to read them all.
+/// How many findings are given to the role that ranks them: the gravest. It has to read them all, and the others stay in
+/// the order of the code.
 const PROMPT_FINDINGS_MAX: usize = 300;
 /// How much of each text of a finding it is given, in bytes.
 const PROMPT_TEXT_BYTES_MAX: usize = 600;
@@ -79,8 +79,14 @@ pub struct Synthesis {
     pub summary: Option<String>,
     /// An agent put the findings in order.
     pub ranked: bool,
+    /// Why none did, if one was to.
+    pub unranked: Option<String>,
     /// What comes first of all.
     pub top: Vec<FindingId>,
+    /// What belongs together, as an agent sees it.
+    pub groups: Vec<Group>,
+    /// What to do, as an agent sees it.
+    pub actions: Vec<Group>,
     /// What was found, in order.
     pub findings: Vec<Merged>,
     /// What is set apart: its quotes are in no file.
@@ -129,7 +135,10 @@ impl Synthesis {
             counts,
             summary: None,
             ranked: false,
+            unranked: None,
             top: Vec::new(),
+            groups: Vec::new(),
+            actions: Vec::new(),
             findings: faults.grounded,
             ungrounded: faults.ungrounded,
             missing,
@@ -137,6 +146,11 @@ impl Synthesis {
         };
         ranking::apply(&mut synthesis, ranking);
         synthesis
+    }
+
+    /// Puts it in the order of an agent, and takes its summary.
+    pub fn rank(&mut self, ranking: &Ranking) {
+        ranking::apply(self, Some(ranking));
     }
 
     /// A finding by its id.
@@ -178,37 +192,20 @@ impl Synthesis {
         notes
     }
 
-    /// What the role that ranks is given: each finding in a line of JSON, the gravest first, in a fence that none of them
-    /// ends, and who gave nothing.
-    pub fn for_prompt(&self) -> String {
-        let mut text = String::new();
-        for lane in &self.missing {
-            text.push_str(&format!("The role {} gave nothing: {}\n\n", lane.role, inline(&lane.why)));
-        }
-        if self.findings.is_empty() {
-            text.push_str("Nothing was found that stands in the files.\n");
-            return text;
-        }
-        let mut lines = String::new();
-        for finding in self.findings.iter().take(PROMPT_FINDINGS_MAX) {
-            let cut = |text: &str| text[..text.floor_char_boundary(PROMPT_TEXT_BYTES_MAX)].to_owned();
-            let all = |texts: &[String]| cut(&texts.join("\n"));
-            let line = serde_json::json!({
+    /// What the role that ranks is given: the findings in the order of the code, without what they were made of.
+    pub fn for_prompt(&self) -> Vec<serde_json::Value> {
+        let cut = |text: &str| text[..text.floor_char_boundary(PROMPT_TEXT_BYTES_MAX)].to_owned();
+        let all = |texts: &[String]| cut(&texts.join("\n"));
+        let brief = |finding: &Merged| {
+            serde_json::json!({
                 "id": finding.id, "severity": finding.severity, "touches": finding.touches,
-                "category": cut(&finding.category), "title": cut(&finding.title), "place": finding.place(),
-                "roles": finding.roles, "problem": all(&finding.problems), "impact": all(&finding.impacts),
-                "related": finding.related,
-            });
-            lines.push_str(&format!("{line}\n"));
-        }
-        text.push_str(&super::report::fenced("json", &lines));
-        let more = self.findings.len().saturating_sub(PROMPT_FINDINGS_MAX);
-        if more > 0 {
-            text.push_str(&format!(
-                "\nAnd {more} more that are less grave; they stay in the order of the code.\n"
-            ));
-        }
-        text
+                "category": cut(&finding.category), "title": cut(&finding.title), "file": finding.file,
+                "line": finding.line, "end_line": finding.end_line, "roles": finding.roles,
+                "confidence": finding.confidence, "problem": all(&finding.problems),
+                "impact": all(&finding.impacts), "fix": all(&finding.fixes), "related": finding.related,
+            })
+        };
+        self.findings.iter().take(PROMPT_FINDINGS_MAX).map(brief).collect()
     }
 }
 

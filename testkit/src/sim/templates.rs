@@ -93,10 +93,11 @@ impl Sim {
             verdict: None,
             missing: Vec::new(),
             blocking: Vec::new(),
+            applied: None,
             error: None,
         });
         let effect = Effect::Synthesize { convoy: convoy.clone(), round };
-        self.answer(Some(effect), Observed::Synthesized { convoy, report });
+        self.answer(Some(effect), Observed::Synthesized { convoy, report, judged: Vec::new() });
     }
 }
 

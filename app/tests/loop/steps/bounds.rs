@@ -42,9 +42,14 @@ fn a_role_can_write_in_its_own_folders_and_nowhere_else() {
     let other = env.dir().join(".convoy/state/outputs");
     env.set("REPO", env.dir()).set("OTHER", other);
     let tries = Deed::Run(["sh", "-c", TRIES].map(str::to_owned).into());
-    let room = Room::around(env, "[defaults]\nagent = \"nosy\"\n", &Script::default().or(does("nosy", [tries])));
-    let command = serde_json::json!(room.env.fake_agent(&Script::default().or(does("nosy", [Deed::Run(["sh", "-c", TRIES].map(str::to_owned).into())]))));
-    room.configure(&format!("[agents.nosy]\nlike = \"fake\"\ncommand = {command}\nenv = [\"REPO\", \"OTHER\", \"ENGINE\"]\n"));
+    let room =
+        Room::around(env, "[defaults]\nagent = \"nosy\"\n", &Script::default().or(does("nosy", [tries])));
+    let command = serde_json::json!(room.env.fake_agent(
+        &Script::default().or(does("nosy", [Deed::Run(["sh", "-c", TRIES].map(str::to_owned).into())]))
+    ));
+    room.configure(&format!(
+        "[agents.nosy]\nlike = \"fake\"\ncommand = {command}\nenv = [\"REPO\", \"OTHER\", \"ENGINE\"]\n"
+    ));
     room.convoy("up");
     let engine = room.json("daemon status")["pid"].to_string();
     room.configure(&format!("set = {{ ENGINE = \"{engine}\" }}\n"));
@@ -58,7 +63,10 @@ fn a_role_can_write_in_its_own_folders_and_nowhere_else() {
     assert_eq!(worked, "", "{}", left(&room, &convoy, role, "errors"));
     assert_eq!(left(&room, &convoy, role, "subject"), "Begin\n");
     assert_eq!(left(&room, &convoy, role, "status"), "");
-    assert!(published(&room, &convoy, "nosy.md").contains("Hello") || !published(&room, &convoy, "nosy.md").is_empty());
+    assert!(
+        published(&room, &convoy, "nosy.md").contains("Hello")
+            || !published(&room, &convoy, "nosy.md").is_empty()
+    );
     assert_eq!(snapshot(&room), before, "something was written outside");
     assert_eq!(room.json("daemon status")["pid"].to_string(), engine, "the engine lives");
     // Its report was made, and the folders that it needed meanwhile are gone.

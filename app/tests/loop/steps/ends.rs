@@ -14,7 +14,8 @@ fn shell(line: &str) -> Deed {
 
 /// Runs roles side by side, each with its deeds, beside one that works.
 fn side_by_side(cases: &[(&str, Vec<Deed>)]) -> (Room, String, BTreeMap<String, Value>) {
-    let script = cases.iter().fold(Script::default(), |script, (name, deeds)| script.or(does(name, deeds.clone())));
+    let script =
+        cases.iter().fold(Script::default(), |script, (name, deeds)| script.or(does(name, deeds.clone())));
     let room = Room::new(&script.or(does("good", [out("Good\n")])));
     let names = cases.iter().map(|(name, _)| *name).chain(["good"]);
     let convoy = begin(&room, names.map(role).collect());
@@ -69,7 +70,12 @@ fn a_link_is_no_report() {
         ("symbolic", vec![shell(&format!("ln -s {secret} \"$CONVOY_OUTPUT_FILE\""))]),
         ("folder", vec![shell("mkdir \"$CONVOY_OUTPUT_FILE\"")]),
         ("pipe", vec![shell("mkfifo \"$CONVOY_OUTPUT_FILE\"")]),
-        ("twice", vec![shell("echo x > \"$CONVOY_OUTPUT_DIR/x\" && ln \"$CONVOY_OUTPUT_DIR/x\" \"$CONVOY_OUTPUT_FILE\"")]),
+        (
+            "twice",
+            vec![shell(
+                "echo x > \"$CONVOY_OUTPUT_DIR/x\" && ln \"$CONVOY_OUTPUT_DIR/x\" \"$CONVOY_OUTPUT_FILE\"",
+            )],
+        ),
     ];
     let (room, convoy, ended) = side_by_side(&cases);
     for (name, why) in [
@@ -108,17 +114,28 @@ fn one_that_hangs_is_ended_with_all_that_it_started() {
 #[test]
 fn one_whose_findings_cannot_be_read_is_asked_once_to_mend_them() {
     let finding = r#"{"findings": [{"severity": "high", "title": "A hole", "file": "README.md", "line": 1, "quote": "Hello"}]}"#;
-    let write = |text: &str| Deed::Write { path: "$CONVOY_OUTPUT_DIR/a.findings.json".into(), content: text.into() };
+    let write =
+        |text: &str| Deed::Write { path: "$CONVOY_OUTPUT_DIR/a.findings.json".into(), content: text.into() };
     let report = || out("# Report\n");
     let script = Script::default()
-        .or(Case { role: Some("a".into()), attempt: Some(1), steps: vec![report(), write("{\"findings\": [{]")], ..Case::default() })
+        .or(Case {
+            role: Some("a".into()),
+            attempt: Some(1),
+            steps: vec![report(), write("{\"findings\": [{]")],
+            ..Case::default()
+        })
         .or(does("a", [Deed::SavePrompt("$CONVOY_OUTPUT_DIR/prompt".into()), report(), write(finding)]))
         .or(does("never", [out("# Nothing that a program could read\n")]));
     let room = Room::new(&script);
     let findings = |name: &str| role(name).gives(OutputKind::Findings);
     let convoy = begin(&room, vec![findings("a"), findings("never")]);
     let ended = ended(&room, &convoy);
-    assert_eq!((&ended["a"]["status"], &ended["a"]["findings"], &ended["a"]["attempts"]), (&"completed".into(), &1.into(), &2.into()), "{:#}", ended["a"]);
+    assert_eq!(
+        (&ended["a"]["status"], &ended["a"]["findings"], &ended["a"]["attempts"]),
+        (&"completed".into(), &1.into(), &2.into()),
+        "{:#}",
+        ended["a"]
+    );
     let told = left(&room, &convoy, &ended["a"], "prompt");
     assert!(told.contains("a.findings.json cannot be read: it is not JSON"), "{told}");
     let list: Value = serde_json::from_str(&published(&room, &convoy, "a.findings.json")).unwrap();
@@ -131,12 +148,21 @@ fn one_whose_findings_cannot_be_read_is_asked_once_to_mend_them() {
 #[test]
 fn a_role_is_tried_as_often_as_its_template_says_and_told_what_was_wrong() {
     let script = Script::default()
-        .or(Case { attempt: Some(1), steps: vec![Deed::Complain("out of luck".into()), Deed::Exit(9)], ..Case::default() })
+        .or(Case {
+            attempt: Some(1),
+            steps: vec![Deed::Complain("out of luck".into()), Deed::Exit(9)],
+            ..Case::default()
+        })
         .or(does("a", [Deed::SavePrompt("$CONVOY_OUTPUT_DIR/prompt".into()), out("At last\n")]));
     let room = Room::new(&script);
     let convoy = begin(&room, vec![role("a").but(|role| role.step.max_attempts = Some(2))]);
     let ended = ended(&room, &convoy);
-    assert_eq!((&ended["a"]["status"], &ended["a"]["attempts"]), (&"completed".into(), &2.into()), "{:#}", ended["a"]);
+    assert_eq!(
+        (&ended["a"]["status"], &ended["a"]["attempts"]),
+        (&"completed".into(), &2.into()),
+        "{:#}",
+        ended["a"]
+    );
     let told = left(&room, &convoy, &ended["a"], "prompt");
     assert!(told.contains("exited with status 9") && told.contains("out of luck"), "{told}");
     assert!(told.starts_with("You are a."), "{told}");

@@ -87,7 +87,10 @@ fn what_roles_gave_is_what_the_next_is_told() {
     });
     let ended = ended(&room, &convoy);
     let status = |name: &str| ended[name]["status"].as_str().unwrap().to_owned();
-    assert_eq!((status("first"), status("second"), status("last")), ("completed".into(), "failed".into(), "completed".into()));
+    assert_eq!(
+        (status("first"), status("second"), status("last")),
+        ("completed".into(), "failed".into(), "completed".into())
+    );
     let told = left(&room, &convoy, &ended["last"], "prompt");
     for piece in [
         "[First: {{ no template }}\n] [second] somebody things src/a.txt https://forge.invalid/1",
@@ -99,7 +102,8 @@ fn what_roles_gave_is_what_the_next_is_told() {
         assert!(told.contains(piece), "{piece}: {told}");
     }
     assert_eq!(published(&room, &convoy, "last.md"), "Last\n");
-    let env = &room.env.witness().into_iter().find(|seen| seen["env"]["CONVOY_ROLE"] == "last").unwrap()["env"];
+    let env =
+        &room.env.witness().into_iter().find(|seen| seen["env"]["CONVOY_ROLE"] == "last").unwrap()["env"];
     assert!(env["CONVOY_OUTPUT_FILE"].as_str().unwrap().ends_with("/last.md"), "{env:#}");
     let dir = env["CONVOY_OUTPUT_DIR"].as_str().unwrap();
     assert_eq!(env["CONVOY_OUTPUT_FILE"], format!("{dir}/last.md"));

@@ -28,9 +28,11 @@ fn what_a_program_prints_becomes_findings_and_its_status_may_say_so() {
             lint("prose").runs(&["echo", "All is well"], &[0]),
             lint("silent").runs(&["true"], &[0]),
             lint("missing").runs(&["no-such-linter-here"], &[0]),
-            role("arguments").runs(&["printf", "%s\\n", "{{ vars.x }}", "{{files}}", "{{ role }}.{{ params.y }}"], &[0]).but(|role| {
-                role.step.params.insert("y".into(), "$(id) {{ z }}".into());
-            }),
+            role("arguments")
+                .runs(&["printf", "%s\\n", "{{ vars.x }}", "{{files}}", "{{ role }}.{{ params.y }}"], &[0])
+                .but(|role| {
+                    role.step.params.insert("y".into(), "$(id) {{ z }}".into());
+                }),
         ],
         |run| {
             run.files = vec!["a b.txt".to_owned(), "-rf".to_owned()];
@@ -39,11 +41,23 @@ fn what_a_program_prints_becomes_findings_and_its_status_may_say_so() {
     );
     let ended = ended(&room, &convoy);
     let role = &ended["lint"];
-    assert_eq!((&role["status"], &role["findings"], &role["exit_code"]), (&"completed".into(), &1.into(), &1.into()), "{role:#}");
+    assert_eq!(
+        (&role["status"], &role["findings"], &role["exit_code"]),
+        (&"completed".into(), &1.into(), &1.into()),
+        "{role:#}"
+    );
     let list: Value = serde_json::from_str(&published(&room, &convoy, "lint.findings.json")).unwrap();
-    assert_eq!((&list["findings"][0]["file"], &list["findings"][0]["line"]), (&"a b.txt".into(), &2.into()), "{list:#}");
+    assert_eq!(
+        (&list["findings"][0]["file"], &list["findings"][0]["line"]),
+        (&"a b.txt".into(), &2.into()),
+        "{list:#}"
+    );
     assert_eq!(published(&room, &convoy, "lint.out"), SARIF);
-    assert!(published(&room, &convoy, "lint.md").contains("**high** (a b.txt:2): Bad line"), "{}", published(&room, &convoy, "lint.md"));
+    assert!(
+        published(&room, &convoy, "lint.md").contains("**high** (a b.txt:2): Bad line"),
+        "{}",
+        published(&room, &convoy, "lint.md")
+    );
     for (name, why) in [
         ("strict", "status 1"),
         ("prose", "not JSON"),

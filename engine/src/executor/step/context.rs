@@ -8,9 +8,9 @@ use convoy_core::template::OutputKind;
 
 use super::super::job::Supervise;
 use super::super::role::{self, Lane, Role};
+use super::super::synthesize;
 use super::files;
 use crate::explain;
-use crate::findings::{self, FindingsFile, Found, Subject, Synthesis, ground_all};
 use crate::git::{Oid, Repo};
 use crate::templates::{IssueText, PromptContext};
 use crate::world::World;
@@ -62,7 +62,12 @@ pub(super) fn context(
         pr_url: run.pr_url.clone().unwrap_or_default(),
         about: role.step.about.as_ref().map(ToString::to_string),
         facts: role.facts.clone(),
-        missing: role.inputs.iter().filter(|lane| lane.product.is_none()).map(|l| l.role.to_string()).collect(),
+        missing: role
+            .inputs
+            .iter()
+            .filter(|lane| lane.product.is_none())
+            .map(|l| l.role.to_string())
+            .collect(),
         issues: role.issues.iter().map(issue).collect(),
         ..PromptContext::default()
     };
@@ -105,7 +110,9 @@ fn inputs(lanes: &[Lane], folder: &Path) -> BTreeMap<String, String> {
 
 /// The change, with its end cut off where it is longer than anybody reads.
 fn diff(world: &World, role: &Role) -> Result<String, String> {
-    let (Some(base), Some(commit)) = (&role.run.diff_base, &role.run.commit) else { return Ok(String::new()) };
+    let (Some(base), Some(commit)) = (&role.run.diff_base, &role.run.commit) else {
+        return Ok(String::new());
+    };
     let repository = repository(world, role)?;
     let made = || -> crate::git::Result<Option<String>> {
         let repo = Repo::open_at(&world.git, &repository)?;
@@ -129,29 +136,12 @@ fn diff(world: &World, role: &Role) -> Result<String, String> {
 fn repository(world: &World, role: &Role) -> Result<PathBuf, String> {
     let settings = world.settings();
     let rig = settings.config.rigs().get(&role.run.rig);
-    rig.map(|rig| rig.path.clone()).ok_or_else(|| format!("rig {} is not in the configuration any more", role.run.rig))
+    rig.map(|rig| rig.path.clone())
+        .ok_or_else(|| format!("rig {} is not in the configuration any more", role.run.rig))
 }
 
 /// What the roles before found, merged, with the ids by which it can be put in order.
 fn merged(world: &World, role: &Role, folder: &Path) -> Result<Vec<serde_json::Value>, String> {
     let repository = repository(world, role)?;
-    let commit = role.run.commit.as_deref().map(Oid::new).transpose().map_err(|error| explain(&error))?;
-    let mut lanes = Vec::new();
-    for input in role.inputs.iter().filter(|lane| lane.product.is_some()) {
-        // One whose file a person has removed since found nothing that could be put in order.
-        let Ok(Some(text)) = files::text(folder, &findings_name(&input.role)) else { continue };
-        let Ok(FindingsFile { findings }) = serde_json::from_str(&text) else { continue };
-        let mut found = Found::of(&input.role, findings, input.output == OutputKind::Sarif);
-        let read = || -> crate::git::Result<()> {
-            let repo = Repo::open_at(&world.git, &repository)?;
-            ground_all(&mut found, &mut |path| match &commit {
-                Some(commit) => repo.text_at(commit, path),
-                None => Ok(None),
-            })
-        };
-        world.git_permits.with(read).map_err(|error| explain(&error))?;
-        lanes.push(findings::Lane { role: input.role.clone(), found });
-    }
-    let merged = Synthesis::make(Subject::default(), lanes, Vec::new(), None);
-    Ok(merged.findings.iter().filter_map(|one| serde_json::to_value(one).ok()).collect())
+    synthesize::for_prompt(world, &repository, &role.run, &role.inputs, folder)
 }

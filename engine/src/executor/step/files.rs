@@ -16,7 +16,7 @@ const TAIL_BYTES: u64 = 16 * 1024 * 1024;
 ///
 /// # Errors
 /// Says what is wrong with it, in words for the agent.
-pub(super) fn text(folder: &Path, name: &str) -> Result<Option<String>, String> {
+pub(in crate::executor) fn text(folder: &Path, name: &str) -> Result<Option<String>, String> {
     match bytes(folder, name)? {
         None => Ok(None),
         Some(bytes) => {
@@ -105,8 +105,14 @@ mod tests {
         symlink(&secret, folder.join("link.md")).unwrap();
         fs::hard_link(&secret, folder.join("hard.md")).unwrap();
         fs::create_dir(folder.join("folder.md")).unwrap();
-        rustix::fs::mknodat(rustix::fs::CWD, folder.join("pipe.md"), rustix::fs::FileType::Fifo, Mode::RUSR, 0)
-            .unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            folder.join("pipe.md"),
+            rustix::fs::FileType::Fifo,
+            Mode::RUSR,
+            0,
+        )
+        .unwrap();
         fs::write(folder.join("bytes.md"), b"\xff\xfe").unwrap();
         fs::write(folder.join("empty.md"), " \n\t").unwrap();
         fs::write(folder.join("good.md"), "# Ü\n").unwrap();

@@ -70,7 +70,11 @@ fn judge(
     let changed = world.git_permits.with(|| -> git::Result<Vec<std::path::PathBuf>> {
         let repo = Repo::open_at(&world.git, &job.place.repository)?;
         let key = Key::new(job.session.as_str())?;
-        git::changed(&repo, &world.workdirs, &Workdir::at(&world.workdirs, key, None, Oid::new(&job.workdir.base)?))
+        git::changed(
+            &repo,
+            &world.workdirs,
+            &Workdir::at(&world.workdirs, key, None, Oid::new(&job.workdir.base)?),
+        )
     });
     match changed {
         Ok(files) if files.is_empty() => {}
@@ -127,7 +131,12 @@ pub(in crate::executor) fn leave(world: &World, job: &Inspect, role: &Role, seen
     publish::tidy(&role::folder(world, &role.run, &role.convoy), &job.session, published);
     let removed = world.git_permits.with(|| -> git::Result<()> {
         let repo = Repo::open_at(&world.git, &job.place.repository)?;
-        workdir::remove_closed(&repo, &world.workdirs, Key::new(job.session.as_str())?, Oid::new(&job.workdir.base)?)
+        workdir::remove_closed(
+            &repo,
+            &world.workdirs,
+            Key::new(job.session.as_str())?,
+            Oid::new(&job.workdir.base)?,
+        )
     });
     if let Err(error) = removed {
         // Housekeeping looks for it again.

@@ -124,8 +124,7 @@ fn begin(
             let earlier = job.conversation.as_ref();
             let conversation = earlier.and_then(|earlier| preset.conversation(&earlier.id, &env));
             let more = preset.role_arguments(tools.as_deref(), permission_mode.as_deref());
-            let argv =
-                preset.argv_with(job.model.as_deref(), conversation.as_ref(), &dir.prompt(), &more);
+            let argv = preset.argv_with(job.model.as_deref(), conversation.as_ref(), &dir.prompt(), &more);
             let mut argv = preset.native(argv, &world.env);
             if argv.is_empty() {
                 return Err(format!("agent {0} has no command; set agents.{0}.command", job.agent));
@@ -141,7 +140,15 @@ fn begin(
                 None => {
                     let told = !preset.tools_arg.is_empty();
                     let printed = |session: &_| output::tail(&world.workspace, session);
-                    prompt::agent(&rendered()?, &role.step, context, &job.workdir, told, &job.lessons, printed)
+                    prompt::agent(
+                        &rendered()?,
+                        &role.step,
+                        context,
+                        &job.workdir,
+                        told,
+                        &job.lessons,
+                        printed,
+                    )
                 }
             };
             let write = writable::paths(&preset.writable, &env);
@@ -194,11 +201,13 @@ fn arguments(command: &[String], context: &PromptContext) -> Result<Vec<String>,
         let inner = word.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
         if inner.is_some_and(|inner| inner.trim() == FILES) {
             // A name must not be taken for an option.
-            let named = |file: &String| if file.starts_with('-') { format!("./{file}") } else { file.clone() };
+            let named =
+                |file: &String| if file.starts_with('-') { format!("./{file}") } else { file.clone() };
             all.extend(context.files.iter().map(named));
             continue;
         }
-        let text = templates::render(word, context).map_err(|error| format!("its argument {word:?}: {error}"))?;
+        let text =
+            templates::render(word, context).map_err(|error| format!("its argument {word:?}: {error}"))?;
         if text.contains('\0') {
             return Err(format!("its argument {word:?} would have a zero byte in it"));
         }

@@ -14,6 +14,8 @@ mod prompt;
 mod publish;
 mod yields;
 
+pub(super) use files::text as text_of;
 pub(super) use inspect::{inspect, leave};
 pub(super) use launch::write_spec;
 pub(super) use prepare::{close, prepare};
+pub(super) use yields::RANKING;

@@ -92,14 +92,16 @@ fn stdout(left: &Left<'_>) -> Result<Option<String>, String> {
     if bytes.len() as u64 > STDOUT_BYTES_MAX {
         return Err(format!("it printed more than {STDOUT_BYTES_MAX} bytes"));
     }
-    let text = String::from_utf8(bytes).map_err(|_| "what it printed is no text: it is not UTF-8".to_owned())?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| "what it printed is no text: it is not UTF-8".to_owned())?;
     Ok(Some(text).filter(|text| !text.trim().is_empty()))
 }
 
 fn of_agent(left: &Left<'_>, report: Option<String>, printed: Option<&str>) -> Result<Yield, Nothing> {
     let role = &left.step.role;
     let text = report.as_deref();
-    let none = || Nothing::from(format!("it ended without a report: {} is not there, or empty", report_name(role)));
+    let none =
+        || Nothing::from(format!("it ended without a report: {} is not there, or empty", report_name(role)));
     let unreadable = |why: String| Nothing { why, repairable: true };
     match left.step.output {
         OutputKind::Markdown => {

@@ -61,6 +61,13 @@ fn summary(text: &mut String, synthesis: &Synthesis) {
     if let Some(summary) = &synthesis.summary {
         let _ = write!(text, "{}\n\n", paragraphs(summary));
     }
+    if let Some(why) = &synthesis.unranked {
+        let _ = write!(
+            text,
+            "No agent put these in order, and they stand as the code has them: {}\n\n",
+            inline(why)
+        );
+    }
     let mut lines = Vec::new();
     for (count, one, many) in [
         (counts.blocker, "blocker (MUST FIX)", "blockers (MUST FIX)"),
@@ -174,12 +181,21 @@ fn related(text: &mut String, synthesis: &Synthesis) {
         all.sort_unstable();
         let _ = writeln!(text, "- {}: {}", code(file), ids(&all));
     }
-    text.push_str(if by_file.is_empty() { "None.\n\n" } else { "\n" });
+    for group in &synthesis.groups {
+        let _ = writeln!(text, "- {}: {}", ids(&group.ids), inline(&group.text));
+    }
+    text.push_str(if by_file.is_empty() && synthesis.groups.is_empty() { "None.\n\n" } else { "\n" });
 }
 
 fn actions(text: &mut String, synthesis: &Synthesis) {
     text.push_str("## Action Items\n\n");
-    let mut any = false;
+    let mut any = !synthesis.actions.is_empty();
+    for (n, action) in synthesis.actions.iter().enumerate() {
+        let _ = writeln!(text, "{}. {} ({})", n + 1, inline(&action.text), ids(&action.ids));
+    }
+    if any {
+        text.push_str("\nEach by itself:\n\n");
+    }
     for (heading, grades) in [
         ("Before it lands", &[Severity::Blocker, Severity::Critical][..]),
         ("Soon", &[Severity::High]),
