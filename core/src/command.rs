@@ -305,8 +305,13 @@ pub enum Observed {
     Patrol,
     /// A try to land a branch ended.
     Merge { worker: WorkerId, epoch: Epoch, round: u32, outcome: MergeOutcome },
-    /// A submitted branch was reviewed, and nothing was found that blocks it.
-    Reviewed { member: Member, review: Box<Review> },
+    /// The template by which a submitted branch is reviewed: what is to be started (nothing if the branch changes
+    /// nothing), or why nothing can be.
+    ReviewResolved { member: Member, start: Result<Option<Box<Request>>, String> },
+    /// The convoy that reviewed a submitted branch has ended: proposed by the plan.
+    ReviewOver { member: Member, convoy: ConvoyId },
+    /// Nobody waits for the word of a convoy that reviews a branch: proposed by the plan.
+    ReviewUnwanted { convoy: ConvoyId },
     /// A checkpoint of a live session was reviewed.
     CheckpointReviewed { checkpoint: CheckpointId, review: Box<Review> },
     /// The time of a template convoy is up: proposed by the plan.

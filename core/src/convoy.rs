@@ -227,8 +227,16 @@ impl Convoy {
     pub fn is_overdue(&self, now: Time) -> bool {
         !self.is_closed() && self.content.due.is_some_and(|due| due < now)
     }
-    /// Owner, notify list and watchers, each once.
+    /// Whether it was begun to review a branch before that lands.
+    pub fn is_gate(&self) -> bool {
+        self.content.run.as_ref().is_some_and(|run| run.reviews.is_some())
+    }
+    /// Owner, notify list and watchers, each once. What comes of a review before a merge is told with the branch: only
+    /// who watches the review itself is told of its end.
     pub fn recipients(&self) -> Vec<Address> {
+        if self.is_gate() {
+            return self.watchers.iter().cloned().collect();
+        }
         let mut all = vec![self.content.owner.clone()];
         for address in self.content.notify.iter().chain(&self.watchers) {
             if !all.contains(address) {

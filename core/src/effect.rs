@@ -88,6 +88,15 @@ pub enum Effect {
         /// Which.
         checkpoint: CheckpointId,
     },
+    /// Resolve the template by which a submitted branch is reviewed before it lands.
+    StartReview {
+        /// Whose.
+        worker: WorkerId,
+        /// The epoch of the session that made it.
+        epoch: Epoch,
+        /// Which try.
+        round: u32,
+    },
     /// Make the report of a template convoy out of what its roles left.
     Synthesize {
         /// Which.

@@ -192,6 +192,9 @@ pub enum Event {
     #[serde(rename = "merge.requested")]
     MergeRequested { worker: WorkerId, request: MergeRequest },
 
+    /// A submitted branch waits for the word of this convoy.
+    #[serde(rename = "review.started")]
+    ReviewStarted { worker: WorkerId, convoy: ConvoyId },
     #[serde(rename = "review.made")]
     ReviewMade {
         worker: WorkerId,

@@ -215,12 +215,19 @@ impl Session {
     }
 }
 
+/// The convoy that a convoy reviews a branch of, before that lands: what the review costs counts there too.
+pub fn reviewed_by<'a>(state: &'a State, convoy: &ConvoyId) -> Option<&'a ConvoyId> {
+    let run = state.convoys.get(convoy)?.content.run.as_ref()?;
+    state.workers.get(run.reviews.as_ref()?)?.content.convoy.as_ref()
+}
+
 /// What all of a worker's sessions count for, beside themselves: the smallest first.
 pub fn levels(state: &State, worker: &NewWorker) -> Vec<Level> {
     let convoy = worker.convoy.as_ref();
     let epic = worker.epic.as_ref().or_else(|| state.convoys.get(convoy?)?.content.epic.as_ref());
     let mut levels = vec![Level::Worker(worker.id.clone())];
     levels.extend(convoy.cloned().map(Level::Convoy));
+    levels.extend(convoy.and_then(|id| reviewed_by(state, id)).cloned().map(Level::Convoy));
     levels.extend(epic.cloned().map(Level::Epic));
     levels.push(Level::Day);
     levels

@@ -6,6 +6,7 @@
 mod checkpoint;
 mod health;
 mod outbox;
+mod review;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,6 +64,7 @@ pub fn plan(state: &State, policy: &Policy, now: Time) -> Plan {
     plan_pushes(state, policy, now, &mut plan);
     checkpoint::plan(state, policy, now, &mut plan);
     template::plan(state, policy, now, &mut plan);
+    review::plan_unwanted(state, &mut plan);
     plan
 }
 
@@ -153,6 +155,7 @@ fn plan_merges(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
             let Member { worker, round, .. } = entry.member();
             plan.effects.insert(Effect::FollowRequest { worker, round });
         }
+        review::plan(state, policy, now, &line, plan);
         plan_held_up(policy, now, &line, plan);
         if let Some((seq, group)) = line.under_way()
             && let Some(effect) = queue::effect(group)
@@ -179,15 +182,20 @@ fn plan_held_up(policy: &Policy, now: Time, line: &queue::Line<'_>, plan: &mut P
             plan.effects.insert(Effect::WatchCheckout { worker, round });
         }
         for entry in group {
-            match &entry.submission.pause {
-                Some(pause) if pause_is_over(policy, pause.until, now) => {
-                    let Member { worker, round, .. } = entry.member();
-                    plan.proposals.push(Observed::MergeDue { worker, round });
-                }
-                Some(pause) => plan.wake(pause.until),
-                None => {}
-            }
+            plan_paused(policy, now, entry, plan);
         }
+    }
+}
+
+/// Whether what broke is tried again later or now.
+fn plan_paused(policy: &Policy, now: Time, entry: &queue::Entry<'_>, plan: &mut Plan) {
+    match &entry.submission.pause {
+        Some(pause) if pause_is_over(policy, pause.until, now) => {
+            let Member { worker, round, .. } = entry.member();
+            plan.proposals.push(Observed::MergeDue { worker, round });
+        }
+        Some(pause) => plan.wake(pause.until),
+        None => {}
     }
 }
 

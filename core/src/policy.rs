@@ -179,13 +179,27 @@ pub struct Checkpoints {
     pub before_stop: bool,
 }
 
-/// When checkpoints are reviewed while their session works; zero: not for this reason.
+/// What becomes of a branch whose review has no word about it: a reviewer failed, or somebody stopped it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Inconclusive {
+    /// A person has to look.
+    #[default]
+    NeedsHuman,
+    /// It lands as if there had been none.
+    Merge,
+}
+
+/// What is reviewed, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Reviews {
-    /// After so many checkpoints.
+    /// A checkpoint of a live session after so many of them; zero: not for this reason.
     pub every: u32,
-    /// When so many more files have changed.
+    /// A checkpoint when so many more files have changed; zero: not for this reason.
     pub files: u32,
+    /// A submitted branch, before it lands.
+    pub before_merge: bool,
+    /// What follows from a review without a word.
+    pub on_inconclusive: Inconclusive,
 }
 
 impl Default for Checkpoints {

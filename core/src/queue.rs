@@ -59,6 +59,8 @@ pub struct Line<'a> {
     pub waiting: Vec<Entry<'a>>,
     /// What waits for somebody to merge its request.
     pub requested: Vec<Entry<'a>>,
+    /// What waits for the word of its reviewers.
+    pub reviewing: Vec<Entry<'a>>,
 }
 
 /// What keeps a group from being tried.
@@ -81,6 +83,13 @@ impl<'a> Line<'a> {
     pub fn has_batch(&self) -> bool {
         self.taken.values().any(|group| group.iter().any(|e| e.submission.batch.is_some()) && is_free(group))
     }
+}
+
+/// Whether a submitted branch waits for the word of its reviewers. A review that has begun is waited for, whatever the
+/// configuration says meanwhile.
+pub fn awaits_review(policy: &Policy, worker: &Worker, submission: &Submission) -> bool {
+    let wanted = policy.reviews.before_merge || submission.review.is_some();
+    wanted && submission.request.is_none() && worker.reviewed.as_ref() != Some(&submission.tip)
 }
 
 /// A branch of a rig that work lands in; none if only the repository can name it.
@@ -111,6 +120,7 @@ pub fn lines<'a>(state: &'a State, policy: &'a Policy) -> BTreeMap<Lane<'a>, Lin
         let line = lines.entry(lane(policy, worker)).or_default();
         match (strategy, submission.batch) {
             _ if submission.request.is_some() => line.requested.push(entry),
+            _ if awaits_review(policy, worker, submission) => line.reviewing.push(entry),
             (MergeStrategy::Queue, Some(batch)) => line.taken.entry(batch).or_default().push(entry),
             (MergeStrategy::Queue, None) => line.waiting.push(entry),
             (MergeStrategy::Direct | MergeStrategy::Pr | MergeStrategy::Local, _) => {
@@ -120,6 +130,7 @@ pub fn lines<'a>(state: &'a State, policy: &'a Policy) -> BTreeMap<Lane<'a>, Lin
     }
     for line in lines.values_mut() {
         line.waiting.sort_by_key(Entry::place);
+        line.reviewing.sort_by_key(Entry::place);
         line.taken.values_mut().for_each(|group| group.sort_by_key(Entry::place));
     }
     lines

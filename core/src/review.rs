@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentName, RoleName};
+use crate::id::{AgentName, ConvoyId, RoleName};
 use crate::money::Money;
 use crate::report::Tokens;
 use crate::template::Verdict;
@@ -175,8 +175,19 @@ pub struct Review {
     pub commit: String,
     /// The reviewers.
     pub lanes: Vec<Lane>,
-    /// What they found, the gravest first.
+    /// What they found, the gravest first; of a convoy's review what blocks.
     pub findings: Vec<Raised>,
+    /// The convoy that made it, with the whole report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub convoy: Option<ConvoyId>,
+    /// How many more stand in its report that do not block.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub others: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it asks about by reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What a review came to, as whoever wanted it is told.
@@ -241,9 +252,10 @@ impl Review {
     /// It in a line: what blocks, and who said nothing.
     pub fn summary(&self) -> String {
         let blocking = self.blocking().count();
+        let more = self.findings.len().saturating_add(self.others as usize);
         let mut text = match self.blocking().next() {
-            None if self.findings.is_empty() => "a review found nothing".to_owned(),
-            None => format!("a review found nothing that blocks, and {} to look at", self.findings.len()),
+            None if more == 0 => "a review found nothing".to_owned(),
+            None => format!("a review found nothing that blocks, and {more} to look at"),
             Some(first) => {
                 let Finding { title, .. } = &first.finding;
                 let place = first.finding.place();

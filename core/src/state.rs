@@ -194,6 +194,7 @@ impl State {
             | Event::WorkerFailed { .. }
             | Event::WorkerDone { .. }
             | Event::WorkerLearned { .. }
+            | Event::ReviewStarted { .. }
             | Event::ReviewMade { .. }
             | Event::MergeMoved { .. }
             | Event::MergeBlocked { .. }

@@ -303,6 +303,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
                     block.files.join(", ")
                 ),
             )],
+            None if queue::awaits_review(policy, worker, submission) => vec![in_review(submission, issue)],
             None => vec![merging(submission, issue)],
         },
         WorkerState::Stopped { by } => {
@@ -335,6 +336,16 @@ fn waits_to_be_launched(convoy: &Convoy, staged: &Staged) -> Reason {
             .run(format!("convoy launch {id} --force")),
         _ => reason("staged", format!("{id} is staged, with {count} warnings"))
             .run(format!("convoy launch {id} --force")),
+    }
+}
+
+/// Why a submitted branch is not being merged yet.
+fn in_review(submission: &Submission, issue: &IssueId) -> Reason {
+    match (&submission.review, &submission.pause) {
+        (Some(convoy), _) => reason("in_review", format!("its branch is being reviewed by convoy {convoy}"))
+            .run(format!("convoy why {convoy}")),
+        (None, Some(_)) => merging(submission, issue),
+        (None, None) => reason("in_review", "the review of its branch is about to begin"),
     }
 }
 

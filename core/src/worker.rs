@@ -6,7 +6,7 @@ use crate::id::{
     AgentName, ConvoyId, EpicName, Epoch, IssueId, RigName, Seq, SessionId, WorkerId, WorkerName,
 };
 use crate::issue::{DiffStat, GateResult};
-use crate::review::{Raised, Review};
+use crate::review::Raised;
 use crate::time::Time;
 
 /// A worker as it is assigned.
@@ -145,6 +145,9 @@ pub struct Submission {
     /// The request on the forge that asks for its merge.
     #[serde(default)]
     pub request: Option<MergeRequest>,
+    /// The template convoy that reviews it before it lands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<ConvoyId>,
 }
 
 /// A merge that broke is tried again later.
@@ -281,11 +284,6 @@ pub enum MergeOutcome {
         gates: Vec<GateResult>,
         /// The end of its output.
         output: String,
-    },
-    /// A review found what must not land.
-    Reviewed {
-        /// All that it found.
-        review: Box<Review>,
     },
     /// A person's checkout is in the way.
     Blocked(MergeBlock),

@@ -116,6 +116,33 @@ pub(crate) struct Commit {
     pub(crate) oid: String,
 }
 
+/// What a request asks for: this commit, into this branch.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Request {
+    pub(crate) number: u64,
+    pub(crate) url: String,
+    pub(crate) head_ref_oid: String,
+    pub(crate) base_ref_name: String,
+}
+
+#[derive(Deserialize)]
+struct Comments {
+    comments: Vec<Comment>,
+}
+
+/// What somebody said about a request.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Comment {
+    pub(crate) body: String,
+    #[serde(default)]
+    pub(crate) url: String,
+    /// Whoever asks said it.
+    #[serde(default)]
+    pub(crate) viewer_did_author: bool,
+}
+
 /// The forge of one repository.
 pub(crate) struct Forge<'a> {
     program: PathBuf,
@@ -146,6 +173,25 @@ impl<'a> Forge<'a> {
     pub(crate) fn view(&self, number: u64) -> Result<Pull, Error> {
         let number = number.to_string();
         self.json("pr view", &["pr", "view", &number, "--json", "number,url,state,mergeCommit"])
+    }
+
+    /// What a request asks for.
+    pub(crate) fn request(&self, number: u64) -> Result<Request, Error> {
+        let number = number.to_string();
+        self.json("pr view", &["pr", "view", &number, "--json", "number,url,headRefOid,baseRefName"])
+    }
+
+    /// What people and programs said about a request.
+    pub(crate) fn comments(&self, number: u64) -> Result<Vec<Comment>, Error> {
+        let number = number.to_string();
+        let all: Comments = self.json("pr view", &["pr", "view", &number, "--json", "comments"])?;
+        Ok(all.comments)
+    }
+
+    /// Says something about a request.
+    pub(crate) fn comment(&self, number: u64, body: &str) -> Result<(), Error> {
+        let number = number.to_string();
+        self.call("pr comment", &["pr", "comment", &number, "--body-file", "-"], body.as_bytes()).map(drop)
     }
 
     fn json<T: serde::de::DeserializeOwned>(&self, call: &'static str, words: &[&str]) -> Result<T, Error> {

@@ -35,6 +35,7 @@ pub mod output;
 pub mod own;
 mod permits;
 pub mod prices;
+pub mod pull;
 pub mod reach;
 pub mod reports;
 mod review;

@@ -42,6 +42,7 @@ mod own;
 mod progress;
 mod remove;
 mod reopen;
+mod review;
 mod rig;
 mod roles;
 mod run;
@@ -143,6 +144,7 @@ enum Command {
     Brief(brief::Brief),
     #[command(subcommand)]
     Mq(mq::Mq),
+    Review(review::Review),
     #[command(subcommand)]
     Cost(cost::Cost),
     Run(run::Run),
@@ -245,6 +247,7 @@ impl Command {
             Self::Session(command) => command.run(ctx),
             Self::Brief(command) => command.run(ctx),
             Self::Mq(command) => command.run(ctx),
+            Self::Review(command) => command.run(ctx),
             Self::Cost(command) => command.run(ctx),
             Self::Run(command) => command.run(ctx),
             Self::Up(command) => command.run(ctx),

@@ -204,6 +204,7 @@ fn sentence(event: &Event) -> Option<String> {
                 why(&pause.error)
             )
         }
+        Event::ReviewStarted { convoy, .. } => format!("◐ its branch is being reviewed by {convoy}"),
         Event::ReviewMade { review, .. } => why(&review.summary()),
         Event::MergeRequested { request, .. } => format!("its merge is asked for: {}", why(&request.url)),
         Event::MergeUnblocked { .. } => "the checkout is out of the way of the merge".to_owned(),

@@ -112,7 +112,7 @@ fn schema(name: Name) -> Schema {
         Name::AgentFile => written().into_root_schema_for::<shape::AgentFileShape>(),
         Name::Findings => generator.into_root_schema_for::<findings::FindingsFile>(),
         Name::Synthesis => generator.into_root_schema_for::<findings::Synthesis>(),
-        Name::ReviewResult => generator.into_root_schema_for::<convoy_core::review::ReviewResult>(),
+        Name::ReviewResult => generator.into_root_schema_for::<super::review::ReviewView>(),
         Name::Triage => generator.into_root_schema_for::<findings::triage::Triage>(),
     }
 }

@@ -1,4 +1,5 @@
-//! Reviews before a merge: what blocks goes back to the worker, and what nobody finds anything in lands.
+//! Reviews before a merge, by template convoys: what blocks goes back to the worker, what nobody finds anything in lands,
+//! and who said nothing has said nothing. And reviews of checkpoints.
 
 use std::os::fd::AsFd as _;
 
@@ -8,10 +9,11 @@ use serde_json::{Value, json};
 
 use crate::room::{Room, SOON, commit, outside, save_prompt, text};
 
+/// Two reviewers side by side, and code alone makes their report.
 const REVIEW: &str = "[review]\nbefore_merge = true\nroles = [\"security\", \"quality\"]\n";
 const HOLE: &str = "password = 1\n";
 
-fn finding(severity: &str, quote: &str) -> Value {
+pub(crate) fn finding(severity: &str, quote: &str) -> Value {
     json!({
         "severity": severity, "category": "secrets", "title": "A password in the code", "file": "app.txt",
         "line": 1, "quote": quote, "problem": "Anybody reads it.", "impact": "They get in.",
@@ -19,16 +21,24 @@ fn finding(severity: &str, quote: &str) -> Value {
     })
 }
 
+/// What a reviewer of a checkpoint writes.
 fn wrote(findings: &[Value]) -> Step {
     Step::Output(json!({ "findings": findings }).to_string())
 }
 
-fn said(findings: &[Value]) -> Step {
-    Step::Print(format!("I looked.\n```json findings\n{}\n```", json!({ "findings": findings })))
+/// A report, and its findings in a file beside it.
+pub(crate) fn found(findings: &[Value]) -> Vec<Step> {
+    vec![Step::Output("# Looked\n".to_owned()), Step::Findings(findings.to_vec())]
+}
+
+/// A report, and its findings in a block of it.
+fn told(findings: &[Value]) -> Vec<Step> {
+    let block = json!({ "findings": findings });
+    vec![Step::Output(format!("I looked.\n\n```json findings\n{block}\n```\n"))]
 }
 
 /// A reviewer, on changes that have this piece.
-fn reviewer(role: &str, piece: Option<&str>, steps: Vec<Step>) -> Case {
+pub(crate) fn reviewer(role: &str, piece: Option<&str>, steps: Vec<Step>) -> Case {
     Case { role: Some(role.into()), prompt: piece.map(str::to_owned), steps, ..Case::default() }
 }
 
@@ -37,12 +47,23 @@ fn worker(issue: &str, piece: Option<&str>, steps: Vec<Step>) -> Case {
     Case { issue: Some(issue.into()), prompt: piece.map(str::to_owned), steps, ..Case::default() }
 }
 
+/// A room in which reviewers, who may write nowhere but in their folder, can be witnessed.
+pub(crate) fn room(env: TestEnv, config: &str, script: &Script) -> Room {
+    let witness = env.root().join("witness.ndjson");
+    std::fs::write(&witness, "").unwrap();
+    Room::around(env, &format!("writable = {}\n{config}", json!([witness])), script)
+}
+
 /// Security finds the hole, quality finds something that does not matter.
 fn reviewers() -> Script {
     Script::default()
-        .or(reviewer("security", Some("+password = 1"), vec![wrote(&[finding("critical", HOLE)])]))
-        .or(reviewer("security", None, vec![wrote(&[])]))
-        .or(reviewer("quality", None, vec![said(&[finding("low", "password")])]))
+        .or(reviewer("security", Some("+password = 1"), found(&[finding("critical", HOLE)])))
+        .or(reviewer("security", None, found(&[])))
+        .or(reviewer("quality", None, told(&[finding("low", "password")])))
+}
+
+fn of<'a>(events: &'a [Value], subject: &Value) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["subject"] == *subject).collect()
 }
 
 fn lands_after_a_round(flags: &str) {
@@ -55,7 +76,7 @@ fn lands_after_a_round(flags: &str) {
         ))
         .or(worker("gt-a", None, commit("app.txt", HOLE).into()))
         .or(worker("gt-b", None, commit("b.txt", "b\n").into()));
-    let room = Room::around(env, REVIEW, &script);
+    let room = room(env, REVIEW, &script);
     let convoy = room.launch_new("gt-a gt-b", flags);
     room.lands(&convoy);
     assert_eq!(room.repo().read("app.txt"), "password = keyring\n");
@@ -73,21 +94,24 @@ fn lands_after_a_round(flags: &str) {
     let shown = room.worker("gt-a");
     assert_eq!((&shown["reviews"], &shown["failures"]), (&1.into(), &0.into()), "{shown:#}");
     assert_eq!(text(&shown, "/lessons/0/findings/0/role"), "security");
-    let reviews = room.events("review.made");
-    let of_a = |event: &&Value| event["subject"] == shown["id"];
-    let of_a: Vec<&Value> = reviews.iter().filter(of_a).map(|event| &event["data"]["review"]).collect();
-    assert_eq!(of_a.len(), 2, "{reviews:#?}");
-    assert_eq!(text(of_a[0], "/findings/0/finding/severity"), "critical");
-    assert_eq!(of_a[1]["findings"].as_array().unwrap().len(), 1, "{:#}", of_a[1]);
-    assert_eq!(of_a[1]["findings"][0]["role"], "quality");
-    assert_eq!(reviews.len(), 3, "each tip is reviewed once");
-    assert_eq!(left(&room), 0, "workdirs of reviews are removed");
-}
-
-/// Workdirs in which gates and reviewers were.
-fn left(room: &Room) -> usize {
-    let all = room.json("workdir list");
-    all.as_array().unwrap().iter().filter(|one| text(one, "/session_id").starts_with("g-")).count()
+    let made = room.events("review.made");
+    let of_a = of(&made, &shown["id"]);
+    assert_eq!((of_a.len(), made.len()), (2, 3), "each tip is reviewed once: {made:#?}");
+    let (first, second) = (&of_a[0]["data"]["review"], &of_a[1]["data"]["review"]);
+    assert_eq!(text(first, "/findings/0/finding/severity"), "critical");
+    assert_eq!((&second["findings"], &second["others"]), (&json!([]), &json!(1)), "{second:#}");
+    assert_eq!(first["lanes"].as_array().unwrap().len(), 2);
+    // Each review is a convoy like any other: it has a report, and nobody is bothered by its end.
+    let begun = room.events("review.started");
+    assert_eq!(begun.len(), 3);
+    let review = text(first, "/convoy");
+    assert_eq!(text(of(&begun, &shown["id"])[0], "/data/convoy"), review);
+    let view = room.json(&format!("status {review}"));
+    assert_eq!((text(&view, "/status"), text(&view, "/context/report/verdict")), ("landed", "CHANGES_REQUESTED"));
+    assert!(room.convoy(&format!("output {review}")).stdout.contains("A password in the code"));
+    let landed: Vec<Value> =
+        room.events("notice.sent").into_iter().filter(|sent| sent.to_string().contains("Convoy Landed")).collect();
+    assert_eq!(landed.len(), 1, "of the convoy itself alone: {landed:#?}");
 }
 
 #[test]
@@ -106,7 +130,7 @@ fn what_never_gets_clean_needs_a_person_after_three_rounds() {
     let script = reviewers()
         .or(worker("gt-a", Some("Resolve"), vec![more, Step::Commit("Not mended".into())]))
         .or(worker("gt-a", None, commit("app.txt", HOLE).into()));
-    let room = Room::with(REVIEW, &script);
+    let room = room(outside(), REVIEW, &script);
     let convoy = room.launch_new("gt-a", "");
     let said = room.stalls(&convoy);
     assert!(
@@ -123,29 +147,189 @@ fn what_never_gets_clean_needs_a_person_after_three_rounds() {
 }
 
 #[test]
-fn neither_what_is_not_in_the_file_nor_a_reviewer_that_fails_is_a_verdict() {
+fn what_is_not_in_the_file_is_no_verdict() {
     let script = Script::default()
-        .or(reviewer("security", None, vec![wrote(&[finding("blocker", "password = 2")])]))
-        .or(reviewer("quality", None, vec![Step::Print("All is well!".into())]))
+        .or(reviewer("security", None, found(&[finding("blocker", "password = 2")])))
+        .or(reviewer("quality", None, found(&[])))
         .or(worker("gt-a", None, commit("app.txt", HOLE).into()));
-    let room = Room::with(REVIEW, &script);
+    let room = room(outside(), REVIEW, &script);
+    let convoy = room.launch_new("gt-a", "");
+    room.lands(&convoy);
+    let made = room.events("review.made").remove(0)["data"]["review"].clone();
+    assert_eq!(made["findings"], json!([]), "{made:#}");
+    let report = room.json(&format!("status {}", text(&made, "/convoy")))["context"]["report"].clone();
+    assert_eq!(report["counts"]["ungrounded"], 1, "{report:#}");
+}
+
+/// Security finds nothing, and quality ends badly however often it is tried.
+fn one_fails() -> Script {
+    Script::default()
+        .or(reviewer("security", None, found(&[])))
+        .or(reviewer("quality", None, vec![Step::Exit(3)]))
+        .or(worker("gt-a", None, commit("app.txt", "fine\n").into()))
+}
+
+#[test]
+fn a_reviewer_that_fails_is_no_verdict_and_a_person_has_to_look() {
+    let room = room(outside(), REVIEW, &one_fails());
+    let convoy = room.launch_new("gt-a", "");
+    let said = room.stalls(&convoy);
+    assert!(said.contains("came to no verdict: failed: quality"), "{said}");
+    assert_eq!(room.events("review.made").len(), 0);
+    let shown = room.worker("gt-a");
+    assert_eq!((&shown["reviews"], &shown["failures"]), (&0.into(), &0.into()), "{shown:#}");
+    assert!(!room.repo().path().join("app.txt").exists(), "nothing of it landed");
+    // It was tried like every attempt, by the same engine.
+    let review = text(&room.events("review.started")[0], "/data/convoy").to_owned();
+    let view = room.json(&format!("status {review}"));
+    assert_eq!((text(&view, "/outcome"), &view["roles"][1]["attempts"]), ("partial", &json!(3)), "{view:#}");
+    // Mended, and tried again by the person.
+    let mended = Script::default()
+        .or(reviewer("security", None, found(&[])))
+        .or(reviewer("quality", None, found(&[])))
+        .or(worker("gt-a", None, vec![Step::Append { path: "b".into(), content: "b".into() }, Step::Commit("b".into())]));
+    room.plays(&mended);
+    room.convoy("work retry gt-a");
+    room.lands(&convoy);
+    assert_eq!(room.repo().read("app.txt"), "fine\n");
+}
+
+#[test]
+fn or_it_lands_without_the_word_of_who_failed() {
+    let room = room(outside(), &format!("{REVIEW}on_inconclusive = \"merge\"\n"), &one_fails());
     let convoy = room.launch_new("gt-a", "");
     room.lands(&convoy);
     let review = room.events("review.made").remove(0)["data"]["review"].clone();
-    assert_eq!(review["findings"][0]["grounded"], false, "{review:#}");
     let why = text(&review, "/lanes/1/end/failed/why");
-    assert!(why.contains("no block"), "{why}");
+    assert!(why.contains("exited with status 3"), "{why}");
+}
+
+#[test]
+fn the_built_in_template_reviews_when_no_roles_are_named() {
+    let script = Script::default()
+        .or(reviewer("synthesis", None, vec![Step::Output("# In short\n".to_owned())]))
+        .or(reviewer("security", Some("+password = 1"), found(&[finding("high", HOLE)])))
+        .or(Case { role: Some("correctness".into()), steps: found(&[]), ..Case::default() })
+        .or(Case { role: Some("performance".into()), steps: found(&[]), ..Case::default() })
+        .or(worker("gt-a", None, commit("app.txt", HOLE).into()));
+    let room = room(outside(), "[review]\nbefore_merge = true\n", &script);
+    let convoy = room.launch_new("gt-a", "--merge local");
+    room.lands(&convoy);
+    let review = room.events("review.made").remove(0)["data"]["review"].clone();
+    assert_eq!((review["lanes"].as_array().unwrap().len(), &review["others"]), (3, &json!(1)), "{review:#}");
+    let view = room.json(&format!("status {}", text(&review, "/convoy")));
+    assert_eq!((text(&view, "/template"), view["roles"].as_array().unwrap().len()), ("code-review", 4));
+    assert_eq!(view["context"]["files"], json!(["app.txt"]));
+}
+
+/// A room in which the reviewer `security` waits to be let go.
+fn held(env: TestEnv, more: &str) -> Room {
+    let hold = Room::hold(&env, "looked");
+    let script = Script::default()
+        .or(reviewer("security", None, [vec![hold], found(&[])].concat()))
+        .or(reviewer("quality", None, found(&[])))
+        .or(worker("gt-a", None, commit("app.txt", "fine\n").into()));
+    room(env, &format!("{REVIEW}{more}"), &script)
+}
+
+#[test]
+fn a_review_that_nobody_wants_any_more_is_ended() {
+    let room = held(outside(), "");
+    room.launch_new("gt-a", "");
+    let pid = room.env.wait_witness("waiting", 1)[0]["pid"].as_i64().unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    let reviewer = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
+    let why = room.json("why gt-a");
+    assert_eq!(text(&why, "/reasons/0/code"), "in_review", "{why:#}");
+    assert_eq!(text(&room.json("mq status gt-a"), "/state"), "in_review");
+    room.convoy("work stop gt-a");
+    assert!(convoy_testkit::wait::readable(reviewer.as_fd(), SOON), "it is ended");
+    room.until("convoy.abandoned", "nobody waits for this review any more");
+    assert_eq!(room.events("review.made").len(), 0);
+}
+
+fn kill_the_engine(room: &Room) {
+    let engine = room.json("daemon status")["pid"].as_i64().unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(engine).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+#[test]
+fn reviewers_go_on_when_the_engine_dies() {
+    let room = held(outside(), "");
+    let convoy = room.launch_new("gt-a", "");
+    room.env.wait_witness("waiting", 1);
+    kill_the_engine(&room);
+    room.convoy("up");
+    room.open("looked");
+    room.lands(&convoy);
+    assert_eq!((room.events("review.started").len(), room.events("review.made").len()), (1, 1));
+    let security = room.env.witness().into_iter().filter(|one| one["event"] == "waiting").count();
+    assert_eq!(security, 1, "nobody was started again");
+    assert_eq!(room.worker("gt-a")["attempt"], 1);
+}
+
+#[test]
+fn what_passed_is_not_reviewed_again_when_the_engine_dies_before_the_merge() {
+    let env = outside();
+    let wait = "until test -e \"$HOME/../go\"; do sleep 0.05; done";
+    let gates = format!("[gates.hold]\ncommand = [\"sh\", \"-c\", {wait:?}]\n");
+    let script = reviewers().or(worker("gt-a", None, commit("app.txt", "fine\n").into()));
+    let room = room(env, &format!("{REVIEW}{gates}"), &script);
+    let convoy = room.launch_new("gt-a", "");
+    room.until("review.made", "found nothing that blocks");
+    kill_the_engine(&room);
+    room.convoy("up");
+    std::fs::write(room.env.home().join("../go"), "").unwrap();
+    room.lands(&convoy);
+    assert_eq!((room.events("review.started").len(), room.events("review.made").len()), (1, 1));
+}
+
+#[test]
+fn a_review_is_over_once_although_the_engine_dies_when_it_lands() {
+    let room = held(outside(), "");
+    let convoy = room.launch_new("gt-a", "");
+    room.env.wait_witness("waiting", 1);
+    let landed = room.follow("convoy.landed");
+    room.open("looked");
+    assert!(landed.printed("convoy.landed", SOON));
+    kill_the_engine(&room);
+    room.convoy("up");
+    room.lands(&convoy);
+    assert_eq!((room.events("review.started").len(), room.events("review.made").len()), (1, 1));
+    assert_eq!(room.worker("gt-a")["reviews"], 0);
+}
+
+#[test]
+fn what_reviewers_cost_is_part_of_what_their_branch_costs() {
+    let cost = |usd: f64| {
+        Step::SignalFile(json!({ "status": "running", "costUsd": usd }))
+    };
+    let script = Script::default()
+        .or(reviewer("security", None, [vec![cost(0.25)], found(&[])].concat()))
+        .or(reviewer("quality", None, [vec![cost(0.5)], found(&[])].concat()))
+        .or(worker("gt-a", None, [vec![cost(1.0)], commit("app.txt", "fine\n").into()].concat()));
+    let room = room(outside(), REVIEW, &script);
+    let convoy = room.launch_new("gt-a", "");
+    room.lands(&convoy);
+    let spent = |id: &str| room.json(&format!("status {id}"))["spent"]["micros"].as_i64().unwrap();
+    let review = text(&room.events("review.started")[0], "/data/convoy").to_owned();
+    assert_eq!((spent(&convoy), spent(&review)), (1_750_000, 750_000), "{}", room.story());
+    let report = room.json(&format!("cost report --convoy {convoy}"));
+    assert_eq!(report["total"]["micros"], 1_750_000, "{report:#}");
 }
 
 #[test]
 fn what_blocks_in_a_checkpoint_comes_before_the_merge() {
     let env = outside();
     let hold = Room::hold(&env, "reviewed");
-    let script = reviewers()
+    let script = Script::default()
+        .or(reviewer("security", Some("+password = 1"), vec![wrote(&[finding("critical", HOLE)])]))
+        .or(reviewer("security", None, vec![wrote(&[])]))
         .or(worker("gt-a", Some("Resolve what the review"), commit("app.txt", "password = keyring\n").into()))
         .or(worker("gt-a", None, [&commit("app.txt", HOLE)[..], &[hold]].concat()));
     let config = "[review]\nevery = 1\nroles = [\"security\"]\n[checkpoint]\ninterval = \"1s\"\n";
-    let room = Room::around(env, config, &script);
+    let room = room(env, config, &script);
     let convoy = room.launch_new("gt-a", "");
     room.until("review.made", "A password in the code");
     assert_eq!(room.worker("gt-a")["state"], "running", "its agent works on");
@@ -157,56 +341,4 @@ fn what_blocks_in_a_checkpoint_comes_before_the_merge() {
     let review = room.events("review.made").remove(0);
     assert!(text(&review, "/data/checkpoint").starts_with("ckpt-"), "{review:#}");
     assert_eq!(room.events("worker.submitted").len(), 1, "what is blocked is not submitted");
-}
-
-#[test]
-fn a_merge_can_wait_for_a_reviewer_that_fails() {
-    let script = Script::default()
-        .or(reviewer("security", None, vec![wrote(&[])]))
-        .or(reviewer("quality", None, vec![Step::Exit(3)]))
-        .or(worker("gt-a", None, commit("app.txt", "fine\n").into()));
-    let room = Room::with(&format!("{REVIEW}on_failure = \"hold\"\n"), &script);
-    let convoy = room.launch_new("gt-a", "");
-    let said = room.stalls(&convoy);
-    assert!(said.contains("reviewer quality failed: it exited with status 3"), "{said}");
-    assert_eq!((room.events("merge.paused").len(), room.events("review.made").len()), (3, 0));
-    assert!(!room.repo().path().join("app.txt").exists(), "nothing of it landed");
-}
-
-/// A room in which the reviewer `security` waits to be let go.
-fn held(env: TestEnv) -> Room {
-    let hold = Room::hold(&env, "looked");
-    let script = Script::default()
-        .or(reviewer("security", None, vec![hold, wrote(&[])]))
-        .or(reviewer("quality", None, vec![said(&[])]))
-        .or(worker("gt-a", None, commit("app.txt", "fine\n").into()));
-    Room::around(env, REVIEW, &script)
-}
-
-#[test]
-fn a_review_that_nobody_wants_any_more_is_ended() {
-    let room = held(outside());
-    room.launch_new("gt-a", "");
-    let pid = room.env.wait_witness("waiting", 1)[0]["pid"].as_i64().unwrap();
-    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    let reviewer = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
-    room.convoy("work stop gt-a");
-    assert!(convoy_testkit::wait::readable(reviewer.as_fd(), SOON), "it is ended");
-    assert_eq!(room.events("review.made").len(), 0);
-}
-
-#[test]
-fn a_review_is_done_again_when_the_engine_died_in_it() {
-    let room = held(outside());
-    let convoy = room.launch_new("gt-a", "");
-    room.env.wait_witness("waiting", 1);
-    let engine = room.json("daemon status")["pid"].as_i64().unwrap();
-    let pid = rustix::process::Pid::from_raw(i32::try_from(engine).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    room.convoy("up");
-    room.env.wait_witness("waiting", 2);
-    room.open("looked");
-    room.lands(&convoy);
-    assert_eq!(room.events("review.made").len(), 1);
-    assert_eq!(room.worker("gt-a")["attempt"], 1);
 }

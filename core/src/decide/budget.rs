@@ -11,7 +11,7 @@ use crate::checkpoint::Reason;
 use crate::convoy::Convoy;
 use crate::event::Event;
 use crate::id::{AgentName, SessionId, WorkerId};
-use crate::ledger::{Account, Level, WARN_PERCENT, account, levels, levels_of, limit, said};
+use crate::ledger::{Account, Level, WARN_PERCENT, account, levels, levels_of, limit, reviewed_by, said};
 use crate::money::Money;
 use crate::notice::NoticeKind;
 use crate::policy::Policy;
@@ -92,7 +92,9 @@ pub fn affords(state: &State, policy: &Policy, worker: &NewWorker, now: Time) ->
 pub fn convoy_affords(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Result<(), Refused> {
     let agent = convoy.content.agent.as_ref().unwrap_or(&policy.agent);
     let epic = convoy.content.epic.clone().map(Level::Epic);
-    let levels = [Level::Convoy(convoy.content.id.clone())].into_iter().chain(epic).chain([Level::Day]);
+    let above = reviewed_by(state, &convoy.content.id).cloned().map(Level::Convoy);
+    let own = [Level::Convoy(convoy.content.id.clone())].into_iter();
+    let levels = own.chain(above).chain(epic).chain([Level::Day]);
     refused(policy, agent, &limited(state, policy, levels.collect(), now)).map_or(Ok(()), Err)
 }
 

@@ -1,8 +1,8 @@
 //! Merging: how a submitted branch fared, and the issue that closes by it.
 
+use super::Context;
 use super::session::notes;
 use super::work::{backoff, give_up, learned, setback};
-use super::{Context, review};
 use crate::convoy::MergeStrategy;
 use crate::event::{Counted, Event};
 use crate::id::{Epoch, WorkerId};
@@ -80,7 +80,6 @@ pub(super) fn outcome(
             let lesson = lesson(format!("gate {name:?} failed"), output.clone());
             setback(state, worker, lesson, Counted::Failure, Some(submission.tip.clone()), ctx)
         }
-        MergeOutcome::Reviewed { review } => review::blocked(state, worker, submission, review, ctx),
         MergeOutcome::Blocked(block) => {
             if submission.blocked.as_ref() == Some(block) {
                 return Vec::new();

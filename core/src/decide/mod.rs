@@ -41,7 +41,7 @@ pub use queue::batch_is_due;
 pub use refs::{
     resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
 };
-pub use review::due as review_due;
+pub use review::{due as review_due, is_awaited, is_over as review_is_over};
 pub use stage::{Staging, staging};
 pub use template::deadline;
 pub use work::{Limit, has_waited, may_begin, pause_is_over, room};
@@ -262,7 +262,11 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::CheckpointReviewed { checkpoint, review } => {
             review::of_checkpoint(state, checkpoint, review, ctx)
         }
-        Observed::Reviewed { member, review } => review::passed(state, member, review),
+        Observed::ReviewResolved { member, start } => {
+            review::begin(state, member, start.as_ref().map(Option::as_deref), ctx)
+        }
+        Observed::ReviewOver { member, convoy } => review::over(state, member, convoy, ctx),
+        Observed::ReviewUnwanted { convoy } => review::unwanted(state, convoy, ctx),
         Observed::Merge { worker, epoch, round, outcome } => {
             merge::outcome(state, worker, *epoch, *round, outcome, ctx)
         }

@@ -75,7 +75,6 @@ fn nobodys(outcome: &MergeOutcome) -> Option<String> {
         | MergeOutcome::Moved { .. }
         | MergeOutcome::Conflict { .. }
         | MergeOutcome::SetAside { .. }
-        | MergeOutcome::Reviewed { .. }
         | MergeOutcome::Unable { .. }
         | MergeOutcome::Requested(_)
         | MergeOutcome::Declined { .. } => None,

@@ -379,6 +379,7 @@ fn submit(
             broken: 0,
             pause: None,
             request: None,
+            review: None,
         },
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn start(state: &State, request: &Request, ctx: &mut Context<'_>) -> 
         None => ctx.actor.clone(),
     };
     let mut notify = notify.iter().map(|text| address("notify", text)).collect::<Result<Vec<_>, _>>()?;
-    if notify.is_empty() {
+    if notify.is_empty() && run.reviews.is_none() {
         notify.clone_from(&ctx.policy.notify);
     }
     let id = ctx.entropy.convoy(state);

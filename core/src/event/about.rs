@@ -55,6 +55,7 @@ impl Event {
             Self::MergeSetAside { .. } => "merge.set_aside",
             Self::MergePaused { .. } => "merge.paused",
             Self::MergeRequested { .. } => "merge.requested",
+            Self::ReviewStarted { .. } => "review.started",
             Self::ReviewMade { .. } => "review.made",
             Self::SessionWanted { .. } => "session.wanted",
             Self::SessionPrepared { .. } => "session.prepared",
@@ -138,6 +139,7 @@ impl Event {
             | Self::MergeSetAside { worker, .. }
             | Self::MergePaused { worker, .. }
             | Self::MergeRequested { worker, .. }
+            | Self::ReviewStarted { worker, .. }
             | Self::ReviewMade { worker, .. } => worker.as_str(),
             Self::MergeBatched { rig, .. } => rig.as_str(),
             Self::SessionWanted { session } => session.id.as_str(),

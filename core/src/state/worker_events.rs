@@ -149,11 +149,19 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
         Event::ReviewMade { session, checkpoint: Some(checkpoint), review, .. } => {
             review_of_checkpoint(state, session, checkpoint, review);
         }
+        Event::ReviewStarted { worker, convoy } => {
+            if let Some(submission) = submission(state, worker, at) {
+                submission.review = Some(convoy.clone());
+            }
+        }
         Event::ReviewMade { worker: id, review, .. } => {
+            let seq = state.seq;
             if let Some(worker) = state.workers.get_mut(id) {
                 worker.active_at = at;
                 let passed = review.blocking().next().is_none();
                 worker.reviewed = passed.then(|| review.tip.clone());
+                // It takes its place among those that land now: nothing gets in before what is under way.
+                worker.submitted = seq;
             }
         }
         Event::MergeRequested { worker, request } => {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::cost::{Day, Source, apportion, begins};
 use crate::id::{ConvoyId, EpicName, IssueId, WorkerId};
 use crate::issue::MoneyView;
+use crate::ledger;
 use crate::money::Money;
 use crate::report::Tokens;
 use crate::session::{Session, Use};
@@ -243,7 +244,12 @@ fn is_within(state: &State, worker: &Worker, scope: &Scope) -> bool {
     match scope {
         Scope::Workspace => true,
         Scope::Epic(name) => epic(state, worker) == Some(name),
-        Scope::Convoy(id) => worker.content.convoy.as_ref() == Some(id),
+        // What its branches' reviews cost is part of what it costs.
+        Scope::Convoy(id) => worker
+            .content
+            .convoy
+            .as_ref()
+            .is_some_and(|own| own == id || ledger::reviewed_by(state, own) == Some(id)),
         Scope::Worker(id) => worker.content.id == *id,
         Scope::Issue(id) => worker.content.issue == *id,
     }

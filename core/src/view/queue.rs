@@ -87,7 +87,18 @@ fn of_line(state: &State, line: &Line<'_>, now: Time, items: &mut Vec<QueueItemV
         position += 1;
         items.push(submitted(state, entry, false, Some(position), now));
     }
+    items.extend(line.reviewing.iter().map(|entry| in_review(state, entry, now)));
     items.extend(line.requested.iter().map(|entry| submitted(state, entry, false, None, now)));
+}
+
+/// What waits for its reviewers has no place in the line yet.
+fn in_review(state: &State, entry: &Entry<'_>, now: Time) -> QueueItemView {
+    let item = submitted(state, entry, false, None, now);
+    if entry.submission.pause.is_some() {
+        return item;
+    }
+    let detail = entry.submission.review.as_ref().map(|convoy| format!("convoy {convoy}"));
+    QueueItemView { state: "in_review".to_owned(), detail, ..item }
 }
 
 fn submitted(

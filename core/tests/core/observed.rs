@@ -43,9 +43,14 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
             let review = Box::new(reviewing::review(third, &tip("wip")));
             return Observed::CheckpointReviewed { checkpoint: name.parse().unwrap(), review };
         }
-        "review" => {
-            let review = reviewing::review(third, &tip(&words.get("tip").unwrap_or_else(|| "work".into())));
-            return Observed::Reviewed { member: member(door, words, &name), review: Box::new(review) };
+        "resolved" => {
+            let tip = tip(&words.get("tip").unwrap_or_else(|| "work".into()));
+            let start = match third {
+                "nothing" => Err("there is no template \"code-review\"".to_owned()),
+                "empty" => Ok(None),
+                _ => Ok(Some(Box::new(reviewing::resolved(names, words, tip)))),
+            };
+            return Observed::ReviewResolved { member: member(door, words, &name), start };
         }
         "time-up" | "synthesized" => return templated::observed(words, &name),
         "patrol" => return Observed::Patrol,
@@ -231,9 +236,6 @@ fn outcome(how: &str) -> MergeOutcome {
         "moved" => MergeOutcome::Moved { now: tip("now") },
         "conflict" => {
             MergeOutcome::Conflict { files: vec!["a.rs".into()], theirs: vec!["1234567 Theirs".into()] }
-        }
-        "reviewed" => {
-            MergeOutcome::Reviewed { review: Box::new(reviewing::review("critical", &tip("work"))) }
         }
         "aside" => MergeOutcome::SetAside { files: vec!["a.rs".into()] },
         "unable" => MergeOutcome::Unable { why: "gh is missing".into() },

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use convoy_core::decide::check_level;
 use convoy_core::event::Event;
 use convoy_core::ledger::{self, Account, Level};
-use convoy_core::policy::{Budget, Checkpoints, Observers, Reviews};
+use convoy_core::policy::{Budget, Checkpoints, Inconclusive, Observers, Reviews};
 use convoy_core::time::{Span, Time};
 use convoy_core::{view, why};
 
@@ -67,7 +67,15 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
         }
         "reviews" => {
             let number = |name| words.number(name, 0) as u32;
-            door.policy.reviews = Reviews { every: number("every"), files: number("files") };
+            door.policy.reviews = Reviews {
+                every: number("every"),
+                files: number("files"),
+                before_merge: words.has("before-merge"),
+                on_inconclusive: match words.get("inconclusive").as_deref() {
+                    Some("merge") => Inconclusive::Merge,
+                    _ => Inconclusive::NeedsHuman,
+                },
+            };
             Vec::new()
         }
         "checkpoints" => {
@@ -188,7 +196,7 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
         | "usage" | "own-word" | "conversation" | "result" | "ended" | "lost" | "found" | "merge"
-        | "time-up" | "synthesized" | "batch" | "review" | "looked" | "deliver" | "checkout" | "patrol"
+        | "time-up" | "synthesized" | "batch" | "resolved" | "looked" | "deliver" | "checkout" | "patrol"
         | "begin" | "due" | "dispatch" | "nudged" | "not-nudged" | "examined" | "waits" | "loops"
         | "retries" => {
             let observed = observed(door, names, &words);

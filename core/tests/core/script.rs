@@ -58,5 +58,5 @@ macro_rules! scripts {
 
 scripts! {
     issues dependencies convoys lifecycle observers sling stage work models capacity verdicts retries conversations merging queue stale mail keys why
-    rigs tracker witness routing checkpoints reviews sessions budgets says templates triage
+    rigs tracker witness routing checkpoints reviews gate sessions budgets says templates triage
 }

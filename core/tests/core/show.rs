@@ -196,6 +196,7 @@ pub(crate) fn event(event: &Event) -> String {
         Event::MergePaused { round, pause, .. } => {
             format!("round {round} until {}: {}", pause.until, pause.error)
         }
+        Event::ReviewStarted { convoy, .. } => convoy.to_string(),
         Event::ReviewMade { review, .. } => format!("{} {}", review.tip, review.summary()),
         Event::MergeRequested { request, .. } => format!("#{} {}", request.number, request.url),
         Event::SessionWanted { session } => {
@@ -315,6 +316,9 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::Checkpoint { checkpoint } => format!("  * checkpoint {checkpoint}"),
         Effect::Compare { session, last, look } => {
             format!("  * compare {session} with checkpoint {last} look {look}")
+        }
+        Effect::StartReview { worker, epoch, round } => {
+            format!("  * start the review of {worker} epoch {epoch} round {round}")
         }
         Effect::Review { checkpoint } => format!("  * review {checkpoint}"),
         Effect::Ceiling { session, epoch, ceiling } => {

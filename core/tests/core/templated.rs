@@ -11,6 +11,7 @@ use convoy_core::view;
 
 use crate::door::Door;
 use crate::perform::Words;
+use crate::reviewing;
 use crate::show::Names;
 
 /// `template NAME a b s:a+b`: roles, each with what it needs.
@@ -97,7 +98,7 @@ pub(crate) fn observed(words: &Words<'_>, convoy: &str) -> Observed {
     };
     Observed::Synthesized {
         convoy,
-        report: Box::new(report),
+        report: Box::new(reviewing::worded(words, report)),
         judged: words.list("judged").iter().map(|text| judged(text)).collect(),
     }
 }

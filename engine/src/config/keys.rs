@@ -109,18 +109,39 @@ pub const KEYS: &[Key] = &[
         "changed files of a session after which its checkpoint is reviewed; 0: never",
     ),
     key(
-        "review.roles",
-        Some("[\"security\", \"architecture\", \"quality\"]"),
-        "in which roles: security, architecture, quality, correctness",
+        "review.template",
+        Some("\"code-review\""),
+        "the template by which a change is reviewed before it lands",
     ),
-    key("review.agent", None, "the agent that reviews; defaults.agent if not given"),
-    key("review.models.*", None, "the model of a role"),
-    key("review.timeout", Some("\"20m\""), "the longest that a reviewer may take"),
+    key(
+        "review.roles",
+        None,
+        "instead of the template: agent files code-review-<role>, side by side; of checkpoints security, architecture, \
+         quality or correctness",
+    ),
+    key(
+        "review.agent",
+        None,
+        "the agent that reviews; that of the template, or defaults.agent, if not given",
+    ),
+    key("review.models.*", None, "the model of a role; that of its agent file if not given"),
+    key(
+        "review.timeout",
+        None,
+        "the longest that a review by a template may take, or each of the roles; as the template says if not given, \
+         and 20m for checkpoints",
+    ),
     key("review.rounds", Some("3"), "reviews that find what blocks before a person is needed"),
     key(
+        "review.on_inconclusive",
+        Some("\"needs_human\""),
+        "what follows when a review comes to no verdict, because a reviewer failed or somebody stopped it: needs_human, \
+         or merge all the same",
+    ),
+    key(
         "review.on_failure",
-        Some("\"continue\""),
-        "what follows when a reviewer fails: continue without its word, or hold the merge and try again",
+        None,
+        "the earlier name of review.on_inconclusive: hold for needs_human, continue for merge",
     ),
     key("baseline.timeout", Some("\"10m\""), "the longest that a detected gate may take"),
     key(

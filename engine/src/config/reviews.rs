@@ -3,60 +3,77 @@
 use std::collections::BTreeMap;
 
 use convoy_api::{Code, Failure};
-use convoy_core::id::{AgentName, RoleName};
-use convoy_core::policy;
+use convoy_core::id::{AgentName, RoleName, TemplateName};
+use convoy_core::policy::{self, Inconclusive};
 use convoy_core::time::Span;
 
+use super::layers::Origin;
 use super::typed::Config;
 use crate::review;
 
 /// How many reviewers look at a change: they run side by side.
 const ROLES_MAX: usize = 8;
+/// Who looks at checkpoints when no roles are named.
+const USUAL: [&str; 3] = ["security", "architecture", "quality"];
+/// How long a reviewer of a checkpoint may take, if nothing is said.
+pub(crate) const TIMEOUT: Span = Span::from_secs(20 * 60);
 
-/// What follows when a reviewer fails. It is no verdict about the change.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OnFailure {
-    /// What the others say counts.
-    Continue,
-    /// The merge waits, and is tried again like one that broke.
-    Hold,
-}
-
-/// Reviews, as they are configured.
+/// The review of a branch before it lands, as it is configured.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Reviews {
-    /// Whether a change is reviewed before it lands.
-    pub before_merge: bool,
+    /// By this template.
+    pub template: TemplateName,
+    /// Or by these roles, side by side.
+    pub roles: Option<Vec<RoleName>>,
+    /// By this agent, whatever the files of the roles say.
+    pub agent: Option<AgentName>,
+    /// Which model by role.
+    pub models: BTreeMap<RoleName, String>,
+    /// How long all of a template, or each of the roles, may take.
+    pub timeout: Option<Span>,
+}
+
+/// Who looks at checkpoints of live sessions.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Reviewers {
     /// In which roles.
     pub roles: Vec<RoleName>,
     /// By which agent.
     pub agent: AgentName,
     /// Which model by role, if not the agent's own default.
     pub models: BTreeMap<RoleName, String>,
-    /// The longest that a reviewer may take.
+    /// The longest that one may take.
     pub timeout: Span,
-    /// What follows when one fails.
-    pub on_failure: OnFailure,
 }
 
 impl Config {
-    /// What is said of reviews.
+    /// How a branch is reviewed before it lands.
     ///
     /// # Errors
     /// When a value is not accepted.
     pub fn reviews(&self) -> Result<Reviews, Failure> {
-        let role = |key: &str, text: &str| review::check(text).map_err(|known| self.wrong(key, &known));
-        let names = self.texts("review.roles")?.unwrap_or_default();
-        let mut roles: Vec<RoleName> = Vec::new();
-        for name in &names {
-            let name = role("review.roles", name)?;
-            if !roles.contains(&name) {
-                roles.push(name);
+        let template = self.text("review.template")?.unwrap_or("code-review");
+        let template = TemplateName::new(template)
+            .map_err(|error| Failure::new(Code::Invalid, format!("review.template: {error}")))?;
+        let role = |key: &str, name: &str| {
+            RoleName::new(name).map_err(|error| Failure::new(Code::Invalid, format!("{key}: {error}")))
+        };
+        let roles = match self.texts("review.roles")? {
+            None => None,
+            Some(names) => {
+                let mut roles: Vec<RoleName> = Vec::new();
+                for name in &names {
+                    let name = role("review.roles", name)?;
+                    if !roles.contains(&name) {
+                        roles.push(name);
+                    }
+                }
+                if roles.is_empty() || roles.len() > ROLES_MAX {
+                    return Err(self.wrong("review.roles", &format!("1 to {ROLES_MAX} roles")));
+                }
+                Some(roles)
             }
-        }
-        if roles.is_empty() || roles.len() > ROLES_MAX {
-            return Err(self.wrong("review.roles", &format!("1 to {ROLES_MAX} roles")));
-        }
+        };
         let mut models = BTreeMap::new();
         for name in self.names("review.models") {
             let key = format!("review.models.{name}");
@@ -64,34 +81,66 @@ impl Config {
                 models.insert(role(&key, &name)?, model.to_owned());
             }
         }
-        let agent = match self.text("review.agent")? {
-            Some(agent) => agent,
-            None => self.text("defaults.agent")?.unwrap_or("claude"),
-        };
-        let agent = AgentName::new(agent)
-            .map_err(|error| Failure::new(Code::Invalid, format!("review.agent: {error}")))?;
-        let on_failure = match self.text("review.on_failure")? {
-            Some("continue") => OnFailure::Continue,
-            Some("hold") => OnFailure::Hold,
-            _ => return Err(self.wrong("review.on_failure", "continue or hold")),
-        };
-        Ok(Reviews {
-            before_merge: self.flag("review.before_merge")?,
-            roles,
-            agent,
-            models,
-            timeout: self.span("review.timeout")?,
-            on_failure,
-        })
+        let agent = self.text("review.agent")?.map(AgentName::new).transpose();
+        let agent = agent.map_err(|error| Failure::new(Code::Invalid, format!("review.agent: {error}")))?;
+        let timeout = self.entry("review.timeout").map(|_| self.span("review.timeout")).transpose()?;
+        Ok(Reviews { template, roles, agent, models, timeout })
     }
 
-    /// When checkpoints are reviewed.
+    /// Who looks at checkpoints.
     ///
     /// # Errors
-    /// When a number is not accepted.
-    pub(super) fn reviews_of_checkpoints(&self) -> Result<policy::Reviews, Failure> {
+    /// When a value is not accepted.
+    pub fn reviewers(&self) -> Result<Reviewers, Failure> {
+        let Reviews { roles, agent, models, timeout, .. } = self.reviews()?;
+        let names: Vec<&str> = match &roles {
+            Some(roles) => roles.iter().map(RoleName::as_str).collect(),
+            None => USUAL.to_vec(),
+        };
+        let known = |name: &str| review::check(name).map_err(|known| self.wrong("review.roles", &known));
+        let roles = names.into_iter().map(known).collect::<Result<_, _>>()?;
+        let agent = match agent {
+            Some(agent) => agent,
+            None => AgentName::new(self.text("defaults.agent")?.unwrap_or("claude"))
+                .map_err(|error| Failure::new(Code::Invalid, format!("defaults.agent: {error}")))?,
+        };
+        Ok(Reviewers { roles, agent, models, timeout: timeout.unwrap_or(TIMEOUT) })
+    }
+
+    /// What is reviewed, and when.
+    ///
+    /// # Errors
+    /// When a value is not accepted.
+    pub(super) fn what_is_reviewed(&self) -> Result<policy::Reviews, Failure> {
         let number = |key: &str| Ok::<u32, Failure>(self.number(key, 0)?.unwrap_or(0));
-        Ok(policy::Reviews { every: number("review.every")?, files: number("review.files")? })
+        let reviews = policy::Reviews {
+            every: number("review.every")?,
+            files: number("review.files")?,
+            before_merge: self.flag("review.before_merge")?,
+            on_inconclusive: self.inconclusive()?,
+        };
+        if reviews.every > 0 || reviews.files > 0 {
+            self.reviewers()?;
+        }
+        Ok(reviews)
+    }
+
+    /// What follows from a review without a word; `on_failure` is what the key was called before.
+    fn inconclusive(&self) -> Result<Inconclusive, Failure> {
+        let old = match self.text("review.on_failure")? {
+            None => None,
+            Some("continue") => Some(Inconclusive::Merge),
+            Some("hold") => Some(Inconclusive::NeedsHuman),
+            Some(_) => return Err(self.wrong("review.on_failure", "continue or hold")),
+        };
+        let key = "review.on_inconclusive";
+        let said = self.entry(key).is_some_and(|entry| entry.origin != Origin::Default);
+        match (self.text(key)?, old) {
+            (_, Some(old)) if !said => Ok(old),
+            (Some("needs_human") | None, _) => Ok(Inconclusive::NeedsHuman),
+            (Some("merge"), _) => Ok(Inconclusive::Merge),
+            (Some(_), _) => Err(self.wrong(key, "needs_human or merge")),
+        }
     }
 
     /// How often a review may find what blocks before a person is needed.

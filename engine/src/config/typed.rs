@@ -423,7 +423,7 @@ impl Config {
             tiers: self.tiers(std::iter::empty())?,
             budget: self.budget()?,
             checkpoints: self.checkpoints()?,
-            reviews: self.reviews_of_checkpoints()?,
+            reviews: self.what_is_reviewed()?,
         })
     }
 

@@ -13,15 +13,14 @@ use super::job::Merge as Job;
 use super::merge::{self, Error};
 use super::prepare::base_branch;
 use super::prove::{self, For, Proof};
-use super::review::{self, Tell, Verdict};
 use crate::crash;
 use crate::explain;
 use crate::git::{self, Merge, Oid, Repo};
 use crate::world::World;
 
 /// Nothing is seen of a batch that was not wanted any more before its branch moved: it did not take place.
-pub(super) fn run(world: &Arc<World>, effect: &Effect, jobs: &[Job], tell: Tell<'_>) -> Option<Tried> {
-    match batch(world, effect, jobs, tell) {
+pub(super) fn run(world: &Arc<World>, effect: &Effect, jobs: &[Job]) -> Option<Tried> {
+    match batch(world, effect, jobs) {
         Ok(tried) => tried,
         Err(error) => Some(all(jobs, &MergeOutcome::Broken { error: explain(&error) })),
     }
@@ -38,7 +37,7 @@ fn all(jobs: &[Job], outcome: &MergeOutcome) -> Tried {
     jobs.iter().map(|job| (member(job), outcome.clone())).collect()
 }
 
-fn batch(world: &Arc<World>, effect: &Effect, jobs: &[Job], tell: Tell<'_>) -> Result<Option<Tried>, Error> {
+fn batch(world: &Arc<World>, effect: &Effect, jobs: &[Job]) -> Result<Option<Tried>, Error> {
     let Some(first) = jobs.first() else { return Ok(None) };
     let repo = Repo::open_at(&world.git, &first.place.repository)?;
     let branch = base_branch(&repo, &first.place)?;
@@ -57,10 +56,6 @@ fn batch(world: &Arc<World>, effect: &Effect, jobs: &[Job], tell: Tell<'_>) -> R
         }
         Proof::Unwanted => return Ok(None),
     };
-    match reviewed(world, effect, jobs, &repo, base.as_ref(), &commits, tell)? {
-        Some(tried) if tried.is_empty() => {}
-        other => return Ok(other),
-    }
     if !world.wanted.has(effect) {
         return Ok(None);
     }
@@ -73,30 +68,6 @@ fn batch(world: &Arc<World>, effect: &Effect, jobs: &[Job], tell: Tell<'_>) -> R
         }
         Some(outcome) => all(jobs, &outcome),
     }))
-}
-
-/// Those that do not land because of what reviewers found; the rest is tried again without them. Each is looked at as
-/// what it adds to those before it. Nothing if nobody wants to know any more.
-fn reviewed(
-    world: &Arc<World>,
-    effect: &Effect,
-    jobs: &[Job],
-    repo: &Repo,
-    base: Option<&Oid>,
-    commits: &[Oid],
-    tell: Tell<'_>,
-) -> Result<Option<Tried>, Error> {
-    let mut back = Vec::new();
-    let mut before = base;
-    for (job, commit) in jobs.iter().zip(commits) {
-        match review::run(world, effect, job, repo, before, commit, tell)? {
-            Verdict::GoOn => {}
-            Verdict::Back(outcome) => back.push((member(job), outcome)),
-            Verdict::Unwanted => return Ok(None),
-        }
-        before = Some(commit);
-    }
-    Ok(Some(back))
 }
 
 fn landed(commit: &Oid, gates: &[GateResult]) -> MergeOutcome {

@@ -39,6 +39,7 @@ pub(super) enum Job {
     Nudge(Nudge),
     Push(Push),
     Review(Box<Review>),
+    StartReview(Box<Merge>),
     Checkpoint(Box<Checkpoint>),
     Compare(Box<Compare>),
     Synthesize(Box<Synthesize>),
@@ -141,8 +142,6 @@ pub(super) struct Merge {
     pub(super) branch: String,
     pub(super) tip: String,
     pub(super) strategy: MergeStrategy,
-    /// A review found nothing in this tip that blocks it.
-    pub(super) reviewed: bool,
 }
 
 /// A checkpoint that reviewers are to look at.
@@ -265,7 +264,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 conversation: earlier(state, session),
                 workdir: session.workdir()?.clone(),
                 ceiling: session.ceiling,
-                role: role::of_worker(state, worker),
+                role: role::starting(state, policy, worker),
             }))
         }
         Effect::Stop { session, epoch } => Job::Stop(Stop { session: session.clone(), epoch: *epoch }),
@@ -286,6 +285,10 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
         Effect::Merge { worker, epoch, round } => {
             let member = Member { worker: worker.clone(), epoch: *epoch, round: *round };
             Job::Merge(Box::new(merge(&member, state, config)?))
+        }
+        Effect::StartReview { worker, epoch, round } => {
+            let member = Member { worker: worker.clone(), epoch: *epoch, round: *round };
+            Job::StartReview(Box::new(merge(&member, state, config)?))
         }
         Effect::MergeBatch { members } => {
             let jobs = members.iter().map(|member| merge(member, state, config)).collect::<Option<_>>();
@@ -417,7 +420,6 @@ fn merge(member: &Member, state: &State, config: &Config) -> Option<Merge> {
         convoy: worker.content.convoy.clone(),
         place: place(worker, config)?,
         branch: submission.branch.clone(),
-        reviewed: worker.reviewed.as_ref() == Some(&submission.tip),
         tip: submission.tip.clone(),
         // The configuration was read whole, and its strategy checked, before anything began.
         strategy: convoy.map_or_else(|| config.strategy().unwrap_or_default(), |c| c.content.merge),

@@ -16,7 +16,6 @@ use super::job::Merge as Job;
 use super::prepare::base_branch;
 use super::prove::{self, For, Proof};
 use super::request;
-use super::review::{self, Tell, Verdict};
 use crate::crash;
 use crate::explain;
 use crate::forge;
@@ -25,8 +24,8 @@ use crate::git::{self, Advance, Identity, Merge, Message, Obstacle, Oid, Repo};
 use crate::world::World;
 
 /// Nothing is seen of a merge that was not wanted any more before its branch moved: it did not take place.
-pub(super) fn run(world: &Arc<World>, effect: &Effect, job: &Job, tell: Tell<'_>) -> Option<Observed> {
-    let outcome = match merge(world, effect, job, tell) {
+pub(super) fn run(world: &Arc<World>, effect: &Effect, job: &Job) -> Option<Observed> {
+    let outcome = match merge(world, effect, job) {
         Ok(outcome) => outcome?,
         Err(error) => error.outcome(),
     };
@@ -62,38 +61,24 @@ impl Error {
     }
 }
 
-fn merge(
-    world: &Arc<World>,
-    effect: &Effect,
-    job: &Job,
-    tell: Tell<'_>,
-) -> Result<Option<MergeOutcome>, Error> {
+fn merge(world: &Arc<World>, effect: &Effect, job: &Job) -> Result<Option<MergeOutcome>, Error> {
     let repo = Repo::open_at(&world.git, &job.place.repository)?;
     let tip = Oid::new(&job.tip)?;
     match job.strategy {
-        MergeStrategy::Local => {
-            let gates = match prove(world, effect, job, &repo, &tip)? {
-                Proof::Passed(gates) => gates,
-                Proof::Failed(gates, output) => return Ok(Some(MergeOutcome::GateFailed { gates, output })),
-                Proof::Unwanted => return Ok(None),
-            };
-            let base = repo.resolve(&base_branch(&repo, &job.place)?)?;
-            let base = base.map(|base| repo.merge_base(&base, &tip)).transpose()?.flatten();
-            Ok(match review::run(world, effect, job, &repo, base.as_ref(), &tip, tell)? {
-                Verdict::GoOn => Some(MergeOutcome::Landed { merge_commit: None, gates }),
-                Verdict::Back(outcome) => Some(outcome),
-                Verdict::Unwanted => None,
-            })
-        }
+        MergeStrategy::Local => Ok(match prove(world, effect, job, &repo, &tip)? {
+            Proof::Passed(gates) => Some(MergeOutcome::Landed { merge_commit: None, gates }),
+            Proof::Failed(gates, output) => Some(MergeOutcome::GateFailed { gates, output }),
+            Proof::Unwanted => None,
+        }),
         MergeStrategy::Pr => {
             forge::find(&world.env)?;
-            candidate(world, effect, job, &repo, tell, |_, _, gates| {
+            candidate(world, effect, job, &repo, |_, _, gates| {
                 Ok(MergeOutcome::Requested(request::make(world, job, &repo, &tip, gates)?))
             })
         }
         // A queue's branches land by `batch`.
         MergeStrategy::Direct | MergeStrategy::Queue => {
-            candidate(world, effect, job, &repo, tell, |base, commit, gates| {
+            candidate(world, effect, job, &repo, |base, commit, gates| {
                 let branch = base_branch(&repo, &job.place)?;
                 crash::point("merge:before");
                 let advanced = git::advance(&repo, &branch, base, commit)?;
@@ -111,7 +96,6 @@ fn candidate(
     effect: &Effect,
     job: &Job,
     repo: &Repo,
-    tell: Tell<'_>,
     land: impl FnOnce(Option<&Oid>, &Oid, Vec<GateResult>) -> Result<MergeOutcome, Error>,
 ) -> Result<Option<MergeOutcome>, Error> {
     let (branch, tip) = (base_branch(repo, &job.place)?, Oid::new(&job.tip)?);
@@ -130,11 +114,6 @@ fn candidate(
         Proof::Failed(gates, output) => return Ok(Some(MergeOutcome::GateFailed { gates, output })),
         Proof::Unwanted => return Ok(None),
     };
-    match review::run(world, effect, job, repo, base.as_ref(), &commit, tell)? {
-        Verdict::GoOn => {}
-        Verdict::Back(outcome) => return Ok(Some(outcome)),
-        Verdict::Unwanted => return Ok(None),
-    }
     // Nobody stopped the worker or closed its issue while the gates ran, and no other merge comes first now.
     if !world.wanted.has(effect) {
         return Ok(None);

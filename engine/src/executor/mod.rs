@@ -10,6 +10,7 @@ mod checkpoint;
 mod deliver;
 mod examine;
 mod follow;
+mod gate;
 mod inspect;
 mod job;
 mod merge;
@@ -38,7 +39,7 @@ use convoy_core::policy::Policy;
 use convoy_core::session::Findings;
 use convoy_core::state::State;
 use convoy_core::template::ReportMade;
-use convoy_core::worker::MergeOutcome;
+use convoy_core::worker::{Member, MergeOutcome};
 
 use crate::inbox::Handle;
 use crate::settings::Settings;
@@ -103,6 +104,7 @@ impl Executor {
             | Effect::Checkpoint { .. }
             | Effect::Compare { .. }
             | Effect::Review { .. }
+            | Effect::StartReview { .. }
             | Effect::Synthesize { .. }
             | Effect::Ceiling { .. }
             | Effect::Push { .. }
@@ -138,6 +140,7 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         | Effect::Push { .. }
         | Effect::Checkpoint { .. }
         | Effect::Compare { .. }
+        | Effect::StartReview { .. }
         | Effect::Synthesize { .. }
         | Effect::Ceiling { .. }
         | Effect::Deliver { .. }
@@ -179,8 +182,7 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
             }
         }
         Job::Merge(job) => {
-            let mut tell = |seen| handle.observed(seen);
-            let Some(seen) = merge::run(world, effect, &job, &mut tell) else { return };
+            let Some(seen) = merge::run(world, effect, &job) else { return };
             let failed = matches!(&seen, Observed::Merge { outcome, .. } if is_failure(outcome));
             if !(failed && reach::tell(world, handle, effect, &job.place)) {
                 handle.observed(seen);
@@ -188,8 +190,7 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
         }
         Job::Deliver(job) => handle.observed(deliver::run(world, &job)),
         Job::MergeBatch(jobs) => {
-            let mut tell = |seen| handle.observed(seen);
-            let Some(tried) = batch::run(world, effect, &jobs, &mut tell) else { return };
+            let Some(tried) = batch::run(world, effect, &jobs) else { return };
             let failed = tried.iter().any(|(_, outcome)| is_failure(outcome));
             let place = jobs.first().map(|job| &job.place);
             if !(failed && place.is_some_and(|place| reach::tell(world, handle, effect, place))) {
@@ -208,6 +209,13 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
         }
         Job::FollowRequest(job) => {
             request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+        }
+        Job::StartReview(job) => {
+            let seen = gate::run(world, &job);
+            let failed = matches!(&seen, Observed::ReviewResolved { start: Err(_), .. });
+            if !(failed && reach::tell(world, handle, effect, &job.place)) {
+                handle.observed(seen);
+            }
         }
         Job::Review(job) => {
             review::checkpoint(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
@@ -236,6 +244,9 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         }
         Effect::Merge { worker, epoch, round } => {
             Observed::Merge { worker, epoch, round, outcome: MergeOutcome::Broken { error: why } }
+        }
+        Effect::StartReview { worker, epoch, round } => {
+            Observed::ReviewResolved { member: Member { worker, epoch, round }, start: Err(why) }
         }
         Effect::Deliver { delivery, attempt } => {
             let why = "there is no such notice".to_owned();

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use convoy_core::convoy::Convoy;
 use convoy_core::id::{ConvoyId, IssueId, RoleName, SessionId, SubagentName};
 use convoy_core::issue::{CloseReason, Issue, Status};
+use convoy_core::policy::Policy;
 use convoy_core::session::{Outcome, SessionState};
 use convoy_core::state::State;
-use convoy_core::template::{OutputKind, Product, Run, Step};
+use convoy_core::template::{OutputKind, Product, Run, Runner, Step};
 use convoy_core::view;
 use convoy_core::worker::Worker;
 
+use crate::clock;
 use crate::world::World;
 
 /// A role, with what its convoy says and what the roles before it left.
@@ -26,8 +28,8 @@ pub(super) struct Role {
     pub(super) title: String,
     /// The attempt before, if what it gave could not be read and this one is there to mend it.
     pub(super) mends: Option<SessionId>,
-    /// What the engine knows of its workers and itself, in words.
-    pub(super) facts: String,
+    /// What is known of everybody at work, if its prompt asks for that.
+    pub(super) facts: Option<Box<view::FactsView>>,
 }
 
 /// Another role of the same convoy, as it ended.
@@ -82,8 +84,25 @@ pub(super) fn of_worker(state: &State, worker: &Worker) -> Option<Box<Role>> {
     let inputs = issue.blockers().filter_map(|id| lane(state, state.issues.get(id)?)).collect();
     let issues = abouts(state, &run);
     let (title, mends) = (convoy.content.title.clone(), mended(state, worker));
-    let facts = String::new();
+    let facts = None;
     Some(Box::new(Role { step, convoy: convoy.content.id.clone(), run, inputs, issues, title, mends, facts }))
+}
+
+/// The same for one that is started: with the facts, if its prompt names them.
+pub(super) fn starting(state: &State, policy: &Policy, worker: &Worker) -> Option<Box<Role>> {
+    let mut role = of_worker(state, worker)?;
+    // Gathering them is no small thing, and hardly a role wants them. Whether it does is looked at closely later.
+    let named = |text: &str| text.contains("facts");
+    let asks = match &role.step.runner {
+        Runner::Program { command, .. } => command.iter().any(|argument| named(argument)),
+        Runner::Agent { .. } | Runner::Nobody => {
+            named(&state.issues.get(&worker.content.issue)?.content.body)
+        }
+    };
+    if asks {
+        role.facts = Some(Box::new(view::facts(state, policy, Some(&role.convoy), clock::now())));
+    }
+    Some(role)
 }
 
 /// The last attempt that is over, if what it gave could not be read.

@@ -18,7 +18,7 @@ use convoy_core::time::Span;
 
 use super::prompt::{Change, prompt};
 use crate::agent::Preset;
-use crate::config::Reviews;
+use crate::config::Reviewers;
 use crate::explain;
 use crate::findings::{Text, ground, parse};
 use crate::git::workdir::{self, Base, Request, Workdir};
@@ -48,14 +48,6 @@ pub(crate) enum Error {
     /// The configuration.
     #[error("{0}")]
     Config(String),
-    /// A reviewer failed, and the configuration has the merge wait for it.
-    #[error("reviewer {role} failed: {why}")]
-    Failed {
-        /// In which role.
-        role: RoleName,
-        /// Why.
-        why: String,
-    },
 }
 
 /// The change that is reviewed.
@@ -81,7 +73,7 @@ pub(crate) fn review(
     world: &Arc<World>,
     effect: &Effect,
     repo: &Repo,
-    reviews: &Reviews,
+    reviews: &Reviewers,
     subject: &Subject<'_>,
 ) -> Result<Option<Review>, Error> {
     let key =
@@ -118,6 +110,8 @@ pub(crate) fn review(
     let mut review = Review {
         tip: subject.tip.to_string(),
         commit: subject.commit.to_string(),
+        convoy: None,
+        others: 0,
         lanes: Vec::new(),
         findings: Vec::new(),
     };
@@ -163,7 +157,7 @@ type Ended = (Lane, Vec<Finding>);
 fn in_workdir(
     world: &Arc<World>,
     effect: &Effect,
-    reviews: &Reviews,
+    reviews: &Reviewers,
     subject: &Subject<'_>,
     change: &Change<'_>,
     workdir: &Workdir,
@@ -213,7 +207,7 @@ fn end_when_unwanted(world: &Arc<World>, effect: &Effect, dirs: Vec<(SessionDir,
     }
 }
 
-fn lane(reviews: &Reviews, role: &RoleName, model: Option<String>, end: LaneEnd) -> Lane {
+fn lane(reviews: &Reviewers, role: &RoleName, model: Option<String>, end: LaneEnd) -> Lane {
     Lane {
         role: role.clone(),
         agent: reviews.agent.clone(),
@@ -230,7 +224,7 @@ fn begin(
     world: &World,
     settings: &Settings,
     preset: &Preset,
-    reviews: &Reviews,
+    reviews: &Reviewers,
     subject: &Subject<'_>,
     change: &Change<'_>,
     workdir: &Workdir,
@@ -295,7 +289,7 @@ fn output_file(dir: &SessionDir) -> PathBuf {
 }
 
 /// Waits for a reviewer, and reads what it found.
-fn wait(running: Running, reviews: &Reviews, workdir: &Workdir) -> Ended {
+fn wait(running: Running, reviews: &Reviewers, workdir: &Workdir) -> Ended {
     let Running { role, model, session, dir, launched: Launched { mut child, client } } = running;
     if let Ok(messages) = client.subscribe(0) {
         // Only its end matters; what it prints is read when all of it is there.

@@ -34,6 +34,7 @@ pub use file::{Config, Role, Who};
 pub use graph::Graph;
 pub use inherit::{EXTENDS_MAX, Template};
 pub use library::{Library, Looked};
+pub use place::is_unchanged;
 pub use problem::{At, Error, Layer, Problem, ProblemView, Source, Spot};
 pub use read::is_variable;
 pub use render::{PROMPT_BYTES_MAX, RenderError, render, variables};

@@ -17,6 +17,14 @@ use crate::os::spawn::Environment;
 use crate::own;
 use crate::workspace::Workspace;
 
+/// What is said when there is no change to look at.
+const NOTHING_CHANGED: &str = "nothing has changed";
+
+/// Whether a start came to nothing because there is no change to look at.
+pub fn is_unchanged(failure: &Failure) -> bool {
+    failure.message.contains(NOTHING_CHANGED)
+}
+
 /// The folder in the git directory of a checkout where a copy of its index is worked on.
 const SCRATCH: &str = "convoy";
 /// Branches that are taken for the default one where nothing says which it is.
@@ -92,7 +100,7 @@ impl Place {
                 let found = change(&repo, default.as_deref(), head.as_ref(), &commit);
                 let Some((base, since)) = found.map_err(|error| unavailable(&error))? else {
                     let text =
-                        format!("there is nothing for {} to look at: nothing has changed", wanted.template);
+                        format!("there is nothing for {} to look at: {NOTHING_CHANGED}", wanted.template);
                     return Err(invalid(text)
                         .hint("name files, --files 'src/**', or where a change begins, --base REF"));
                 };
@@ -103,7 +111,7 @@ impl Place {
         place.take_files(&repo, &commit, start)?;
         if place.base.is_some() && place.files.is_empty() && place.unchanged(&repo, &commit)? {
             let since = place.since.as_deref().unwrap_or_default();
-            return Err(invalid(format!("nothing has changed since {since}"))
+            return Err(invalid(format!("{NOTHING_CHANGED} since {since}"))
                 .hint("name an earlier --base, or --files to look at as they are"));
         }
         Ok(place)

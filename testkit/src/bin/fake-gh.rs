@@ -1,4 +1,4 @@
-//! The part of `gh` that Convoy uses, over a file instead of a forge: `pr create|list|view`, with the argv and the
+//! The part of `gh` that Convoy uses, over a file instead of a forge: `pr create|list|view|comment`, with the argv and the
 //! JSON of the real one, and `pr merge|close` for the person who maintains the repository.
 //!
 //! Requests are kept in `$HOME/fake-gh.json`, every call in `$HOME/fake-gh.calls`. It works in the repository of its
@@ -20,7 +20,8 @@ fn main() {
     match words.as_slice() {
         ["pr", "create"] => create(&mut pulls, &flags),
         ["pr", "list"] => list(&pulls, &flags),
-        ["pr", "view", number] => print(&picked(found(&mut pulls, number), &flags)),
+        ["pr", "view", number] => view(&mut pulls, number, &flags),
+        ["pr", "comment", number] => comment(&mut pulls, number, &flags),
         ["pr", "merge", number] => merge(&mut pulls, number),
         ["pr", "close", number] => found(&mut pulls, number)["state"] = json!("CLOSED"),
         other => fail(&format!("unknown command {other:?}")),
@@ -96,6 +97,29 @@ fn list(pulls: &[Value], flags: &BTreeMap<String, String>) {
     print(&pulls.iter().filter(fits).map(|pull| picked(pull, flags)).collect());
 }
 
+/// With what the forge's repository says of it now.
+fn view(pulls: &mut [Value], number: &str, flags: &BTreeMap<String, String>) {
+    let pull = found(pulls, number);
+    let head = format!("refs/heads/{}", pull["headRefName"].as_str().unwrap_or_default());
+    let tip = git(&["ls-remote", "origin", &head]).unwrap_or_default();
+    pull["headRefOid"] = json!(tip.split_whitespace().next().unwrap_or_default());
+    print(&picked(pull, flags));
+}
+
+fn comment(pulls: &mut [Value], number: &str, flags: &BTreeMap<String, String>) {
+    if flags.get("body-file").is_none_or(|file| file != "-") {
+        fail("this one reads the body from stdin only");
+    }
+    let mut body = String::new();
+    drop(std::io::stdin().read_to_string(&mut body));
+    let pull = found(pulls, number);
+    let url = format!("{}#issuecomment-1", pull["url"].as_str().unwrap_or_default());
+    drop(writeln!(std::io::stdout(), "{url}"));
+    if let Some(comments) = pull["comments"].as_array_mut() {
+        comments.push(json!({ "body": body, "url": url, "viewerDidAuthor": true }));
+    }
+}
+
 fn create(pulls: &mut Vec<Value>, flags: &BTreeMap<String, String>) {
     let flag =
         |name: &str| flags.get(name).cloned().unwrap_or_else(|| fail("must provide --title and --body"));
@@ -118,7 +142,7 @@ fn create(pulls: &mut Vec<Value>, flags: &BTreeMap<String, String>) {
     drop(writeln!(std::io::stdout(), "{url}"));
     pulls.push(json!({
         "number": number, "url": url, "state": "OPEN", "mergeCommit": null,
-        "headRefName": head, "baseRefName": base, "title": title, "body": body,
+        "headRefName": head, "baseRefName": base, "title": title, "body": body, "comments": [],
     }));
 }
 

@@ -7,15 +7,14 @@ use convoy_core::command::Observed;
 use convoy_core::effect::Effect;
 use convoy_core::id::{DeliveryId, Epoch, SessionId, WorkerId};
 use convoy_core::issue::{DiffStat, GateResult};
-use convoy_core::review::Severity;
 use convoy_core::session::Findings;
 use convoy_core::time::Span;
-use convoy_core::worker::{Member, MergeBlock, MergeOutcome, WorkerState};
+use convoy_core::worker::{MergeBlock, MergeOutcome, WorkerState};
 
 use super::queue::{Copied, Crash, Happening, Task};
 use super::repo::{oid, parse};
 use super::world::{Dir, Record, Role};
-use super::{Bug, Fault, Sim, reviews, trace};
+use super::{Bug, Fault, Sim, trace};
 
 impl Sim {
     /// Begins an effect.
@@ -50,6 +49,7 @@ impl Sim {
             // Not in the simulation yet.
             Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Review { .. } => return,
             Effect::Synthesize { convoy, round } => Task::Synthesize { convoy, round },
+            Effect::StartReview { worker, epoch, round } => Task::StartReview { worker, epoch, round },
             Effect::Ceiling { session, ceiling, .. } => Task::Ceiling { session, ceiling },
             Effect::Deliver { delivery, attempt } => Task::Deliver { delivery, attempt },
         };
@@ -193,6 +193,7 @@ impl Sim {
                 self.merged(worker, epoch, round, outcome);
             }
             Task::Synthesize { convoy, round } => self.synthesize(convoy, round),
+            Task::StartReview { worker, epoch, round } => self.start_review(worker, epoch, round),
             Task::Deliver { delivery, attempt } => self.deliver(delivery, attempt),
             Task::Ceiling { session, ceiling } => {
                 if let Some(key) = self.key_of(&session) {
@@ -351,15 +352,6 @@ impl Sim {
             let failed = MergeOutcome::GateFailed { gates, output: "boom".into() };
             return self.merged(worker, epoch, round, failed);
         }
-        // A part of the changes is reviewed, and what blocks is as bad as a conflict.
-        if self.fault(Fault::Conflict, 60) {
-            return self.merged(worker, epoch, round, reviews::blocks(&tip));
-        }
-        if self.rng.u32(0..10) == 0 {
-            let member = Member { worker: worker.clone(), epoch, round };
-            let review = Box::new(reviews::review(&tip, Severity::High));
-            self.answer(None, Observed::Reviewed { member, review });
-        }
         if self.fault(Fault::BaseMoves, 200) {
             self.repo.move_base();
         }
@@ -424,7 +416,7 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         // One of the two places of a report's epoch is wrong.
         Observed::Report { observation, .. } => observation.epoch.0 += 1,
         Observed::CheckoutChanged { round, .. } => *round += 1,
-        Observed::Reviewed { member, .. } => member.epoch.0 += 1,
+        Observed::ReviewResolved { member, .. } => member.epoch.0 += 1,
         // The next try does come, and is not to be taken for this one.
         Observed::Delivered { attempt, .. } | Observed::DeliveryFailed { attempt, .. } => *attempt += 1_000,
         Observed::Batch { tried } => tried.iter_mut().for_each(|(member, _)| member.epoch.0 += 1),
@@ -439,6 +431,8 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::Changed { .. }
         | Observed::Leaving
         | Observed::TimeUp { .. }
+        | Observed::ReviewOver { .. }
+        | Observed::ReviewUnwanted { .. }
         | Observed::CheckpointMade { .. }
         | Observed::CheckpointReviewed { .. }
         | Observed::CheckpointFailed { .. }

@@ -101,6 +101,7 @@ pub(super) enum Task {
     Deliver { delivery: DeliveryId, attempt: u32 },
     Ceiling { session: SessionId, ceiling: Money },
     Synthesize { convoy: ConvoyId, round: u32 },
+    StartReview { worker: WorkerId, epoch: Epoch, round: u32 },
 }
 
 struct Entry {

@@ -305,7 +305,7 @@ fn policy(queue: bool, rng: &mut fastrand::Rng) -> Policy {
         tiers: Tiers::default(),
         budget: Budget::default(),
         checkpoints: Checkpoints::OFF,
-        reviews: convoy_core::policy::Reviews::default(),
+        reviews: super::reviews::wanted(rng),
     }
 }
 

@@ -15,6 +15,7 @@ use convoy_core::template::{
 use convoy_core::time::{Span, Time};
 
 use super::queue::Crash;
+use super::reviews::Gate;
 use super::{Fault, Sim};
 
 impl Sim {
@@ -85,17 +86,18 @@ impl Sim {
         if self.may_crash() && self.fault(Fault::Crash, 30) {
             return self.crash(Crash::Kill);
         }
-        let report = Box::new(ReportMade {
+        let report = ReportMade {
             round,
             at: Time::from_millis(0),
             files: vec!["synthesis.md".into()],
             counts: Counts::default(),
             verdict: None,
             missing: Vec::new(),
-            blocking: Vec::new(),
             applied: None,
+            blocking: Vec::new(),
             error: None,
-        });
+        };
+        let report = Box::new(self.worded(&convoy, report));
         let effect = Effect::Synthesize { convoy: convoy.clone(), round };
         self.answer(Some(effect), Observed::Synthesized { convoy, report, judged: Vec::new() });
     }
@@ -110,6 +112,8 @@ pub(super) struct Runs {
     ended: BTreeSet<ConvoyId>,
     /// The workers of each.
     workers: BTreeMap<String, ConvoyId>,
+    /// Reviews of branches.
+    gate: Gate,
     /// Their steps.
     steps: BTreeSet<String>,
 }
@@ -117,6 +121,7 @@ pub(super) struct Runs {
 impl Runs {
     pub(super) fn scan(&mut self, batch: &Batch) -> Result<(), String> {
         for event in &batch.events {
+            self.gate.event(event)?;
             match event {
                 Event::IssueCreated { issue } if issue.step.is_some() => {
                     self.steps.insert(issue.id.to_string());

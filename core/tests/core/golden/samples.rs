@@ -233,9 +233,9 @@ fn of_convoys() -> Vec<Event> {
             convoy: staged,
             staged: Staged { epic: Some(issue()), findings: vec![finding] },
         },
-        Event::ConvoyLaunched { convoy: convoy() },
-        Event::ConvoyStarted { convoy: convoy() },
-        Event::ConvoyTimedOut { convoy: convoy() },
+        Event::ConvoyLaunched { convoy: "hq-cv-abc12".parse().unwrap() },
+        Event::ConvoyStarted { convoy: "hq-cv-abc12".parse().unwrap() },
+        Event::ConvoyTimedOut { convoy: "hq-cv-abc12".parse().unwrap() },
         Event::ConvoyStopped { convoy: convoy(), by: "ann".into() },
         Event::ConvoyReportWanted { convoy: convoy(), apply: true },
         Event::ConvoySynthesized { convoy: convoy(), report: Box::new(report()) },
@@ -290,6 +290,7 @@ fn of_workers() -> Vec<Event> {
         broken: 1,
         pause: Some(pause.clone()),
         request: Some(request.clone()),
+        review: None,
     };
     let lesson = Lesson {
         session: session(),
@@ -323,6 +324,7 @@ fn of_workers() -> Vec<Event> {
         Event::MergeSetAside { worker: worker(), files: vec!["a.rs".into()] },
         Event::MergePaused { worker: worker(), round: 2, pause },
         Event::MergeRequested { worker: worker(), request },
+        Event::ReviewStarted { worker: worker(), convoy: "hq-cv-abc12".parse().unwrap() },
         Event::ReviewMade {
             worker: worker(),
             session: session(),

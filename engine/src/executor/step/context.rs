@@ -61,7 +61,6 @@ pub(super) fn context(
         vars: run.vars.clone(),
         pr_url: run.pr_url.clone().unwrap_or_default(),
         about: role.step.about.as_ref().map(ToString::to_string),
-        facts: role.facts.clone(),
         missing: role
             .inputs
             .iter()
@@ -71,6 +70,11 @@ pub(super) fn context(
         issues: role.issues.iter().map(issue).collect(),
         ..PromptContext::default()
     };
+    if let Some(facts) = role.facts.as_deref().filter(|_| named("facts")) {
+        let mut facts = facts.clone();
+        crate::facts::refresh(&mut facts, &world.workspace, &world.env, &world.settings().config);
+        context.facts = crate::facts::markdown(&facts);
+    }
     if named("diff") {
         context.diff = diff(world, role)?;
     }

@@ -1,0 +1,306 @@
+//! `convoy review`: reviewers look at a change, and say whether it is good.
+
+use std::cell::RefCell;
+
+use clap::Args;
+use convoy_api::Service;
+use convoy_core::event::Envelope;
+use convoy_core::id::{AgentName, ConvoyId, RoleName, Seq};
+use convoy_core::money::Money;
+use convoy_core::review::ReviewResult;
+use convoy_core::template::{ReportKind, Verdict};
+use convoy_core::time::Span;
+use convoy_core::view::{ConvoyView, StrandedView};
+use convoy_engine::findings::Synthesis;
+use convoy_engine::pull::{Commented, Pull};
+use convoy_engine::reports::Reports;
+use convoy_engine::templates;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::context::Context;
+use super::follow::{End, Follow, Look, See};
+use super::progress::{self, Scope};
+use super::{ask, values};
+use crate::error::{DONE, Error, INTERRUPTED, PARTIAL};
+use crate::text;
+
+/// The status of a review that wants changes.
+const CHANGES_REQUESTED: u8 = 1;
+/// What the synthesis of findings is called in the output folder.
+const SYNTHESIS: &str = "synthesis.json";
+
+/// Have a change reviewed, and print the report
+///
+/// Without a flag: everything that differs from where this branch left the default branch, with what is not committed
+/// yet. The reviewers read one commit, side by side, and can write nothing but their reports. How they do is told on
+/// stderr, and the report is printed on stdout.
+///
+/// Ctrl-C ends the waiting, and the review goes on.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  convoy review\n  convoy review --base main --files 'src/**'\n  \
+    convoy review --pr https://github.com/owner/repo/pull/12 --comment\n\n\
+    Exit status: 0 approved, or nothing to review; 1 changes requested; 5 no verdict, because a reviewer failed;\n\
+    130 interrupted, and it goes on.")]
+pub(super) struct Review {
+    /// Look at what changed since this branch or commit
+    #[arg(long, value_name = "REF", conflicts_with = "pr")]
+    base: Option<String>,
+    /// Look at a request on the forge of this repository, by its address or number; needs gh
+    #[arg(long, value_name = "URL")]
+    pr: Option<String>,
+    /// Only these files of the change; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    files: Vec<String>,
+    /// The template; code-review if not given
+    #[arg(long, value_name = "NAME", default_value = "code-review", hide_default_value = true)]
+    template: String,
+    /// The agent of every role
+    #[arg(long)]
+    agent: Option<String>,
+    /// The model of every role
+    #[arg(long)]
+    model: Option<String>,
+    /// The most that may be spent on it, in US dollars
+    #[arg(long, value_name = "USD")]
+    budget: Option<Money>,
+    /// How long it may take in all, such as 20m
+    #[arg(long, value_name = "D", value_parser = values::duration)]
+    timeout: Option<Span>,
+    /// Write the report to the request as a comment, once for each commit
+    #[arg(long, requires = "pr")]
+    comment: bool,
+}
+
+/// What came of it, as is printed with `--json`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ReviewView {
+    /// The convoy of the reviewers; null if there was nothing to review.
+    convoy_id: Option<ConvoyId>,
+    #[serde(flatten)]
+    result: ReviewResult,
+}
+
+impl Review {
+    pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
+        let workspace = ctx.workspace()?;
+        let pull = match &self.pr {
+            Some(given) => Some(Pull::fetch(&workspace, &ctx.env, ctx.dir(), given)?),
+            None => None,
+        };
+        let start = self.start(ctx, pull.as_ref())?;
+        let resolved = match templates::resolve(&workspace, &ctx.env, &start) {
+            Ok(resolved) => resolved,
+            Err(failure) if templates::is_unchanged(&failure) => return nothing(ctx, &failure.message),
+            Err(failure) => return Err(failure.into()),
+        };
+        if resolved.run.report != ReportKind::Review {
+            let what = format!("template {} makes no report of findings", self.template);
+            return Err(Error::refused(what).hint(format!("start it: convoy start {}", self.template)));
+        }
+        for note in &resolved.notes {
+            ctx.out.aside(&format!("note: {}\n", text::line(note)));
+        }
+        let order = ctx.order(resolved.request(None, Vec::new(), None, self.budget))?;
+        let (convoy, since) = ctx.with(|service| {
+            let since = ask::engine(service)?.seq;
+            let outcome = service.order(order)?;
+            let id = outcome.items.first().map(|item| item.id.clone()).unwrap_or_default();
+            Ok((ask::convoy(service, &id)?.0, since))
+        })?;
+        if !ctx.out.quiet {
+            ctx.out.aside(&started(&convoy));
+        }
+        let Some(standing) = follow(ctx, &convoy, since)? else { return detached(ctx, &convoy.id) };
+        let status = report(ctx, &standing)?;
+        match pull.filter(|_| self.comment) {
+            Some(pull) => comment(ctx, &pull, &standing.convoy, status),
+            None => Ok(status),
+        }
+    }
+
+    fn start(&self, ctx: &Context, pull: Option<&Pull>) -> Result<templates::Start, Error> {
+        let agent = self.agent.clone().map(AgentName::new).transpose();
+        let agent = agent.map_err(|error| Error::usage(format!("--agent: {error}")))?;
+        let start = templates::Start {
+            template: self.template.clone(),
+            dir: Some(ctx.dir().to_owned()),
+            base: self.base.clone(),
+            files: self.files.clone(),
+            timeout: self.timeout,
+            agent,
+            model: self.model.clone(),
+            ..templates::Start::default()
+        };
+        let Some(pull) = pull else {
+            return if self.base.is_none() && !self.files.is_empty() { since_default(ctx, start) } else { Ok(start) };
+        };
+        Ok(templates::Start {
+            rig: Some(pull.rig.clone()),
+            commit: Some(pull.head.clone()),
+            base: Some(pull.base.clone()),
+            pr_url: Some(pull.url.clone()),
+            ..start
+        })
+    }
+}
+
+/// With globs alone a template looks at files as they are; of a review they are those of the change.
+fn since_default(ctx: &Context, start: templates::Start) -> Result<templates::Start, Error> {
+    let all = templates::Start { files: Vec::new(), ..start.clone() };
+    match templates::resolve(&ctx.workspace()?, &ctx.env, &all) {
+        Ok(resolved) => Ok(templates::Start { base: resolved.run.diff_base, ..start }),
+        // It is told when the globs are looked at.
+        Err(failure) if templates::is_unchanged(&failure) => Ok(all),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+fn nothing(ctx: &mut Context, why: &str) -> Result<u8, Error> {
+    let result = ReviewResult {
+        success: true,
+        review_result: Verdict::Approved,
+        files_reviewed: Vec::new(),
+        security_issues: Vec::new(),
+        performance_issues: Vec::new(),
+        notes: why.to_owned(),
+        report: None,
+        missing_lanes: Vec::new(),
+    };
+    ctx.out.json(&ReviewView { convoy_id: None, result })?;
+    ctx.out.say(&format!("Nothing to review: {}\n", text::line(why)))?;
+    Ok(DONE)
+}
+
+fn started(convoy: &ConvoyView) -> String {
+    let files = convoy.context.as_ref().map_or(0, |run| run.files.len());
+    let (roles, title) = (text::count(convoy.roles.len(), "role"), text::line(&convoy.title));
+    format!("🚚 {}: {title}\n{} and {}\n\n", convoy.id, text::count(files, "file"), roles)
+}
+
+/// Where it stands when there is nothing more to wait for.
+struct Standing {
+    convoy: ConvoyView,
+    /// Why nothing can move, if it is not over.
+    stuck: Option<StrandedView>,
+}
+
+/// Follows it to its end, with a line on stderr for each thing that happens; nothing if a person has had enough.
+fn follow(ctx: &mut Context, convoy: &ConvoyView, since: Seq) -> Result<Option<Standing>, Error> {
+    let workers = ctx.with(|service| ask::workers(service, false))?;
+    let scope = RefCell::new(Scope::new(Some(convoy), &workers));
+    let out = ctx.out.clone();
+    let mut after = Some(since);
+    let look = |service: &dyn Service| -> Result<Look<Standing>, Error> {
+        let (found, seq) = ask::convoy(service, convoy.id.as_str())?;
+        let mut stuck = ask::stranded(service)?;
+        stuck.retain(|one| one.convoy_id == convoy.id && one.category.is_stuck());
+        let standing = Standing { convoy: found, stuck: stuck.pop() };
+        let over = standing.convoy.closed_at.is_some() || standing.stuck.is_some();
+        // What happened between its start and this look is still to be told.
+        Ok(Look { end: over.then_some(standing), seq: after.take().unwrap_or(seq) })
+    };
+    let see = |event: &Envelope| {
+        if let Some(line) = scope.borrow_mut().line(event).filter(|_| !out.quiet) {
+            out.aside(&line);
+        }
+        Ok(if progress::moves(&event.event) { See::Look } else { See::Nothing })
+    };
+    let end = Follow::new(ctx.workspace()?, None).interruptible()?.until(|| ctx.staying(), look, see)?;
+    Ok(match end {
+        End::Reached(standing) => Some(standing),
+        End::Interrupted | End::TimeOut | End::Unseen => None,
+    })
+}
+
+fn detached(ctx: &Context, id: &ConvoyId) -> Result<u8, Error> {
+    let error = Error::refused(format!("interrupted; the review goes on in the background as {id}"))
+        .hint(format!("see how it does: convoy status {id}; read it when it is over: convoy output {id}"))
+        .hint(format!("stop it: convoy stop {id}"));
+    ctx.out.error(&error);
+    Ok(INTERRUPTED)
+}
+
+/// Prints what came of it.
+fn report(ctx: &mut Context, standing: &Standing) -> Result<u8, Error> {
+    let convoy = &standing.convoy;
+    let workspace = ctx.workspace()?;
+    let reports = Reports::of(&workspace, convoy);
+    let made = convoy.context.as_ref().and_then(|run| run.report.as_ref());
+    let file = made.filter(|report| report.error.is_none()).and_then(|report| report.files.first());
+    let Some((reports, file)) = reports.zip(file) else { return without_report(ctx, standing) };
+    let unreadable = |error| {
+        Error::refused(format!("the report of {} cannot be read: {}", convoy.id, convoy_engine::explain(&error)))
+    };
+    let content = reports.text(file).map_err(unreadable)?;
+    let path = reports.path(file).map_err(unreadable)?.display().to_string();
+    let synthesis = reports.text(SYNTHESIS).map_err(unreadable)?;
+    let synthesis: Synthesis = serde_json::from_str(&synthesis)
+        .map_err(|error| Error::refused(format!("{SYNTHESIS} of {} cannot be read: {error}", convoy.id)))?;
+    let result = synthesis.result(Some(path));
+    let status = status(Some(result.review_result));
+    ctx.out.json(&ReviewView { convoy_id: Some(convoy.id.clone()), result })?;
+    if !ctx.out.json {
+        ctx.out.raw(&format!("{}\n", text::block(&content).trim_end()))?;
+    }
+    Ok(status)
+}
+
+/// It was stopped, or cannot go on, or nothing could be made of what was found.
+fn without_report(ctx: &mut Context, standing: &Standing) -> Result<u8, Error> {
+    let Standing { convoy, stuck } = standing;
+    let run = convoy.context.as_ref();
+    let made = run.and_then(|run| run.report.as_ref()).and_then(|report| report.error.as_deref());
+    let (why, hint) = match (stuck, made, run.and_then(|run| run.stopped_by.as_deref())) {
+        (Some(stuck), ..) => (format!("nothing can move: {}", stuck.detail), stuck.command.clone()),
+        (None, Some(error), _) => {
+            (format!("its report could not be made: {error}"), format!("convoy synthesize {}", convoy.id))
+        }
+        (None, None, Some(by)) => (format!("{by} stopped it"), format!("convoy output {}", convoy.id)),
+        (None, None, None) => ("there is no report of it".to_owned(), format!("convoy status {}", convoy.id)),
+    };
+    let missing = convoy.roles.iter().filter(|role| role.status != "completed");
+    let result = ReviewResult {
+        success: false,
+        review_result: Verdict::Commented,
+        files_reviewed: run.map(|run| run.files.clone()).unwrap_or_default(),
+        security_issues: Vec::new(),
+        performance_issues: Vec::new(),
+        notes: why.clone(),
+        report: None,
+        missing_lanes: missing.filter_map(|role| RoleName::new(role.role.clone()).ok()).collect(),
+    };
+    ctx.out.json(&ReviewView { convoy_id: Some(convoy.id.clone()), result })?;
+    if !ctx.out.json {
+        ctx.out.error(&Error::refused(format!("{} came to no verdict: {why}", convoy.id)).hint(format!("try: {hint}")));
+    }
+    Ok(PARTIAL)
+}
+
+fn status(verdict: Option<Verdict>) -> u8 {
+    match verdict {
+        Some(Verdict::Approved) => DONE,
+        Some(Verdict::ChangesRequested) => CHANGES_REQUESTED,
+        Some(Verdict::Commented) | None => PARTIAL,
+    }
+}
+
+/// Writes the report where the change is asked for.
+fn comment(ctx: &mut Context, pull: &Pull, convoy: &ConvoyView, status: u8) -> Result<u8, Error> {
+    let made = convoy.context.as_ref().and_then(|run| run.report.as_ref());
+    let file = made.filter(|report| report.error.is_none()).and_then(|report| report.files.first());
+    let Some((reports, file)) = Reports::of(&ctx.workspace()?, convoy).zip(file) else {
+        ctx.out.aside(&format!("{}: nothing is written there: there is no report\n", pull.url));
+        return Ok(status);
+    };
+    let report = reports.text(file).map_err(|error| Error::refused(convoy_engine::explain(&error)))?;
+    let again = format!("write it yourself: convoy output {} | gh pr comment {} --body-file -", convoy.id, pull.number);
+    let said = match pull.comment(&ctx.env, &report).map_err(|failure| Error::from(failure).hint(again))? {
+        Commented::Written => format!("{}: commented\n", text::line(&pull.url)),
+        Commented::Already { url } => {
+            format!("{}: this commit has its comment already: {}\n", text::line(&pull.url), text::line(&url))
+        }
+    };
+    ctx.out.aside(&said);
+    Ok(status)
+}
