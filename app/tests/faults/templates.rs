@@ -26,7 +26,7 @@ struct Review {
 fn finding(title: &str, line: usize) -> Value {
     json!({
         "severity": "high", "category": "logic", "title": title, "file": "src/lib.txt", "line": line, "end_line": null,
-        "quote": ["one", "two", "three"][line - 1], "problem": format!("{title} is wrong"), "impact": "All", "fix": "Mend it",
+        "quote": (["one", "two", "three"][line - 1]), "problem": format!("{title} is wrong"), "impact": "All", "fix": "Mend it",
         "confidence": "high",
     })
 }

@@ -156,7 +156,7 @@ pub(super) fn role<'a>(convoy: &'a Value, name: &str) -> &'a Value {
 pub(super) fn finding(severity: &str, title: &str, line: usize) -> Value {
     json!({
         "severity": severity, "category": "logic", "title": title, "file": "src/lib.txt", "line": line,
-        "end_line": null, "quote": ["one", "two", "three"][line - 1], "problem": format!("{title} is wrong"),
+        "end_line": null, "quote": (["one", "two", "three"][line - 1]), "problem": format!("{title} is wrong"),
         "impact": "All", "fix": "Mend it", "confidence": "high",
     })
 }
