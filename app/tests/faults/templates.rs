@@ -119,7 +119,8 @@ impl Review {
         let view = self.room.convoy(["status", &self.id, "--json"]).ok().json();
         let witness = self.room.env.witness();
         for role in view["roles"].as_array().unwrap() {
-            let starts = witness.iter().filter(|e| e["event"] == "start" && e["role"] == role["role"]).count();
+            let starts =
+                witness.iter().filter(|e| e["event"] == "start" && e["role"] == role["role"]).count();
             let attempts = usize::try_from(role["attempts"].as_u64().unwrap()).unwrap();
             assert!(starts >= 1 && starts <= attempts, "{what}: {starts} starts: {role:#}");
         }

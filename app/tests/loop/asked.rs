@@ -41,7 +41,11 @@ fn what_is_not_committed_yet_is_reviewed_and_wants_changes() {
     let room = room(outside(), "", &reviewers());
     std::fs::write(room.env.dir().join("app.txt"), HOLE).unwrap();
     let run = asks(&room, "").exits(1);
-    assert!(run.stdout.contains("A password in the code") && run.stdout.contains("MUST FIX"), "{}", run.shown());
+    assert!(
+        run.stdout.contains("A password in the code") && run.stdout.contains("MUST FIX"),
+        "{}",
+        run.shown()
+    );
     assert!(run.stderr.contains("agent started") && !run.stdout.contains("agent started"), "{}", run.shown());
     assert_eq!(room.repo().read("app.txt"), HOLE, "the checkout is left alone");
     let run = asks(&room, "--json").exits(1);

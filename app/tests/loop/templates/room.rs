@@ -14,7 +14,9 @@ pub(super) fn template(name: &str, roles: &str, config: &str) -> String {
     for word in roles.split_whitespace() {
         let (role, needs) = word.split_once(':').unwrap_or((word, ""));
         let needs: Vec<&str> = needs.split(',').filter(|need| !need.is_empty()).collect();
-        toml.push_str(&format!("[[agents]]\nrole = \"{role}\"\nsubagent = \"reader\"\ndepends_on = {needs:?}\n"));
+        toml.push_str(&format!(
+            "[[agents]]\nrole = \"{role}\"\nsubagent = \"reader\"\ndepends_on = {needs:?}\n"
+        ));
     }
     format!("{toml}[config]\n{config}\n")
 }

@@ -135,10 +135,8 @@ fn what_is_not_committed_is_read_as_it_was_when_it_began() {
 #[test]
 fn a_report_is_made_again_when_somebody_asks() {
     let env = outside();
-    let script = three(&env).or(convoy_testkit::fake_agent::Case {
-        steps: vec![ranks(3)],
-        ..Default::default()
-    });
+    let script =
+        three(&env).or(convoy_testkit::fake_agent::Case { steps: vec![ranks(3)], ..Default::default() });
     let desk = Desk::around(env, "", &script);
     let convoy = desk.waits("code-review --files src/**", 0);
     let id = text(&convoy, "/id");
