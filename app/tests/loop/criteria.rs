@@ -21,7 +21,7 @@ fn together(env: &TestEnv, severity: &str) -> Script {
     for name in REVIEWERS {
         let mut steps = vec![tells(env, name)];
         steps.extend(REVIEWERS.map(|other| hears(env, other)));
-        steps.extend(reviews(name, [finding(severity, &format!("What {name} found"))]));
+        steps.extend(reviews(name, [finding(severity, &format!("What {name} found"), 2)]));
         script = script.role(name, steps);
     }
     script.role(
