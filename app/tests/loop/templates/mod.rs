@@ -4,6 +4,7 @@
 
 mod ends;
 mod lanes;
+mod linters;
 mod order;
 mod prompts;
 pub(crate) mod room;

@@ -44,13 +44,15 @@ impl Desk {
 
     /// The same, in an environment that the test has prepared.
     pub(crate) fn around(env: TestEnv, config: &str, script: &Script) -> Self {
-        // Roles may write nowhere else, and the witness has to be there to be one of those places.
-        std::fs::write(env.root().join("witness.ndjson"), "").unwrap();
-        let witness = env.root().join("witness.ndjson");
+        // Beside the witness there is a folder in which roles may write, for what they have to tell each other.
         std::fs::create_dir(env.root().join("said")).unwrap();
         let said = format!("{}/", env.root().join("said").display());
-        let writable = json!([witness, said]);
-        let desk = Self { room: Room::around(env, &format!("writable = {writable}\n{config}"), script) };
+        let desk = Self { room: Room::around(env, config, script) };
+        let file = desk.room.env.dir().join(".convoy/config.toml");
+        let before = std::fs::read_to_string(&file).unwrap();
+        let after = before.replacen("writable = [", &format!("writable = [{}, ", json!(said)), 1);
+        assert_ne!(before, after);
+        std::fs::write(file, after).unwrap();
         desk.agent_file("reader", &reader("", "Read. You are asked about: {{ files }}"));
         desk
     }
@@ -152,13 +154,20 @@ pub(crate) fn role<'a>(convoy: &'a Value, name: &str) -> &'a Value {
     roles.iter().find(|role| role["role"] == name).unwrap_or_else(|| panic!("no role {name}: {convoy:#}"))
 }
 
-/// A finding of the second line of `src/lib.txt`.
-pub(crate) fn finding(severity: &str, title: &str) -> Value {
+/// A finding of this line of `src/lib.txt`, which has three.
+pub(crate) fn finding(severity: &str, title: &str, line: usize) -> Value {
     json!({
-        "severity": severity, "category": "logic", "title": title, "file": "src/lib.txt", "line": 2,
-        "end_line": null, "quote": "two", "problem": format!("{title} is wrong"), "impact": "All",
-        "fix": "Mend it", "confidence": "high",
+        "severity": severity, "category": "logic", "title": title, "file": "src/lib.txt", "line": line,
+        "end_line": null, "quote": (["one", "two", "three"][line - 1]), "problem": format!("{title} is wrong"),
+        "impact": "All", "fix": "Mend it", "confidence": "high",
     })
+}
+
+/// What whoever puts so many findings in order answers with.
+pub(crate) fn ranks(findings: usize) -> Step {
+    let order: Vec<String> = (1..=findings).map(|n| format!("F{n}")).collect();
+    let ranking = json!({ "order": order, "summary": "In short: mend it", "top": order });
+    Step::Output(format!("# In short\n\n```json synthesis\n{ranking}\n```\n"))
 }
 
 /// What a reviewer does that finds this.
