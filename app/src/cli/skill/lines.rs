@@ -180,7 +180,10 @@ fn unknown(all: &clap::Command, line: &str) -> Option<String> {
     for word in words {
         let Some(flag) = word.trim_start_matches('[').strip_prefix("--") else { continue };
         let flag: String = flag.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        if !flag.is_empty() && !has_flag(command, &flag) && !matches!(flag.as_str(), "help" | "version" | "human") {
+        if !flag.is_empty()
+            && !has_flag(command, &flag)
+            && !matches!(flag.as_str(), "help" | "version" | "human")
+        {
             return Some(format!("{line}: it has no --{flag}"));
         }
     }
