@@ -7,7 +7,7 @@ mod lanes;
 mod linters;
 mod order;
 mod prompts;
-mod room;
+pub(crate) mod room;
 mod runs;
 mod starts;
 mod words;
