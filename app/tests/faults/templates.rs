@@ -211,7 +211,7 @@ fn a7_a_review_whose_engine_is_killed_once_before_each_effect() {
 fn a7_a_review_whose_engine_is_killed_around_launches_and_reports() {
     let review = Review::new();
     let expected = review.calm();
-    assert!(review.storm("launch:after@1", &expected) >= 5);
+    assert!(review.storm("launch:after@1", &expected) >= 2);
     // Whoever goes on reaches these again, so that nobody gets through who is always killed there.
     for point in ["publish:before", "publish:half", "publish:after"] {
         for n in 1..=count(2, 4) {
