@@ -123,7 +123,7 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
                 blocked: !issue.is_closed() && state.open_blockers(issue).next().is_some(),
                 worker: worker.map(full_name),
                 worker_age_s: worker.map(|worker| now.since(worker.assigned_at).as_secs()),
-                sandboxed: worker.map(|worker| policy.sandboxed.contains(&worker.content.agent)),
+                sandboxed: worker.map(|worker| super::worker::is_sandboxed(state, worker, policy)),
             }
         })
         .collect();
