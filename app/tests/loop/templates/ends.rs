@@ -31,7 +31,7 @@ fn a8_stopped_every_agent_is_dead_and_nothing_comes_back() {
         .role("a", [Step::Hang])
         .role("b", [stubborn, Step::Hang])
         .role("c", [child, Step::Hang]);
-    let desk = Desk::with("[limits]\nstop_grace = \"500ms\"\n", &script);
+    let desk = Desk::new(&script);
     desk.template("four", "a b c last:a,b,c", "");
     let id = desk.starts("four");
     desk.room.env.wait_witness("waiting", 4);
