@@ -6,7 +6,7 @@ use convoy_testkit::fake_gh::Forge;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::reviews::{finding, found, reviewer, room};
+use crate::reviews::{finding, found, reviewer, room, sums_up};
 use crate::room::{Room, SOON, outside, text};
 
 const HOLE: &str = "password = 1\n";
@@ -18,7 +18,7 @@ fn reviewers() -> Script {
         .role("security", found(&[]))
         .role("correctness", found(&[]))
         .role("performance", found(&[]))
-        .role("synthesis", [Step::Output("# In short\n".to_owned())])
+        .role("synthesis", [sums_up()])
 }
 
 fn asks(room: &Room, words: &str) -> Run {
@@ -101,7 +101,7 @@ fn a_reviewer_that_fails_makes_it_inconclusive() {
         .role("security", [Step::Exit(3)])
         .role("correctness", found(&[]))
         .role("performance", found(&[]))
-        .role("synthesis", [Step::Output("# In short\n".to_owned())]);
+        .role("synthesis", [sums_up()]);
     let room = room(outside(), "", &script);
     std::fs::write(room.env.dir().join("app.txt"), "fine\n").unwrap();
     let view = asks(&room, "--json").exits(5).json();
