@@ -303,6 +303,8 @@ pub struct Policy {
     pub agents: Vec<AgentName>,
     /// Those of them that are confined to what they may touch. The others are shown as unsandboxed.
     pub sandboxed: Vec<AgentName>,
+    /// What works in a role of a template convoy is confined, whatever agent it is.
+    pub roles_sandboxed: bool,
     /// The agent that works when none is named.
     pub agent: AgentName,
     /// The model when neither flag nor label names one.

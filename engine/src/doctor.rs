@@ -16,6 +16,7 @@ use crate::engine::presets;
 use crate::explain;
 use crate::git::{Git, Repo};
 use crate::housekeeping::{Housekeeper, sessions};
+use crate::os::confine::{self, Confinement};
 use crate::os::process;
 use crate::os::spawn::Environment;
 use crate::runtime::Runtime;
@@ -190,11 +191,27 @@ impl Doctor<'_> {
         }
     }
 
+    fn confinement(&mut self) {
+        let (health, detail) = match confine::support() {
+            Confinement::Full => (Health::Ok, "roles of templates can write only in their own folders"),
+            Confinement::Partial => (
+                Health::Ok,
+                "roles of templates can write only in their own folders; an older kernel does not keep all of it",
+            ),
+            Confinement::None => (
+                Health::Warning,
+                "this kernel has no Landlock: roles of templates run unsandboxed, with your rights",
+            ),
+        };
+        self.say("confinement", health, detail, None);
+    }
+
     fn agents(&mut self, config: &Config) {
         let presets = match presets(config) {
             Ok(presets) => presets,
             Err(failure) => return self.failed("agents", &failure),
         };
+        self.confinement();
         let wanted = config.text("defaults.agent").ok().flatten().unwrap_or_default().to_owned();
         for preset in presets.iter() {
             let default = preset.name == wanted;

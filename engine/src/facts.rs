@@ -239,6 +239,12 @@ mod tests {
         let at = "2026-01-02T03:04:05Z";
         let money = json!({"usd": "0.31", "micros": 310_000});
         let hostile = "Fix `it`\n# Heading\u{1b}[2J";
+        let evidence = json!({"at": at, "silent_ms": 2_460_000, "tool": "Bash", "tool_ms": 60_000, "processes": 3,
+                        "cpu_ms": 10, "window_ms": 10_000, "window_cpu_ms": 0, "retry_at": null, "waiting": null,
+                        "repeated": null, "repeated_count": null, "changed_at": at, "takes_input": false});
+        let health = json!({"health": "stalled", "why": "nothing was heard", "heard_at": at, "steps": [],
+                    "next_step": "stop", "next_at": at,
+                    "evidence": evidence});
         serde_json::from_value(json!({
             "at": at, "workers_left_out": 2, "undelivered": 1,
             "workers": [{
@@ -247,11 +253,7 @@ mod tests {
                 "max_attempts": 3, "failures": 1, "lost": 0, "conflicts": 0, "started_at": at,
                 "last_activity_at": "2026-01-02T02:23:05Z", "spent": money, "last_lesson": "a gate failed",
                 "command": "convoy work stop gt-abc",
-                "health": {"health": "stalled", "why": "nothing was heard", "heard_at": at, "steps": [],
-                    "next_step": "stop", "next_at": at,
-                    "evidence": {"at": at, "silent_ms": 2_460_000, "tool": "Bash", "tool_ms": 60_000, "processes": 3,
-                        "cpu_ms": 10, "window_ms": 10_000, "window_cpu_ms": 0, "retry_at": null, "waiting": null,
-                        "repeated": null, "repeated_count": null, "changed_at": at, "takes_input": false}},
+                "health": health,
             }],
             "stranded": [{"convoy_id": "hq-cv-1", "title": hostile, "category": "needs human", "detail": "it waits",
                 "issues": ["gt-abc"], "command": "convoy work retry gt-abc", "overdue": false}],

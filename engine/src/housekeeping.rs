@@ -6,6 +6,7 @@
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
+use convoy_api::query::ConvoyFilter;
 use convoy_api::{Answer, Code, Failure, Query, Service};
 use convoy_core::id::{Epoch, IssueId, SessionId, WorkerId};
 use convoy_core::time::{Span, Time};
@@ -150,7 +151,14 @@ impl Housekeeper {
     fn remove(&self, repositories: &Repositories, session: &SessionView) -> Result<Option<String>, String> {
         let explained = |error: git::Error| explain(&error);
         let key = Key::new(session.id.as_str()).map_err(explained)?;
-        let Some(branch) = &session.branch else { return Ok(None) };
+        let Some(branch) = &session.branch else {
+            // That of a role has none: what it gave is elsewhere, and its files are those of a commit.
+            if session.workdir.is_some() {
+                let (repo, base) = repositories.of(&key)?;
+                workdir::remove_closed(repo, &self.root, key.clone(), base.clone()).map_err(explained)?;
+            }
+            return Ok(None);
+        };
         // The base is in the specification of no one; it is pinned under the key while the workdir is there.
         let (repo, base) = repositories.of(&key)?;
         let branch = Branch::new(branch.clone()).map_err(explained)?;
@@ -212,7 +220,29 @@ impl Housekeeper {
                 removed += 1;
             }
         }
-        Ok(removed)
+        Ok(removed + self.clean_reports(service)?)
+    }
+
+    /// Removes the reports of template convoys that ended longer ago than they are kept. How many convoys' that were.
+    /// What a template has written elsewhere is a person's.
+    fn clean_reports(&self, service: &dyn Service) -> Result<usize, Failure> {
+        let keep = self.config.span("retention.outputs")?;
+        let entries: Vec<_> =
+            std::fs::read_dir(self.workspace.outputs_dir()).into_iter().flatten().flatten().collect();
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        let filter = ConvoyFilter { status: None, all: true, epic: None, overdue: false };
+        let Answer::Convoys { convoys } = service.ask(Query::Convoys(filter))? else {
+            return Err(Failure::new(Code::Unavailable, "the engine gave an answer to another question"));
+        };
+        let now = clock::now();
+        let old = |name: &str| {
+            let convoy = convoys.iter().find(|convoy| convoy.id.as_str() == name);
+            convoy.and_then(|convoy| convoy.closed_at).is_some_and(|at| at.plus(keep) <= now)
+        };
+        let gone = entries.iter().filter(|entry| entry.file_name().to_str().is_some_and(old));
+        Ok(gone.filter(|entry| std::fs::remove_dir_all(entry.path()).is_ok()).count())
     }
 
     /// How long workdirs of ended work are kept.

@@ -70,11 +70,16 @@ impl Pull {
         let folder = repo.work_tree.clone().unwrap_or_else(|| repo.git_dir.clone());
         let request = ask(env, &folder)?.request(number).map_err(|error| refused(&error))?;
         if !same(given, &request) {
-            let text = format!("--pr: {given:?} is not on the forge of {rig}, whose request {number} is {}", request.url);
-            return Err(Failure::new(Code::NotFound, text)
-                .hint("name a request of the repository that this rig is, or go to a checkout of the right one"));
+            let text = format!(
+                "--pr: {given:?} is not on the forge of {rig}, whose request {number} is {}",
+                request.url
+            );
+            return Err(Failure::new(Code::NotFound, text).hint(
+                "name a request of the repository that this rig is, or go to a checkout of the right one",
+            ));
         }
-        let wrong = |what: &str| Failure::new(Code::Refused, format!("gh names no {what} that git could know"));
+        let wrong =
+            |what: &str| Failure::new(Code::Refused, format!("gh names no {what} that git could know"));
         let head = Oid::new(&request.head_ref_oid).map_err(|_| wrong("commit"))?;
         let branch = Branch::new(request.base_ref_name.clone()).map_err(|_| wrong("branch"))?;
         let remote = config.remote()?;
@@ -139,7 +144,8 @@ fn number(given: &str) -> Result<u64, Failure> {
             let (host, owner, name) = (parts.next(), parts.next(), parts.next());
             let plain = |part: Option<&str>| {
                 part.is_some_and(|part| {
-                    !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+                    !part.is_empty()
+                        && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
                 })
             };
             if !(plain(host) && plain(owner) && plain(name)) || parts.next() != Some("pull") {

@@ -11,6 +11,7 @@ use convoy_core::time::Span;
 use crate::agent::{Preset, Presets, Says};
 use crate::config::{Config, Sources};
 use crate::engine::{Mode, presets};
+use crate::os::confine::{self, Confinement};
 use crate::os::spawn::Environment;
 use crate::os::watch::Watcher;
 use crate::tasks::{self, Kind};
@@ -67,6 +68,7 @@ pub(crate) fn load(workspace: &Workspace, env: &Environment) -> Result<Loaded, F
     };
     let sandboxed = names(&mut presets.iter().filter(|preset| preset.sandboxed()));
     let mut policy = config.policy(names(&mut presets.iter()), sandboxed)?;
+    policy.roles_sandboxed = confine::support() != Confinement::None;
     policy.tiers = config.tiers(presets.iter())?;
     policy.budget.unmetered = names(&mut presets.iter().filter(|preset| preset.reports().usage == Says::No));
     for (name, rig) in &mut policy.rigs {

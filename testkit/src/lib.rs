@@ -13,6 +13,7 @@ pub mod model_server;
 pub mod normalise;
 pub mod processes;
 pub mod real_agents;
+pub mod real_linters;
 pub mod receiver;
 pub mod sim;
 pub mod terminal;

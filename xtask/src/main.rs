@@ -5,6 +5,7 @@ mod bench;
 mod chore;
 mod docs;
 mod faults;
+mod linters;
 mod test;
 mod tidy;
 mod tools;
@@ -18,8 +19,9 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["docs", ref words @ ..] => docs::run(words),
         ["agents"] => agents::run(),
+        ["linters"] => linters::run(),
         ["bench", ref words @ ..] => bench::run(words),
         ["faults", ref words @ ..] => faults::run(words),
-        _ => chore::usage("cargo xtask test|tidy|docs|agents|bench|faults [TEST…]"),
+        _ => chore::usage("cargo xtask test|tidy|docs|agents|linters|bench|faults [TEST…]"),
     }
 }

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use crate::chore::{self, Stream};
-use crate::{agents, docs, tidy, tools};
+use crate::{agents, docs, linters, tidy, tools};
 
 /// One step: its name, how long it took, what went wrong.
 struct Done {
@@ -89,6 +89,7 @@ fn tools_needed() -> Result<(), String> {
     tools::need("git", "--version", &["git"], "it is what Convoy works on")?;
     tools::need("strace", "-V", &["strace"], "it shows that nothing polls")?;
     tools::need("tmux", "-V", &["tmux"], "agents can be hosted in it")?;
+    linters::install()?;
     agents::install()
 }
 

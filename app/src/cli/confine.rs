@@ -15,7 +15,7 @@ pub(super) struct Confine {
     #[arg(long = "write", value_name = "DIR")]
     write: Vec<PathBuf>,
     /// What the program is told that it is called
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     arg0: Option<OsString>,
     /// The program's file
     program: PathBuf,

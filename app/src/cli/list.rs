@@ -94,7 +94,8 @@ impl List {
 /// Of a template convoy: its template, and how it goes or went.
 fn of_template(convoy: &ConvoyView) -> String {
     let Some(template) = &convoy.template else { return String::new() };
-    let (done, all) = (convoy.roles.iter().filter(|role| role.status == "completed").count(), convoy.roles.len());
+    let (done, all) =
+        (convoy.roles.iter().filter(|role| role.status == "completed").count(), convoy.roles.len());
     let state = convoy.outcome.as_deref().unwrap_or("running");
     let text = format!("  {} {}, {done}/{all} roles", text::line(template), text::line(state));
     paint(FAINT, text)

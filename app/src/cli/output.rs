@@ -20,8 +20,10 @@ use crate::text;
 ///
 /// Without a role: its report, or while there is none, the files of its roles.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  convoy output hq-cv-abc12 > review.md\n  convoy output hq-cv-abc12 security\n  \
-    convoy output hq-cv-abc12 security --json")]
+#[command(
+    after_help = "Examples:\n  convoy output hq-cv-abc12 > review.md\n  convoy output hq-cv-abc12 security\n  \
+    convoy output hq-cv-abc12 security --json"
+)]
 pub(super) struct Output {
     /// The convoy, or a unique prefix of its id
     convoy: String,
@@ -70,7 +72,8 @@ impl Output {
         let convoy = ctx.with(|service| Ok(ask::convoy(service, &self.convoy)?.0))?;
         let reports = Reports::of(&workspace, &convoy).ok_or_else(|| {
             let what = format!("convoy {} is not of a template, and writes no reports", convoy.id);
-            Error::refused(what).hint(format!("see what its agents printed: convoy logs <issue of {}>", convoy.id))
+            Error::refused(what)
+                .hint(format!("see what its agents printed: convoy logs <issue of {}>", convoy.id))
         })?;
         match &self.role {
             Some(name) => one(ctx, &convoy, &reports, name),
@@ -102,9 +105,13 @@ fn one(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports, name: &str) ->
 fn wrote_nothing(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports, role: &RoleView) -> Error {
     let name = &role.role;
     let (why, hint) = match (role.status.as_str(), &role.why) {
-        ("failed", Some(why)) => (format!(": {why}"), format!("what its agent printed: convoy logs {}", role.issue_id)),
+        ("failed", Some(why)) => {
+            (format!(": {why}"), format!("what its agent printed: convoy logs {}", role.issue_id))
+        }
         ("failed", None) => (String::new(), format!("what its agent printed: convoy logs {}", role.issue_id)),
-        ("running", _) => (" yet: it is at work".to_owned(), format!("follow it: convoy logs {} -f", role.issue_id)),
+        ("running", _) => {
+            (" yet: it is at work".to_owned(), format!("follow it: convoy logs {} -f", role.issue_id))
+        }
         _ => (" yet".to_owned(), format!("see how it goes: convoy status {}", convoy.id)),
     };
     let left = left(ctx, reports, role);

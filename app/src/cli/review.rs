@@ -129,7 +129,11 @@ impl Review {
             ..templates::Start::default()
         };
         let Some(pull) = pull else {
-            return if self.base.is_none() && !self.files.is_empty() { since_default(ctx, start) } else { Ok(start) };
+            return if self.base.is_none() && !self.files.is_empty() {
+                since_default(ctx, start)
+            } else {
+                Ok(start)
+            };
         };
         Ok(templates::Start {
             rig: Some(pull.rig.clone()),
@@ -191,7 +195,11 @@ fn report(ctx: &mut Context, standing: &Standing) -> Result<u8, Error> {
     let file = made.filter(|report| report.error.is_none()).and_then(|report| report.files.first());
     let Some((reports, file)) = reports.zip(file) else { return without_report(ctx, standing) };
     let unreadable = |error| {
-        Error::refused(format!("the report of {} cannot be read: {}", convoy.id, convoy_engine::explain(&error)))
+        Error::refused(format!(
+            "the report of {} cannot be read: {}",
+            convoy.id,
+            convoy_engine::explain(&error)
+        ))
     };
     let content = reports.text(file).map_err(unreadable)?;
     let path = reports.path(file).map_err(unreadable)?.display().to_string();
@@ -233,7 +241,9 @@ fn without_report(ctx: &mut Context, standing: &Standing) -> Result<u8, Error> {
     };
     ctx.out.json(&ReviewView { convoy_id: Some(convoy.id.clone()), result })?;
     if !ctx.out.json {
-        ctx.out.error(&Error::refused(format!("{} came to no verdict: {why}", convoy.id)).hint(format!("try: {hint}")));
+        ctx.out.error(
+            &Error::refused(format!("{} came to no verdict: {why}", convoy.id)).hint(format!("try: {hint}")),
+        );
     }
     Ok(PARTIAL)
 }
@@ -255,7 +265,10 @@ fn comment(ctx: &mut Context, pull: &Pull, convoy: &ConvoyView, status: u8) -> R
         return Ok(status);
     };
     let report = reports.text(file).map_err(|error| Error::refused(convoy_engine::explain(&error)))?;
-    let again = format!("write it yourself: convoy output {} | gh pr comment {} --body-file -", convoy.id, pull.number);
+    let again = format!(
+        "write it yourself: convoy output {} | gh pr comment {} --body-file -",
+        convoy.id, pull.number
+    );
     let said = match pull.comment(&ctx.env, &report).map_err(|failure| Error::from(failure).hint(again))? {
         Commented::Written => format!("{}: commented\n", text::line(&pull.url)),
         Commented::Already { url } => {

@@ -126,7 +126,13 @@ fn report(ctx: &mut Context, one: bool, standing: &Standing) -> Result<u8, Error
     let statuses: Vec<u8> = standing.convoys.iter().map(roles::exit_status).collect();
     let failed = statuses.contains(&1) || !standing.stuck.is_empty();
     let partial = statuses.contains(&PARTIAL);
-    Ok(if failed { 1 } else if partial { PARTIAL } else { DONE })
+    Ok(if failed {
+        1
+    } else if partial {
+        PARTIAL
+    } else {
+        DONE
+    })
 }
 
 fn detached(ctx: &mut Context, convoy: Option<&str>) -> Result<u8, Error> {

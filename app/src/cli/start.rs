@@ -88,7 +88,7 @@ struct Terms {
     #[arg(long)]
     model: Option<String>,
     /// The most that may be spent on it, in US dollars
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_hyphen_values = true, value_parser = values::dollars)]
     budget: Option<Money>,
     /// The epic that it belongs to
     #[arg(long, value_name = "NAME")]

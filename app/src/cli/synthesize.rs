@@ -16,7 +16,9 @@ use crate::text;
 ///
 /// It is made of what its roles have written, by code; no agent runs.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  convoy synthesize hq-cv-abc12 --wait\n  convoy synthesize hq-cv-abc12 --apply")]
+#[command(
+    after_help = "Examples:\n  convoy synthesize hq-cv-abc12 --wait\n  convoy synthesize hq-cv-abc12 --apply"
+)]
 pub(super) struct Synthesize {
     /// The convoy, or a unique prefix of its id
     convoy: String,
@@ -30,7 +32,8 @@ pub(super) struct Synthesize {
 
 impl Synthesize {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
-        let order = ctx.order(Request::ConvoySynthesize { convoy: self.convoy.clone(), apply: self.apply })?;
+        let order =
+            ctx.order(Request::ConvoySynthesize { convoy: self.convoy.clone(), apply: self.apply })?;
         let (outcome, before) = ctx.with(|service| {
             let before = ask::convoy(service, &self.convoy)?.0;
             Ok((service.order(order)?, before))
@@ -54,7 +57,10 @@ impl Synthesize {
         match Follow::new(ctx.workspace()?, None).interruptible()?.until(|| ctx.staying(), look, see)? {
             End::Reached(convoy) => made(ctx, &convoy),
             End::Interrupted | End::TimeOut | End::Unseen => {
-                ctx.out.say(&format!("\nIt is made in the background.\n\nNext: convoy output {}\n", before.id))?;
+                ctx.out.say(&format!(
+                    "\nIt is made in the background.\n\nNext: convoy output {}\n",
+                    before.id
+                ))?;
                 Ok(INTERRUPTED)
             }
         }

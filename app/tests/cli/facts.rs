@@ -36,7 +36,7 @@ fn with_nothing_at_work_it_says_so() {
 #[test]
 fn each_worker_is_told_of_with_its_evidence_and_what_would_help() {
     let env = with_agents(
-        "[defaults]\nagent = \"idle\"\n[retry]\nmax_attempts = 1\n[agents.idle]\ncommand = [\"sleep\", \"300\"]\n\
+        "[defaults]\nagent = \"idle\"\n[budget]\non_unmetered = \"allow\"\n[retry]\nmax_attempts = 1\n[agents.idle]\ncommand = [\"sleep\", \"300\"]\n\
          [agents.broken]\ncommand = [\"false\"]\n",
     );
     for (id, title) in [("gt-1", "Sleeps"), ("gt-2", "Fails `at` once")] {

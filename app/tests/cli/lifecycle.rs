@@ -27,7 +27,7 @@ fn what_it_tracks_can_change_and_it_can_be_opened_again() {
         "list --tree",
         "cancel hq-",
         "cancel hq-",
-        "stop hq- --reason again",
+        "stop hq-",
         "reopen hq-",
         "issue close bd-abc",
         "mail inbox ann",

@@ -21,6 +21,7 @@ mod session;
 mod skills;
 mod stage;
 mod streams;
+mod templates;
 mod work;
 
 use convoy_testkit::env::TestEnv;

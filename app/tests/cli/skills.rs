@@ -38,7 +38,9 @@ fn skills_are_installed_brought_up_to_date_and_removed() {
     env.convoy_in(&env.dir().join("src"), ["skill", "install"]).ok();
     let names = skills(&folder);
     assert!(
-        ["convoy-orchestration", "convoy-run"].iter().all(|name| names.contains(&(*name).to_owned())),
+        ["convoy-code-review", "convoy-orchestration", "convoy-run", "convoy-synthesis"]
+            .iter()
+            .all(|name| names.contains(&(*name).to_owned())),
         "{names:?}"
     );
     for name in &names {
@@ -133,6 +135,8 @@ fn lines(markdown: &str) -> Vec<String> {
         ("<file>", "limits.md"),
         ("<text>", "text"),
         ("<role>", "security"),
+        ("<url>", "https://example.com/1"),
+        ("<usd>", "5"),
     ];
     let filled = lines.iter().map(|line| {
         let line = line.split(" #").next().unwrap_or_default();
@@ -144,7 +148,7 @@ fn lines(markdown: &str) -> Vec<String> {
 /// What an assistant would do: read the installed files, and run what they say. Where there is no workspace nothing comes
 /// of it, but a command line that is none is told apart from everything else.
 #[test]
-fn the_program_accepts_every_command_line_that_it_installs() {
+fn criterion_7_skills_speak_of_commands_that_work() {
     let env = repository();
     env.convoy(["skill", "install"]).ok();
     let nowhere = env.root().join("nowhere");
@@ -168,5 +172,5 @@ fn the_program_accepts_every_command_line_that_it_installs() {
             count += 1;
         }
     }
-    assert!(count > 40, "only {count} command lines were found");
+    assert!(count > 60, "only {count} command lines were found");
 }

@@ -22,24 +22,23 @@ struct Review {
     id: String,
 }
 
-fn finding(title: &str) -> Value {
+/// What a reviewer found in this line of a file of three.
+fn finding(title: &str, line: usize) -> Value {
     json!({
-        "severity": "high", "category": "logic", "title": title, "file": "src/lib.txt", "line": 2, "end_line": null,
-        "quote": "two", "problem": format!("{title} is wrong"), "impact": "All", "fix": "Mend it",
+        "severity": "high", "category": "logic", "title": title, "file": "src/lib.txt", "line": line, "end_line": null,
+        "quote": (["one", "two", "three"][line - 1]), "problem": format!("{title} is wrong"), "impact": "All", "fix": "Mend it",
         "confidence": "high",
     })
 }
 
-fn reviews(name: &str) -> Vec<Step> {
-    vec![Step::Output(format!("# Of {name}\n")), Step::Findings(vec![finding(&format!("Found by {name}"))])]
+fn reviews(name: &str, line: usize) -> Vec<Step> {
+    let found = finding(&format!("Found by {name}"), line);
+    vec![Step::Output(format!("# Of {name}\n")), Step::Findings(vec![found])]
 }
 
 impl Review {
     fn new() -> Self {
         let room = Room::bare();
-        // Roles may write nowhere else, and what is not there cannot be one of their places.
-        let witness = room.at("witness.ndjson");
-        fs::write(&witness, "").unwrap();
         let fails = [Step::Output("# Half\n".to_owned()), Step::Exit(3)];
         let mut script = Script::default();
         script.cases.push(convoy_testkit::fake_agent::Case {
@@ -48,15 +47,13 @@ impl Review {
             steps: fails.to_vec(),
             ..Default::default()
         });
-        for name in ["correctness", "security", "performance"] {
-            script = script.role(name, reviews(name));
+        for (n, name) in ["correctness", "security", "performance"].into_iter().enumerate() {
+            script = script.role(name, reviews(name, n + 1));
         }
-        script = script.role("synthesis", [Step::Output("# In short\n".to_owned())]);
+        let ranking = json!({ "order": ["F1", "F2", "F3"], "summary": "In short", "top": ["F1"] });
+        let last = Step::Output(format!("# In short\n\n```json synthesis\n{ranking}\n```\n"));
+        script = script.role("synthesis", [last]);
         room.init(&script, LEAVES);
-        let path = room.env.dir().join(".convoy/config.toml");
-        let config = fs::read_to_string(&path).unwrap();
-        let table = format!("[agents.fake]\nwritable = {}\n", json!([witness]));
-        fs::write(&path, config.replace("[agents.fake]\n", &table)).unwrap();
         // The command dies when all of it is recorded, so nobody has begun yet.
         let mut start = room.command(["start", "code-review", "--files", "src/**", "--notify", "mayor/"]);
         start.env("CONVOY_CRASH", "append:after@1");
@@ -122,7 +119,8 @@ impl Review {
         let view = self.room.convoy(["status", &self.id, "--json"]).ok().json();
         let witness = self.room.env.witness();
         for role in view["roles"].as_array().unwrap() {
-            let starts = witness.iter().filter(|e| e["event"] == "start" && e["role"] == role["role"]).count();
+            let starts =
+                witness.iter().filter(|e| e["event"] == "start" && e["role"] == role["role"]).count();
             let attempts = usize::try_from(role["attempts"].as_u64().unwrap()).unwrap();
             assert!(starts >= 1 && starts <= attempts, "{what}: {starts} starts: {role:#}");
         }

@@ -12,6 +12,7 @@ mod codex;
 mod conflicts;
 mod conversations;
 mod costs;
+mod criteria;
 mod engine;
 mod gemini;
 mod hooks;

@@ -70,7 +70,9 @@ fn reviewers() -> Script {
 /// Something else about the same line, that does not matter.
 fn slip() -> Value {
     let mut slip = finding("low", "password");
-    for (key, text) in [("category", "naming"), ("title", "The name says little"), ("problem", "One has to guess.")] {
+    for (key, text) in
+        [("category", "naming"), ("title", "The name says little"), ("problem", "One has to guess.")]
+    {
         slip[key] = text.into();
     }
     slip
@@ -121,10 +123,16 @@ fn lands_after_a_round(flags: &str) {
     let review = text(first, "/convoy");
     assert_eq!(text(of(&begun, &shown["id"])[0], "/data/convoy"), review);
     let view = room.json(&format!("status {review}"));
-    assert_eq!((text(&view, "/status"), text(&view, "/context/report/verdict")), ("landed", "CHANGES_REQUESTED"));
+    assert_eq!(
+        (text(&view, "/status"), text(&view, "/context/report/verdict")),
+        ("landed", "CHANGES_REQUESTED")
+    );
     assert!(room.convoy(&format!("output {review}")).stdout.contains("A password in the code"));
-    let landed: Vec<Value> =
-        room.events("notice.sent").into_iter().filter(|sent| sent.to_string().contains("Convoy Landed")).collect();
+    let landed: Vec<Value> = room
+        .events("notice.sent")
+        .into_iter()
+        .filter(|sent| sent.to_string().contains("Convoy Landed"))
+        .collect();
     assert_eq!(landed.len(), 1, "of the convoy itself alone: {landed:#?}");
 }
 
@@ -201,7 +209,11 @@ fn a_reviewer_that_fails_is_no_verdict_and_a_person_has_to_look() {
     let mended = Script::default()
         .or(reviewer("security", None, found(&[])))
         .or(reviewer("quality", None, found(&[])))
-        .or(worker("gt-a", None, vec![Step::Append { path: "b".into(), content: "b".into() }, Step::Commit("b".into())]));
+        .or(worker(
+            "gt-a",
+            None,
+            vec![Step::Append { path: "b".into(), content: "b".into() }, Step::Commit("b".into())],
+        ));
     room.plays(&mended);
     room.convoy("work retry gt-a");
     room.lands(&convoy);
@@ -316,9 +328,7 @@ fn a_review_is_over_once_although_the_engine_dies_when_it_lands() {
 
 #[test]
 fn what_reviewers_cost_is_part_of_what_their_branch_costs() {
-    let cost = |usd: f64| {
-        Step::SignalFile(json!({ "status": "running", "costUsd": usd }))
-    };
+    let cost = |usd: f64| Step::SignalFile(json!({ "status": "running", "costUsd": usd }));
     let script = Script::default()
         .or(reviewer("security", None, [vec![cost(0.25)], found(&[])].concat()))
         .or(reviewer("quality", None, [vec![cost(0.5)], found(&[])].concat()))

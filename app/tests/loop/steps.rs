@@ -6,6 +6,7 @@ mod bounds;
 mod crashes;
 mod ends;
 mod prompts;
+mod real;
 mod work;
 
 use std::collections::BTreeMap;

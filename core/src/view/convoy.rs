@@ -123,7 +123,7 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
                 blocked: !issue.is_closed() && state.open_blockers(issue).next().is_some(),
                 worker: worker.map(full_name),
                 worker_age_s: worker.map(|worker| now.since(worker.assigned_at).as_secs()),
-                sandboxed: worker.map(|worker| policy.sandboxed.contains(&worker.content.agent)),
+                sandboxed: worker.map(|worker| super::worker::is_sandboxed(state, worker, policy)),
             }
         })
         .collect();
@@ -153,7 +153,7 @@ pub fn convoy(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Con
         status: convoy.status.name().to_owned(),
         outcome: template::run_outcome(state, convoy).map(|outcome| outcome.name().to_owned()),
         epic_id: content.epic.as_ref().map(ToString::to_string),
-        template: None,
+        template: content.run.as_ref().map(|run| run.template.to_string()),
         owner: content.owner.to_string(),
         created_by: convoy.created_by.clone(),
         notify: content.notify.iter().map(ToString::to_string).collect(),

@@ -104,7 +104,8 @@ pub fn session(state: &State, session: &Session) -> SessionView {
             _ => None,
         },
         workdir: session.workdir().map(|workdir| workdir.path.clone()),
-        branch: session.workdir().map(|workdir| workdir.branch.clone()),
+        // A role of a template convoy has none.
+        branch: session.workdir().map(|workdir| workdir.branch.clone()).filter(|branch| !branch.is_empty()),
         created_at: session.created_at,
         started_at: session.started_at,
         ended_at: session.ended_at,

@@ -88,7 +88,7 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
         state: worker.state.name().to_owned(),
         why,
         agent: worker.content.agent.to_string(),
-        sandboxed: policy.sandboxed.contains(&worker.content.agent),
+        sandboxed: is_sandboxed(state, worker, policy),
         model: latest.and_then(|new| new.model.clone()).or_else(|| worker.content.model.clone()),
         model_rationale: latest
             .and_then(|new| new.model_rationale.clone())
@@ -126,4 +126,10 @@ fn lesson(lesson: &Lesson) -> LessonView {
 pub(super) fn spent(state: &State, worker: &Worker) -> Money {
     let sessions = worker.sessions.iter().filter_map(|id| state.sessions.get(id));
     sessions.fold(Money::default(), |sum, session| sum.plus(session.cost().0))
+}
+
+/// Whether a worker's agent is confined to what it may touch.
+pub(super) fn is_sandboxed(state: &State, worker: &Worker, policy: &Policy) -> bool {
+    let of_role = policy.roles_sandboxed && state.step_of(worker).is_some();
+    of_role || policy.sandboxed.contains(&worker.content.agent)
 }

@@ -40,6 +40,7 @@ impl Door {
             home: name("home"),
             agents: vec![agent("claude"), agent("codex")],
             sandboxed: Vec::new(),
+            roles_sandboxed: false,
             agent: agent("claude"),
             model: None,
             complexity: BTreeMap::from([("trivial".to_owned(), "haiku".to_owned())]),

@@ -241,6 +241,7 @@ pub const KEYS: &[Key] = &[
     ),
     key("retention.workdirs", Some("\"7d\""), "how long workdirs of ended work are kept"),
     key("retention.logs", Some("\"30d\""), "how long output of ended work is kept"),
+    key("retention.outputs", Some("\"30d\""), "how long reports of ended template convoys are kept"),
     key(
         "retention.salvage",
         Some("\"90d\""),

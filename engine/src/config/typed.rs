@@ -84,6 +84,7 @@ impl Config {
             "merge.request_interval",
             "retention.workdirs",
             "retention.logs",
+            "retention.outputs",
             "retention.salvage",
         ] {
             config.span(key)?;
@@ -391,6 +392,8 @@ impl Config {
             home: self.home_rig().0.clone(),
             agents,
             sandboxed,
+            // That is for the system to say.
+            roles_sandboxed: false,
             agent,
             model: self.text("defaults.model")?.map(str::to_owned),
             complexity,

@@ -95,7 +95,9 @@ pub(super) fn starting(state: &State, policy: &Policy, worker: &Worker) -> Optio
     let named = |text: &str| text.contains("facts");
     let asks = match &role.step.runner {
         Runner::Program { command, .. } => command.iter().any(|argument| named(argument)),
-        Runner::Agent { .. } | Runner::Nobody => named(&state.issues.get(&worker.content.issue)?.content.body),
+        Runner::Agent { .. } | Runner::Nobody => {
+            named(&state.issues.get(&worker.content.issue)?.content.body)
+        }
     };
     if asks {
         role.facts = Some(Box::new(view::facts(state, policy, Some(&role.convoy), clock::now())));

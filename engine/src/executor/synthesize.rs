@@ -184,12 +184,13 @@ fn ranking<'a>(job: &'a Synthesize, folder: &Path) -> Option<Result<(&'a Lane, R
     if let Some(missing) = missing(lane) {
         return Some(Err(format!("the role {} gave nothing: {}", lane.role, missing.why)));
     }
-    let text = text_of(folder, RANKING)
-        .and_then(|text| text.ok_or_else(|| format!("{RANKING} is not there any more")));
-    Some(
-        text.and_then(|text| findings::ranking::extract(Some(&text), None, None))
-            .map(|ranking| (lane, ranking)),
-    )
+    let ranking = match text_of(folder, RANKING) {
+        Ok(Some(text)) => findings::ranking::find(Some(&text), None, None),
+        Ok(None) => Ok(None),
+        Err(why) => Err(why),
+    };
+    let none = || format!("the role {} gave no order", lane.role);
+    Some(ranking.and_then(|ranking| ranking.map(|ranking| (lane, ranking)).ok_or_else(none)))
 }
 
 /// A fault as the log keeps it.

@@ -41,7 +41,22 @@ use Touches::{Correctness, Other, Performance, Security};
 
 /// Topics, with words of which one is enough, as `words` has them; the first that fits counts.
 const TOPICS: [(Touches, &[&str]); 27] = [
-    (Security, &["injection", "sqli", "unsanitized", "unsanitised", "s602", "s603", "s604", "s605", "s608"]),
+    (
+        Security,
+        &[
+            "injection",
+            "sqli",
+            "unsanitized",
+            "unsanitised",
+            "subprocess",
+            "eval",
+            "s602",
+            "s603",
+            "s604",
+            "s605",
+            "s608",
+        ],
+    ),
     (Security, &["xss", "scripting"]),
     (Security, &["csrf", "ssrf", "forgery"]),
     (Security, &["traversal", "zipslip"]),

@@ -84,11 +84,15 @@ impl Ranking {
 }
 
 /// The ranking of a synthesis: of its file `synthesis.rank.json`, else of the block in its report, else of the block or
-/// the structured result in what it printed.
+/// the structured result in what it printed. None if there is nothing of the sort: a report is complete without.
 ///
 /// # Errors
-/// Says what has to be mended. A report is complete without a ranking.
-pub fn extract(file: Option<&str>, report: Option<&str>, output: Option<&str>) -> Result<Ranking, String> {
+/// Says what has to be mended in the one that is there.
+pub fn find(
+    file: Option<&str>,
+    report: Option<&str>,
+    output: Option<&str>,
+) -> Result<Option<Ranking>, String> {
     let file = file.filter(|text| !text.trim().is_empty());
     let text = match file.map(|text| parse::block(text, INFO).unwrap_or(text)) {
         Some(text) => Some(text.to_owned()),
@@ -98,15 +102,11 @@ pub fn extract(file: Option<&str>, report: Option<&str>, output: Option<&str>) -
     };
     let value = match text {
         Some(text) => serde_json::from_str(text.trim().trim_start_matches('\u{feff}'))
+            .map(Some)
             .map_err(|error| format!("the ranking is not JSON: {error}"))?,
-        None => output.and_then(|text| parse::last_structured(text, "order")).ok_or_else(|| {
-            format!(
-                "there is no ranking: end with a block that begins with ```{INFO} and holds \
-                 {{\"order\": [\"F1\", …], \"summary\": \"…\", \"top\": [\"F1\", …]}}"
-            )
-        })?,
+        None => output.and_then(|text| parse::last_structured(text, "order")),
     };
-    of_value(&value)
+    value.as_ref().map(of_value).transpose()
 }
 
 fn of_value(value: &Value) -> Result<Ranking, String> {

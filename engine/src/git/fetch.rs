@@ -24,7 +24,13 @@ pub fn fetch(repo: &Repo, env: &Environment, remote: &str, references: &[String]
     for protocol in ["https", "ssh"] {
         call.option("-c").option(format!("protocol.{protocol}.allow=always"));
     }
-    call.args(["-q", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-maintenance"]);
+    call.args([
+        "-q",
+        "--no-tags",
+        "--no-recurse-submodules",
+        "--no-write-fetch-head",
+        "--no-auto-maintenance",
+    ]);
     call.arg("--end-of-options").arg(remote).args(references);
     call.output().map(drop)
 }

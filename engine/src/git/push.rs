@@ -11,7 +11,8 @@ use super::repo::Repo;
 use crate::os::spawn::Environment;
 
 /// What of the environment decides how git reaches a remote.
-pub(super) const REACHING: &[&str] = &["SSH_AUTH_SOCK", "GIT_SSH", "GIT_SSH_COMMAND", "HTTPS_PROXY", "https_proxy"];
+pub(super) const REACHING: &[&str] =
+    &["SSH_AUTH_SOCK", "GIT_SSH", "GIT_SSH_COMMAND", "HTTPS_PROXY", "https_proxy"];
 
 /// Pushes `tip` as `branch` to the remote with this name.
 ///

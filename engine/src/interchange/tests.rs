@@ -26,6 +26,7 @@ fn policy() -> Policy {
         home: "home".parse().unwrap(),
         agents: Vec::new(),
         sandboxed: Vec::new(),
+        roles_sandboxed: false,
         agent: "claude".parse().unwrap(),
         model: None,
         complexity: BTreeMap::new(),

@@ -178,8 +178,11 @@ fn explained(error: &minijinja::Error, source: &str) -> RenderError {
 
 /// What an error says is not there.
 fn named(error: &minijinja::Error, range: Option<String>) -> String {
-    // The engine quotes the expression: undefined value: 'params.x' is undefined.
-    let quoted = error.detail().and_then(|detail| detail.split(['\'', '`', '"']).nth(1)).map(str::to_owned);
+    // The engine quotes the expression: `params.x` is undefined.
+    let quoted = error.detail().and_then(|detail| {
+        let (before, _) = detail.split_once("` is undefined")?;
+        before.split_once('`').map(|(_, name)| name.to_owned())
+    });
     let name = quoted.or(range).unwrap_or_else(|| "such variable".to_owned());
     name.trim_start_matches("{{").trim_end_matches("}}").trim().to_owned()
 }

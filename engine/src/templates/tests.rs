@@ -2,6 +2,7 @@
 
 mod files;
 mod prompts;
+mod starting;
 
 use std::fs;
 use std::path::{Path, PathBuf};

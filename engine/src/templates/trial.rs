@@ -114,9 +114,9 @@ fn given(lane: &Lane, inputs: &[&RoleName], nobody: bool) -> PromptContext {
         labels: vec!["label".to_owned()],
     };
     let finding = serde_json::json!({
-        "id": "F1", "severity": "high", "category": "logic", "title": "Title", "file": "a.rs", "line": 1,
-        "end_line": 1, "quote": "quote", "problem": "Problem", "impact": "Impact", "fix": "Fix",
-        "confidence": "high", "reviewers": ["a"],
+        "id": "F1", "severity": "high", "touches": ["correctness"], "category": "logic", "title": "Title", "file": "a.rs", "line": 1,
+        "end_line": 1, "roles": ["a"], "confidence": "high", "problem": "Problem", "impact": "Impact", "fix": "Fix",
+        "related": [],
     });
     PromptContext {
         convoy: "hq-cv-00000".to_owned(),

@@ -64,8 +64,7 @@ impl Sim {
             _ => Verdict::Commented,
         };
         let finding = Finding { severity: Severity::Critical, title: "a hole".into(), ..Finding::default() };
-        let hole =
-            Raised { role: "security".parse().expect("a valid name"), grounded: true, finding };
+        let hole = Raised { role: "security".parse().expect("a valid name"), grounded: true, finding };
         let blocking = if verdict == Verdict::ChangesRequested { vec![hole] } else { Vec::new() };
         ReportMade { verdict: Some(verdict), blocking, ..report }
     }

@@ -282,6 +282,7 @@ fn policy(queue: bool, rng: &mut fastrand::Rng) -> Policy {
         home: name("home"),
         agents: vec![agent.clone()],
         sandboxed: Vec::new(),
+        roles_sandboxed: false,
         agent,
         model: None,
         complexity: BTreeMap::new(),

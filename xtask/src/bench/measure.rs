@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::report::{self, Figure};
-use super::{append, build, checkpoint, close, gap, idle, intake, issues, landing, memory, status, tracker};
+use super::{
+    append, build, checkpoint, close, findings, gap, idle, intake, issues, landing, memory, status, tracker,
+};
 use crate::chore;
 
 /// Rounds when nothing else is said: enough for a median.
@@ -26,13 +28,14 @@ pub(super) struct Wanted {
 /// A group: its name, and what measures it.
 type Group = (&'static str, fn(&Wanted) -> Result<Vec<Figure>>);
 
-const GROUPS: [Group; 12] = [
+const GROUPS: [Group; 13] = [
     ("close", close::measure),
     ("landing", landing::measure),
     ("tracker", tracker::measure),
     ("gap", gap::measure),
     ("append", append::measure),
     ("checkpoint", checkpoint::measure),
+    ("findings", findings::measure),
     ("status", status::measure),
     ("issues", issues::measure),
     ("intake", intake::measure),

@@ -13,6 +13,8 @@ mod checkpoint;
 #[cfg(feature = "bench")]
 mod close;
 #[cfg(feature = "bench")]
+mod findings;
+#[cfg(feature = "bench")]
 mod floor;
 #[cfg(feature = "bench")]
 mod gap;

@@ -64,8 +64,8 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
-        let one_convoy = self.convoy.is_some()
-            || self.label.as_deref().is_some_and(|label| label.starts_with(TRACKED_BY));
+        let one_convoy =
+            self.convoy.is_some() || self.label.as_deref().is_some_and(|label| label.starts_with(TRACKED_BY));
         let filter = IssueFilter {
             no_steps: !self.all && self.kind.is_none() && !one_convoy,
             status: self.status.and_then(|state| Some(state.to_possible_value()?.get_name().to_owned())),

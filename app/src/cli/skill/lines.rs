@@ -157,3 +157,74 @@ fn what_is_not_accepted_is_found() {
     assert_eq!(dead("With `--sideways` it goes.").len(), 1);
     assert!(dead("With `--json` it goes.").is_empty());
 }
+
+/// What a document for people says of commands: words that are none, flags that the command has not. Documents show
+/// alternatives and parts of lines, so that no more than that can be asked.
+fn unknown(all: &clap::Command, line: &str) -> Option<String> {
+    let line = line.trim_start_matches("$ ");
+    let words = line.split(['#', '|', '>']).next().unwrap_or_default().split_whitespace();
+    let mut words = words.skip(1).filter(|word| *word != "convoy").peekable();
+    let mut command = all;
+    while let Some(word) = words.peek() {
+        let named = word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') && !word.starts_with('-');
+        if !command.has_subcommands() || !named {
+            break;
+        }
+        let found = command.find_subcommand(word);
+        command = match found {
+            Some(next) => next,
+            None => return Some(format!("{line}: there is no '{word}'")),
+        };
+        words.next();
+    }
+    for word in words {
+        let Some(flag) = word.trim_start_matches('[').strip_prefix("--") else { continue };
+        let flag: String = flag.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        if !flag.is_empty() && !has_flag(command, &flag) && !matches!(flag.as_str(), "help" | "version") {
+            return Some(format!("{line}: it has no --{flag}"));
+        }
+    }
+    None
+}
+
+/// Every command line of ours in a document, in blocks of whatever kind and in spans.
+fn in_document(text: &str) -> Vec<String> {
+    let (mut lines, mut block) = (Vec::new(), false);
+    for line in text.lines() {
+        match line.trim_start().strip_prefix("```") {
+            Some(_) => block = !block,
+            None if block => lines.push(line.trim().trim_start_matches("$ ").to_owned()),
+            None => lines.extend(line.split('`').skip(1).step_by(2).map(str::to_owned)),
+        }
+    }
+    lines.retain(|line| line.starts_with("convoy "));
+    lines
+}
+
+#[test]
+fn criterion_9_no_document_speaks_of_a_command_or_flag_that_is_not_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut files: Vec<_> =
+        std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.extend([root.join("README.md"), root.join("ARCHITECTURE.md"), root.join("CONTRIBUTING.md")]);
+    let mut all = Cli::command();
+    all.build();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "md")) {
+        let text = std::fs::read_to_string(file).unwrap();
+        for line in in_document(&text) {
+            count += 1;
+            wrong.extend(
+                unknown(&all, &line).map(|why| format!("{}: {why}", file.file_name().unwrap().display())),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 200, "only {count} command lines were found");
+    for dead in
+        ["convoy teleport", "convoy list --sideways", "convoy issue make x", "convoy sling <issue> [--fast]"]
+    {
+        assert!(unknown(&all, dead).is_some(), "{dead}");
+    }
+    assert_eq!(unknown(&all, "convoy sling <issue>… [--agent A] | less"), None);
+}

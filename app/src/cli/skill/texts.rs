@@ -20,6 +20,13 @@ pub(super) struct Text {
 /// All of them.
 pub(super) const ALL: &[Text] = &[
     Text {
+        name: "convoy-code-review",
+        about: "Have a change, a branch, a pull request or files reviewed by several independent reviewers with Convoy, read the \
+            merged report, and act on its verdict. Use when asked for a code review, a security or performance review, or \
+            whether a change can be merged.",
+        body: include_str!("texts/code-review.md"),
+    },
+    Text {
         name: "convoy-orchestration",
         about: "Rules for splitting work between coding agents with Convoy: fan-out and fan-in, pipelines, review gates, \
             budgets, retries with fresh context, and when not to work in parallel. Use before planning work for more than \
@@ -32,6 +39,13 @@ pub(super) const ALL: &[Text] = &[
             budget, launch agents, follow them, unblock what is stuck, stop, and report. Use when several coding tasks \
             are to be done by agents, or when somebody asks how a convoy is doing.",
         body: include_str!("texts/run.md"),
+    },
+    Text {
+        name: "convoy-synthesis",
+        about: "Find, read, hand on or remake the merged report of a Convoy template run (a code review, a triage), and apply what a \
+            triage judged. Use when several agents have reported and one result is wanted, or when a report is missing or \
+            partial.",
+        body: include_str!("texts/synthesis.md"),
     },
 ];
 

@@ -17,7 +17,7 @@ use crate::text;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  convoy template new nightly\n  \
     convoy template new strict-review --extends code-review")]
-pub(super) struct New {
+pub(in crate::cli) struct New {
     /// What it is called
     name: String,
     /// The template that it is based on
@@ -111,7 +111,7 @@ fn extending(name: &TemplateName, base: &str, roles: &[String]) -> String {
          name = \"{name}\"\n\
          # description = \"What it is for, in a line\"\n\
          extends = \"{base}\"\n\n\
-         # Roles of {base} that it does without: {}\n\
+         # Which of its roles ({}) it does without:\n\
          # remove = [\"{role}\"]\n\n\
          # A role of the same name is replaced key by key; any other is added.\n\
          # [[agents]]\n\
@@ -158,21 +158,20 @@ fn plain(name: &TemplateName) -> String {
 }
 
 fn json(name: &TemplateName, base: Option<&str>, roles: &[String]) -> String {
-    let value = match base {
-        Some(base) => serde_json::json!({
-            "name": name.as_str(),
-            "extends": base,
-            "agents": roles.first().map(|role| serde_json::json!({ "role": role, "timeout": 600_000 })).into_iter().collect::<Vec<_>>(),
-        }),
-        None => serde_json::json!({
-            "name": name.as_str(),
-            "description": "What it is for, in a line",
-            "agents": [
-                { "role": "correctness", "subagent": "code-review-correctness", "timeout": 600_000 },
-                { "role": "requirements", "subagent": "code-review-requirements", "dependsOn": [], "timeout": 600_000 },
-            ],
-            "config": { "maxParallel": 2, "timeout": 1_200_000, "synthesis": true, "onFailure": "continue" },
-        }),
-    };
-    format!("{value:#}\n")
+    // Names are plain: nothing in them has to be escaped.
+    match (base, roles.first()) {
+        (Some(base), Some(role)) => format!(
+            "{{\n  \"name\": \"{name}\",\n  \"extends\": \"{base}\",\n  \"agents\": [\n    \
+             {{ \"role\": \"{role}\", \"timeout\": 600000 }}\n  ]\n}}\n"
+        ),
+        (Some(base), None) => format!("{{\n  \"name\": \"{name}\",\n  \"extends\": \"{base}\"\n}}\n"),
+        (None, _) => format!(
+            "{{\n  \"name\": \"{name}\",\n  \"description\": \"What it is for, in a line\",\n  \"agents\": [\n    \
+             {{ \"role\": \"correctness\", \"subagent\": \"code-review-correctness\", \"timeout\": 600000 }},\n    \
+             {{ \"role\": \"requirements\", \"subagent\": \"code-review-requirements\", \"dependsOn\": [], \
+             \"timeout\": 600000 }}\n  ],\n  \
+             \"config\": {{ \"maxParallel\": 2, \"timeout\": 1200000, \"synthesis\": true, \
+             \"onFailure\": \"continue\" }}\n}}\n"
+        ),
+    }
 }

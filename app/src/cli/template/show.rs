@@ -19,7 +19,7 @@ use crate::text;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  convoy template show code-review\n  \
     convoy template show --agent code-review-security")]
-pub(super) struct Show {
+pub(in crate::cli) struct Show {
     /// The template
     #[arg(required_unless_present = "agent")]
     name: Option<String>,

@@ -7,7 +7,9 @@ use crate::room::SOON;
 
 #[test]
 fn whatever_moment_an_engine_dies_at_a_report_is_published_once() {
-    for point in ["launch:before", "launch:after", "publish:before", "publish:half", "publish:after"] {
+    for point in
+        ["launch:before", "launch:after", "publish:before", "publish:half", "publish:after", "publish:left"]
+    {
         let findings = Deed::Write {
             path: "$CONVOY_OUTPUT_DIR/a.findings.json".into(),
             content: r#"{"findings": []}"#.into(),
@@ -16,6 +18,7 @@ fn whatever_moment_an_engine_dies_at_a_report_is_published_once() {
         let mut serve = room.env.command(env!("CARGO_BIN_EXE_convoy"), &room.env.dir());
         serve.args(["daemon", "serve"]).env("CONVOY_CRASH", format!("{point}@1"));
         let engine = room.env.spawn(serve);
+        room.env.wait_for(room.env.dir().join(".convoy/state/socket"));
         let convoy = begin(&room, vec![role("a").gives(OutputKind::Findings)]);
         assert_eq!(engine.wait(SOON).status, 137, "{point} was not reached");
         room.convoy("up");

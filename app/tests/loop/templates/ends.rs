@@ -31,7 +31,7 @@ fn a8_stopped_every_agent_is_dead_and_nothing_comes_back() {
         .role("a", [Step::Hang])
         .role("b", [stubborn, Step::Hang])
         .role("c", [child, Step::Hang]);
-    let desk = Desk::with("[limits]\nstop_grace = \"500ms\"\n", &script);
+    let desk = Desk::new(&script);
     desk.template("four", "a b c last:a,b,c", "");
     let id = desk.starts("four");
     desk.room.env.wait_witness("waiting", 4);
@@ -95,7 +95,8 @@ fn an_ordinary_convoy_is_stopped_and_goes_on_when_it_is_started() {
 #[test]
 fn without_wait_the_command_leaves_and_with_it_ctrl_c_does() {
     let env = outside();
-    let script = Script::always([tells(&env, "began"), hears(&env, "go"), Step::Output("# Read\n".to_owned())]);
+    let script =
+        Script::always([tells(&env, "began"), hears(&env, "go"), Step::Output("# Read\n".to_owned())]);
     let desk = Desk::around(env, "", &script);
     desk.template("alone", "reader", "");
     let waiting = desk.room.env.start(["start", "alone", "--wait"]);

@@ -3,7 +3,7 @@
 use convoy_testkit::fake_agent::{Case, Script, Step};
 use serde_json::{Value, json};
 
-use super::room::{Desk, finding, reader, reviews, role, said, states};
+use super::room::{Desk, finding, ranks, reader, reviews, role, said, states};
 use crate::room::{outside, text};
 
 /// Nobody tries twice.
@@ -12,10 +12,10 @@ const ONCE: &str = "[retry]\nmax_attempts = 1\n";
 /// The review of the built-in template in which `security` does this, and nobody tries twice.
 fn review(env: convoy_testkit::env::TestEnv, security: Vec<Step>) -> (Desk, Value) {
     let script = Script::default()
-        .role("correctness", reviews("Correct", [finding("low", "A slip")]))
+        .role("correctness", reviews("Correct", [finding("low", "A slip", 2)]))
         .role("security", security)
         .role("performance", reviews("Fast", []))
-        .role("synthesis", [Step::Output("# In short\n".to_owned())]);
+        .role("synthesis", [ranks(1)]);
     let desk = Desk::around(env, "", &script);
     let roles = |role: &str| format!("[[agents]]\nrole = \"{role}\"\nmax_attempts = 1\ntimeout = \"3s\"\n");
     let roles: String = ["correctness", "security", "performance"].map(roles).concat();
@@ -46,7 +46,7 @@ fn partial(desk: &Desk, convoy: &Value, why: &str) {
 
 #[test]
 fn a4_a5_one_that_writes_nothing() {
-    let (desk, convoy) = review(outside(), vec![Step::Print("Nothing to say".to_owned())]);
+    let (desk, convoy) = review(outside(), Vec::new());
     partial(&desk, &convoy, "");
     assert_eq!(role(&convoy, "security")["exit_code"], 0);
     let run = desk.tries(&["output", text(&convoy, "/id"), "security"]).exits(1);
@@ -73,7 +73,8 @@ fn a4_a5_one_that_ends_badly_with_a_report_written() {
 
 #[test]
 fn a4_a5_one_that_is_killed() {
-    let (desk, convoy) = review(outside(), vec![Step::Output("# Half\n".to_owned()), Step::Die("KILL".to_owned())]);
+    let (desk, convoy) =
+        review(outside(), vec![Step::Output("# Half\n".to_owned()), Step::Die("KILL".to_owned())]);
     partial(&desk, &convoy, "");
     let session = text(role(&convoy, "security"), "/session_id").to_owned();
     let ended = desk.room.events("session.ended");
@@ -88,7 +89,8 @@ fn a5_a6_one_that_hangs_with_all_that_it_started() {
     let (desk, convoy) = review(outside(), vec![ignores, child, Step::Hang]);
     partial(&desk, &convoy, "");
     let agents = desk.room.env.witness();
-    let pids = agents.iter().filter(|entry| entry["role"] == "security").filter_map(|entry| entry["pid"].as_i64());
+    let pids =
+        agents.iter().filter(|entry| entry["role"] == "security").filter_map(|entry| entry["pid"].as_i64());
     let left = desk.room.env.processes();
     for pid in pids {
         assert!(left.iter().all(|process| i64::from(process.pid) != pid), "{left:?}");
@@ -99,7 +101,10 @@ fn a5_a6_one_that_hangs_with_all_that_it_started() {
 fn a5_one_whose_findings_are_garbage() {
     let steps = vec![
         Step::Output("# A report\n".to_owned()),
-        Step::Write { path: "$CONVOY_OUTPUT_DIR/security.findings.json".to_owned(), content: "{not json".to_owned() },
+        Step::Write {
+            path: "$CONVOY_OUTPUT_DIR/security.findings.json".to_owned(),
+            content: "{not json".to_owned(),
+        },
     ];
     let (desk, convoy) = review(outside(), steps);
     partial(&desk, &convoy, "");
@@ -118,7 +123,13 @@ fn a5_one_that_writes_where_it_may_not() {
         write("$CONVOY_OUTPUT_DIR/../correctness.md".to_owned()),
         write("$CONVOY_OUTPUT_DIR/../../synthesis.md".to_owned()),
         write("src/lib.txt".to_owned()),
-        Step::Try(["ln", "-s", "/etc/passwd"].into_iter().map(str::to_owned).chain(["$CONVOY_OUTPUT_FILE".to_owned()]).collect()),
+        Step::Try(
+            ["ln", "-s", "/etc/passwd"]
+                .into_iter()
+                .map(str::to_owned)
+                .chain(["$CONVOY_OUTPUT_FILE".to_owned()])
+                .collect(),
+        ),
     ];
     let (desk, convoy) = review(env, steps);
     partial(&desk, &convoy, "");
@@ -196,7 +207,10 @@ fn a6_the_whole_has_a_time_limit() {
     let script = Script::default()
         .role("a", [Step::Output("# A\n".to_owned())])
         .role("b", [Step::Print("hangs".to_owned()), Step::Output("# Not yet\n".to_owned()), Step::Hang])
-        .or(Case { steps: vec![Step::SavePrompt(said(&env, "c")), Step::Output("# C\n".to_owned())], ..Case::default() });
+        .or(Case {
+            steps: vec![Step::SavePrompt(said(&env, "c")), Step::Output("# C\n".to_owned())],
+            ..Case::default()
+        });
     let desk = Desk::around(env, ONCE, &script);
     desk.agent_file("reader", &reader("", "Read."));
     desk.template("three", "a b c:b", "");

@@ -4,9 +4,10 @@
 
 mod ends;
 mod lanes;
+mod linters;
 mod order;
 mod prompts;
-mod room;
+pub(crate) mod room;
 mod runs;
 mod starts;
 mod words;

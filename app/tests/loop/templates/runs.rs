@@ -3,17 +3,17 @@
 use convoy_testkit::fake_agent::{Script, Step};
 use serde_json::json;
 
-use super::room::{Desk, finding, hears, reader, reviews, role, said, states, tells};
+use super::room::{Desk, finding, hears, ranks, reader, reviews, role, said, states, tells};
 use crate::room::{outside, text};
 
 /// Three reviewers who wait for each other, and what each of them finds.
 fn three(env: &convoy_testkit::env::TestEnv) -> Script {
     let all = ["correctness", "security", "performance"];
     let mut script = Script::default();
-    for name in all {
+    for (n, name) in all.into_iter().enumerate() {
         let mut steps = vec![tells(env, name)];
         steps.extend(all.map(|other| hears(env, other)));
-        let mine = finding("high", &format!("What {name} found"));
+        let mine = finding("high", &format!("What {name} found"), n + 1);
         steps.extend(reviews(&format!("The report of {name}"), [mine]));
         script = script.role(name, steps);
     }
@@ -28,7 +28,7 @@ fn numbers(desk: &Desk, kind: &str) -> Vec<u64> {
 #[test]
 fn a1_three_reviewers_side_by_side_and_a_synthesis_of_what_all_of_them_wrote() {
     let env = outside();
-    let sum_up = [Step::SavePrompt(said(&env, "synthesis")), Step::Output("# In short\n".to_owned())];
+    let sum_up = [Step::SavePrompt(said(&env, "synthesis")), ranks(3)];
     let script = three(&env).role("synthesis", sum_up);
     let desk = Desk::around(env, "", &script);
     let convoy = desk.waits("code-review --files src/**", 0);
@@ -135,10 +135,8 @@ fn what_is_not_committed_is_read_as_it_was_when_it_began() {
 #[test]
 fn a_report_is_made_again_when_somebody_asks() {
     let env = outside();
-    let script = three(&env).or(convoy_testkit::fake_agent::Case {
-        steps: vec![Step::Output("# In short\n".to_owned())],
-        ..Default::default()
-    });
+    let script =
+        three(&env).or(convoy_testkit::fake_agent::Case { steps: vec![ranks(3)], ..Default::default() });
     let desk = Desk::around(env, "", &script);
     let convoy = desk.waits("code-review --files src/**", 0);
     let id = text(&convoy, "/id");

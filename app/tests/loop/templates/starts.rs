@@ -45,8 +45,18 @@ fn a12_whatever_people_write_is_only_text() {
     desk.template("alone", "reader", "");
     let value = "what=$(touch pwned); `touch pwned` --help 'x' \"y\" \\ 🚚\n-rf /";
     let words = [
-        "start", "alone", "--files", "src/*", "--var", value, "--pr-url", "https://example.com/a?b=$(touch+pwned)",
-        "--owner", "mayor/", "--notify", "--human",
+        "start",
+        "alone",
+        "--files",
+        "src/*",
+        "--var",
+        value,
+        "--pr-url",
+        "https://example.com/a?b=$(touch+pwned)",
+        "--owner",
+        "mayor/",
+        "--notify",
+        "--human",
     ];
     let convoy = desk.ends(&words, 0);
     let content = desk.report_of(text(&convoy, "/id"), "reader");
@@ -54,7 +64,11 @@ fn a12_whatever_people_write_is_only_text() {
         assert!(content.contains(part), "no {part:?} in {content}");
     }
     let pwned = |folder: std::path::PathBuf| folder.join("pwned").exists();
-    assert!(!pwned(desk.room.env.dir()) && !pwned(desk.room.env.home()) && !pwned(desk.room.env.root().to_owned()));
+    assert!(
+        !pwned(desk.room.env.dir())
+            && !pwned(desk.room.env.home())
+            && !pwned(desk.room.env.root().to_owned())
+    );
     for bad in [
         &["start", "-rf"][..],
         &["start", "../../etc/passwd"],
@@ -113,7 +127,13 @@ fn what_is_there_already_comes_before_a_template_of_its_name() {
 fn a_dry_run_says_what_would_be_and_starts_nothing() {
     let desk = Desk::new(&answers());
     let run = desk.room.env.convoy(["start", "code-review", "--files", "src/**", "--dry-run"]).ok();
-    for words in ["Would start", "correctness", "after correctness, security, performance", "src/lib.txt", "Nothing was"] {
+    for words in [
+        "Would start",
+        "correctness",
+        "after correctness, security, performance",
+        "src/lib.txt",
+        "Nothing was",
+    ] {
         assert!(run.stdout.contains(words), "no {words:?}: {}", run.shown());
     }
     let view = desk.room.json("start code-review --files src/** --dry-run");

@@ -27,7 +27,11 @@ fn a20_a_template_of_ones_own_that_inherits_and_the_place_of_what_is_wrong() {
     assert_eq!((&view["max_parallel"], &view["timeout_s"]), (&json!(1), &json!(600)));
     for (name, text, words) in [
         ("broken.json", "{\"name\": \"broken\",\n \"agents\": [}", &["broken.json", "line 2"][..]),
-        ("typo.toml", "name = \"typo\"\ndescription = \"T\"\nagent = []\n", &["typo.toml", "agent", "agents"]),
+        (
+            "typo.toml",
+            "name = \"typo\"\ndescription = \"T\"\nagent = []\n",
+            &["typo.toml", "agent", "agents"],
+        ),
         ("loop.toml", "name = \"loop\"\ndescription = \"L\"\nextends = \"loop\"\n", &["loop"]),
     ] {
         let path = desk.write(&format!("templates/{name}"), text);
@@ -47,7 +51,9 @@ fn a22_json_is_json_before_during_and_after() {
     let script = Script::always([hears(&env, "go"), Step::Output("# Read\n".to_owned())]);
     let desk = Desk::around(env, "", &script);
     desk.template("alone", "reader", "");
-    for words in ["list", "list --status running", "list --status stopped", "status", "issue list --type step"] {
+    for words in
+        ["list", "list --status running", "list --status stopped", "status", "issue list --type step"]
+    {
         assert_eq!(desk.room.json(words), json!([]), "{words}");
     }
     let id = desk.starts("alone");
@@ -62,7 +68,9 @@ fn a22_json_is_json_before_during_and_after() {
     let failed = desk.tries(&["output", &id, "reader", "--json"]).exits(1);
     let error: Value = serde_json::from_str(&failed.stderr).unwrap();
     assert!(text(&error, "/error/message").contains("at work"), "{error}");
-    for (words, status) in [(["output", id.as_str(), "nobody", "--json"], 3), (["output", "nope", "x", "--json"], 3)] {
+    for (words, status) in
+        [(["output", id.as_str(), "nobody", "--json"], 3), (["output", "nope", "x", "--json"], 3)]
+    {
         let run = desk.tries(&words).exits(status);
         assert!(run.stdout.is_empty());
         serde_json::from_str::<Value>(&run.stderr).unwrap();
@@ -88,7 +96,8 @@ fn roles_are_no_issues_of_a_persons_list() {
     desk.template("two", "a b", "");
     desk.room.issues("gt-a");
     let convoy = desk.waits("two", 0);
-    let ids = |words: &str| -> usize { desk.room.json(&format!("issue list {words}")).as_array().unwrap().len() };
+    let ids =
+        |words: &str| -> usize { desk.room.json(&format!("issue list {words}")).as_array().unwrap().len() };
     assert_eq!(ids(""), 1);
     assert_eq!(ids("--status closed"), 0);
     assert_eq!(ids("--all"), 3);

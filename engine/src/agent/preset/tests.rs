@@ -90,3 +90,24 @@ fn the_configuration_is_checked() {
     assert_eq!(said("[mine]\nlike = \"cloude\""), "there is no agent \"cloude\"; did you mean \"claude\"?");
     assert!(said("[mine]\nstop = [{ signal = \"TERM\", wait = \"soon\" }]").contains("such as"));
 }
+
+#[test]
+fn a_role_leaves_an_agent_its_tools_and_its_way_of_asking() {
+    let all = Presets::built_in().unwrap();
+    let tools = ["Read", "Bash(git log *)", "Bash(git show *)"].map(str::to_owned);
+    let of = |name: &str, mode| all.get(name).unwrap().role_arguments(Some(&tools), mode).join(" | ");
+    assert_eq!(
+        of("claude", Some("dontAsk")),
+        "--tools=Read,Bash | --allowedTools=Read,Bash(git log *),Bash(git show *) | --permission-mode | dontAsk"
+    );
+    assert_eq!(of("gemini", Some("plan")), "--approval-mode | plan");
+    assert_eq!((of("codex", Some("x")), of("plain", None)), (String::new(), String::new()));
+    let claude = all.get("claude").unwrap();
+    assert!(claude.role_arguments(None, None).is_empty());
+    // They stand before a prompt that is named last.
+    let own =
+        presets("[own]\nlike = \"claude\"\nprompt = \"file\"\ntools_arg = [\"-t\", \"{tools}\"]").unwrap();
+    let own = own.get("own").unwrap();
+    let argv = own.argv_with(Some("m"), None, Path::new("/p"), &own.role_arguments(Some(&tools[..1]), None));
+    assert!(argv.join(" ").ends_with("--model m -t Read /p"), "{argv:?}");
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use convoy_core::id::RoleName;
-use convoy_core::template::OutputKind;
+use convoy_core::template::{OutputKind, Runner};
 
 use super::super::job::Supervise;
 use super::super::role::{self, Lane, Role};
@@ -46,11 +46,16 @@ pub(super) fn context(
     let named = |name: &str| used.iter().any(|used| used == name || used.starts_with(&format!("{name}.")));
     let path = |name: &str| places.staging.join(name).to_string_lossy().into_owned();
     let run = &role.run;
+    let agent = match &role.step.runner {
+        Runner::Agent { .. } => job.agent.to_string(),
+        // What is rendered for nobody is read by people.
+        Runner::Program { .. } | Runner::Nobody => String::new(),
+    };
     let mut context = PromptContext {
         convoy: role.convoy.to_string(),
         title: role.title.clone(),
         role: role.step.role.to_string(),
-        agent: job.agent.to_string(),
+        agent,
         files: run.files.clone(),
         commit: run.commit.clone().unwrap_or_default(),
         base: run.diff_base.clone().unwrap_or_default(),

@@ -12,6 +12,7 @@ use super::super::role::{self, Role};
 use super::publish::{self, Verdict};
 use super::yields::{self, Left, Nothing, Yield};
 use crate::agent::Output;
+use crate::crash;
 use crate::explain;
 use crate::git::workdir::{self, Workdir};
 use crate::git::{self, Key, Oid, Repo};
@@ -142,4 +143,5 @@ pub(in crate::executor) fn leave(world: &World, job: &Inspect, role: &Role, seen
         // Housekeeping looks for it again.
         note(&format!("session {}: its checkout is still there: {}", job.session, explain(&error)));
     }
+    crash::point("publish:left");
 }

@@ -118,12 +118,11 @@ fn of_agent(left: &Left<'_>, report: Option<String>, printed: Option<&str>) -> R
         OutputKind::Sarif => of_program(role, &report.ok_or_else(none)?, left.workdir),
         OutputKind::Synthesis => {
             let file = files::filled(left.staging, RANKING)?;
-            let gave_something = file.is_some() || report.is_some();
-            let ranking = ranking::extract(file.as_deref(), text, printed)
-                .map_err(|why| if gave_something { unreadable(why) } else { none() })?;
-            let ranked = pretty(&ranking);
-            let report = report.unwrap_or_else(|| format!("{}\n", ranking.summary));
-            let files = vec![named(own_name(left), report), named(RANKING.to_owned(), ranked)];
+            // One that only wrote for people has put nothing in order, and the code's order stands.
+            let ranking = ranking::find(file.as_deref(), text, printed).map_err(unreadable)?;
+            let summary = ranking.as_ref().map(|ranking| format!("{}\n", ranking.summary));
+            let mut files = vec![named(own_name(left), report.or(summary).ok_or_else(none)?)];
+            files.extend(ranking.map(|ranking| named(RANKING.to_owned(), pretty(&ranking))));
             Ok(Yield { files, findings: None })
         }
         OutputKind::Triage => {

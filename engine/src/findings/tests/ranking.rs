@@ -4,9 +4,13 @@ use convoy_core::review::Severity;
 use convoy_core::template::Verdict;
 
 use super::super::merge::{FindingId, Found};
-use super::super::ranking::{Ranking, extract};
+use super::super::ranking::{Ranking, find};
 use super::super::synthesis::{Lane, Missing, Subject, Synthesis};
 use super::{found, role};
+
+fn all_of(file: Option<&str>, report: Option<&str>, output: Option<&str>) -> Option<Ranking> {
+    find(file, report, output).unwrap()
+}
 
 fn make(found: Vec<Found>, missing: &[&str], ranking: Option<&Ranking>) -> Synthesis {
     let missing = missing.iter().map(|name| Missing { role: role(name), why: "it hung".into() }).collect();
@@ -39,7 +43,7 @@ fn it_orders_within_a_severity_and_neither_adds_nor_drops() {
 {"order": ["F4", "F2", "F99", "F4", "nonsense", 5], "summary": "It **is** so.", "top": ["F4", "F77", "F2"]}
 ```
 "#;
-    let ranking = extract(None, Some(text), None).unwrap();
+    let ranking = all_of(None, Some(text), None).unwrap();
     let ranked = make(three(), &[], Some(&ranking));
     assert_eq!((order(&ranked).as_str(), ids(&ranked.top).as_str()), ("F2 F1 F4 F3", "F4 F2"));
     assert_eq!(ranked.summary.as_deref(), Some("It **is** so."));
@@ -57,10 +61,10 @@ fn it_says_what_belongs_together_and_what_to_do() {
     let text = r#"{"order": ["F1"], "summary": "s",
         "related": [{"ids": ["F1", "F2"], "why": "one change"}, {"ids": ["F1", "F88"], "why": "gone"}],
         "actions": [{"ids": ["F9", "F2"], "what": "Mend <b>it</b>"}, {"ids": [], "what": "nothing"}]}"#;
-    let ranking = extract(Some(text), None, None).unwrap();
+    let ranking = all_of(Some(text), None, None).unwrap();
     // It is published as it was understood, and read again.
     let published = serde_json::to_string(&ranking).unwrap();
-    assert_eq!(extract(Some(&published), None, None).unwrap(), ranking);
+    assert_eq!(all_of(Some(&published), None, None).unwrap(), ranking);
     let ranked = make(three(), &[], Some(&ranking));
     assert_eq!((ranked.groups.len(), ranked.actions.len()), (1, 1));
     let markdown = super::super::report::review(&ranked).remove(0).1;
@@ -71,15 +75,15 @@ fn it_says_what_belongs_together_and_what_to_do() {
 #[test]
 fn it_is_found_wherever_it_was_left_and_what_is_wrong_is_said() {
     let good = r#"{"order": ["F2"], "summary": "s", "top": []}"#;
-    assert_eq!(extract(Some(good), None, None).unwrap().order, [FindingId(2)]);
+    assert_eq!(all_of(Some(good), None, None).unwrap().order, [FindingId(2)]);
     let printed =
         serde_json::json!({ "type": "result", "result": format!("```json synthesis\n{good}\n```") })
             .to_string();
-    assert_eq!(extract(None, Some("no block"), Some(&printed)).unwrap().summary, "s");
+    assert_eq!(all_of(None, Some("no block"), Some(&printed)).unwrap().summary, "s");
     for bad in ["{}", "[]", "{\"order\": \"F1\"}", "{\"order\": [], \"summary\": 5}", "{"] {
-        assert!(extract(Some(bad), None, None).is_err(), "{bad}");
+        assert!(find(Some(bad), None, None).is_err(), "{bad}");
     }
-    assert!(extract(None, None, None).unwrap_err().contains("json synthesis"));
+    assert_eq!(find(None, Some("# Only words"), Some("and more")), Ok(None));
 }
 
 #[test]

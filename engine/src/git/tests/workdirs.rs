@@ -173,3 +173,46 @@ fn a_detached_workdir_stands_at_a_commit_and_one_can_go_on_from_another() {
     assert_eq!(world.oid("refs/convoy/from/s-3"), tip);
     assert_eq!(world.collect(&workdir).commits, 1);
 }
+
+#[test]
+fn a_closed_workdir_shows_what_was_changed_in_it_all_the_same() {
+    let world = World::new();
+    world.write("script.sh", "#!/bin/sh\n");
+    world.write("folder/file.txt", "one\n");
+    world.write(".gitignore", "ignored\n");
+    world.run(&["add", "-A"]);
+    world.run(&["commit", "-q", "-m", "files"]);
+    // A commit that no branch has, as of a person's work in progress.
+    let dangling = world.oid("HEAD");
+    world.run(&["reset", "-q", "--hard", "HEAD~1"]);
+    let repo = world.repo();
+    let mut request = world.request("s-1");
+    (request.base, request.branch, request.base_branch) = (Base::Commit(dangling.clone()), None, None);
+    let workdir = workdir::create(&repo, &world.root, &request).unwrap();
+    assert_eq!(world.oid("refs/convoy/base/s-1"), dangling, "it is pinned");
+    workdir::close(&workdir).unwrap();
+    let changed = || -> Vec<String> {
+        let files = changed(&repo, &world.root, &workdir).unwrap();
+        files.iter().map(|file| file.to_string_lossy().into_owned()).collect()
+    };
+    assert!(changed().is_empty(), "{:?}", changed());
+    use std::os::unix::fs::PermissionsExt;
+    for path in ["", "script.sh", "folder", "folder/file.txt", ".git", ".git/HEAD"] {
+        let mode = fs::metadata(workdir.path.join(path)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o222, 0, "{path}");
+    }
+    // Who is root, or gives itself the right, can write all the same.
+    for folder in ["", "folder"] {
+        fs::set_permissions(workdir.path.join(folder), fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    fs::remove_file(workdir.path.join("script.sh")).unwrap();
+    fs::remove_file(workdir.path.join("folder/file.txt")).unwrap();
+    write(&workdir.path, "folder/file.txt", "two\n");
+    write(&workdir.path, "new.txt", "new\n");
+    write(&workdir.path, "ignored", "of no concern\n");
+    assert_eq!(changed(), ["folder/file.txt", "new.txt", "script.sh"]);
+    for _ in 0..2 {
+        workdir::remove_closed(&repo, &world.root, key("s-1"), dangling.clone()).unwrap();
+        assert!(!workdir.path.exists() && list(&repo, &world.root).unwrap().is_empty());
+    }
+}

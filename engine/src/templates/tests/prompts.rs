@@ -35,7 +35,7 @@ fn a_prompt_gets_what_it_names() {
         ("{{ inputs.one }}|{{ inputs['two'] }}|{{ missing }}", "{{ role }} {% if %} {{ nope }}||two"),
         ("{% for f in findings %}{{ f.id }}{% endfor %}", "F1"),
         ("{{ findings }}", "[\n  {\n    \"id\": \"F1\",\n    \"title\": \"x\"\n  }\n]"),
-        ("{{ vars.other | default('none') }} {{ vars.other is defined }}", "none false"),
+        ("{{ vars.other | default('none') }} {{ vars.other is defined }}", "none False"),
         ("{{ '<a>&\"' }}", "<a>&\""),
     ] {
         assert_eq!(render(template, &context).as_deref(), Ok(expected), "{template}");
@@ -102,7 +102,9 @@ fn hostile_text_stays_text() {
     let context = PromptContext { diff: hostile.repeat(4000), ..PromptContext::default() };
     assert_eq!(render("{{ diff }}", &context).unwrap(), context.diff);
     let fenced = render("{{ diff | fenced('diff') }}", &context).unwrap();
-    assert!(fenced.starts_with("`````diff\n") && fenced.ends_with("\n`````"), "{}", &fenced[..20]);
+    // Seven of them meet where it is repeated.
+    let fence = "`".repeat(8);
+    assert!(fenced.starts_with(&format!("{fence}diff\n")) && fenced.ends_with(&format!("\n{fence}")));
     assert_eq!(render("{{ diff | cut(7) }}|", &context).unwrap(), "``` `$(|");
 }
 
