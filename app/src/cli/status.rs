@@ -170,7 +170,8 @@ pub(super) fn facts(convoy: &ConvoyView) -> Vec<(&'static str, String)> {
     if convoy.template.is_none() {
         facts.push(("Merge", format!("{merge}{}", base.unwrap_or_default())));
     }
-    if convoy.tracked.iter().any(|issue| issue.sandboxed == Some(false)) {
+    // What roles may write is limited wherever the system can do that, whatever their agent does itself.
+    if convoy.template.is_none() && convoy.tracked.iter().any(|issue| issue.sandboxed == Some(false)) {
         facts.push(("Sandbox", "none: its agents run unsandboxed, with your rights".to_owned()));
     }
     if let Some(max) = convoy.max_parallel {

@@ -21,7 +21,7 @@ fn together(env: &TestEnv, severity: &str) -> Script {
     for name in REVIEWERS {
         let mut steps = vec![tells(env, name)];
         steps.extend(REVIEWERS.map(|other| hears(env, other)));
-        steps.extend(reviews(name, [finding(severity, &format!("What {name} found"))]));
+        steps.extend(reviews(name, [finding(severity, &format!("What {name} found"), 2)]));
         script = script.role(name, steps);
     }
     script.role(
@@ -59,7 +59,7 @@ fn criterion_2_status_shows_all_agents_and_their_states() {
         .role("correctness", reviews("Done", []))
         .role("security", vec![tells(&env, "security"), Step::Hang])
         .role("performance", [Step::Exit(3)]);
-    let desk = Desk::around(env, "[retry]\nmax_attempts = 1\n", &script);
+    let desk = Desk::around(env, "", &script);
     let id = desk.starts("code-review --files src/**");
     desk.room.env.wait_for("said/security");
     let ended = desk.room.follow("issue.closed");
@@ -90,7 +90,7 @@ fn criterion_3_list_shows_all_convoys_and_filters_them() {
         .role("good", [Step::Output("# Fine\n".to_owned())])
         .role("bad", [Step::Exit(3)])
         .role("slow", vec![tells(&env, "slow"), Step::Hang]);
-    let desk = Desk::around(env, "[retry]\nmax_attempts = 1\n", &script);
+    let desk = Desk::around(env, "", &script);
     for (name, roles) in [("all-good", "good"), ("half", "good bad"), ("none", "bad"), ("hangs", "slow")] {
         desk.template(name, roles, "");
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use convoy_core::convoy::Convoy;
-use convoy_core::id::{ConvoyId, IssueId, RoleName, SessionId, SubagentName};
+use convoy_core::id::{ConvoyId, IssueId, RoleName, SessionId};
 use convoy_core::issue::{CloseReason, Issue, Status};
 use convoy_core::policy::Policy;
 use convoy_core::session::{Outcome, SessionState};
@@ -35,7 +35,6 @@ pub(super) struct Role {
 /// Another role of the same convoy, as it ended.
 pub(super) struct Lane {
     pub(super) role: RoleName,
-    pub(super) subagent: SubagentName,
     pub(super) output: OutputKind,
     /// What it left, if it is done.
     pub(super) product: Option<Product>,
@@ -161,7 +160,6 @@ fn lane(state: &State, issue: &Issue) -> Option<Lane> {
     };
     Some(Lane {
         role: step.role.clone(),
-        subagent: step.subagent.clone(),
         output: step.output,
         product: view::product(state, issue).cloned(),
         failed,

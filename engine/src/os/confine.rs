@@ -136,10 +136,6 @@ mod tests {
     use super::*;
 
     /// In a thread of its own, which stays confined.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a confinement cannot be taken back from the thread of a test"
-    )]
     fn confined<T: Send>(write: &[PathBuf], deed: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {

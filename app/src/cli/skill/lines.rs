@@ -159,7 +159,7 @@ fn what_is_not_accepted_is_found() {
 }
 
 /// What a document for people says of commands: words that are none, flags that the command has not. Documents show
-/// alternatives and parts of lines, so that no more than that can be asked.
+/// alternatives and parts of lines, so that no more than that can be asked. `--human` is an address.
 fn unknown(all: &clap::Command, line: &str) -> Option<String> {
     let line = line.trim_start_matches("$ ");
     let words = line.split(['#', '|', '>']).next().unwrap_or_default().split_whitespace();
@@ -180,7 +180,10 @@ fn unknown(all: &clap::Command, line: &str) -> Option<String> {
     for word in words {
         let Some(flag) = word.trim_start_matches('[').strip_prefix("--") else { continue };
         let flag: String = flag.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-        if !flag.is_empty() && !has_flag(command, &flag) && !matches!(flag.as_str(), "help" | "version") {
+        if !flag.is_empty()
+            && !has_flag(command, &flag)
+            && !matches!(flag.as_str(), "help" | "version" | "human")
+        {
             return Some(format!("{line}: it has no --{flag}"));
         }
     }
@@ -197,7 +200,8 @@ fn in_document(text: &str) -> Vec<String> {
             None => lines.extend(line.split('`').skip(1).step_by(2).map(str::to_owned)),
         }
     }
-    lines.retain(|line| line.starts_with("convoy "));
+    // With more blanks it is a table.
+    lines.retain(|line| line.starts_with("convoy ") && !line.starts_with("convoy  "));
     lines
 }
 

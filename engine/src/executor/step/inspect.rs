@@ -68,6 +68,10 @@ fn judge(
     if let Err(how) = ended_well(&role.step, exit.as_ref()) {
         return Ok(Err(Nothing::from(how)));
     }
+    let checkout = Path::new(&job.workdir.path);
+    if !checkout.is_dir() {
+        return Ok(Err(Nothing::from(format!("its checkout is gone: {}", checkout.display()))));
+    }
     let changed = world.git_permits.with(|| -> git::Result<Vec<std::path::PathBuf>> {
         let repo = Repo::open_at(&world.git, &job.place.repository)?;
         let key = Key::new(job.session.as_str())?;
@@ -100,7 +104,7 @@ fn judge(
         staging: &staging,
         session: dir,
         translator: dir.spec().map_or(Output::Plain, |spec| spec.translator),
-        workdir: Path::new(&job.workdir.path),
+        workdir: checkout,
     }))
 }
 

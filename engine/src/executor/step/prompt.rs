@@ -43,13 +43,13 @@ pub(super) fn agent(
     }
     match step.output {
         OutputKind::Findings if !rendered.contains("json findings") => {
-            let _ = write!(
+            let _ = writeln!(
                 text,
                 "- Beside the report, write what you found to `{}`, as \
                  `{{\"findings\": [{{\"severity\": \"blocker|critical|high|medium|low|info\", \"category\": \"\", \"title\": \"\", \
                  \"file\": \"path from the top\", \"line\": 1, \"end_line\": 1, \"quote\": \"the lines, copied\", \"problem\": \"\", \
                  \"impact\": \"\", \"fix\": \"\", \"confidence\": \"high|medium|low\"}}]}}`; the list is empty if you found nothing. \
-                 In the place of the file a fenced block with the info string `json findings` at the end of the report will do.\n",
+                 In the place of the file a fenced block with the info string `json findings` at the end of the report will do.",
                 context.findings_file
             );
         }
