@@ -146,7 +146,7 @@ pub struct Submission {
     #[serde(default)]
     pub request: Option<MergeRequest>,
     /// The template convoy that reviews it before it lands.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub review: Option<ConvoyId>,
 }
 

@@ -24,16 +24,43 @@ const LINE_CHARS: usize = 78;
 const ROLE_CHARS: usize = 24;
 
 /// Where a convoy stands when nothing more is to be followed.
-struct Standing {
-    convoy: ConvoyView,
+pub(super) struct Standing {
+    /// The convoy.
+    pub(super) convoy: ConvoyView,
     /// Why nothing can move, if it is not over.
-    stuck: Option<StrandedView>,
+    pub(super) stuck: Option<StrandedView>,
+}
+
+/// Where it is told how a convoy does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// On stdout, before what came of it.
+    Out,
+    /// On stderr: stdout is for what came of it alone.
+    Aside,
 }
 
 /// Follows a convoy from an event on, until it is over or nothing in it can move. The exit status.
 pub(super) fn follow(ctx: &mut Context, convoy: &ConvoyView, since: Seq) -> Result<u8, Error> {
-    let live = std::io::stdout().is_terminal() && !ctx.out.json && !ctx.out.quiet;
-    let mut board = Board { out: ctx.out.clone(), live, drawn: 0, shown: String::new() };
+    match until_over(ctx, convoy, since, Told::Out)? {
+        Some(standing) => report(ctx, &standing),
+        None => detached(ctx, &convoy.id),
+    }
+}
+
+/// Follows a convoy from an event on; nothing if a person has had enough before it is over.
+pub(super) fn until_over(
+    ctx: &mut Context,
+    convoy: &ConvoyView,
+    since: Seq,
+    told: Told,
+) -> Result<Option<Standing>, Error> {
+    let live = !ctx.out.quiet
+        && match told {
+            Told::Out => std::io::stdout().is_terminal() && !ctx.out.json,
+            Told::Aside => std::io::stderr().is_terminal(),
+        };
+    let mut board = Board { out: ctx.out.clone(), told, live, drawn: 0, shown: String::new() };
     let workers = ctx.with(|service| ask::workers(service, false))?;
     let scope = RefCell::new(Scope::new(Some(convoy), &workers));
     let out = &mut ctx.out.clone();
@@ -47,19 +74,21 @@ pub(super) fn follow(ctx: &mut Context, convoy: &ConvoyView, since: Seq) -> Resu
     };
     let see = |event: &Envelope| {
         let line = scope.borrow_mut().line(event);
-        if let Some(line) = line.filter(|_| !live) {
-            out.say(&line)?;
+        match line.filter(|_| !live) {
+            Some(line) if told == Told::Out => out.say(&line)?,
+            Some(line) if !out.quiet => out.aside(&line),
+            Some(_) | None => {}
         }
         Ok(if progress::moves(&event.event) || live { See::Look } else { See::Nothing })
     };
     let end = Follow::new(ctx.workspace()?, None).interruptible()?.until(|| ctx.staying(), look, see)?;
-    match end {
+    Ok(match end {
         End::Reached(standing) => {
             board.clear()?;
-            report(ctx, &standing)
+            Some(standing)
         }
-        End::Interrupted | End::TimeOut | End::Unseen => detached(ctx, &convoy.id),
-    }
+        End::Interrupted | End::TimeOut | End::Unseen => None,
+    })
 }
 
 fn standing(service: &dyn Service, id: &ConvoyId) -> Result<(Standing, Seq), Failure> {
@@ -72,6 +101,7 @@ fn standing(service: &dyn Service, id: &ConvoyId) -> Result<(Standing, Seq), Fai
 /// The lines of the roles on a terminal.
 struct Board {
     out: Output,
+    told: Told,
     live: bool,
     /// How many lines are there.
     drawn: usize,
@@ -91,7 +121,17 @@ impl Board {
         let text = format!("{}{lines}", self.back());
         self.drawn = lines.lines().count();
         self.shown = lines;
-        self.out.raw(&text)
+        self.print(&text)
+    }
+
+    fn print(&mut self, text: &str) -> Result<(), Error> {
+        match self.told {
+            Told::Out => self.out.raw(text),
+            Told::Aside => {
+                self.out.aside(text);
+                Ok(())
+            }
+        }
     }
 
     /// Goes back to the first of them, and clears what is there.
@@ -102,7 +142,7 @@ impl Board {
     fn clear(&mut self) -> Result<(), Error> {
         let back = self.back();
         self.drawn = 0;
-        self.out.raw(&back)
+        if back.is_empty() { Ok(()) } else { self.print(&back) }
     }
 }
 

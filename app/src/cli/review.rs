@@ -1,16 +1,12 @@
 //! `convoy review`: reviewers look at a change, and say whether it is good.
 
-use std::cell::RefCell;
-
 use clap::Args;
-use convoy_api::Service;
-use convoy_core::event::Envelope;
-use convoy_core::id::{AgentName, ConvoyId, RoleName, Seq};
+use convoy_core::id::{AgentName, ConvoyId, RoleName};
 use convoy_core::money::Money;
 use convoy_core::review::ReviewResult;
 use convoy_core::template::{ReportKind, Verdict};
 use convoy_core::time::Span;
-use convoy_core::view::{ConvoyView, StrandedView};
+use convoy_core::view::ConvoyView;
 use convoy_engine::findings::Synthesis;
 use convoy_engine::pull::{Commented, Pull};
 use convoy_engine::reports::Reports;
@@ -18,9 +14,8 @@ use convoy_engine::templates;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::board::{self, Standing, Told};
 use super::context::Context;
-use super::follow::{End, Follow, Look, See};
-use super::progress::{self, Scope};
 use super::{ask, values};
 use crate::error::{DONE, Error, INTERRUPTED, PARTIAL};
 use crate::text;
@@ -111,7 +106,8 @@ impl Review {
         if !ctx.out.quiet {
             ctx.out.aside(&started(&convoy));
         }
-        let Some(standing) = follow(ctx, &convoy, since)? else { return detached(ctx, &convoy.id) };
+        let standing = board::until_over(ctx, &convoy, since, Told::Aside)?;
+        let Some(standing) = standing else { return detached(ctx, &convoy.id) };
         let status = report(ctx, &standing)?;
         match pull.filter(|_| self.comment) {
             Some(pull) => comment(ctx, &pull, &standing.convoy, status),
@@ -180,41 +176,6 @@ fn started(convoy: &ConvoyView) -> String {
     let files = convoy.context.as_ref().map_or(0, |run| run.files.len());
     let (roles, title) = (text::count(convoy.roles.len(), "role"), text::line(&convoy.title));
     format!("🚚 {}: {title}\n{} and {}\n\n", convoy.id, text::count(files, "file"), roles)
-}
-
-/// Where it stands when there is nothing more to wait for.
-struct Standing {
-    convoy: ConvoyView,
-    /// Why nothing can move, if it is not over.
-    stuck: Option<StrandedView>,
-}
-
-/// Follows it to its end, with a line on stderr for each thing that happens; nothing if a person has had enough.
-fn follow(ctx: &mut Context, convoy: &ConvoyView, since: Seq) -> Result<Option<Standing>, Error> {
-    let workers = ctx.with(|service| ask::workers(service, false))?;
-    let scope = RefCell::new(Scope::new(Some(convoy), &workers));
-    let out = ctx.out.clone();
-    let mut after = Some(since);
-    let look = |service: &dyn Service| -> Result<Look<Standing>, Error> {
-        let (found, seq) = ask::convoy(service, convoy.id.as_str())?;
-        let mut stuck = ask::stranded(service)?;
-        stuck.retain(|one| one.convoy_id == convoy.id && one.category.is_stuck());
-        let standing = Standing { convoy: found, stuck: stuck.pop() };
-        let over = standing.convoy.closed_at.is_some() || standing.stuck.is_some();
-        // What happened between its start and this look is still to be told.
-        Ok(Look { end: over.then_some(standing), seq: after.take().unwrap_or(seq) })
-    };
-    let see = |event: &Envelope| {
-        if let Some(line) = scope.borrow_mut().line(event).filter(|_| !out.quiet) {
-            out.aside(&line);
-        }
-        Ok(if progress::moves(&event.event) { See::Look } else { See::Nothing })
-    };
-    let end = Follow::new(ctx.workspace()?, None).interruptible()?.until(|| ctx.staying(), look, see)?;
-    Ok(match end {
-        End::Reached(standing) => Some(standing),
-        End::Interrupted | End::TimeOut | End::Unseen => None,
-    })
 }
 
 fn detached(ctx: &Context, id: &ConvoyId) -> Result<u8, Error> {

@@ -21,7 +21,7 @@ use crate::error::{DONE, Error};
 use crate::output::{BOLD, paint};
 use crate::text;
 
-/// Start a template convoy: agents that read a repository side by side, and write reports
+/// Start a template convoy: roles that read a repository and write reports
 ///
 /// Of a convoy that is there already, the work is started. A name that is both means the convoy.
 ///

@@ -28,6 +28,7 @@ fn what_is_built_in_is_listed_and_shown_with_the_engine_down_and_up() {
         "template list --json",
         "template list --agents",
         "template show code-review",
+        "template show triage",
         "template show triage --json",
         "template show --agent code-review-security",
         "template show nothing",

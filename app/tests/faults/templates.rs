@@ -26,7 +26,7 @@ struct Review {
 fn finding(title: &str, line: usize) -> Value {
     json!({
         "severity": "high", "category": "logic", "title": title, "file": "src/lib.txt", "line": line, "end_line": null,
-        "quote": (["one", "two", "three"][line - 1]), "problem": format!("{title} is wrong"), "impact": "All", "fix": "Mend it",
+        "quote": (["the first line", "the second line", "the third line"][line - 1]), "problem": format!("{title} is wrong"), "impact": "All", "fix": "Mend it",
         "confidence": "high",
     })
 }
@@ -54,6 +54,8 @@ impl Review {
         let last = Step::Output(format!("# In short\n\n```json synthesis\n{ranking}\n```\n"));
         script = script.role("synthesis", [last]);
         room.init(&script, LEAVES);
+        room.repo().write("src/lib.txt", "the first line\nthe second line\nthe third line\n");
+        room.repo().commit("Lines that can be quoted");
         // The command dies when all of it is recorded, so nobody has begun yet.
         let mut start = room.command(["start", "code-review", "--files", "src/**", "--notify", "mayor/"]);
         start.env("CONVOY_CRASH", "append:after@1");
@@ -209,11 +211,15 @@ fn a7_a_review_whose_engine_is_killed_once_before_each_effect() {
 fn a7_a_review_whose_engine_is_killed_around_launches_and_reports() {
     let review = Review::new();
     let expected = review.calm();
-    assert!(review.storm("launch:after@1", &expected) >= 5);
+    assert!(review.storm("launch:after@1", &expected) >= 2);
+    // Whoever goes on reaches these again, so that nobody gets through who is always killed there.
     for point in ["publish:before", "publish:half", "publish:after"] {
-        assert!(review.storm(&format!("{point}@1"), &expected) >= 4, "{point}");
+        for n in 1..=count(2, 4) {
+            assert!(review.once(&format!("{point}@{n}"), Some(&format!("{point}@1")), &expected), "{point}@{n}");
+        }
     }
     for point in ["report:before", "report:half", "report:after"] {
-        assert!(review.storm(&format!("{point}@1"), &expected) >= 1, "{point}");
+        let again = format!("{point}@1");
+        assert!(review.once(&again, Some(&again), &expected), "{point}");
     }
 }

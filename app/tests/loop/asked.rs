@@ -6,7 +6,7 @@ use convoy_testkit::fake_gh::Forge;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::reviews::{finding, found, reviewer, room};
+use crate::reviews::{finding, found, reviewer, room, sums_up};
 use crate::room::{Room, SOON, outside, text};
 
 const HOLE: &str = "password = 1\n";
@@ -18,11 +18,17 @@ fn reviewers() -> Script {
         .role("security", found(&[]))
         .role("correctness", found(&[]))
         .role("performance", found(&[]))
-        .role("synthesis", [Step::Output("# In short\n".to_owned())])
+        .role("synthesis", [sums_up()])
 }
 
 fn asks(room: &Room, words: &str) -> Run {
     room.env.convoy(["review"].into_iter().chain(words.split_whitespace()))
+}
+
+/// Everything is committed, the workspace's own files too.
+fn settled(room: &Room) {
+    room.repo().git(["add", "-A"]);
+    room.repo().git(["commit", "-q", "-m", "All"]);
 }
 
 /// A branch `topic` with these files committed, checked out.
@@ -39,13 +45,10 @@ fn topic(env: &TestEnv, files: &[(&str, &str)]) {
 #[test]
 fn what_is_not_committed_yet_is_reviewed_and_wants_changes() {
     let room = room(outside(), "", &reviewers());
+    settled(&room);
     std::fs::write(room.env.dir().join("app.txt"), HOLE).unwrap();
     let run = asks(&room, "").exits(1);
-    assert!(
-        run.stdout.contains("A password in the code") && run.stdout.contains("MUST FIX"),
-        "{}",
-        run.shown()
-    );
+    assert!(run.stdout.contains("A password in the code"), "{}", run.shown());
     assert!(run.stderr.contains("agent started") && !run.stdout.contains("agent started"), "{}", run.shown());
     assert_eq!(room.repo().read("app.txt"), HOLE, "the checkout is left alone");
     let run = asks(&room, "--json").exits(1);
@@ -84,8 +87,7 @@ fn a_branch_is_reviewed_since_it_left_and_approved() {
 #[test]
 fn nothing_to_review_is_said_and_is_no_failure() {
     let room = room(outside(), "", &reviewers());
-    room.repo().git(["add", "-A"]);
-    room.repo().git(["commit", "-q", "-m", "All"]);
+    settled(&room);
     let run = asks(&room, "").exits(0);
     assert!(run.stdout.contains("Nothing to review"), "{}", run.shown());
     let view = asks(&room, "--json").exits(0).json();
@@ -99,7 +101,7 @@ fn a_reviewer_that_fails_makes_it_inconclusive() {
         .role("security", [Step::Exit(3)])
         .role("correctness", found(&[]))
         .role("performance", found(&[]))
-        .role("synthesis", [Step::Output("# In short\n".to_owned())]);
+        .role("synthesis", [sums_up()]);
     let room = room(outside(), "", &script);
     std::fs::write(room.env.dir().join("app.txt"), "fine\n").unwrap();
     let view = asks(&room, "--json").exits(5).json();

@@ -21,7 +21,7 @@ fn together(env: &TestEnv, severity: &str) -> Script {
     for name in REVIEWERS {
         let mut steps = vec![tells(env, name)];
         steps.extend(REVIEWERS.map(|other| hears(env, other)));
-        steps.extend(reviews(name, [finding(severity, &format!("What {name} found"), 2)]));
+        steps.extend(reviews(name, [finding(severity, &format!("What {name} found"), 3)]));
         script = script.role(name, steps);
     }
     script.role(
@@ -116,7 +116,7 @@ fn criterion_4_stop_kills_all_agents_and_cleans_up() {
     let script = REVIEWERS.iter().fold(Script::default(), |script, name| {
         script.role(name, vec![child.clone(), tells(&env, name), Step::Hang])
     });
-    let desk = Desk::around(env, "[limits]\nstop_grace = \"500ms\"\n", &script);
+    let desk = Desk::around(env, "", &script);
     let id = desk.starts("code-review --files src/**");
     REVIEWERS.iter().for_each(|name| desk.room.env.wait_for(format!("said/{name}")));
     desk.room.convoy(&format!("stop {id}"));

@@ -37,6 +37,12 @@ fn told(findings: &[Value]) -> Vec<Step> {
     vec![Step::Output(format!("I looked.\n\n```json findings\n{block}\n```\n"))]
 }
 
+/// What whoever sums up writes: it leaves the order as it is.
+pub(crate) fn sums_up() -> Step {
+    let ranking = json!({ "order": [], "summary": "In short.", "top": [] });
+    Step::Output(format!("# In short\n\n```json synthesis\n{ranking}\n```\n"))
+}
+
 /// A reviewer, on changes that have this piece.
 pub(crate) fn reviewer(role: &str, piece: Option<&str>, steps: Vec<Step>) -> Case {
     Case { role: Some(role.into()), prompt: piece.map(str::to_owned), steps, ..Case::default() }
@@ -49,9 +55,8 @@ fn worker(issue: &str, piece: Option<&str>, steps: Vec<Step>) -> Case {
 
 /// A room in which reviewers, who may write nowhere but in their folder, can be witnessed.
 pub(crate) fn room(env: TestEnv, config: &str, script: &Script) -> Room {
-    let witness = env.root().join("witness.ndjson");
-    std::fs::write(&witness, "").unwrap();
-    Room::around(env, &format!("writable = {}\n{config}", json!([witness])), script)
+    std::fs::write(env.root().join("witness.ndjson"), "").unwrap();
+    Room::around(env, config, script)
 }
 
 /// Security finds the hole, quality finds something that does not matter.
@@ -59,7 +64,18 @@ fn reviewers() -> Script {
     Script::default()
         .or(reviewer("security", Some("+password = 1"), found(&[finding("critical", HOLE)])))
         .or(reviewer("security", None, found(&[])))
-        .or(reviewer("quality", None, told(&[finding("low", "password")])))
+        .or(reviewer("quality", None, told(&[slip()])))
+}
+
+/// Something else about the same line, that does not matter.
+fn slip() -> Value {
+    let mut slip = finding("low", "password");
+    for (key, text) in
+        [("category", "naming"), ("title", "The name says little"), ("problem", "One has to guess.")]
+    {
+        slip[key] = text.into();
+    }
+    slip
 }
 
 fn of<'a>(events: &'a [Value], subject: &Value) -> Vec<&'a Value> {
@@ -217,7 +233,7 @@ fn or_it_lands_without_the_word_of_who_failed() {
 #[test]
 fn the_built_in_template_reviews_when_no_roles_are_named() {
     let script = Script::default()
-        .or(reviewer("synthesis", None, vec![Step::Output("# In short\n".to_owned())]))
+        .or(reviewer("synthesis", None, vec![sums_up()]))
         .or(reviewer("security", Some("+password = 1"), found(&[finding("high", HOLE)])))
         .or(Case { role: Some("correctness".into()), steps: found(&[]), ..Case::default() })
         .or(Case { role: Some("performance".into()), steps: found(&[]), ..Case::default() })
@@ -287,7 +303,7 @@ fn what_passed_is_not_reviewed_again_when_the_engine_dies_before_the_merge() {
     let script = reviewers().or(worker("gt-a", None, commit("app.txt", "fine\n").into()));
     let room = room(env, &format!("{REVIEW}{gates}"), &script);
     let convoy = room.launch_new("gt-a", "");
-    room.until("review.made", "found nothing that blocks");
+    room.until("review.made", "\"lanes\"");
     kill_the_engine(&room);
     room.convoy("up");
     std::fs::write(room.env.home().join("../go"), "").unwrap();

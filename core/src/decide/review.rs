@@ -231,7 +231,7 @@ fn lane(state: &State, policy: &Policy, issue: &Issue) -> Option<Lane> {
     Some(Lane {
         role: step.role.clone(),
         agent: worker.map_or(&policy.agent, |worker| &worker.content.agent).clone(),
-        model: sessions().last().and_then(|session| session.model.clone()),
+        model: sessions().next_back().and_then(|session| session.model.clone()),
         end,
         duration: Span::from_millis(took.map(Span::as_millis).sum()),
         cost: worker

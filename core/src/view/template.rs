@@ -158,6 +158,9 @@ fn role(state: &State, convoy: &Convoy, issue: &Issue, now: Time) -> Option<Role
         Runner::Nobody => (None, None),
     };
     let names = |id: &IssueId| Some(state.issues.get(id)?.content.step.as_ref()?.role.to_string());
+    // Ids are made up: in their order the roles would come differently each time.
+    let mut needs: Vec<String> = issue.blockers().filter_map(names).collect();
+    needs.sort();
     Some(RoleView {
         role: step.role.to_string(),
         subagent: step.subagent.to_string(),
@@ -166,7 +169,7 @@ fn role(state: &State, convoy: &Convoy, issue: &Issue, now: Time) -> Option<Role
         agent,
         model,
         output: step.output,
-        needs: issue.blockers().filter_map(names).collect(),
+        needs,
         output_file: product.and_then(|product| product.files.first()).map(|file| format!("{dir}/{file}")),
         files: product.map(|product| product.files.clone()).unwrap_or_default(),
         findings: product.and_then(|product| product.findings),

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use convoy_core::command::Observed;
 use convoy_core::review::{FINDINGS_MAX, Finding, Raised};
-use convoy_core::template::{self, Counts, OutputKind, ReportKind, ReportMade, Run, Verdict};
+use convoy_core::template::{self, Counts, FILES_MAX, OutputKind, ReportKind, ReportMade, Run, Verdict};
 
 use super::role::{self, Lane, Synthesize};
 use super::step::{RANKING, text_of};
@@ -151,7 +151,7 @@ fn review(world: &World, job: &Synthesize, folder: &Path) -> Result<Made, Error>
         template: run.template.to_string(),
         commit: run.commit.clone(),
         diff_base: run.diff_base.clone(),
-        files: run.files.clone(),
+        files: files(world, job)?,
     };
     let mut all_missing = failed(&job.lanes);
     all_missing.extend(gone);
@@ -176,6 +176,23 @@ fn review(world: &World, job: &Synthesize, folder: &Path) -> Result<Made, Error>
         blocking,
         judged: Vec::new(),
     })
+}
+
+/// The files that were looked at: those that the run names, else those of its change, else all.
+fn files(world: &World, job: &Synthesize) -> git::Result<Vec<String>> {
+    let run = &job.run;
+    let Some(commit) = run.commit.as_deref().filter(|_| run.files.is_empty()) else {
+        return Ok(run.files.clone());
+    };
+    let listed = world.git_permits.with(|| -> git::Result<Vec<Vec<u8>>> {
+        let (repo, commit) = (Repo::open_at(&world.git, &job.repository)?, Oid::new(commit)?);
+        match &run.diff_base {
+            Some(base) => repo.changed_in(&Oid::new(base)?, &commit),
+            None => repo.files_of(&commit),
+        }
+    })?;
+    let names = listed.into_iter().map(|name| String::from_utf8_lossy(&name).into_owned());
+    Ok(names.take(FILES_MAX).collect())
 }
 
 /// What the role that ranks said, if there is one, or why it said nothing.

@@ -162,7 +162,10 @@ fn what_is_not_accepted_is_found() {
 /// alternatives and parts of lines, so that no more than that can be asked. `--human` is an address.
 fn unknown(all: &clap::Command, line: &str) -> Option<String> {
     let line = line.trim_start_matches("$ ");
-    let words = line.split(['#', '|', '>']).next().unwrap_or_default().split_whitespace();
+    let line = [" #", " | ", " > ", " && "]
+        .iter()
+        .fold(line, |line, end| line.split(end).next().unwrap_or_default());
+    let words = line.split_whitespace();
     let mut words = words.skip(1).filter(|word| *word != "convoy").peekable();
     let mut command = all;
     while let Some(word) = words.peek() {

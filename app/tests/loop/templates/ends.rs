@@ -84,7 +84,7 @@ fn an_ordinary_convoy_is_stopped_and_goes_on_when_it_is_started() {
     desk.room.env.wait_witness("waiting", 1);
     let stopped = desk.room.json(&format!("stop {id}"));
     assert_eq!(stopped["changed"], true, "{stopped}");
-    desk.room.until("worker.stopped", "gt-a");
+    desk.room.until("worker.stopped", "worker.stopped");
     assert_eq!(alive(&desk), Vec::<i64>::new());
     assert_eq!(desk.status(&id)["status"], "open");
     desk.room.convoy("work retry gt-a");

@@ -6,9 +6,6 @@ use serde_json::{Value, json};
 use super::room::{Desk, finding, ranks, reader, reviews, role, said, states};
 use crate::room::{outside, text};
 
-/// Nobody tries twice.
-const ONCE: &str = "[retry]\nmax_attempts = 1\n";
-
 /// The review of the built-in template in which `security` does this, and nobody tries twice.
 fn review(env: convoy_testkit::env::TestEnv, security: Vec<Step>) -> (Desk, Value) {
     let script = Script::default()
@@ -197,7 +194,7 @@ fn a15_a_budget_ends_it_and_says_so() {
     let run = desk.tries(&["start", "alone", "--budget", "1", "--wait"]).exits(1);
     assert!(run.stdout.contains("Nothing can move"), "{}", run.shown());
     let convoy = desk.room.json("list --status running")[0].clone();
-    assert_eq!(convoy["budget"]["usd"], "1.0000", "{convoy:#}");
+    assert_eq!(convoy["budget"]["usd"], "1.00", "{convoy:#}");
     assert!(desk.room.env.witness().is_empty());
 }
 
@@ -211,7 +208,7 @@ fn a6_the_whole_has_a_time_limit() {
             steps: vec![Step::SavePrompt(said(&env, "c")), Step::Output("# C\n".to_owned())],
             ..Case::default()
         });
-    let desk = Desk::around(env, ONCE, &script);
+    let desk = Desk::around(env, "", &script);
     desk.agent_file("reader", &reader("", "Read."));
     desk.template("three", "a b c:b", "");
     let convoy = desk.waits("three --timeout 3s", 5);

@@ -67,6 +67,9 @@ fn every_planted_fault_is_reported_once_and_twice_is_the_same() {
     }
     desk.write("templates/lint.toml", &format!("{template}[config]\nsynthesis = true\n"));
 
+    // What is not committed is read as it is, in a commit of that moment.
+    desk.room.repo().commit("Have it looked at");
+
     let first = desk.waits("lint", 0);
     assert!(states(&first).split(", ").all(|state| state.ends_with(" completed")), "{}", states(&first));
     assert_eq!(role(&first, "ruff")["findings"], 5);

@@ -70,7 +70,7 @@ fn a10_an_order_that_cannot_be_is_named_before_anything_begins() {
     for (roles, words) in [
         ("a:nobody b", &["nobody"][..]),
         ("a:a", &["a"]),
-        ("a:c b:a c:b", &["a", "b", "c", "cycle"]),
+        ("a:c b:a c:b", &["circle", "a → c → b → a"]),
         ("a b a", &["a"]),
     ] {
         desk.template("bad", roles, "");
@@ -94,7 +94,7 @@ fn a21_roles_whose_names_begin_alike_have_each_their_own() {
     let last = [Step::SavePrompt(said(&env, "last")), Step::Output("# Last\n".to_owned())];
     let desk = Desk::around(env, "", &script.role("last", last));
     desk.agent_file("reader", &reader("output: findings\n", "Read."));
-    desk.agent_file("last", "---\nname: last\ndescription: Last\n---\n{{ inputs.review }}|{{ inputs.review-2 }}|{{ inputs.rev }}\n");
+    desk.agent_file("last", "---\nname: last\ndescription: Last\n---\n{{ inputs.review }}|{{ inputs[\"review-2\"] }}|{{ inputs.rev }}\n");
     desk.write(
         "templates/alike.toml",
         "name = \"alike\"\ndescription = \"Alike\"\n[[agents]]\nrole = \"rev\"\nsubagent = \"reader\"\n\

@@ -9,8 +9,10 @@ use crate::room::text;
 const ROLES: usize = 10;
 /// How many rounds of them; the whole case has a hundred, see `CONVOY_FAULTS_LONG`.
 const ROUNDS: usize = 2;
-/// About how long each prompt is.
-const PROMPT_BYTES: usize = 200_000;
+/// How often the text of a role is in its prompt, which is about 200 KB long.
+const TIMES: usize = 5;
+/// About how long that text is: all of them have to fit into one template.
+const TEXT_BYTES: usize = 40_000;
 
 #[expect(clippy::disallowed_methods, reason = "a switch for the person who runs the tests")]
 fn rounds() -> usize {
@@ -22,7 +24,7 @@ fn awkward(role: usize) -> String {
     let line = format!(
         "{role}: `touch pwned` $(touch pwned) \"quoted\" 'single' \\ %s ${{HOME}} | & ; < > ~ ! # 🚚 ü 日本 é\t\u{7f}\r\n\n"
     );
-    let mut text = line.repeat(PROMPT_BYTES / line.len());
+    let mut text = line.repeat(TEXT_BYTES / line.len());
     text.push_str(&format!("the last of {role}"));
     text
 }
@@ -34,13 +36,14 @@ fn a3_ten_roles_at_once_each_with_its_own_prompt() {
     let desk = Desk::with("[defaults]\nagent = \"fake\"\nmax_parallel = 10\n", &script);
     let mut template = "name = \"ten\"\ndescription = \"Ten\"\n".to_owned();
     for n in 0..ROLES {
-        let text = serde_json::json!(awkward(n));
+        // What is a text of JSON is one of TOML, but for this character.
+        let text = serde_json::json!(awkward(n)).to_string().replace('\u{7f}', "\\u007f");
         template.push_str(&format!(
             "[[agents]]\nrole = \"r{n}\"\nsubagent = \"reader\"\n[agents.params]\ntext = {text}\n"
         ));
     }
     desk.write("templates/ten.toml", &template);
-    desk.agent_file("reader", &reader("", "BEGIN{{ params.text }}END"));
+    desk.agent_file("reader", &reader("", &format!("BEGIN{}END", "{{ params.text }}".repeat(TIMES))));
     for round in 0..rounds() {
         let convoy = desk.waits("ten", 0);
         for n in 0..ROLES {
@@ -48,7 +51,7 @@ fn a3_ten_roles_at_once_each_with_its_own_prompt() {
             let content = text(&output, "/content");
             let from = content.find("BEGIN").unwrap() + "BEGIN".len();
             let to = content.rfind("END").unwrap();
-            assert!(content[from..to] == awkward(n), "round {round}, role {n}");
+            assert!(content[from..to] == awkward(n).repeat(TIMES), "round {round}, role {n}");
         }
     }
     assert!(!desk.room.env.dir().join("pwned").exists());

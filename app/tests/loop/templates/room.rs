@@ -53,6 +53,8 @@ impl Desk {
         let after = before.replacen("writable = [", &format!("writable = [{}, ", json!(said)), 1);
         assert_ne!(before, after);
         std::fs::write(file, after).unwrap();
+        desk.room.repo().write("src/lib.txt", "the first line\nthe second line\nthe third line\n");
+        desk.room.repo().commit("Lines that can be quoted");
         desk.agent_file("reader", &reader("", "Read. You are asked about: {{ files }}"));
         desk
     }
@@ -158,7 +160,7 @@ pub(crate) fn role<'a>(convoy: &'a Value, name: &str) -> &'a Value {
 pub(crate) fn finding(severity: &str, title: &str, line: usize) -> Value {
     json!({
         "severity": severity, "category": "logic", "title": title, "file": "src/lib.txt", "line": line,
-        "end_line": null, "quote": (["one", "two", "three"][line - 1]), "problem": format!("{title} is wrong"),
+        "end_line": null, "quote": (["the first line", "the second line", "the third line"][line - 1]), "problem": format!("{title} is wrong"),
         "impact": "All", "fix": "Mend it", "confidence": "high",
     })
 }

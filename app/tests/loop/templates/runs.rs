@@ -62,7 +62,7 @@ fn a1_three_reviewers_side_by_side_and_a_synthesis_of_what_all_of_them_wrote() {
         assert!(report.contains(words), "no {words:?} in\n{report}");
     }
     let synthesis = role(&convoy, "synthesis");
-    assert_eq!(synthesis["needs"], json!(["correctness", "security", "performance"]));
+    assert_eq!(synthesis["needs"], json!(["correctness", "performance", "security"]));
     let landed = numbers(&desk, "convoy.landed");
     let made = numbers(&desk, "convoy.synthesized");
     assert_eq!((made.len(), landed.len()), (1, 1));

@@ -26,7 +26,7 @@ fn a20_a_template_of_ones_own_that_inherits_and_the_place_of_what_is_wrong() {
     assert_eq!(roles, [("correctness", "code-review-correctness"), ("security", "reader")]);
     assert_eq!((&view["max_parallel"], &view["timeout_s"]), (&json!(1), &json!(600)));
     for (name, text, words) in [
-        ("broken.json", "{\"name\": \"broken\",\n \"agents\": [}", &["broken.json", "line 2"][..]),
+        ("broken.json", "{\"name\": \"broken\",\n \"agents\": [}", &["broken.json:2", "not JSON"][..]),
         (
             "typo.toml",
             "name = \"typo\"\ndescription = \"T\"\nagent = []\n",

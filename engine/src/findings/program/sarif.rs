@@ -85,18 +85,16 @@ fn result(one: &Value, run: &Value, rules: &Rules<'_>, root: &Root) -> Option<Fi
     let (id, rule) = rules.find(one);
     let message = message(one, rule);
     let says = |path: &str| text(rule.and_then(|rule| rule.pointer(path)));
-    let short = says("/shortDescription/text");
-    let heading = if message.is_empty() { short.clone() } else { message.clone() };
-    let mut problem = message;
-    let full = says("/fullDescription/text");
-    if !full.is_empty() && full != problem {
-        problem = format!("{problem}\n\n{full}").trim().to_owned();
-    }
+    // What a rule is about in general is long, and says nothing of this place; it stands in for a message at most.
+    let about = ["/shortDescription/text", "/fullDescription/text"].map(says);
+    let problem = if message.is_empty() { about.join("\n\n").trim().to_owned() } else { message };
     let fixes = list(one.get("fixes")).map(|fix| text(fix.pointer("/description/text")));
     let mut fix = fixes.filter(|fix| !fix.is_empty()).collect::<Vec<_>>().join("\n");
-    if fix.is_empty() {
+    // The help of ruff is its message once more, without the names.
+    if fix.is_empty() && rules.tool != "ruff" {
         fix = says("/help/text");
     }
+    let heading = problem.clone();
     let severity = if kind != "fail" {
         Severity::Info
     } else if rules.tool == "ruff" {

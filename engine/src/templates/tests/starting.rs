@@ -259,7 +259,7 @@ fn a_linked_worktree_is_read_as_it_is() {
     fs::write(other.join("side.rs"), "side\n").unwrap();
     for start in [
         Start { project_path: Some(other.clone()), ..review(&[]) },
-        Start { dir: Some(other.clone()), ..review(&[]) },
+        Start { dir: Some(other), ..review(&[]) },
     ] {
         assert_eq!(room.start(&start).unwrap().run.files, ["side.rs"]);
     }
