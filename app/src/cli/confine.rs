@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Command, FromArgMatches};
+use clap::{Args, FromArgMatches};
 use convoy_engine::os::confine;
 
 /// Become a program that may write only below some folders
@@ -27,7 +27,7 @@ pub(super) struct Confine {
 impl Confine {
     /// From the words after `convoy confine`, without the definitions of all other commands: an agent waits for it.
     pub(super) fn parse(words: &[OsString]) -> Result<Self, clap::Error> {
-        let command = Self::augment_args(Command::new("confine").no_binary_name(true));
+        let command = Self::augment_args(clap::Command::new("confine").no_binary_name(true));
         Self::from_arg_matches(&command.try_get_matches_from(words)?)
     }
 

@@ -215,7 +215,10 @@ fn a7_a_review_whose_engine_is_killed_around_launches_and_reports() {
     // Whoever goes on reaches these again, so that nobody gets through who is always killed there.
     for point in ["publish:before", "publish:half", "publish:after"] {
         for n in 1..=count(2, 4) {
-            assert!(review.once(&format!("{point}@{n}"), Some(&format!("{point}@1")), &expected), "{point}@{n}");
+            assert!(
+                review.once(&format!("{point}@{n}"), Some(&format!("{point}@1")), &expected),
+                "{point}@{n}"
+            );
         }
     }
     for point in ["report:before", "report:half", "report:after"] {

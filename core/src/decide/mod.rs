@@ -30,6 +30,7 @@ mod tell;
 mod template;
 mod tracker;
 mod triage;
+mod verdict;
 mod work;
 
 pub use budget::{Refused, affords, convoy_affords, over_text, waits_for_tomorrow};

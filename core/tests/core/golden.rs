@@ -4,6 +4,7 @@
 //! written again: a change of its form that cannot read it is a broken contract.
 
 mod samples;
+mod templates;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

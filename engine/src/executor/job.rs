@@ -8,7 +8,6 @@ use convoy_core::effect::Effect;
 use convoy_core::id::{
     AgentName, CheckpointId, ConvoyId, DeliveryId, Epoch, IssueId, RigName, RouteName, SessionId, WorkerId,
 };
-use convoy_core::issue::Status;
 use convoy_core::money::Money;
 use convoy_core::policy::Policy;
 use convoy_core::session::{Session, SessionState, Workdir};
@@ -20,6 +19,7 @@ use convoy_core::worker::{Lesson, Member, Worker, WorkerState};
 use super::ceiling::Ceiling;
 use super::examine::Examine;
 use super::nudge::Nudge;
+use super::prepare;
 use super::role::{self, Role, Synthesize};
 use crate::config::Config;
 
@@ -236,8 +236,8 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 worker: worker.content.id.clone(),
                 convoy: worker.content.convoy.clone(),
                 place: place(worker, config)?,
-                resume: worker.resume_from.clone().map(|tip| (tip, base_of(state, worker))),
-                predecessors: predecessors(state, worker),
+                resume: worker.resume_from.clone().map(|tip| (tip, prepare::base_of(state, worker))),
+                predecessors: prepare::predecessors(state, worker),
                 role: role::of_worker(state, worker),
             })
         }
@@ -485,26 +485,4 @@ fn place_of(rig: &RigName, base: Option<&String>, config: &Config) -> Option<Pla
         repository: found.path.clone(),
         base_branch: base.cloned().or_else(|| found.default_branch.clone()),
     })
-}
-
-/// The base of the attempt that left the tip which the next one goes on from.
-fn base_of(state: &State, worker: &Worker) -> Option<String> {
-    let session = worker.lessons.iter().rev().find(|lesson| lesson.branch.is_some())?;
-    Some(state.sessions.get(&session.session)?.workdir()?.base.clone())
-}
-
-/// Closed issues that the worker's issue depends on and whose work was left on its branch, or was merged on the forge.
-fn predecessors(state: &State, worker: &Worker) -> Vec<Predecessor> {
-    let Some(issue) = state.issues.get(&worker.content.issue) else { return Vec::new() };
-    issue
-        .blockers()
-        .filter_map(|id| match &state.issues.get(id)?.status {
-            Status::Closed(closed) => closed.evidence.as_ref(),
-            _ => None,
-        })
-        .filter(|evidence| evidence.merge_commit.is_none() || evidence.request.is_some())
-        .filter_map(|evidence| {
-            Some(Predecessor { tip: evidence.commit.clone()?, landed: evidence.merge_commit.clone() })
-        })
-        .collect()
 }

@@ -2,7 +2,10 @@
 
 use convoy_core::command::Observed;
 use convoy_core::id::SessionId;
+use convoy_core::issue::Status;
 use convoy_core::session::Workdir;
+use convoy_core::state::State;
+use convoy_core::worker::Worker;
 
 use super::job::{Place, Predecessor, Prepare};
 use super::step;
@@ -206,4 +209,26 @@ fn join(repo: &Repo, job: &Prepare, base: &Base) -> Result<Option<Oid>, Problem>
         }
     }
     Ok(Some(at))
+}
+
+/// The base of the attempt that left the tip which the next one goes on from.
+pub(super) fn base_of(state: &State, worker: &Worker) -> Option<String> {
+    let session = worker.lessons.iter().rev().find(|lesson| lesson.branch.is_some())?;
+    Some(state.sessions.get(&session.session)?.workdir()?.base.clone())
+}
+
+/// Closed issues that the worker's issue depends on and whose work was left on its branch, or was merged on the forge.
+pub(super) fn predecessors(state: &State, worker: &Worker) -> Vec<Predecessor> {
+    let Some(issue) = state.issues.get(&worker.content.issue) else { return Vec::new() };
+    issue
+        .blockers()
+        .filter_map(|id| match &state.issues.get(id)?.status {
+            Status::Closed(closed) => closed.evidence.as_ref(),
+            _ => None,
+        })
+        .filter(|evidence| evidence.merge_commit.is_none() || evidence.request.is_some())
+        .filter_map(|evidence| {
+            Some(Predecessor { tip: evidence.commit.clone()?, landed: evidence.merge_commit.clone() })
+        })
+        .collect()
 }

@@ -19,6 +19,7 @@ use convoy_core::worker::{MergeOutcome, WorkerState};
 use convoy_core::{ledger, view, why};
 
 use super::Sim;
+use super::dump::dump;
 use super::queue::Copied;
 use super::repo::parse;
 use super::templates::{self, Runs};
@@ -486,23 +487,4 @@ fn check_grants(state: &State, policy: &Policy, batch: &Batch) -> Result<(), Str
 
 fn is_said(report: &Report) -> bool {
     matches!(report, Report::Done { .. } | Report::Blocked { .. })
-}
-
-fn dump(state: &State) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    for (id, convoy) in &state.convoys {
-        let _ = writeln!(text, "  {id} {:?} tracks {:?}", convoy.status, convoy.content.tracked);
-    }
-    for (id, issue) in &state.issues {
-        let _ = writeln!(text, "  {id} {:?} needs {:?}", issue.status, issue.content.needs);
-    }
-    for (id, worker) in &state.workers {
-        let (what, intent) = (&worker.state, &worker.intent);
-        let _ = writeln!(text, "  {id} on {} {what:?} intent {intent:?}", worker.content.issue);
-    }
-    for (id, session) in state.sessions.iter().filter(|(id, _)| state.index.sessions.contains(*id)) {
-        let _ = writeln!(text, "  {id} stopping {} {:?}", session.stopping, session.state);
-    }
-    text
 }

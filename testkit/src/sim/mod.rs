@@ -11,6 +11,7 @@ mod agent;
 mod batch;
 mod bugs;
 mod driver;
+mod dump;
 mod examine;
 mod executor;
 mod faults;

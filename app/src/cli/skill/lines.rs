@@ -210,20 +210,20 @@ fn in_document(text: &str) -> Vec<String> {
 
 #[test]
 fn criterion_9_no_document_speaks_of_a_command_or_flag_that_is_not_there() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut files: Vec<_> =
-        std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace is above");
+    let mut files: Vec<_> = std::fs::read_dir(root.join("docs"))
+        .expect("there are documents")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     files.extend([root.join("README.md"), root.join("ARCHITECTURE.md"), root.join("CONTRIBUTING.md")]);
     let mut all = Cli::command();
     all.build();
     let (mut wrong, mut count) = (Vec::new(), 0);
     for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "md")) {
-        let text = std::fs::read_to_string(file).unwrap();
+        let text = std::fs::read_to_string(file).expect("it is text");
         for line in in_document(&text) {
             count += 1;
-            wrong.extend(
-                unknown(&all, &line).map(|why| format!("{}: {why}", file.file_name().unwrap().display())),
-            );
+            wrong.extend(unknown(&all, &line).map(|why| format!("{}: {why}", file.display())));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

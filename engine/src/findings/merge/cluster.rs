@@ -132,7 +132,8 @@ fn points(found: &[Found], kinds: &[Kind]) -> Vec<Point> {
 /// Joins what has something in common and overlaps: sorted by that and by line, it stands side by side.
 fn by_key(points: &[Point], sets: &mut Sets, grounded: bool) {
     // What is in common, and of what sort that is.
-    let mut rows: Vec<((u8, u32, u32), u32, u32, usize)> = Vec::new();
+    type Common = (u8, u32, u32);
+    let mut rows: Vec<(Common, u32, u32, usize)> = Vec::new();
     for (n, point) in points.iter().enumerate() {
         let mut row =
             |sort: u8, what: u32, from: u32, to: u32| rows.push(((sort, point.file, what), from, to, n));

@@ -164,7 +164,7 @@ fn encoded(path: &str) -> String {
     path.bytes().fold(String::with_capacity(path.len()), |mut uri, byte| {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
-                uri.push(byte as char)
+                uri.push(byte as char);
             }
             byte => {
                 let _ = write!(uri, "%{byte:02X}");
