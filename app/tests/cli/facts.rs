@@ -11,8 +11,8 @@ use crate::{both_ways, workspace};
 fn with_agents(agents: &str) -> TestEnv {
     let env = workspace();
     let file = env.dir().join(".convoy/config.toml");
-    let config = fs::read_to_string(&file).unwrap();
-    fs::write(&file, format!("{config}\n{agents}\n")).unwrap();
+    let config = fs::read_to_string(&file).expect("the configuration");
+    fs::write(&file, format!("{config}\n{agents}\n")).expect("the configuration");
     env
 }
 

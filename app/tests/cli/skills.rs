@@ -15,15 +15,15 @@ fn repository() -> TestEnv {
 }
 
 fn skills(dir: &Path) -> Vec<String> {
-    let entries =
-        fs::read_dir(dir).map(|all| all.map(|entry| entry.unwrap().file_name().into_string().unwrap()));
+    let entries = fs::read_dir(dir)
+        .map(|all| all.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")));
     let mut names: Vec<String> = entries.map(Iterator::collect).unwrap_or_default();
     names.sort();
     names
 }
 
 fn found(views: &Value) -> Vec<&str> {
-    views.as_array().unwrap().iter().map(|view| view["found"].as_str().unwrap()).collect()
+    views.as_array().expect("a list").iter().map(|view| view["found"].as_str().expect("text")).collect()
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Sim {
         let mut request = self.start_template();
         if let Request::TemplateStart { run, .. } = &mut request {
             let report = if self.rng.u32(0..20) == 0 { ReportKind::None } else { ReportKind::Review };
-            *run = Box::new(Run { commit: Some(tip), report, ..Run::clone(run) });
+            **run = Run { commit: Some(tip), report, ..Run::clone(run) };
         }
         request
     }
@@ -92,10 +92,10 @@ impl Gate {
                     return Err(format!("a branch of {worker} is reviewed by {other} and by {convoy}"));
                 }
             }
-            Event::ReviewMade { worker, checkpoint: None, review, .. } => {
-                if review.blocking().next().is_none() {
-                    self.passed.insert((worker.clone(), review.tip.clone()));
-                }
+            Event::ReviewMade { worker, checkpoint: None, review, .. }
+                if review.blocking().next().is_none() =>
+            {
+                self.passed.insert((worker.clone(), review.tip.clone()));
             }
             Event::WorkerDone { worker } => {
                 let Some((tip, Some(convoy))) = self.submitted.get(worker) else { return Ok(()) };

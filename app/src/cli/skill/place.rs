@@ -103,10 +103,10 @@ impl Install {
             let found = match self.dry_run {
                 false => folder.install(text.name, &rendered, self.force),
                 true => {
-                    folder.look(text.name, &rendered).and_then(|found| may(&folder, &text, found, self.force))
+                    folder.look(text.name, &rendered).and_then(|found| may(&folder, text, found, self.force))
                 }
             };
-            views.push(view::of(&text, &folder, found, |found| match found {
+            views.push(view::of(text, &folder, found, |found| match found {
                 Found::Current => Told::Same("is up to date already"),
                 Found::Absent => Told::Done("installed"),
                 Found::Older => Told::Done("brought up to date"),
@@ -129,9 +129,9 @@ impl Remove {
         for text in texts {
             let found = match self.dry_run {
                 false => folder.remove(text.name, self.force),
-                true => folder.look(text.name, "").and_then(|found| may(&folder, &text, found, self.force)),
+                true => folder.look(text.name, "").and_then(|found| may(&folder, text, found, self.force)),
             };
-            views.push(view::of(&text, &folder, found, |found| match found {
+            views.push(view::of(text, &folder, found, |found| match found {
                 Found::Absent => Told::Same("is not there"),
                 Found::Current | Found::Older | Found::Changed | Found::Foreign => Told::Done("removed"),
             }));
