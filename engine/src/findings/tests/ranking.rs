@@ -149,5 +149,5 @@ fn ids_of_another_numbering_are_followed_to_what_they_named() {
     };
     let moved = ranking.clone().moved(&before.findings, &after.findings);
     assert_eq!((ids(&moved.order), ids(&moved.top)), ("F2".into(), "F2".into()));
-    assert_eq!(ranking.clone().moved(&after.findings, &after.findings).order, [FindingId(1)]);
+    assert_eq!(ranking.moved(&after.findings, &after.findings).order, [FindingId(1)]);
 }
