@@ -214,14 +214,16 @@ impl Convoy {
     /// Whether it lands only when the report of its roles was made.
     pub fn lacks_report(&self) -> bool {
         let makes = self.content.run.as_ref().is_some_and(|run| run.report != ReportKind::None);
-        makes && self.progress.report.is_none()
+        makes && !self.progress.is_final
     }
     /// Which making of its report is due, if one is: every role has ended, or somebody asked for it again.
     pub fn report_due(&self) -> Option<u32> {
         self.content.run.as_ref().filter(|run| run.report != ReportKind::None)?;
         let made = self.progress.report.as_ref().map_or(0, |report| report.round);
-        let first = made == 0 && self.is_open() && self.is_complete();
-        (first || self.progress.wanted > made).then(|| self.progress.wanted.max(1))
+        if self.is_open() && self.is_complete() && !self.progress.is_final {
+            return Some(self.progress.wanted.max(made + 1));
+        }
+        (self.progress.wanted > made).then_some(self.progress.wanted)
     }
     /// Whether it should have landed before `now`.
     pub fn is_overdue(&self, now: Time) -> bool {

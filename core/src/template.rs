@@ -213,6 +213,9 @@ pub struct ReportMade {
     pub missing: Vec<RoleName>,
     /// Why it could not be made, if it could not.
     pub error: Option<String>,
+    /// Roles were still at work when it was begun: it is of what there was.
+    #[serde(default)]
+    pub interim: bool,
     /// What of it was done to the issues, if that was asked for.
     #[serde(default)]
     pub applied: Option<Applied>,
@@ -274,6 +277,7 @@ impl ReportMade {
             missing: Vec::new(),
             error: Some(why),
             blocking: Vec::new(),
+            interim: false,
             applied: None,
         }
     }
@@ -290,6 +294,9 @@ pub struct Progress {
     pub wanted: u32,
     /// The issues are to be changed as its next report says.
     pub apply: bool,
+    /// A report was made of all that its roles left; one that somebody wanted earlier is of what there was.
+    #[serde(default)]
+    pub is_final: bool,
     /// Its report, as it was made last.
     pub report: Option<ReportMade>,
 }

@@ -85,6 +85,6 @@ fn repositories_are_the_same_every_time() {
 #[test]
 fn an_agent_is_configured_by_a_table() {
     let toml = agent_toml("fake", &["/a b".to_owned(), "--x\"y".to_owned()], "plain", &["KEY"]);
-    let expected = "[agents.fake]\ncommand = [\"/a b\",\"--x\\\"y\"]\nprompt = \"stdin\"\noutput = \"plain\"\nenv = [\"KEY\"]\n";
+    let expected = "[agents.fake]\ncommand = [\"/a b\",\"--x\\\"y\"]\nprompt = \"stdin\"\noutput = \"plain\"\nenv = [\"KEY\"]\nwritable = []\n";
     assert_eq!(toml, expected);
 }

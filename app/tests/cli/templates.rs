@@ -31,7 +31,7 @@ fn what_is_built_in_is_listed_and_shown_with_the_engine_down_and_up() {
         "template show triage",
         "template show triage --json",
         "template show --agent code-review-security",
-        "template show nothing",
+        "template show code-revew",
         "template validate code-review planning triage-agent",
     ]);
     for words in [

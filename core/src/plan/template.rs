@@ -18,7 +18,7 @@ pub(super) fn plan(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
         let Some(round) = convoy.report_due() else { continue };
         // When the last of its agents is dead: until then it may still write, and it would land with agents at work.
         let workers = state.index.convoy_workers.get(id).into_iter().flatten();
-        if workers.into_iter().any(|id| state.index.active.contains(id)) {
+        if convoy.is_complete() && workers.into_iter().any(|id| state.index.active.contains(id)) {
             continue;
         }
         // What findings quote is looked for in its files.

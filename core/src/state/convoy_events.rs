@@ -48,10 +48,11 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time, actor: &str) {
             progress.apply |= *apply;
         }),
         Event::ConvoySynthesized { convoy, report } => {
-            progress(state, convoy, |progress| {
-                progress.report = Some((**report).clone());
-                progress.apply = false;
-            });
+            if let Some(found) = state.convoys.get_mut(convoy) {
+                found.progress.is_final |= !report.interim;
+                found.progress.report = Some((**report).clone());
+                found.progress.apply = false;
+            }
             state.index.touched.insert(convoy.clone());
         }
         Event::ConvoyLanded { convoy, landing_epoch, observer } => {

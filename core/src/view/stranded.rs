@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::convoy::Convoy;
 use crate::id::{ConvoyId, IssueId};
+use crate::issue::Issue;
 use crate::policy::Policy;
 use crate::state::State;
 use crate::time::Time;
@@ -169,6 +170,9 @@ fn one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<Str
     let (category, detail, command) = if moving {
         let due = convoy.content.due.map(|due| due.to_string()).unwrap_or_default();
         (Category::Overdue, format!("it was due at {due}, and {} of its issues are open", open.len()), None)
+    } else if let Some(review) = open.iter().find_map(|issue| stranded_review(state, policy, issue, now)) {
+        let StrandedView { convoy_id, category, detail, command, .. } = review;
+        (category, format!("its review {convoy_id} does not go on: {detail}"), Some(command))
     } else {
         let reasons = crate::why::convoy(state, policy, convoy, now);
         let first = ORDER.iter().find_map(|code| reasons.iter().find(|reason| reason.code == *code));
@@ -186,6 +190,17 @@ fn one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<Str
     })
 }
 
+/// The convoy that reviews what a worker has submitted, while it does.
+fn reviewing<'a>(state: &'a State, worker: &Worker) -> Option<&'a Convoy> {
+    let WorkerState::Submitted(submission) = &worker.state else { return None };
+    state.convoys.get(submission.review.as_ref()?).filter(|convoy| convoy.is_open())
+}
+
+fn stranded_review(state: &State, policy: &Policy, issue: &Issue, now: Time) -> Option<StrandedView> {
+    let worker = state.workers.get(issue.worker.as_ref()?)?;
+    one(state, policy, reviewing(state, worker)?, now)
+}
+
 fn is_moving(state: &State, policy: &Policy, worker: &Worker, now: Time) -> bool {
     match &worker.state {
         WorkerState::Running { session } => {
@@ -194,7 +209,9 @@ fn is_moving(state: &State, policy: &Policy, worker: &Worker, now: Time) -> bool
         }
         WorkerState::Waiting { .. } => policy.holds(&worker.content).is_none(),
         WorkerState::Submitted(submission) => {
-            crate::queue::block_of(state, submission).is_none() && policy.reaches(&worker.content.rig)
+            crate::queue::block_of(state, submission).is_none()
+                && policy.reaches(&worker.content.rig)
+                && reviewing(state, worker).and_then(|review| one(state, policy, review, now)).is_none()
         }
         WorkerState::Assigned => crate::decide::may_begin(state, policy, worker, now),
         WorkerState::Done

@@ -86,6 +86,7 @@ pub(crate) fn observed(words: &Words<'_>, convoy: &str) -> Observed {
         return Observed::TimeUp { convoy };
     }
     let report = ReportMade {
+        interim: words.has("interim"),
         round: words.number("round", 1) as u32,
         at: Time::from_millis(0),
         files: vec!["synthesis.md".into()],

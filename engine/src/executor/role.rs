@@ -60,6 +60,8 @@ pub(super) struct About {
 pub(super) struct Synthesize {
     pub(super) convoy: ConvoyId,
     pub(super) round: u32,
+    /// Some of them have not ended.
+    pub(super) interim: bool,
     pub(super) run: Run,
     pub(super) repository: PathBuf,
     /// All roles, in the order of the template.
@@ -128,6 +130,7 @@ pub(super) fn synthesize(
     Some(Synthesize {
         convoy: convoy.content.id.clone(),
         round,
+        interim: convoy.open_count > 0,
         repository: repository.to_owned(),
         lanes: view::steps(state, convoy).filter_map(|issue| lane(state, issue)).collect(),
         issues: abouts(state, &run),

@@ -49,7 +49,7 @@ struct Made {
 pub(super) fn run(world: &World, job: &Synthesize) -> Observed {
     let (report, judged) = make(world, job).unwrap_or_else(|error| {
         let why = format!("the report could not be made: {}", explain(&error));
-        (ReportMade::failed(job.round, clock::now(), why), Vec::new())
+        (ReportMade { interim: job.interim, ..ReportMade::failed(job.round, clock::now(), why) }, Vec::new())
     });
     Observed::Synthesized { convoy: job.convoy.clone(), report: Box::new(report), judged }
 }
@@ -63,6 +63,7 @@ fn make(world: &World, job: &Synthesize) -> Result<(ReportMade, Vec<template::Ju
     };
     write(&folder, &made.files)?;
     let report = ReportMade {
+        interim: job.interim,
         round: job.round,
         at: clock::now(),
         files: made.files.into_iter().map(|(name, _)| name).collect(),

@@ -204,7 +204,8 @@ fn in_document(text: &str) -> Vec<String> {
         }
     }
     // With more blanks it is a table.
-    lines.retain(|line| line.starts_with("convoy ") && !line.starts_with("convoy  "));
+    // Or the middle of a sentence that stands in a block.
+    lines.retain(|line| line.starts_with("convoy ") && !line.starts_with("convoy  ") && !line.ends_with('.'));
     lines
 }
 

@@ -70,7 +70,7 @@ fn every_planted_fault_is_reported_once_and_twice_is_the_same() {
     // What is not committed is read as it is, in a commit of that moment.
     desk.room.repo().commit("Have it looked at");
 
-    let first = desk.waits("lint", 0);
+    let first = desk.waits("lint --files **", 0);
     assert!(states(&first).split(", ").all(|state| state.ends_with(" completed")), "{}", states(&first));
     assert_eq!(role(&first, "ruff")["findings"], 5);
     let id = text(&first, "/id");
@@ -107,7 +107,7 @@ fn every_planted_fault_is_reported_once_and_twice_is_the_same() {
     );
     assert!(report["synthesis.md"].contains("- 1 critical issue\n"), "{}", report["synthesis.md"]);
 
-    let second = desk.waits("lint", 0);
+    let second = desk.waits("lint --files **", 0);
     assert_ne!(second["id"], first["id"]);
     assert_eq!(files(&desk, text(&second, "/id")), report);
     // Made once more of the same roles.
