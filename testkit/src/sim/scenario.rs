@@ -138,7 +138,7 @@ pub(super) struct Sim {
     /// When something was committed last.
     pub(super) busy_until: u64,
     /// The patrol came by after everything else.
-    pub(super) looked_again: bool,
+    pub(super) looked_at: Option<usize>,
     pub(super) trace: Vec<String>,
 }
 
@@ -162,7 +162,9 @@ pub fn run(options: &Options) -> Result<Report, Box<Violation>> {
     sim.set_the_scene();
     while sim.violation.is_none() {
         let Some((t, happening)) = sim.queue.pop() else {
-            if !std::mem::replace(&mut sim.looked_again, true) {
+            // Again and again, as long as something follows from it: what one patrol lands may be the review of a branch.
+            let batches = sim.disk.batches.len();
+            if sim.looked_at.replace(batches) != Some(batches) {
                 // As if it came right after the last thing that happened: engines were also woken for nothing since.
                 sim.t = sim.busy_until.max(sim.faults.until() + 1);
                 sim.patrol();
@@ -237,7 +239,7 @@ impl Sim {
             report: Report::default(),
             violation: None,
             busy_until: 0,
-            looked_again: false,
+            looked_at: None,
             trace: Vec::new(),
             rng,
             options,
