@@ -1,5 +1,6 @@
 //! The binary: hands the arguments and the environment down, and the exit status up.
 
+mod ask;
 mod cli;
 mod demo;
 mod error;

@@ -4,7 +4,6 @@
 
 mod add;
 mod agent;
-mod ask;
 mod attach;
 mod baseline;
 mod board;
@@ -38,6 +37,7 @@ mod mq;
 mod nudge;
 mod outbox;
 mod output;
+mod overview;
 mod own;
 mod progress;
 mod remove;
@@ -77,6 +77,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use convoy_engine::os::spawn::Environment;
 
+use crate::ask;
 use crate::error::Error;
 use context::{Context, Global};
 
@@ -116,6 +117,7 @@ enum Command {
     Add(add::Add),
     Remove(remove::Remove),
     List(list::List),
+    Overview(overview::Overview),
     #[command(visible_alias = "show")]
     Status(status::Status),
     Check(check::Check),
@@ -224,6 +226,7 @@ impl Command {
             Self::Add(command) => command.run(ctx),
             Self::Remove(command) => command.run(ctx),
             Self::List(command) => command.run(ctx),
+            Self::Overview(command) => command.run(ctx),
             Self::Status(command) => command.run(ctx),
             Self::Check(command) => command.run(ctx),
             Self::Start(command) => command.run(ctx),
