@@ -4,6 +4,8 @@ mod ask;
 mod cli;
 mod demo;
 mod error;
+mod http;
+mod pages;
 mod output;
 mod text;
 

@@ -19,6 +19,7 @@ mod context;
 mod cost;
 mod create;
 mod daemon;
+mod dashboard;
 mod demo;
 mod doctor;
 mod down;
@@ -154,6 +155,7 @@ enum Command {
     Down(down::Down),
     #[command(subcommand)]
     Daemon(daemon::Daemon),
+    Dashboard(dashboard::Dashboard),
     Done(own::Done),
     Blocked(own::Blocked),
     Note(own::Note),
@@ -256,6 +258,7 @@ impl Command {
             Self::Up(command) => command.run(ctx),
             Self::Down(command) => command.run(ctx),
             Self::Daemon(command) => command.run(ctx),
+            Self::Dashboard(command) => command.run(ctx),
             Self::Done(command) => command.run(ctx),
             Self::Blocked(command) => command.run(ctx),
             Self::Note(command) => command.run(ctx),
