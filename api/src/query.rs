@@ -9,9 +9,9 @@ use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    BudgetView, CheckpointView, ConvoyLineView, ConvoyView, CostView, DeliveryView, EpicView, FactsView, IssueView,
-    NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, SessionView, StageView, StrandedView, TrackerView,
-    WorkerView,
+    BudgetView, CheckpointView, ConvoyLineView, ConvoyView, CostView, DeliveryView, EpicView, FactsView,
+    IssueView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, SessionView, StageView,
+    StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.

@@ -8,7 +8,8 @@ use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
     BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, FactsView, IssueView,
-    NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView, WorkerView,
+    NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView,
+    WorkerView,
 };
 
 fn other() -> Failure {

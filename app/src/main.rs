@@ -5,8 +5,8 @@ mod cli;
 mod demo;
 mod error;
 mod http;
-mod pages;
 mod output;
+mod pages;
 mod text;
 
 fn main() -> std::process::ExitCode {

@@ -182,9 +182,15 @@ impl Engine {
     }
 
     /// Has others reach it by the workspace's socket, and see its face.
-    pub(crate) fn serve(&mut self, workspace: &Workspace, env: &Environment, face: Face) -> Result<(), Failure> {
+    pub(crate) fn serve(
+        &mut self,
+        workspace: &Workspace,
+        env: &Environment,
+        face: Face,
+    ) -> Result<(), Failure> {
         let service = Arc::new(self.handle());
-        let callers = self.places.take().map(|places| places.show(face, service, workspace, env)).transpose()?;
+        let callers =
+            self.places.take().map(|places| places.show(face, service, workspace, env)).transpose()?;
         self.serving = Some(server::serve(workspace, self.handle(), callers)?);
         Ok(())
     }

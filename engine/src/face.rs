@@ -93,8 +93,7 @@ impl Places {
         let Self { listener, hosts, token, .. } = self;
         let opened =
             Opened { service, workspace: workspace.clone(), env: env.clone(), listener, hosts, token };
-        face(opened)
-            .map_err(|error| Failure::new(Code::Unavailable, format!("cannot serve pages: {error}")))
+        face(opened).map_err(|error| Failure::new(Code::Unavailable, format!("cannot serve pages: {error}")))
     }
 }
 
@@ -135,7 +134,11 @@ fn token(path: &Path) -> Result<String, Failure> {
     }
     let token = text.trim();
     let plain = token.len() >= TOKEN_BYTES_MIN && token.bytes().all(|byte| byte.is_ascii_graphic());
-    if plain { Ok(token.to_owned()) } else { Err(wrong(format!("not {TOKEN_BYTES_MIN} or more letters and digits"))) }
+    if plain {
+        Ok(token.to_owned())
+    } else {
+        Err(wrong(format!("not {TOKEN_BYTES_MIN} or more letters and digits")))
+    }
 }
 
 /// Whole or not at all, and for nobody else's eyes.

@@ -42,7 +42,11 @@ impl Serving {
 }
 
 /// Opens the socket and serves it until the process ends.
-pub(crate) fn serve(workspace: &Workspace, handle: Handle, callers: Option<Callers>) -> Result<Serving, Failure> {
+pub(crate) fn serve(
+    workspace: &Workspace,
+    handle: Handle,
+    callers: Option<Callers>,
+) -> Result<Serving, Failure> {
     let path = workspace.socket();
     let wrong = |error: std::io::Error| {
         Failure::new(Code::Unavailable, format!("cannot listen on {}: {error}", path.display()))
@@ -57,7 +61,8 @@ pub(crate) fn serve(workspace: &Workspace, handle: Handle, callers: Option<Calle
     let answering = Arc::new(Permits::new(CONNECTIONS_MAX));
     let ours = Arc::clone(&answering);
     let callers = callers.map(Arc::new);
-    tasks::start(Kind::Listener, move || accept(&listener, &handle, &ours, callers.as_ref())).map_err(wrong)?;
+    tasks::start(Kind::Listener, move || accept(&listener, &handle, &ours, callers.as_ref()))
+        .map_err(wrong)?;
     Ok(Serving { answering })
 }
 

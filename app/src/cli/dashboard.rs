@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::context::Context;
 use crate::error::{DONE, Error};
-use crate::http::secret::Secret;
 use crate::http::engine_name;
+use crate::http::secret::Secret;
 
 /// What opens an address in a person's browser.
 const OPENER: &str = "xdg-open";
@@ -45,7 +45,11 @@ impl Dashboard {
         if self.print {
             ctx.out.say(&format!("{link}\n"))?;
         } else {
-            let how = if opened { "Opened in your browser; or go there yourself" } else { "Open it in your browser" };
+            let how = if opened {
+                "Opened in your browser; or go there yourself"
+            } else {
+                "Open it in your browser"
+            };
             ctx.out.say(&format!("{how}, within five minutes:\n\n  {link}\n\nAfter that: {url}\n"))?;
         }
         Ok(DONE)

@@ -23,8 +23,10 @@ pub(crate) fn address(name: &str) -> String {
 pub(super) async fn serve(Path((_, name)): Path<(String, String)>) -> Response {
     match ASSETS.iter().find(|(known, ..)| *known == name) {
         Some((_, kind, text)) => {
-            let headers =
-                [(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+            let headers = [
+                (header::CONTENT_TYPE, *kind),
+                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+            ];
             (headers, *text).into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),

@@ -113,7 +113,9 @@ async fn admit(site: &Site, mut request: Request) -> Result<Request, Error> {
 fn stranger(why: &str) -> Error {
     Error::new(StatusCode::UNAUTHORIZED, "unauthorized", why)
         .hint("a browser is let in by the link of 'convoy dashboard'")
-        .hint("a program sends 'Authorization: Bearer <token>'; 'convoy daemon status' says where the token is")
+        .hint(
+            "a program sends 'Authorization: Bearer <token>'; 'convoy daemon status' says where the token is",
+        )
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -42,7 +42,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) fn face(opened: Opened) -> std::io::Result<Callers> {
     let Opened { service, workspace, env, listener, hosts, token } = opened;
     let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-    let engine = ask::engine(service.as_ref()).map(|view| engine_name(&view)).map_err(std::io::Error::other)?;
+    let engine =
+        ask::engine(service.as_ref()).map(|view| engine_name(&view)).map_err(std::io::Error::other)?;
     let site = Site(Arc::new(Inner {
         hosts: Site::hosts(address, &hosts),
         secret: Secret::new(token, &engine),
@@ -129,7 +130,8 @@ pub(super) fn is_public(path: &str) -> bool {
 
 /// What is where.
 fn router(site: Site) -> Router {
-    let pages = pages::router().route("/login", get(login)).route("/assets/{hash}/{name}", get(assets::serve));
+    let pages =
+        pages::router().route("/login", get(login)).route("/assets/{hash}/{name}", get(assets::serve));
     let api: ApiRouter<Site> = api::router();
     let mut document = aide::openapi::OpenApi::default();
     let api = api.finish_api_with(&mut document, api::describe);

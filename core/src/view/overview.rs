@@ -109,8 +109,11 @@ pub struct ConvoyLineView {
 
 /// The overview.
 pub fn overview(state: &State, policy: &Policy, now: Time) -> OverviewView {
-    let mut needs: Vec<NeedView> =
-        stranded(state, policy, now).into_iter().filter(|one| one.category.is_stuck()).map(of_convoy).collect();
+    let mut needs: Vec<NeedView> = stranded(state, policy, now)
+        .into_iter()
+        .filter(|one| one.category.is_stuck())
+        .map(of_convoy)
+        .collect();
     needs.extend(state.issues.values().filter(|issue| is_left(state, issue)).map(of_issue));
     let mut at_work: Vec<&Worker> =
         state.index.active.iter().filter_map(|id| state.workers.get(id)).collect();

@@ -39,7 +39,10 @@ pub(super) async fn list(
     Ok(Json(site.ask(move |service| ask::convoys(service, filter)).await?))
 }
 
-pub(super) async fn show(State(site): State<Site>, Path(id): Path<String>) -> Result<Json<ConvoyView>, Error> {
+pub(super) async fn show(
+    State(site): State<Site>,
+    Path(id): Path<String>,
+) -> Result<Json<ConvoyView>, Error> {
     let (convoy, _) = site.ask(move |service| ask::convoy(service, &id)).await?;
     Ok(Json(convoy))
 }

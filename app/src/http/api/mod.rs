@@ -17,21 +17,32 @@ use super::site::Site;
 /// Every route for programs.
 pub(super) fn router() -> ApiRouter<Site> {
     ApiRouter::new()
-        .api_route("/health", get_with(engine::health, |op| op.id("health").summary("Whether the engine serves")))
+        .api_route(
+            "/health",
+            get_with(engine::health, |op| op.id("health").summary("Whether the engine serves")),
+        )
         .api_route(
             "/api/overview",
             get_with(engine::overview, |op| {
                 op.id("overview").summary("What needs a person, who is at work, what landed, what it costs")
             }),
         )
-        .api_route("/api/convoys", get_with(convoys::list, |op| op.id("listConvoys").summary("Convoys that fit")))
-        .api_route("/api/convoys/{id}", get_with(convoys::show, |op| op.id("showConvoy").summary("One convoy")))
+        .api_route(
+            "/api/convoys",
+            get_with(convoys::list, |op| op.id("listConvoys").summary("Convoys that fit")),
+        )
+        .api_route(
+            "/api/convoys/{id}",
+            get_with(convoys::show, |op| op.id("showConvoy").summary("One convoy")),
+        )
         .route("/api/openapi.json", get(document))
 }
 
 /// What the document says of itself.
 pub(super) fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
-    api.title("Convoy").version(env!("CARGO_PKG_VERSION")).summary("Drives batches of coding-agent work to completion")
+    api.title("Convoy")
+        .version(env!("CARGO_PKG_VERSION"))
+        .summary("Drives batches of coding-agent work to completion")
 }
 
 async fn document(Extension(document): Extension<Arc<OpenApi>>) -> Json<OpenApi> {
