@@ -3,6 +3,7 @@
 mod cli;
 mod demo;
 mod error;
+mod mcp;
 mod output;
 mod text;
 

@@ -4,7 +4,7 @@
 
 mod add;
 mod agent;
-mod ask;
+pub(crate) mod ask;
 mod attach;
 mod baseline;
 mod board;
@@ -16,15 +16,15 @@ mod close;
 mod completions;
 mod config;
 mod confine;
-mod context;
-mod cost;
+pub(crate) mod context;
+pub(crate) mod cost;
 mod create;
 mod daemon;
 mod demo;
 mod doctor;
 mod down;
 mod events;
-mod follow;
+pub(crate) mod follow;
 mod hook;
 mod import;
 mod init;
@@ -32,37 +32,38 @@ mod issue;
 mod land;
 mod leading;
 mod list;
-mod logs;
+pub(crate) mod logs;
 mod mail;
+mod mcp;
 mod mq;
 mod nudge;
 mod outbox;
-mod output;
-mod own;
+pub(crate) mod output;
+pub(crate) mod own;
 mod progress;
 mod remove;
 mod reopen;
-mod review;
+pub(crate) mod review;
 mod rig;
-mod roles;
+pub(crate) mod roles;
 mod run;
 mod schema;
 mod session;
 mod skill;
 mod sling;
 mod stage;
-mod start;
+pub(crate) mod start;
 mod status;
 mod stop;
 mod stranded;
 mod supervise;
 mod sync;
 mod synthesize;
-mod template;
+pub(crate) mod template;
 mod tracker;
 mod up;
 mod usage;
-mod values;
+pub(crate) mod values;
 mod wait;
 mod watch;
 mod way;
@@ -163,6 +164,7 @@ enum Command {
     Template(template::Template),
     #[command(subcommand)]
     Mail(mail::Mail),
+    Mcp(mcp::Mcp),
     Events(events::Events),
     Logs(logs::Logs),
     Attach(attach::Attach),
@@ -210,7 +212,12 @@ impl Command {
         own || hook
             || matches!(
                 self,
-                Self::Completions(_) | Self::Schema(_) | Self::DemoAgent(_) | Self::DemoCheck(_)
+                // A server of tools looks for itself which of them are an agent's own.
+                Self::Mcp(_)
+                    | Self::Completions(_)
+                    | Self::Schema(_)
+                    | Self::DemoAgent(_)
+                    | Self::DemoCheck(_)
             )
     }
 
@@ -261,6 +268,7 @@ impl Command {
             Self::Hook(command) => command.run(ctx),
             Self::Template(command) => command.run(ctx),
             Self::Mail(command) => command.run(ctx),
+            Self::Mcp(command) => command.run(ctx),
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
             Self::Attach(command) => command.run(ctx),
