@@ -51,11 +51,11 @@ fn object(mut fields: Map<String, Value>) -> Value {
     for word in ["anyOf", "oneOf"] {
         let Some(Value::Array(list)) = fields.remove(word) else { continue };
         let mut some: Vec<Value> = list.into_iter().filter(|one| one["type"] != "null").map(plain).collect();
-        let words: Option<Vec<Value>> = some.iter().map(|one| one.get("const").cloned()).collect();
+        let words: Option<Vec<Vec<Value>>> = some.iter().map(words).collect();
         match (words, some.len()) {
             (Some(words), _) => {
                 fields.insert("type".to_owned(), json!("string"));
-                fields.insert("enum".to_owned(), Value::Array(words));
+                fields.insert("enum".to_owned(), words.into_iter().flatten().collect());
             }
             (None, 1) => {
                 let Some(Value::Object(only)) = some.pop() else { continue };
@@ -74,6 +74,15 @@ fn object(mut fields: Map<String, Value>) -> Value {
         fields.insert("properties".to_owned(), Value::Object(each.collect()));
     }
     Value::Object(fields)
+}
+
+/// The words of a choice.
+fn words(choice: &Value) -> Option<Vec<Value>> {
+    match (choice.get("const"), choice.get("enum")) {
+        (Some(word), _) => Some(vec![word.clone()]),
+        (None, Some(Value::Array(words))) => Some(words.clone()),
+        (None, _) => None,
+    }
 }
 
 #[cfg(test)]
@@ -100,7 +109,6 @@ mod tests {
 
     #[derive(Deserialize, JsonSchema)]
     #[serde(rename_all = "snake_case")]
-    #[expect(dead_code, reason = "only its schema is of use")]
     enum Kind {
         /// With its meaning.
         FirstOne,
@@ -118,7 +126,7 @@ mod tests {
                 "properties": {
                     "title": { "type": "string", "description": "A word." },
                     "limit": { "type": "integer", "minimum": 0, "description": "How many." },
-                    "kind": { "type": "string", "enum": ["first_one", "other"] },
+                    "kind": { "type": "string", "enum": ["other", "first_one"] },
                     "ids": { "type": "array", "items": { "type": "string" } },
                 },
             })

@@ -79,7 +79,11 @@ pub(super) const fn entry<T: Tool>() -> Entry {
 
 fn run<T: Tool>(arguments: Value, desk: &mut Desk<'_>) -> Result<Answer, Error> {
     let arguments: T = serde_path_to_error::deserialize(arguments).map_err(|error| {
-        let (place, why) = (error.path().to_string(), error.inner().to_string());
+        let (place, mut why) = (error.path().to_string(), error.inner().to_string());
+        // Rust's names of numbers are nobody else's.
+        if let Some((before, "u8" | "u32" | "u64" | "usize" | "i64")) = why.split_once(", expected ") {
+            why = format!("{before}, expected a whole number");
+        }
         // The path of what is missing or not known is that of all arguments, and the reason names it.
         let place = if place == "." { "arguments".to_owned() } else { place };
         Error::usage(format!("{place}: {why}"))
@@ -153,8 +157,8 @@ impl Entry {
     }
 
     fn result(&self, answer: Answer) -> Value {
-        let Answer { mut value, failed, mut notes } = answer;
-        let left_out = bound::bound(&mut value, RESULT_BYTES_MAX);
+        let Answer { mut value, failed, mut notes, cut: mut left_out } = answer;
+        left_out.extend(bound::bound(&mut value, RESULT_BYTES_MAX));
         if !left_out.is_empty() {
             let more = self.more.map(|more| format!(" To see more: {more}.")).unwrap_or_default();
             notes.push(format!("Cut to fit: {}.{more}", left_out.join("; ")));
@@ -185,13 +189,14 @@ pub(super) struct Answer {
     value: Value,
     failed: bool,
     notes: Vec<String>,
+    cut: Vec<String>,
 }
 
 impl Answer {
     /// What a command prints.
     pub(super) fn of(value: &impl Serialize) -> Result<Self, Error> {
         let value = serde_json::to_value(value).map_err(|error| Error::output(&error.into()))?;
-        Ok(Self { value, failed: false, notes: Vec::new() })
+        Ok(Self { value, failed: false, notes: Vec::new(), cut: Vec::new() })
     }
 
     /// What came of each thing that was asked for.
@@ -209,10 +214,17 @@ impl Answer {
     /// A part of a list: as much of it as is wanted, and fits.
     pub(super) fn page<T: Serialize>(all: &[T], page: &Page) -> Result<Self, Error> {
         let wanted = all.iter().skip(page.offset).take(page.limit.unwrap_or(PAGE_ITEMS).max(1));
-        let items = fitting(wanted)?;
+        let Fitting { items, cut } = fitting(wanted)?;
         let next = page.offset.saturating_add(items.len());
         let next_offset = (next < all.len()).then_some(next);
-        Self::of(&json!({ "items": items, "total": all.len(), "next_offset": next_offset }))
+        Ok(Self::of(&json!({ "items": items, "total": all.len(), "next_offset": next_offset }))?.cut(cut))
+    }
+
+    /// With what was cut of its items.
+    #[must_use]
+    pub(super) fn cut(mut self, cut: Vec<String>) -> Self {
+        self.cut.extend(cut);
+        self
     }
 
     /// With something that is said beside it.
@@ -223,19 +235,31 @@ impl Answer {
     }
 }
 
-/// As many of these as fit into one result, and at least one, which is cut later.
-pub(super) fn fitting<'a, T: Serialize + 'a>(all: impl Iterator<Item = &'a T>) -> Result<Vec<Value>, Error> {
-    let (mut items, mut bytes) = (Vec::new(), 0);
-    for item in all {
-        let item = serde_json::to_value(item).map_err(|error| Error::output(&error.into()))?;
+/// The most that one item of a list takes, so that a large one does not hide the others.
+const ITEM_BYTES_MAX: usize = 16 * 1024;
+/// What stands around the items of a list.
+const FRAME_BYTES: usize = 512;
+
+/// Items of a list, and what was cut of them.
+pub(super) struct Fitting {
+    pub(super) items: Vec<Value>,
+    pub(super) cut: Vec<String>,
+}
+
+/// As many of these as fit into one result.
+pub(super) fn fitting<'a, T: Serialize + 'a>(all: impl Iterator<Item = &'a T>) -> Result<Fitting, Error> {
+    let (mut items, mut cut, mut bytes) = (Vec::new(), Vec::new(), FRAME_BYTES);
+    for (n, item) in all.enumerate() {
+        let mut item = serde_json::to_value(item).map_err(|error| Error::output(&error.into()))?;
+        let left_out = bound::bound(&mut item, ITEM_BYTES_MAX);
         bytes += bound::size(&item) + 1;
-        // What stands around the items has its place too.
-        if bytes > RESULT_BYTES_MAX - 512 && !items.is_empty() {
+        if bytes > RESULT_BYTES_MAX {
             break;
         }
         items.push(item);
+        cut.extend(left_out.into_iter().map(|what| format!("items.{n}.{what}")));
     }
-    Ok(items)
+    Ok(Fitting { items, cut })
 }
 
 /// How many items a list has at once if nobody says so.

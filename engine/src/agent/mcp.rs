@@ -4,13 +4,14 @@
 //! its own configuration stays as it is. The server is this program, as `convoy mcp --worker`. Which session it speaks
 //! for stands in what the program hands to it, because not every program hands its whole environment on.
 //!
-//! Seen with Claude Code 2.1.197, Codex 0.169.0 and Gemini CLI 0.61.0.
+//! Seen with Claude Code 2.1.197 and Codex 0.169.0. Gemini CLI 0.61.0 has no such way: its settings for everybody have to
+//! be root's, a workspace's would lie in the repository, and another home would lose whom the person signed in as.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::supervisor::files::SessionDir;
 
@@ -18,6 +19,8 @@ use crate::supervisor::files::SessionDir;
 const SERVER: &str = "convoy";
 /// What the tools of the server are called in a list of tools that are allowed.
 const ALLOWED: &str = "mcp__convoy__*";
+/// What the server is called with.
+const ARGUMENTS: [&str; 2] = ["mcp", "--worker"];
 /// What stands in a list of tools before those of any server.
 const OF_SERVERS: &str = "mcp__";
 /// What the server has to know.
@@ -30,10 +33,6 @@ const PASSED: [&str; 7] = [
     "CONVOY_ATTEMPT",
     "CONVOY_BRIEF_FILE",
 ];
-/// Where Gemini CLI reads what holds for everybody, unless they say otherwise; and the variable for another place.
-const GEMINI_DEFAULTS: (&str, &str) =
-    ("GEMINI_CLI_SYSTEM_DEFAULTS_PATH", "/etc/gemini-cli/system-defaults.json");
-
 /// How a program takes a server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,8 +44,6 @@ pub enum Mcp {
     Claude,
     /// As Codex: a key of its configuration, by `-c`.
     Codex,
-    /// As Gemini CLI: a file of settings below all others, which a variable names.
-    Gemini,
 }
 
 /// What a program is given so that it has the tools.
@@ -54,8 +51,6 @@ pub enum Mcp {
 pub struct Given {
     /// Arguments, among its options.
     pub arguments: Vec<String>,
-    /// Variables.
-    pub env: Vec<(String, String)>,
     /// The content of the session's file for it.
     pub file: Option<String>,
 }
@@ -68,39 +63,22 @@ impl Mcp {
         let socket = (crate::supervisor::SOCKET.to_owned(), dir.socket().to_string_lossy().into_owned());
         let passed: BTreeMap<String, String> = passed.chain([socket]).collect();
         let file = dir.mcp().to_string_lossy().into_owned();
-        let server = |more: Value| {
-            let mut server: Map<String, Value> = Map::new();
-            server.insert("command".to_owned(), json!(program));
-            server.insert("args".to_owned(), json!(["mcp", "--worker"]));
-            server.insert("env".to_owned(), json!(passed));
-            server.extend(more.as_object().cloned().unwrap_or_default());
-            json!({ "mcpServers": { SERVER: server } }).to_string()
-        };
         match self {
             Self::None => Given::default(),
             // Later versions show the tools of a server only to who looks for them, unless they are always loaded.
             Self::Claude => Given {
                 arguments: vec![format!("--mcp-config={file}")],
-                file: Some(server(json!({ "type": "stdio", "alwaysLoad": true }))),
-                ..Given::default()
+                file: Some(
+                    json!({ "mcpServers": { SERVER: {
+                        "type": "stdio", "alwaysLoad": true, "command": program, "args": ARGUMENTS, "env": passed,
+                    } } })
+                    .to_string(),
+                ),
             },
             Self::Codex => Given {
                 arguments: vec!["-c".to_owned(), codex(&program, &passed)],
                 ..Given::default()
             },
-            Self::Gemini => {
-                let (variable, place) = GEMINI_DEFAULTS;
-                // Somebody has set what holds for everybody: that stays, and the tools are left out.
-                if env.contains_key(variable) || Path::new(place).exists() {
-                    return Given::default();
-                }
-                Given {
-                    env: vec![(variable.to_owned(), file)],
-                    // What only speaks to its own supervisor needs nobody's leave.
-                    file: Some(server(json!({ "trust": true }))),
-                    ..Given::default()
-                }
-            }
         }
     }
 
@@ -109,7 +87,7 @@ impl Mcp {
         let mut tools = tools?.to_vec();
         match self {
             Self::Claude => tools.push(ALLOWED.to_owned()),
-            Self::None | Self::Codex | Self::Gemini => {}
+            Self::None | Self::Codex => {}
         }
         Some(tools)
     }
@@ -125,8 +103,9 @@ fn codex(program: &str, env: &BTreeMap<String, String>) -> String {
     let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let env: Vec<String> = env.iter().map(|(name, value)| format!("{name}={}", text(value))).collect();
     format!(
-        "mcp_servers.{SERVER}={{command={},args=[\"mcp\",\"--worker\"],env={{{}}}}}",
+        "mcp_servers.{SERVER}={{command={},args={},env={{{}}}}}",
         text(program),
+        toml::Value::from(ARGUMENTS.to_vec()),
         env.join(",")
     )
 }
@@ -134,6 +113,7 @@ fn codex(program: &str, env: &BTreeMap<String, String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     fn given(mcp: Mcp, env: &[(&str, &str)]) -> Given {
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -157,18 +137,13 @@ mod tests {
         let table: toml::Table = codex.arguments[1].parse().unwrap();
         let read: Value = serde_json::to_value(&table["mcp_servers"]["convoy"]).unwrap();
         assert_eq!((&read["env"], &read["command"]), (&passed, &json!("/it's \"here\"/convoy")));
-        let gemini = given(Mcp::Gemini, &ENV);
-        if !Path::new(GEMINI_DEFAULTS.1).exists() {
-            assert_eq!(gemini.env, [(GEMINI_DEFAULTS.0.to_owned(), "/w/sessions/s-1/mcp.json".to_owned())]);
-        }
-        assert_eq!(given(Mcp::Gemini, &[(GEMINI_DEFAULTS.0, "/mine")]), Given::default());
     }
 
     #[test]
     fn a_list_of_tools_admits_those_of_the_server() {
         let tools = ["Read".to_owned()];
         assert_eq!(Mcp::Claude.allowing(Some(&tools)).unwrap(), ["Read", ALLOWED]);
-        assert_eq!(Mcp::Gemini.allowing(Some(&tools)).unwrap(), ["Read"]);
+        assert_eq!(Mcp::Codex.allowing(Some(&tools)).unwrap(), ["Read"]);
         assert_eq!(Mcp::Claude.allowing(None), None);
         assert!(is_of_a_server(ALLOWED) && !is_of_a_server("Read"));
     }

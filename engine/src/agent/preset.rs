@@ -263,7 +263,7 @@ impl Preset {
                 "duplex_arg" => self.duplex_arg = texts(&agent, key, value)?,
                 "hooks" => self.hooks = parsed(&agent, key, value, "\"none\" or \"claude\"")?,
                 "mcp" => {
-                    let known = "\"none\", \"claude\", \"codex\" or \"gemini\"";
+                    let known = "\"none\", \"claude\" or \"codex\"";
                     self.mcp = parsed(&agent, key, value, known)?;
                 }
                 "model_arg" => self.model_arg = texts(&agent, key, value)?,

@@ -65,7 +65,7 @@ pub const KEYS: &[Key] = &[
         "arguments with which it reads messages while it works, for prompt duplex",
     ),
     key("agents.*.hooks", Some("\"none\""), "whose hooks report to its session: none or claude"),
-    key("agents.*.mcp", Some("\"none\""), "how it is given the worker's tools: none, claude, codex or gemini"),
+    key("agents.*.mcp", Some("\"none\""), "how it is given the worker's tools: none, claude or codex"),
     key("agents.*.output", Some("\"plain\""), "what reads its output: plain, claude, codex or gemini"),
     key("agents.*.model_arg", None, "arguments that name the model, with {model} in them"),
     key("agents.*.env", None, "names of variables that it may inherit"),

@@ -272,9 +272,8 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     }
     let settings = world.settings();
     let preset = settings.presets.get(job.agent.as_str()).map_err(|error| explain(&error))?;
-    let mut env = environment(world, job, preset.environment(&world.env), dir);
+    let env = environment(world, job, preset.environment(&world.env), dir);
     let tools = tools(&settings, world, preset, dir, &env)?;
-    env.extend(tools.env);
     let earlier = job.conversation.as_ref();
     // One that the agent no longer has would end it at once: then it begins afresh, with the same prompt.
     let conversation = earlier.and_then(|earlier| preset.conversation(&earlier.id, &env));

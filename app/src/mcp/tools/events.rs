@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::super::desk::Desk;
-use super::super::tool::{Answer, Kind, Tool, fitting};
+use super::super::tool::{Answer, Fitting, Kind, Tool, fitting};
 use crate::cli::ask;
 use crate::error::Error;
 
@@ -39,9 +39,10 @@ impl Tool for List {
         let limit = self.limit.unwrap_or(EVENTS).clamp(1, EVENTS_MAX);
         let (events, seq) =
             desk.ctx.with(|service| ask::events(service, Seq(self.since), limit, self.r#type))?;
-        let items = fitting(events.iter())?;
+        let Fitting { items, cut: left_out } = fitting(events.iter())?;
         let cut = items.len() < events.len();
         let last = if cut { events.get(items.len().saturating_sub(1)).map_or(seq, |event| event.seq) } else { seq };
-        Answer::of(&json!({ "items": items, "next_since": last, "more": cut || events.len() == limit }))
+        let more = cut || events.len() == limit;
+        Ok(Answer::of(&json!({ "items": items, "next_since": last, "more": more }))?.cut(left_out))
     }
 }

@@ -105,12 +105,16 @@ pub(super) fn until_over(
     let mut said = String::new();
     let look = |service: &dyn Service| {
         let (standing, seq) = stand(service, ids)?;
+        if is_over(&standing, any) {
+            // That it is over is the result, and clients know no progress of what has one.
+            return Ok(Look { end: Some(standing), seq });
+        }
         let now = progress(&standing);
         if now != said {
             teller.tell(&now);
             said = now;
         }
-        Ok(Look { end: is_over(&standing, any).then_some(standing), seq })
+        Ok(Look { end: None, seq })
     };
     let end = follow.until(|| desk.ctx.staying(), look, |event| Ok(matters(event)));
     desk.goes_on();

@@ -122,10 +122,9 @@ fn begin(
         Runner::Agent { tools, permission_mode, .. } => {
             let settings = world.settings();
             let preset = settings.presets.get(job.agent.as_str()).map_err(|error| explain(&error))?;
-            let mut env = follow::environment(world, job, preset.environment(&world.env), dir);
+            let env = follow::environment(world, job, preset.environment(&world.env), dir);
             // Confined, it can still speak to its supervisor: that is a connection, and no writing.
             let given = follow::tools(&settings, world, preset, dir, &env)?;
-            env.extend(given.env);
             let tools = match given.arguments.is_empty() {
                 true => tools.clone(),
                 false => preset.mcp.allowing(tools.as_deref()),
