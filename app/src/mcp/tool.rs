@@ -211,13 +211,18 @@ impl Answer {
         Ok(Self { failed: items_status(items) != DONE, ..Self::of(item)? })
     }
 
-    /// A part of a list: as much of it as is wanted, and fits.
+    /// A part of a list that is all there: as much of it as is wanted, and fits.
     pub(super) fn page<T: Serialize>(all: &[T], page: &Page) -> Result<Self, Error> {
-        let wanted = all.iter().skip(page.offset).take(page.limit.unwrap_or(PAGE_ITEMS).max(1));
-        let Fitting { items, cut } = fitting(wanted)?;
+        let wanted = all.get(page.offset..).unwrap_or_default();
+        Self::part(&wanted[..wanted.len().min(page.limit)], page, all.len())
+    }
+
+    /// The part of a list that was asked for, of so many in all: as much of it as fits.
+    pub(super) fn part<T: Serialize>(part: &[T], page: &Page, total: usize) -> Result<Self, Error> {
+        let Fitting { items, cut } = fitting(part.iter())?;
         let next = page.offset.saturating_add(items.len());
-        let next_offset = (next < all.len()).then_some(next);
-        Ok(Self::of(&json!({ "items": items, "total": all.len(), "next_offset": next_offset }))?.cut(cut))
+        let next_offset = (next < total).then_some(next);
+        Ok(Self::of(&json!({ "items": items, "total": total, "next_offset": next_offset }))?.cut(cut))
     }
 
     /// With what was cut of its items.
@@ -266,12 +271,13 @@ pub(super) fn fitting<'a, T: Serialize + 'a>(all: impl Iterator<Item = &'a T>) -
 const PAGE_ITEMS: usize = 50;
 
 /// Which part of a list.
+#[derive(Clone, Copy)]
 pub(super) struct Page {
     pub(super) offset: usize,
-    pub(super) limit: Option<usize>,
+    pub(super) limit: usize,
 }
 
 /// The page that these arguments mean.
 pub(super) fn page(offset: Option<usize>, limit: Option<usize>) -> Page {
-    Page { offset: offset.unwrap_or(0), limit }
+    Page { offset: offset.unwrap_or(0), limit: limit.unwrap_or(PAGE_ITEMS).max(1) }
 }

@@ -129,6 +129,7 @@ fn what_a_tool_says_is_what_the_command_prints() {
             ("issue_list", json!({ "ready": true }), "issue list --ready"),
             ("why", json!({ "id": "gt-2" }), "why gt-2"),
             ("stranded", json!({}), "stranded"),
+            ("convoy_list", json!({ "all": true, "limit": 7 }), "list --all"),
             ("worker_list", json!({ "all": true }), "work list --all"),
             ("cost", json!({}), "cost report"),
             ("template_list", json!({}), "template list"),

@@ -5,20 +5,15 @@ use convoy_core::command::Request;
 use convoy_core::convoy::MergeStrategy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool, page};
 use super::values;
-use crate::cli::ask;
+use crate::ask;
 use crate::error::Error;
 
-/// How many stranded convoys are named beside the others.
-const STRANDED_MAX: usize = 20;
-/// How many convoys are named beside the engine.
-const ACTIVE_MAX: usize = 20;
-
-/// See how things stand: the engine, the active convoys, and which of them need somebody. Begin with this.
+/// See how things stand: what needs a person, who is at work, which convoys there are, what landed today, what it costs.
+/// Begin with this. Lists hold the first 50; the counts are of all.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Status {}
@@ -189,29 +184,10 @@ impl Tool for Status {
     const NAME: &'static str = "status";
     const TITLE: &'static str = "How things stand";
     const KIND: Kind = Kind::Looks;
-    const MORE: Option<&'static str> = Some("convoy_list, stranded");
+    const MORE: Option<&'static str> = Some("convoy_list, worker_list, stranded");
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
-        let (engine, mut convoys, mut stranded) = desk.ctx.with(|service| {
-            let convoys = ask::convoys(service, ConvoyFilter::default())?;
-            Ok((ask::engine(service)?, convoys, ask::stranded(service)?))
-        })?;
-        let (active, stuck) = (convoys.len(), stranded.len());
-        convoys.truncate(ACTIVE_MAX);
-        stranded.truncate(STRANDED_MAX);
-        let convoys: Vec<_> = convoys
-            .iter()
-            .map(|convoy| {
-                json!({
-                    "id": convoy.id, "title": convoy.title, "status": convoy.status, "template": convoy.template,
-                    "completed": convoy.completed, "in_progress": convoy.in_progress, "failed": convoy.failed,
-                    "total": convoy.total, "spent": convoy.spent, "started_at": convoy.started_at,
-                })
-            })
-            .collect();
-        Answer::of(&json!({
-            "engine": engine, "active": active, "convoys": convoys, "stranded_total": stuck, "stranded": stranded,
-        }))
+        Answer::of(&desk.ctx.with(ask::overview)?)
     }
 }
 
@@ -223,9 +199,17 @@ impl Tool for List {
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
         let status = self.status.as_ref().and_then(values::word);
-        let filter = ConvoyFilter { status, all: self.all, epic: self.epic, overdue: self.overdue };
-        let convoys = desk.ctx.with(|service| ask::convoys(service, filter))?;
-        Answer::page(&convoys, &page(self.offset, self.limit))
+        let page = page(self.offset, self.limit);
+        let filter = ConvoyFilter {
+            status,
+            all: self.all,
+            epic: self.epic,
+            overdue: self.overdue,
+            skip: page.offset,
+            limit: Some(page.limit),
+        };
+        let (convoys, total) = desk.ctx.with(|service| ask::convoy_page(service, filter))?;
+        Answer::part(&convoys, &page, total)
     }
 }
 

@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool};
-use crate::cli::{ask, cost};
+use crate::ask;
+use crate::cli::cost;
 use crate::error::Error;
 
 /// Say what work costs: in all, and divided by convoy, worker, session, issue, model and day. Of the whole workspace, or

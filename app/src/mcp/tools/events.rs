@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::desk::Desk;
 use super::super::tool::{Answer, Fitting, Kind, Tool, fitting};
-use crate::cli::ask;
+use crate::ask;
 use crate::error::Error;
 
 /// How many events are given at once if nobody says so.
@@ -16,7 +16,7 @@ const EVENTS: usize = 100;
 const EVENTS_MAX: usize = 1000;
 
 /// List what happened after a number, oldest first. Each event has a number, a time, a dotted type such as convoy.landed,
-/// and a subject. `status` says the number of the last one.
+/// and a subject. `status` has the number of the last one as seq.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct List {

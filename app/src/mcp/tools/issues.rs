@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool, page};
 use super::values;
-use crate::cli::ask;
+use crate::ask;
 use crate::error::Error;
 
 /// The most urgent priority is 0, the least this.
@@ -127,6 +127,7 @@ impl Tool for List {
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
         let one_convoy =
             self.convoy.is_some() || self.label.as_deref().is_some_and(|label| label.starts_with(TRACKED_BY));
+        let page = page(self.offset, self.limit);
         let filter = IssueFilter {
             no_steps: !self.all && self.r#type.is_none() && !one_convoy,
             status: self.status.as_ref().and_then(values::word),
@@ -136,10 +137,11 @@ impl Tool for List {
             issue_type: self.r#type.map(Into::into),
             ready: self.ready,
             all: self.all,
-            limit: None,
+            skip: page.offset,
+            limit: Some(page.limit),
         };
-        let (issues, _) = desk.ctx.with(|service| ask::issues(service, filter))?;
-        Answer::page(&issues, &page(self.offset, self.limit))
+        let (issues, total) = desk.ctx.with(|service| ask::issues(service, filter))?;
+        Answer::part(&issues, &page, total)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool, page};
 use super::values;
-use crate::cli::ask;
+use crate::ask;
 use crate::error::Error;
 
 /// List a mailbox, oldest first: landings, what needs a person, messages.

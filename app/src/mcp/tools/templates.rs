@@ -14,7 +14,8 @@ use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool, page};
 use super::values;
 use crate::cli::template::{library, show, views};
-use crate::cli::{ask, output, start};
+use crate::ask;
+use crate::cli::{output, start};
 use crate::error::Error;
 
 /// List the templates that convoys can be started with.

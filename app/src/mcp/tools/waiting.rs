@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool};
 use super::values;
-use crate::cli::ask;
+use crate::ask;
 use crate::cli::follow::{End, Follow, Look, See};
 use crate::error::Error;
 

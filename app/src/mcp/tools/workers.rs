@@ -12,7 +12,8 @@ use super::super::bound::RESULT_BYTES_MAX;
 use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool, page};
 use super::values;
-use crate::cli::{ask, logs};
+use crate::ask;
+use crate::cli::logs;
 use crate::error::Error;
 
 /// How many lines of output are given at once if nobody says so.

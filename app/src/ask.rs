@@ -8,7 +8,8 @@ use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
     BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, FactsView, IssueView,
-    NoticeView, QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView, WorkerView,
+    NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView,
+    WorkerView,
 };
 
 fn other() -> Failure {
@@ -40,7 +41,18 @@ pub(crate) fn issue(service: &dyn Service, id: &str) -> Result<IssueView, Failur
 /// Convoys that fit.
 pub(crate) fn convoys(service: &dyn Service, filter: ConvoyFilter) -> Result<Vec<ConvoyView>, Failure> {
     match service.ask(Query::Convoys(filter))? {
-        Answer::Convoys { convoys } => Ok(convoys),
+        Answer::Convoys { convoys, .. } => Ok(convoys),
+        _ => Err(other()),
+    }
+}
+
+/// Convoys that fit, and how many there are without the limit.
+pub(crate) fn convoy_page(
+    service: &dyn Service,
+    filter: ConvoyFilter,
+) -> Result<(Vec<ConvoyView>, usize), Failure> {
+    match service.ask(Query::Convoys(filter))? {
+        Answer::Convoys { convoys, total } => Ok((convoys, total)),
         _ => Err(other()),
     }
 }
@@ -226,6 +238,14 @@ pub(crate) fn cost(service: &dyn Service, of: CostOf, since: Option<Day>) -> Res
 pub(crate) fn engine(service: &dyn Service) -> Result<EngineView, Failure> {
     match service.ask(Query::Engine)? {
         Answer::Engine(engine) => Ok(engine),
+        _ => Err(other()),
+    }
+}
+
+/// What somebody wants to see first.
+pub(crate) fn overview(service: &dyn Service) -> Result<OverviewView, Failure> {
+    match service.ask(Query::Overview)? {
+        Answer::Overview { overview } => Ok(*overview),
         _ => Err(other()),
     }
 }
