@@ -3,10 +3,12 @@
 use std::io::Read;
 
 use clap::Args;
+use convoy_core::id::SessionId;
 use convoy_engine::explain;
 use convoy_engine::supervisor::files::SessionDir;
 use convoy_engine::supervisor::protocol::NUDGE_BYTES_MAX;
 use convoy_engine::supervisor::{NudgeError, nudge};
+use convoy_engine::workspace::Workspace;
 
 use super::context::Context;
 use super::logs;
@@ -37,21 +39,29 @@ impl Nudge {
         };
         let by = ctx.actor()?;
         let session = logs::session(ctx, &self.of)?;
-        let dir = SessionDir::new(ctx.workspace()?.sessions_dir().join(session.as_str()));
-        let told = dir.spec().map_err(NudgeError::from).and_then(|spec| nudge(&dir, spec.epoch, &text, &by));
-        let n = match told {
-            Ok(n) => n,
-            // It is made when its agent is to be started.
-            Err(NudgeError::Files(_)) if !dir.path().exists() => {
-                return Err(refused(&session, &NudgeError::NotStarted, &self.of));
-            }
-            Err(error) => return Err(refused(&session, &error, &self.of)),
-        };
+        let n = tell(&ctx.workspace()?, &session, &self.of, &text, &by)?;
         ctx.out.json(&serde_json::json!({ "ok": true, "session_id": session, "n": n }))?;
         ctx.out
             .say(&format!("Told {session}. It reads it with its next step: convoy logs {session} -f\n"))?;
         Ok(DONE)
     }
+}
+
+/// Tells the agent of a session something. The number of what it was told.
+pub(crate) fn tell(
+    workspace: &Workspace,
+    session: &SessionId,
+    of: &str,
+    text: &str,
+    by: &str,
+) -> Result<u64, Error> {
+    let dir = SessionDir::new(workspace.sessions_dir().join(session.as_str()));
+    let told = dir.spec().map_err(NudgeError::from).and_then(|spec| nudge(&dir, spec.epoch, text, by));
+    told.map_err(|error| match error {
+        // It is made when its agent is to be started.
+        NudgeError::Files(_) if !dir.path().exists() => refused(session, &NudgeError::NotStarted, of),
+        error => refused(session, &error, of),
+    })
 }
 
 fn piped() -> Result<String, Error> {
@@ -64,7 +74,7 @@ fn piped() -> Result<String, Error> {
     Ok(text)
 }
 
-fn refused(session: &convoy_core::id::SessionId, error: &NudgeError, of: &str) -> Error {
+fn refused(session: &SessionId, error: &NudgeError, of: &str) -> Error {
     let said = Error::refused(format!("session {session}: {}", explain(error)));
     let said = if error.is_uncertain() { Error { kind: "unknown", status: PARTIAL, ..said } } else { said };
     match error {

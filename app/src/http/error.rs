@@ -21,7 +21,7 @@ pub(crate) struct ErrorBody {
 pub(crate) struct ErrorView {
     /// What kind: `refused`, `invalid`, `ambiguous`, `not_found`, `conflict`, `cycle`, `unknown`, `disk_full`,
     /// `corrupt`, `timeout` or `unavailable`; of this interface itself also `unauthorized`, `forbidden`, `too_large`,
-    /// `not_allowed`, `busy`.
+    /// `not_allowed`, `unsupported`, `busy`.
     kind: &'static str,
     /// What and why, one line.
     message: String,
@@ -56,6 +56,24 @@ impl Error {
         } else {
             self.into_response()
         }
+    }
+}
+
+impl From<crate::error::Error> for Error {
+    fn from(error: crate::error::Error) -> Self {
+        let crate::error::Error { kind, message, hints, status } = error;
+        let http = match (kind, status) {
+            ("not_found", _) => StatusCode::NOT_FOUND,
+            ("conflict", _) => StatusCode::CONFLICT,
+            ("unknown" | "corrupt" | "output", _) => StatusCode::INTERNAL_SERVER_ERROR,
+            ("unavailable", _) => StatusCode::SERVICE_UNAVAILABLE,
+            ("disk_full", _) => StatusCode::INSUFFICIENT_STORAGE,
+            ("timeout", _) => StatusCode::GATEWAY_TIMEOUT,
+            (_, 2) => StatusCode::BAD_REQUEST,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let kind = if kind == "usage" { "invalid" } else { kind };
+        Self { status: http, kind, message, hints }
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) fn face(opened: Opened) -> std::io::Result<Callers> {
         hosts: Site::hosts(address, &hosts),
         secret: Secret::new(token, &engine),
         streams: Streams::new(watching, &workspace),
+        counters: api::Counters::default(),
         service,
         workspace,
         env,
@@ -142,6 +143,8 @@ fn router(site: Site) -> Router {
         .merge(api)
         .merge(pages)
         .fallback(nothing)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(site.clone(), api::counted))
         .layer(Extension(Arc::new(document)))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(site.clone(), guard::guard))
@@ -153,6 +156,16 @@ async fn nothing(request: Request) -> Response {
     Error::new(StatusCode::NOT_FOUND, "not_found", format!("there is nothing at {path}"))
         .hint("what there is for programs: /api/openapi.json")
         .response(request.headers())
+}
+
+async fn not_allowed(request: Request) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    Error::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "not_allowed",
+        format!("{path} cannot be asked for by {method}"),
+    )
+    .response(request.headers())
 }
 
 #[derive(serde::Deserialize)]

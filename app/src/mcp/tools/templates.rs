@@ -13,8 +13,8 @@ use serde::Deserialize;
 use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool, page};
 use super::values;
-use crate::cli::template::{library, show, views};
 use crate::ask;
+use crate::cli::template::{library, show, views};
 use crate::cli::{output, start};
 use crate::error::Error;
 
@@ -132,8 +132,8 @@ impl Tool for Report {
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
         let (convoy, reports) = output::find(desk.ctx, &self.convoy)?;
         match &self.role {
-            Some(role) => Answer::of(&output::one(desk.ctx, &convoy, &reports, role)?),
-            None => Answer::of(&output::all(desk.ctx, &convoy, &reports)?),
+            Some(role) => Answer::of(&output::one(&mut output::by(desk.ctx), &convoy, &reports, role)?),
+            None => Answer::of(&output::all(&mut output::by(desk.ctx), &convoy, &reports)?),
         }
     }
 }
