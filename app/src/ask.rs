@@ -46,6 +46,17 @@ pub(crate) fn convoys(service: &dyn Service, filter: ConvoyFilter) -> Result<Vec
     }
 }
 
+/// Convoys that fit, and how many there are without the limit.
+pub(crate) fn convoy_page(
+    service: &dyn Service,
+    filter: ConvoyFilter,
+) -> Result<(Vec<ConvoyView>, usize), Failure> {
+    match service.ask(Query::Convoys(filter))? {
+        Answer::Convoys { convoys, total } => Ok((convoys, total)),
+        _ => Err(other()),
+    }
+}
+
 /// One convoy, and the event up to which that is true.
 pub(crate) fn convoy(service: &dyn Service, id: &str) -> Result<(ConvoyView, Seq), Failure> {
     match service.ask(Query::Convoy { id: id.to_owned() })? {
