@@ -7,7 +7,7 @@ use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, FactsView, IssueView,
+    BudgetView, CheckpointView, Concern, ConvoyView, CostView, DeliveryView, EpicView, FactsView, IssueView,
     NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView,
     WorkerView,
 };
@@ -246,6 +246,22 @@ pub(crate) fn engine(service: &dyn Service) -> Result<EngineView, Failure> {
 pub(crate) fn overview(service: &dyn Service) -> Result<OverviewView, Failure> {
     match service.ask(Query::Overview)? {
         Answer::Overview { overview } => Ok(*overview),
+        _ => Err(other()),
+    }
+}
+
+/// What concerns a convoy, and the event up to which that is true.
+pub(crate) fn convoy_concern(service: &dyn Service, id: &str) -> Result<(Concern, Seq), Failure> {
+    match service.ask(Query::ConvoyConcern { id: id.to_owned() })? {
+        Answer::Concern { concern, seq } => Ok((*concern, seq)),
+        _ => Err(other()),
+    }
+}
+
+/// What concerns a worker, and the event up to which that is true.
+pub(crate) fn work_concern(service: &dyn Service, id: &str) -> Result<(Concern, Seq), Failure> {
+    match service.ask(Query::WorkConcern { id: id.to_owned() })? {
+        Answer::Concern { concern, seq } => Ok((*concern, seq)),
         _ => Err(other()),
     }
 }
