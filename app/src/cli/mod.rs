@@ -40,7 +40,7 @@ mod outbox;
 mod output;
 mod overview;
 mod own;
-mod progress;
+pub(crate) mod progress;
 mod remove;
 mod reopen;
 mod review;
