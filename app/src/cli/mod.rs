@@ -63,7 +63,7 @@ mod template;
 mod tracker;
 mod up;
 mod usage;
-mod values;
+pub(crate) mod values;
 mod wait;
 mod watch;
 mod way;

@@ -13,9 +13,9 @@ use crate::time::Time;
 use crate::worker::Worker;
 
 /// The most workers, those at work first: about what a person reads on one page.
-pub const WORKERS_MAX: usize = 50;
+const WORKERS_MAX: usize = 50;
 /// The most issues whose evidence is given, and the most lines of what waits for what.
-pub const DETAILS_MAX: usize = 1000;
+const DETAILS_MAX: usize = 1000;
 
 /// A convoy with all that belongs to it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
