@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod background;
 pub mod baseline;
+pub mod changes;
 pub mod checkpoints;
 pub mod clock;
 pub mod config;
