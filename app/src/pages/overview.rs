@@ -21,5 +21,5 @@ pub(super) async fn show(
             ul { @for need in &overview.needs { li { (need.title) ": " (need.detail) } } }
         }
     };
-    Ok(page(&visitor, "Overview", "/", &main))
+    Ok(page(&visitor, "Overview", "/", Some(overview.seq), &main))
 }
