@@ -7,6 +7,7 @@ mod error;
 mod http;
 mod output;
 mod pages;
+mod tell;
 mod text;
 
 fn main() -> std::process::ExitCode {

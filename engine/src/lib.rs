@@ -11,6 +11,7 @@ pub mod checkpoints;
 pub mod clock;
 pub mod config;
 mod crash;
+pub mod disk;
 mod dispatcher;
 pub mod doctor;
 pub mod door;

@@ -15,7 +15,7 @@ use crate::supervisor::files::SessionDir;
 use crate::workspace::Workspace;
 
 pub use items::{Item, ItemKind, items};
-pub use page::{Conversation, PAGE_BYTES, Page, conversation, page};
+pub use page::{Conversation, PAGE_BYTES, Page, conversation, page, prompt};
 
 /// How many lines of an earlier attempt's output become part of the next prompt.
 const TAIL_LINES: usize = 20;

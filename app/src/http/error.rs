@@ -48,11 +48,15 @@ impl Error {
         self.hints.push(hint.into());
         self
     }
+    /// As a page, for people.
+    pub(crate) fn page(self) -> Response {
+        crate::pages::error(self.status, &self.message, &self.hints)
+    }
     /// As whoever sent a request with these headers can read it.
     pub(super) fn response(self, headers: &HeaderMap) -> Response {
         let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
-            crate::pages::error(self.status, &self.message, &self.hints)
+            self.page()
         } else {
             self.into_response()
         }

@@ -61,6 +61,23 @@ pub fn conversation(
     Ok(Conversation { items: lines.iter().flat_map(|line| items(translator, line)).collect(), place })
 }
 
+/// What its agent was told at first, as much of it as a page has; nothing if that is not kept.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn prompt(workspace: &Workspace, session: &SessionId) -> Result<Option<String>, Failure> {
+    let dir = SessionDir::new(workspace.sessions_dir().join(session.as_str()));
+    let mut bytes = Vec::new();
+    let read = open_plain(&dir.prompt()).and_then(|file| file.take(PAGE_BYTES).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => {
+            Err(Failure::new(Code::Unavailable, format!("what {session} was told cannot be read: {error}")))
+        }
+    }
+}
+
 fn read(dir: &SessionDir, session: &SessionId, from: Option<u64>, bytes: u64) -> Result<Page, Failure> {
     let wrong = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => {
