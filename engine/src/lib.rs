@@ -6,10 +6,12 @@
 pub mod agent;
 pub mod background;
 pub mod baseline;
+pub mod changes;
 pub mod checkpoints;
 pub mod clock;
 pub mod config;
 mod crash;
+pub mod disk;
 mod dispatcher;
 pub mod doctor;
 pub mod door;
