@@ -5,6 +5,7 @@ mod demo;
 mod error;
 mod output;
 mod text;
+mod top;
 
 fn main() -> std::process::ExitCode {
     let env = convoy_engine::os::spawn::Environment::new(std::env::vars_os());

@@ -59,6 +59,7 @@ mod supervise;
 mod sync;
 mod synthesize;
 mod template;
+mod top;
 mod tracker;
 mod up;
 mod usage;
@@ -118,6 +119,7 @@ enum Command {
     List(list::List),
     #[command(visible_alias = "show")]
     Status(status::Status),
+    Top(top::Top),
     Check(check::Check),
     Start(Box<start::Start>),
     Stop(stop::Stop),
@@ -225,6 +227,7 @@ impl Command {
             Self::Remove(command) => command.run(ctx),
             Self::List(command) => command.run(ctx),
             Self::Status(command) => command.run(ctx),
+            Self::Top(command) => command.run(ctx),
             Self::Check(command) => command.run(ctx),
             Self::Start(command) => command.run(ctx),
             Self::Stop(command) => command.run(ctx),
