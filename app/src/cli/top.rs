@@ -12,8 +12,8 @@ use super::progress::Scope;
 use crate::error::{DONE, Error};
 use crate::top::{self, Data, Start};
 
-/// How many events are shown of before.
-const EVENTS_BEFORE: u64 = 200;
+/// How many events are shown of those that nobody saw happen.
+const EVENTS_MAX: u64 = 200;
 /// How many issues that wait for a person are asked for; whoever has more begins with these.
 const NEEDS_HUMAN_MAX: usize = 200;
 
@@ -34,34 +34,40 @@ impl Top {
             return Ok(DONE);
         }
         top::check_terminal(&ctx.env)?;
-        let (events, workers) = ctx.with(|service| {
-            let last = ask::engine(service)?.seq;
-            let after = Seq(last.0.saturating_sub(EVENTS_BEFORE));
-            let (events, _) = ask::events(service, after, EVENTS_BEFORE as usize, None)?;
-            Ok((events, ask::workers(service, false)?))
-        })?;
-        let mut scope = Scope::new(None, &workers);
-        let line = move |event: &Envelope| scope.line(event);
+        // Whom sessions belong to that had begun before is known from the first look.
+        let mut scope = None;
+        let line = move |event: &Envelope, data: &Data| {
+            scope.get_or_insert_with(|| Scope::new(None, &data.workers)).line(event)
+        };
         let color = ctx.out.colors();
         let (env, actor) = (ctx.env.clone(), ctx.actor()?);
-        top::run(Start { workspace, env, actor, color, look, line: Box::new(line), events })
+        top::run(Start { workspace, env, actor, color, look, line: Box::new(line) })
     }
 }
 
-fn look(service: &dyn Service) -> Result<Data, Failure> {
+/// What there is; and if they are wanted, the last events after one that is known.
+fn look(service: &dyn Service, after: Option<Seq>) -> Result<(Data, Vec<Envelope>), Failure> {
     // The number comes first: whatever happens while the others are asked is told by an event after it.
     let seq = ask::engine(service)?.seq;
+    let events = match after {
+        None => Vec::new(),
+        Some(after) => {
+            let after = after.max(Seq(seq.0.saturating_sub(EVENTS_MAX)));
+            ask::events(service, after, EVENTS_MAX as usize, None)?.0
+        }
+    };
     let needs_human = IssueFilter {
         status: Some("needs_human".to_owned()),
         limit: Some(NEEDS_HUMAN_MAX),
         ..IssueFilter::default()
     };
-    Ok(Data {
+    let data = Data {
         seq,
         convoys: ask::convoys(service, ConvoyFilter::default())?,
         workers: ask::workers(service, false)?,
         stranded: ask::stranded(service)?,
         needs_human: ask::issues(service, needs_human)?.0,
         cost: ask::cost(service, CostOf::Workspace, None)?,
-    })
+    };
+    Ok((data, events))
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 /// What one look at the workspace found. With `--json` it is printed as it is.
 #[derive(Clone, PartialEq, Debug, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 pub(crate) struct Data {
     /// The event up to which it is true, at least.
     pub(crate) seq: Seq,
@@ -115,9 +116,10 @@ fn need_of(convoy: &ConvoyView, stuck: Option<bool>) -> Need {
     match stuck {
         Some(true) => Need::Person,
         _ if convoy.failed > 0 => Need::Person,
-        Some(false) => Need::Look,
-        None if convoy.overdue || !convoy.health.healthy => Need::Look,
-        None => Need::Nothing,
+        // One that only tracks stands still because nobody has started it.
+        Some(false) if convoy.started_at.is_some() => Need::Look,
+        Some(false) | None if convoy.overdue || !convoy.health.healthy => Need::Look,
+        Some(false) | None => Need::Nothing,
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use convoy_api::{Failure, ItemView, Order, Service, Watch};
 use convoy_core::event::Envelope;
+use convoy_core::id::Seq;
 use convoy_engine::absence::Absence;
 use convoy_engine::os::spawn::Environment;
 use convoy_engine::tasks::{self, Kind};
@@ -22,8 +23,9 @@ use super::run::Input;
 /// What may wait to be done: a look, an order, and an engine to be brought up.
 const JOBS_MAX: usize = 8;
 
-/// How the workspace is looked at: the questions of the command line.
-pub(crate) type Look = fn(&dyn Service) -> Result<Data, Failure>;
+/// How the workspace is looked at: the questions of the command line. With the last event that is known, also those after
+/// it.
+pub(crate) type Look = fn(&dyn Service, Option<Seq>) -> Result<(Data, Vec<Envelope>), Failure>;
 
 /// The workspace, and how it is reached.
 #[derive(Clone)]
@@ -35,14 +37,20 @@ pub(super) struct Place {
 
 /// What the thread is to do.
 pub(super) enum Job {
-    Look,
-    Order { order: Box<Order>, done: &'static str },
+    /// With the last event that was seen.
+    Look(Seq),
+    Order {
+        order: Box<Order>,
+        done: &'static str,
+    },
     Up,
 }
 
 /// What a look found.
 pub(super) struct Found {
     pub(super) data: Box<Data>,
+    /// What happened while nobody followed, as far as it is kept for looking back.
+    pub(super) events: Vec<Envelope>,
     /// Whether an engine is up.
     pub(super) up: bool,
     /// What tells that it is to be looked at again, if that is not told by somebody already.
@@ -56,19 +64,19 @@ enum News {
 }
 
 impl Place {
-    /// Looks at the workspace. `followed` says that the engine's events come already.
-    pub(super) fn look(&self, followed: bool) -> Result<Found, Failure> {
+    /// Looks at the workspace, and if its events do not come already, from which one on they are to come.
+    pub(super) fn look(&self, after: Option<Seq>) -> Result<Found, Failure> {
         let door = door::open(&self.workspace, &self.env)?;
-        let data = (self.look)(&door)?;
+        let (data, events) = (self.look)(&door, after)?;
         let up = door.is_remote();
         let news = match up {
-            true if followed => News::None,
+            true if after.is_none() => News::None,
             true => News::Watch(door.watch(data.seq)?),
             // A folder that cannot be watched leaves the picture as it is until a key is pressed.
             false => Absence::begin(&self.workspace).map_or(News::None, News::Absence),
         };
         door.finish()?;
-        Ok(Found { data: Box::new(data), up, news })
+        Ok(Found { data: Box::new(data), events, up, news })
     }
 
     fn order(&self, order: Order, done: &str) -> Result<Said, Failure> {
@@ -173,8 +181,9 @@ fn follow(watch: Watch, followed: &AtomicBool, post: &SyncSender<Input>) {
 fn serve(place: &Place, inbox: &Receiver<Job>, ends: &mut Ends) {
     for job in inbox {
         let told = match job {
-            Job::Look => {
-                let found = place.look(ends.followed.load(Ordering::SeqCst)).and_then(|mut found| {
+            Job::Look(seen) => {
+                let after = (!ends.followed.load(Ordering::SeqCst)).then_some(seen);
+                let found = place.look(after).and_then(|mut found| {
                     let Begin(news) = found.news();
                     let failed = |error: std::io::Error| {
                         Failure::new(convoy_api::Code::Unavailable, format!("cannot follow events: {error}"))

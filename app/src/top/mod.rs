@@ -13,6 +13,8 @@ mod model;
 mod run;
 mod screen;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod tty;
 mod view;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use convoy_api::{Failure, Order};
 use convoy_core::event::Envelope;
-use convoy_core::id::SessionId;
+use convoy_core::id::{Seq, SessionId};
 use convoy_core::time::Span;
 use convoy_engine::clock::{self, Instant};
 use convoy_engine::os::spawn::{self, Environment};
@@ -67,6 +67,9 @@ pub(super) enum Input {
     Printed,
 }
 
+/// The line of an event, if people want to read it, by what the first look found.
+pub(crate) type Line = Box<dyn FnMut(&Envelope, &Data) -> Option<String>>;
+
 /// What the command hands over.
 pub(crate) struct Start {
     pub(crate) workspace: Workspace,
@@ -75,16 +78,13 @@ pub(crate) struct Start {
     pub(crate) actor: String,
     pub(crate) color: bool,
     pub(crate) look: Look,
-    /// The line of an event, if people want to read it.
-    pub(crate) line: Box<dyn FnMut(&Envelope) -> Option<String>>,
-    /// What happened before.
-    pub(crate) events: Vec<Envelope>,
+    pub(crate) line: Line,
 }
 
 /// Looks once.
 pub(crate) fn look(workspace: &Workspace, env: &Environment, look: Look) -> Result<Data, Error> {
     let place = Place { workspace: workspace.clone(), env: env.clone(), look };
-    Ok(place.look(true).map(|found| *found.data)?)
+    Ok(place.look(None).map(|found| *found.data)?)
 }
 
 /// Whether there is a terminal that can be drawn on.
@@ -103,16 +103,14 @@ pub(crate) fn check_terminal(env: &Environment) -> Result<(), Error> {
 pub(crate) fn run(start: Start) -> Result<u8, Error> {
     let place = Place { workspace: start.workspace.clone(), env: start.env.clone(), look: start.look };
     // What is wrong with the workspace is said before the screen is taken.
-    let mut found = place.look(false)?;
+    let mut found = place.look(Some(Seq::default()))?;
     let failed =
         |what: &'static str| move |error: std::io::Error| Error::refused(format!("cannot {what}: {error}"));
     let (post, inbox) = sync_channel(QUEUE_MAX);
     let begin = found.news();
     let name = start.workspace.root().file_name().map(|name| name.to_string_lossy().into_owned());
     let link = if found.up { model::Link::Up } else { model::Link::Down };
-    let mut model = Model::new(name.unwrap_or_default(), link, *found.data, clock::now());
-    let mut line = start.line;
-    start.events.iter().filter_map(&mut line).for_each(|line| model.happened(&line));
+    let model = Model::new(name.unwrap_or_default(), link, *found.data, clock::now());
     let screen = Screen::take().map_err(failed("use the terminal"))?;
     keyboard::signals(post.clone()).map_err(failed("wait for signals"))?;
     let keyboard = Keyboard::start(post.clone()).map_err(failed("read keys"))?;
@@ -122,7 +120,8 @@ pub(crate) fn run(start: Start) -> Result<u8, Error> {
         env: start.env,
         actor: start.actor,
         paint: Paint { color: start.color },
-        line,
+        line: start.line,
+        seen: Seq::default(),
         model,
         screen,
         keyboard,
@@ -132,6 +131,7 @@ pub(crate) fn run(start: Start) -> Result<u8, Error> {
         look: Due::default(),
         looking: None,
     };
+    top.happened(&found.events);
     top.run(&inbox).map_err(failed("draw on the terminal"))
 }
 
@@ -153,7 +153,9 @@ struct Top {
     env: Environment,
     actor: String,
     paint: Paint,
-    line: Box<dyn FnMut(&Envelope) -> Option<String>>,
+    line: Line,
+    /// The last event that was seen.
+    seen: Seq,
     model: Model,
     screen: Screen,
     keyboard: Keyboard,
@@ -181,7 +183,9 @@ impl Top {
     fn run(&mut self, inbox: &Receiver<Input>) -> std::io::Result<u8> {
         let mut picture = Due { wanted: true, not_before: None };
         loop {
-            if self.looking.is_none() && self.look.left() == Some(Duration::ZERO) && self.link.does(Job::Look)
+            if self.looking.is_none()
+                && self.look.left() == Some(Duration::ZERO)
+                && self.link.does(Job::Look(self.seen))
             {
                 self.look.wanted = false;
                 self.looking = Some(Instant::now());
@@ -234,12 +238,9 @@ impl Top {
             Input::Resized => return Ok(Then::DrawNow),
             Input::Interrupt | Input::Gone => return Ok(Then::End(INTERRUPTED)),
             Input::Event(event) => {
-                let line = (self.line)(&event);
-                if let Some(line) = &line {
-                    self.model.happened(line);
-                }
                 self.look.wanted = true;
-                return Ok(if line.is_some() { Then::Draw } else { Then::Nothing });
+                let seen = self.happened(std::slice::from_ref(&event));
+                return Ok(if seen { Then::Draw } else { Then::Nothing });
             }
             Input::Lost => {
                 self.model.link = model::Link::Lost;
@@ -261,6 +262,22 @@ impl Top {
         Ok(Then::Draw)
     }
 
+    /// Takes events that were not seen yet; whether any of them is to be shown.
+    fn happened(&mut self, events: &[Envelope]) -> bool {
+        let mut shown = false;
+        for event in events {
+            if event.seq <= self.seen {
+                continue;
+            }
+            self.seen = event.seq;
+            if let Some(line) = (self.line)(event, &self.model.data) {
+                self.model.happened(&line);
+                shown = true;
+            }
+        }
+        shown
+    }
+
     fn found(&mut self, found: Result<Found, Failure>) {
         let took = self.looking.take().map(|since| since.elapsed()).unwrap_or_default();
         let pause = Span::from_millis(i64::try_from((took * LOOK_PART).as_millis()).unwrap_or(i64::MAX));
@@ -269,6 +286,7 @@ impl Top {
             Ok(found) => {
                 let link = if found.up { model::Link::Up } else { model::Link::Down };
                 self.model.found(*found.data, link);
+                self.happened(&found.events);
                 if self.model.printed.why_not.is_some() {
                     // An agent that had not started may have by now.
                     self.tail = None;

@@ -89,8 +89,13 @@ fn row<'a>(line: &CostLine, most: i64, paint: Paint) -> Line<'a> {
     let pad = NAME_CHARS.saturating_sub(Span::raw(name.as_str()).width());
     let share =
         |amount: i64| usize::try_from(amount.max(0) / most.max(1).div_euclid(1000).max(1)).unwrap_or(0);
+    let money = if line.cost.micros == 0 && line.unmetered > 0 {
+        "unmetered".to_owned()
+    } else {
+        text::money(&line.cost)
+    };
     let mut spans = vec![Span::raw(format!("  {name}{} ", " ".repeat(pad)))];
     spans.extend(bar(share(line.cost.micros), share(most), BAR_CHARS, paint));
-    spans.push(Span::raw(format!(" {:>12} {:>4.0} %", text::money(&line.cost), line.share * 100.0)));
+    spans.push(Span::raw(format!(" {:>12} {:>4.0} %", money, line.share * 100.0)));
     Line::from(spans)
 }

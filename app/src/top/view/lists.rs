@@ -12,7 +12,7 @@ use super::super::data::{Need, Problem, worker_need};
 use super::super::model::{List, Model, Page, Pane};
 use super::paint::Paint;
 use super::printed;
-use super::table::{self, Column, bar, fixed, part, rest, rows};
+use super::table::{self, Column, bar, fixed, number, part, rest, rows};
 use crate::text;
 
 /// How wide a bar of progress is.
@@ -26,20 +26,20 @@ const CONVOYS: [Column; 7] = [
     rest("TITLE", 0),
     fixed("STATUS", 10, 60),
     fixed("PROGRESS", 18, 36),
-    fixed("AGENTS", 6, 90),
-    fixed("SPENT", 18, 76),
+    number("AGENTS", 6, 90),
+    number("SPENT", 18, 76),
 ];
 
 const WORKERS: [Column; 9] = [
     fixed("", 1, 0),
     fixed("ISSUE", 12, 0),
-    rest("WORKER", 44),
+    rest("WORKER", 90),
     fixed("STATE", 10, 0),
-    fixed("AGENT", 16, 70),
+    fixed("AGENT", 16, 64),
     fixed("HEALTH", 12, 60),
-    fixed("TRY", 4, 90),
-    fixed("AGE", 7, 36),
-    fixed("COST", 9, 50),
+    number("TRY", 4, 90),
+    number("AGE", 7, 36),
+    number("COST", 9, 50),
 ];
 
 const TRACKED: [Column; 6] = [
@@ -48,7 +48,7 @@ const TRACKED: [Column; 6] = [
     rest("TITLE", 0),
     fixed("STATUS", 12, 40),
     fixed("WORKER", 20, 76),
-    fixed("AGE", 7, 60),
+    number("AGE", 7, 60),
 ];
 
 const ROLES: [Column; 6] = [
@@ -56,8 +56,8 @@ const ROLES: [Column; 6] = [
     fixed("ROLE", 16, 0),
     rest("AGENT", 44),
     fixed("STATUS", 12, 36),
-    fixed("FINDINGS", 8, 60),
-    fixed("COST", 9, 70),
+    number("FINDINGS", 8, 60),
+    number("COST", 9, 70),
 ];
 
 const PROBLEMS: [Column; 4] =
@@ -346,7 +346,7 @@ fn detail_of(model: &Model, problem: Problem<'_>) -> String {
         }
         Problem::Issue(issue) => {
             let worker = model.data.workers.iter().find(|worker| worker.issue_id == issue.id);
-            let why = worker.and_then(|worker| worker.why.clone());
+            let why = issue.needs_human.clone().or_else(|| worker.and_then(|worker| worker.why.clone()));
             why.map_or_else(|| issue.title.clone(), |why| format!("{}: {why}", issue.title))
         }
     }

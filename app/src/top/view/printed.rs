@@ -82,18 +82,45 @@ fn end_of<'a>(frame: &mut Frame<'_>, area: Rect, lines: impl Iterator<Item = &'a
     frame.render_widget(Paragraph::new(rows), area);
 }
 
-/// A line in pieces of at most so many columns.
+/// A line in pieces of at most so many columns, between words where there are some.
 pub(super) fn fold(line: &str, width: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut from, mut used) = (0, 0);
+    let mut gap = None;
     for (at, c) in line.char_indices() {
         let columns = Span::raw(&line[at..at + c.len_utf8()]).width();
         if used + columns > width && at > from {
-            pieces.push(&line[from..at]);
-            (from, used) = (at, 0);
+            // A word that would leave less than half of the line empty goes on the next one whole.
+            let end = gap.filter(|gap| Span::raw(&line[from..*gap]).width() * 2 > width).unwrap_or(at);
+            pieces.push(line[from..end].trim_end());
+            (from, used) = (end, Span::raw(&line[end..at]).width());
+            gap = None;
         }
         used += columns;
+        if c == ' ' {
+            gap = Some(at + 1);
+        }
     }
     pieces.push(&line[from..]);
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fold;
+
+    #[test]
+    fn lines_are_folded_between_words_and_by_what_they_take() {
+        for (line, width, pieces) in [
+            ("", 5, &[""][..]),
+            ("abc", 5, &["abc"]),
+            ("abcdefgh", 3, &["abc", "def", "gh"]),
+            ("the quick brown", 10, &["the quick", "brown"]),
+            ("a longwordthatdoesnotfit", 8, &["a longwo", "rdthatdo", "esnotfit"]),
+            ("日本語文", 4, &["日本", "語文"]),
+            ("日本", 1, &["日", "本"]),
+        ] {
+            assert_eq!(fold(line, width), pieces, "{line:?}");
+        }
+    }
 }

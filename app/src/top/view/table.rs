@@ -17,16 +17,22 @@ pub(super) struct Column {
     pub(super) width: Constraint,
     /// The least width of the table at which it is shown.
     pub(super) from: u16,
+    right: bool,
 }
 
 /// A column of a fixed width.
 pub(super) const fn fixed(head: &'static str, width: u16, from: u16) -> Column {
-    Column { head, width: Constraint::Length(width), from }
+    Column { head, width: Constraint::Length(width), from, right: false }
+}
+
+/// A column of numbers, which end where its head does.
+pub(super) const fn number(head: &'static str, width: u16, from: u16) -> Column {
+    Column { right: true, ..fixed(head, width, from) }
 }
 
 /// A column that takes what is left.
 pub(super) const fn rest(head: &'static str, from: u16) -> Column {
-    Column { head, width: Constraint::Fill(1), from }
+    Column { head, width: Constraint::Fill(1), from, right: false }
 }
 
 /// A titled part of the screen; what is inside it. One that has the keys stands out.
@@ -72,7 +78,14 @@ pub(super) fn rows<'a>(
             row(at).into_iter().zip(&keep).filter(|(_, keep)| **keep).map(|(line, _)| Cell::new(line));
         Row::new(cells.collect::<Vec<_>>())
     };
-    let heads: Vec<Cell<'_>> = columns.iter().filter(fits).map(|column| Cell::new(column.head)).collect();
+    let heads: Vec<Cell<'_>> = columns
+        .iter()
+        .filter(fits)
+        .map(|column| {
+            let head = Line::from(column.head);
+            Cell::new(if column.right { head.right_aligned() } else { head })
+        })
+        .collect();
     let highlight = if has_keys { paint.selected() } else { Style::new() };
     let table = Table::new(
         range.clone().map(cells).collect::<Vec<_>>(),
