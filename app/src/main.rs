@@ -1,9 +1,12 @@
 //! The binary: hands the arguments and the environment down, and the exit status up.
 
+mod ask;
 mod cli;
 mod demo;
 mod error;
+mod http;
 mod output;
+mod pages;
 mod text;
 mod top;
 

@@ -11,6 +11,7 @@ mod epic;
 mod facts;
 mod issue;
 mod notice;
+mod overview;
 mod queue;
 mod rig;
 mod session;
@@ -34,6 +35,9 @@ use epic::{cost_of_folder, parent_of};
 pub use facts::{FactsView, TroubleView, WorkerFactsView, facts};
 pub use issue::{DependencyView, IssueView, assignee, issue};
 pub use notice::{NoticeView, notice};
+pub use overview::{
+    AtWorkView, ConvoyLineView, LISTED_MAX, NeedKind, NeedView, OverviewView, line, overview,
+};
 pub use queue::{QueueItemView, queue};
 pub use rig::{
     MergingView, QueuedView, RigHealth, RigStatusView, RigView, RigWorkerView, is_rig, rig_status, rigs,

@@ -17,6 +17,7 @@ pub mod door;
 pub mod engine;
 pub mod entropy;
 mod executor;
+pub mod face;
 pub mod facts;
 pub mod findings;
 pub mod foreign;

@@ -38,13 +38,10 @@ impl Terminal {
         let keyboard = File::from(rustix::fs::open(name, flags, Mode::empty()).expect("its other side"));
         rustix::termios::tcsetwinsize(&keyboard, winsize(SIZE)).expect("a size");
         let again = || keyboard.try_clone().expect("a descriptor");
-        let child = command
-            .env("TERM", "xterm")
-            .stdin(again())
-            .stdout(again())
-            .stderr(again())
-            .spawn()
-            .expect("a program");
+        if !command.get_envs().any(|(name, value)| name == "TERM" && value.is_some()) {
+            command.env("TERM", "xterm");
+        }
+        let child = command.stdin(again()).stdout(again()).stderr(again()).spawn().expect("a program");
         let picture = vt100::Parser::new(SIZE.1, SIZE.0, 0);
         Self { screen: screen.into(), child, shown: Vec::new(), picture }
     }

@@ -38,7 +38,7 @@ impl Demo {
             "A handbook in {}, five issues, an agent that is a program.\n\n",
             stage.repository.display()
         ))?;
-        let engine = background::foreground(&workspace, &stage.env)?;
+        let engine = background::foreground(&workspace, &stage.env, crate::http::face)?;
         let convoy = stage.order(&engine)?;
         let events = follow(ctx, &engine, &convoy)?;
         let mut report = report(&convoy, &events);

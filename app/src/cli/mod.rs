@@ -4,7 +4,6 @@
 
 mod add;
 mod agent;
-mod ask;
 mod attach;
 mod baseline;
 mod board;
@@ -20,6 +19,7 @@ mod context;
 mod cost;
 mod create;
 mod daemon;
+mod dashboard;
 mod demo;
 mod doctor;
 mod down;
@@ -38,6 +38,7 @@ mod mq;
 mod nudge;
 mod outbox;
 mod output;
+mod overview;
 mod own;
 mod progress;
 mod remove;
@@ -78,6 +79,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use convoy_engine::os::spawn::Environment;
 
+use crate::ask;
 use crate::error::Error;
 use context::{Context, Global};
 
@@ -117,6 +119,7 @@ enum Command {
     Add(add::Add),
     Remove(remove::Remove),
     List(list::List),
+    Overview(overview::Overview),
     #[command(visible_alias = "show")]
     Status(status::Status),
     Top(top::Top),
@@ -154,6 +157,7 @@ enum Command {
     Down(down::Down),
     #[command(subcommand)]
     Daemon(daemon::Daemon),
+    Dashboard(dashboard::Dashboard),
     Done(own::Done),
     Blocked(own::Blocked),
     Note(own::Note),
@@ -226,6 +230,7 @@ impl Command {
             Self::Add(command) => command.run(ctx),
             Self::Remove(command) => command.run(ctx),
             Self::List(command) => command.run(ctx),
+            Self::Overview(command) => command.run(ctx),
             Self::Status(command) => command.run(ctx),
             Self::Top(command) => command.run(ctx),
             Self::Check(command) => command.run(ctx),
@@ -256,6 +261,7 @@ impl Command {
             Self::Up(command) => command.run(ctx),
             Self::Down(command) => command.run(ctx),
             Self::Daemon(command) => command.run(ctx),
+            Self::Dashboard(command) => command.run(ctx),
             Self::Done(command) => command.run(ctx),
             Self::Blocked(command) => command.run(ctx),
             Self::Note(command) => command.run(ctx),

@@ -34,7 +34,7 @@ impl Way {
         let inner = if background::status(workspace)?.running {
             Inner::There(door::open(workspace, env)?)
         } else {
-            Inner::Here(Box::new(background::foreground(workspace, env)?))
+            Inner::Here(Box::new(background::foreground(workspace, env, crate::http::face)?))
         };
         Ok(Self { workspace: workspace.clone(), env: env.clone(), inner })
     }

@@ -110,8 +110,8 @@ impl Model {
                 }
             },
             Prompt::Keys => {
-                let deed = KEYS.iter().find(|(known, _)| *known == key).map(|(_, deed)| *deed)?;
                 self.said = None;
+                let deed = KEYS.iter().find(|(known, _)| *known == key).map(|(_, deed)| *deed)?;
                 self.act(deed)
             }
         }
@@ -204,6 +204,8 @@ impl Model {
         if matches!(page, Page::Costs | Page::Help) {
             self.scroll(if page == Page::Help { Scroll::Help } else { Scroll::Costs }, 0);
         }
+        // What was searched for stood in another list.
+        self.search.clear();
         let left = std::mem::replace(&mut self.page, page.clone());
         self.before.retain(|before| *before != page && *before != left);
         self.before.push(left);

@@ -9,23 +9,21 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use convoy_api::{Failure, ItemView, Order, Service, Watch};
 use convoy_core::event::Envelope;
-use convoy_core::id::Seq;
 use convoy_engine::absence::Absence;
 use convoy_engine::os::spawn::Environment;
 use convoy_engine::tasks::{self, Kind};
 use convoy_engine::workspace::Workspace;
 use convoy_engine::{background, door};
 
-use super::data::Data;
+use super::data::{Data, Wanted};
 use super::model::Said;
 use super::run::Input;
 
 /// What may wait to be done: a look, an order, and an engine to be brought up.
 const JOBS_MAX: usize = 8;
 
-/// How the workspace is looked at: the questions of the command line. With the last event that is known, also those after
-/// it.
-pub(crate) type Look = fn(&dyn Service, Option<Seq>) -> Result<(Data, Vec<Envelope>), Failure>;
+/// How the workspace is looked at: the questions of the command line. Events only if they are wanted.
+pub(crate) type Look = fn(&dyn Service, &Wanted) -> Result<(Data, Vec<Envelope>), Failure>;
 
 /// The workspace, and how it is reached.
 #[derive(Clone)]
@@ -37,8 +35,8 @@ pub(super) struct Place {
 
 /// What the thread is to do.
 pub(super) enum Job {
-    /// With the last event that was seen.
-    Look(Seq),
+    /// With the last event that was seen; those after it are asked for unless they come by themselves.
+    Look(Wanted),
     Order {
         order: Box<Order>,
         done: &'static str,
@@ -64,14 +62,14 @@ enum News {
 }
 
 impl Place {
-    /// Looks at the workspace, and if its events do not come already, from which one on they are to come.
-    pub(super) fn look(&self, after: Option<Seq>) -> Result<Found, Failure> {
+    /// Looks at the workspace. Whoever wants events, to whom they do not come already, gets the way to them too.
+    pub(super) fn look(&self, wanted: &Wanted) -> Result<Found, Failure> {
         let door = door::open(&self.workspace, &self.env)?;
-        let (data, events) = (self.look)(&door, after)?;
+        let (data, events) = (self.look)(&door, wanted)?;
         let up = door.is_remote();
         let news = match up {
-            true if after.is_none() => News::None,
-            true => News::Watch(door.watch(data.seq)?),
+            true if wanted.after.is_none() => News::None,
+            true => News::Watch(door.watch(data.overview.seq)?),
             // A folder that cannot be watched leaves the picture as it is until a key is pressed.
             false => Absence::begin(&self.workspace).map_or(News::None, News::Absence),
         };
@@ -181,9 +179,11 @@ fn follow(watch: Watch, followed: &AtomicBool, post: &SyncSender<Input>) {
 fn serve(place: &Place, inbox: &Receiver<Job>, ends: &mut Ends) {
     for job in inbox {
         let told = match job {
-            Job::Look(seen) => {
-                let after = (!ends.followed.load(Ordering::SeqCst)).then_some(seen);
-                let found = place.look(after).and_then(|mut found| {
+            Job::Look(mut wanted) => {
+                if ends.followed.load(Ordering::SeqCst) {
+                    wanted.after = None;
+                }
+                let found = place.look(&wanted).and_then(|mut found| {
                     let Begin(news) = found.news();
                     let failed = |error: std::io::Error| {
                         Failure::new(convoy_api::Code::Unavailable, format!("cannot follow events: {error}"))

@@ -9,9 +9,9 @@ use convoy_api::Failure;
 use convoy_core::command::Request;
 use convoy_core::id::{ConvoyId, IssueId, SessionId};
 use convoy_core::time::Time;
-use convoy_core::view::{ConvoyView, TrackedView, WorkerView};
+use convoy_core::view::{ConvoyLineView, ConvoyView, TrackedView, WorkerView};
 
-use super::data::{Data, Problem};
+use super::data::{Data, Problem, Wanted};
 use crate::text;
 
 /// Events that are kept for looking back.
@@ -238,9 +238,9 @@ impl Model {
         }
     }
 
-    /// The active convoys that fit the search.
-    pub(super) fn convoys(&self) -> Vec<&ConvoyView> {
-        let fits = |convoy: &&ConvoyView| {
+    /// The convoys that fit the search.
+    pub(super) fn convoys(&self) -> Vec<&ConvoyLineView> {
+        let fits = |convoy: &&ConvoyLineView| {
             self.fits(&[
                 convoy.id.as_str(),
                 &convoy.title,
@@ -289,10 +289,28 @@ impl Model {
         search.is_empty() || texts.iter().any(|text| text.to_lowercase().contains(&search))
     }
 
-    /// The convoy whose page is open, while it is active.
+    /// The convoy whose page is open, once it was asked for.
     pub(super) fn open_convoy(&self) -> Option<&ConvoyView> {
         let Page::Convoy(id) = &self.page else { return None };
-        self.data.convoys.iter().find(|convoy| convoy.id == *id)
+        self.data.convoy.as_ref().filter(|convoy| convoy.id == *id)
+    }
+
+    /// What is to be asked for, beside what always is.
+    pub(super) fn wants(&self) -> Wanted {
+        match &self.page {
+            Page::Convoy(id) => Wanted { convoy: Some(id.clone()), ..Wanted::default() },
+            Page::Costs => Wanted { cost: true, ..Wanted::default() },
+            Page::Main | Page::Logs(_) | Page::Problems | Page::Help => Wanted::default(),
+        }
+    }
+
+    /// Whether the page shows something that was not asked for yet.
+    pub(super) fn lacks(&self) -> bool {
+        match &self.page {
+            Page::Convoy(_) => self.open_convoy().is_none(),
+            Page::Costs => self.data.cost.is_none(),
+            Page::Main | Page::Logs(_) | Page::Problems | Page::Help => false,
+        }
     }
 
     fn ids(&self, list: List) -> Vec<&str> {
@@ -362,7 +380,7 @@ impl Model {
     }
 
     /// The convoy that is meant.
-    pub(super) fn convoy(&self) -> Option<&ConvoyView> {
+    pub(super) fn convoy(&self) -> Option<&ConvoyLineView> {
         let of_id = |id: &ConvoyId| self.data.convoys.iter().find(|convoy| convoy.id == *id);
         match &self.page {
             Page::Main if self.pane == Pane::Convoys => self.convoys().get(self.at(List::Convoys)?).copied(),

@@ -18,7 +18,7 @@ use convoy_engine::supervisor::files::SessionDir;
 use convoy_engine::workspace::Workspace;
 
 use super::act::Wish;
-use super::data::Data;
+use super::data::{Data, Wanted};
 use super::key::Key;
 use super::keyboard::{self, Keyboard};
 use super::link::{Found, Job, Link, Look, Place};
@@ -81,12 +81,6 @@ pub(crate) struct Start {
     pub(crate) line: Line,
 }
 
-/// Looks once.
-pub(crate) fn look(workspace: &Workspace, env: &Environment, look: Look) -> Result<Data, Error> {
-    let place = Place { workspace: workspace.clone(), env: env.clone(), look };
-    Ok(place.look(None).map(|found| *found.data)?)
-}
-
 /// Whether there is a terminal that can be drawn on.
 pub(crate) fn check_terminal(env: &Environment) -> Result<(), Error> {
     let why = match env.text("TERM") {
@@ -103,7 +97,7 @@ pub(crate) fn check_terminal(env: &Environment) -> Result<(), Error> {
 pub(crate) fn run(start: Start) -> Result<u8, Error> {
     let place = Place { workspace: start.workspace.clone(), env: start.env.clone(), look: start.look };
     // What is wrong with the workspace is said before the screen is taken.
-    let mut found = place.look(Some(Seq::default()))?;
+    let mut found = place.look(&Wanted { after: Some(Seq::default()), ..Wanted::default() })?;
     let failed =
         |what: &'static str| move |error: std::io::Error| Error::refused(format!("cannot {what}: {error}"));
     let (post, inbox) = sync_channel(QUEUE_MAX);
@@ -185,7 +179,7 @@ impl Top {
         loop {
             if self.looking.is_none()
                 && self.look.left() == Some(Duration::ZERO)
-                && self.link.does(Job::Look(self.seen))
+                && self.link.does(Job::Look(self.wanted()))
             {
                 self.look.wanted = false;
                 self.looking = Some(Instant::now());
@@ -219,6 +213,10 @@ impl Top {
         }
     }
 
+    fn wanted(&self) -> Wanted {
+        Wanted { after: Some(self.seen), ..self.model.wants() }
+    }
+
     fn draw(&mut self) -> std::io::Result<()> {
         let (model, paint) = (&self.model, self.paint);
         self.screen.terminal.draw(|frame| view::draw(frame, model, paint)).map(drop)
@@ -229,11 +227,16 @@ impl Top {
             Input::Key(key) => {
                 #[cfg(debug_assertions)]
                 self.fall(key);
-                return match self.model.press(key) {
-                    Some(Wish::Quit) => Ok(Then::End(DONE)),
-                    Some(wish) => self.fulfil(wish).map(|()| Then::DrawNow),
-                    None => Ok(Then::DrawNow),
-                };
+                match self.model.press(key) {
+                    Some(Wish::Quit) => return Ok(Then::End(DONE)),
+                    Some(wish) => self.fulfil(wish)?,
+                    None => {}
+                }
+                if self.model.lacks() {
+                    // A person waits for it: it does not have to.
+                    self.look = Due { wanted: true, not_before: None };
+                }
+                return Ok(Then::DrawNow);
             }
             Input::Resized => return Ok(Then::DrawNow),
             Input::Interrupt | Input::Gone => return Ok(Then::End(INTERRUPTED)),

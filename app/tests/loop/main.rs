@@ -38,4 +38,5 @@ mod staged;
 mod steps;
 mod templates;
 mod tmux;
+mod top;
 mod witness;

@@ -252,6 +252,17 @@ pub const KEYS: &[Key] = &[
         Some("\"30m\""),
         "how long the engine stays with nothing to do: a duration or never",
     ),
+    key(
+        "daemon.http",
+        Some("\"127.0.0.1:0\""),
+        "where pages and the HTTP interface are served, port 0 for any that is free; or off",
+    ),
+    key(
+        "daemon.hosts",
+        Some("[]"),
+        "other names of this machine by which pages may be asked for, with or without a port",
+    ),
+    key("daemon.token_file", None, "where the token for HTTP is; in the state folder if not given"),
     key("session.allow_commands", Some("false"), "let agents use every convoy command, not only their own"),
     key("workdirs.root", None, "where workdirs are made; the user's data folder if not given"),
     key("rigs.*.path", None, "where the repository is, from the workspace"),

@@ -56,7 +56,20 @@ impl Dispatcher {
                 Answer::Issues { issues, total }
             }
             Query::Export { after } => self.export(after.as_ref()),
-            Query::Convoys(filter) => Answer::Convoys { convoys: self.convoys(filter)? },
+            Query::Convoys(filter) => {
+                let (convoys, total) = self.convoys(filter)?;
+                let view = |convoy| view::convoy(state, &self.policy, convoy, now);
+                Answer::Convoys { convoys: page(convoys, filter).map(view).collect(), total }
+            }
+            Query::ConvoyLines(filter) => {
+                let (mut convoys, total) = self.convoys(filter)?;
+                convoys.reverse();
+                let line = |convoy| view::line(state, &self.policy, convoy, now);
+                Answer::ConvoyLines { convoys: page(convoys, filter).map(line).collect(), total }
+            }
+            Query::Overview => {
+                Answer::Overview { overview: Box::new(view::overview(state, &self.policy, now)) }
+            }
             Query::Convoy { id } => {
                 let convoy =
                     view::convoy(state, &self.policy, &state.convoys[&resolve_convoy(state, id)?], now);
@@ -240,14 +253,15 @@ impl Dispatcher {
         issues.retain(fits);
         issues.sort_by_key(|issue| (issue.content.priority, issue.number));
         let total = issues.len();
-        issues.truncate(filter.limit.unwrap_or(usize::MAX));
+        let shown = issues.into_iter().skip(filter.skip).take(filter.limit.unwrap_or(usize::MAX));
         Ok(Answer::Issues {
-            issues: issues.into_iter().map(|issue| view::issue(state, &self.policy, issue)).collect(),
+            issues: shown.map(|issue| view::issue(state, &self.policy, issue)).collect(),
             total,
         })
     }
 
-    fn convoys(&self, filter: &ConvoyFilter) -> Result<Vec<view::ConvoyView>, Failure> {
+    /// Those that fit, oldest first, and how many.
+    fn convoys(&self, filter: &ConvoyFilter) -> Result<(Vec<&Convoy>, usize), Failure> {
         let (state, now) = (&self.state, clock::now());
         let fits = |convoy: &&Convoy| match filter.status.as_deref() {
             Some("closed") => convoy.is_closed(),
@@ -275,7 +289,8 @@ impl Dispatcher {
                     .is_none_or(|epic| convoy.content.epic.as_ref().is_some_and(|name| name.as_str() == epic))
         });
         convoys.sort_by_key(|convoy| convoy.number);
-        Ok(convoys.into_iter().map(|convoy| view::convoy(state, &self.policy, convoy, now)).collect())
+        let total = convoys.len();
+        Ok((convoys, total))
     }
 
     /// The worker that is meant: by its id, its session or its issue.
@@ -387,4 +402,9 @@ fn known(field: &'static str, value: &str, names: &[&str]) -> Result<(), Failure
     }
     let problem = format!("{value:?} is not known; known are: {}", names.join(", "));
     Err(Refusal::Invalid { field, problem }.into())
+}
+
+/// The part of it that was asked for.
+fn page<'a>(convoys: Vec<&'a Convoy>, filter: &ConvoyFilter) -> impl Iterator<Item = &'a Convoy> {
+    convoys.into_iter().skip(filter.skip).take(filter.limit.unwrap_or(usize::MAX))
 }

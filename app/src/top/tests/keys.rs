@@ -67,12 +67,12 @@ fn keys_move_what_has_them() {
         (vec![], 0),
         (typed("j"), 1),
         (vec![Down, Down], 2),
-        (typed("jjjjjj"), 2),
+        (typed("jjjjjj"), 3),
         (typed("jjk"), 1),
         (vec![Up], 0),
-        (typed("G"), 2),
+        (typed("G"), 3),
         (typed("Gg"), 0),
-        (vec![PageDown], 2),
+        (vec![PageDown], 3),
         (vec![PageDown, PageUp], 0),
         (vec![End, Home], 0),
     ] {
@@ -94,7 +94,7 @@ fn what_changes_something_asks_first() {
         (vec![Tab, Char('j'), Char('s')], Request::WorkStop { issue: issue("gt-two") }),
         (vec![Tab, Tab, Char('s')], Request::WorkStop { issue: issue("gt-three") }),
         (vec![Tab, Char('r')], Request::WorkRetry { issue: issue("gt-three") }),
-        (vec![Enter, Char('r')], Request::WorkRetry { issue: issue("gt-three") }),
+        (vec![Down, Enter, Down, Char('r')], Request::WorkRetry { issue: issue("gt-one") }),
         (typed("pr"), Request::WorkRetry { issue: issue("gt-three") }),
         (vec![Char('p'), End, Char('s')], Request::ConvoyStop { convoy: issue("hq-cv-stuck") }),
         (typed("c"), Request::ConvoyCheck { convoy: Some(issue("hq-cv-stuck")) }),
@@ -157,7 +157,7 @@ fn leaving_works_from_everywhere() {
 fn a_search_filters_as_it_is_typed() {
     let mut model = busy();
     let ids = |model: &Model| model.convoys().iter().map(|convoy| convoy.id.to_string()).collect::<Vec<_>>();
-    assert_eq!(ids(&model), ["hq-cv-stuck", "hq-cv-logins", "hq-cv-later"]);
+    assert_eq!(ids(&model), ["hq-cv-stuck", "hq-cv-logins", "hq-cv-later", "hq-cv-done"]);
     press(&mut model, &typed("/LOG"));
     assert_eq!(ids(&model), ["hq-cv-logins"]);
     // Letters of a search are no keys: 's' stops nobody, 'q' leaves nothing.
@@ -168,10 +168,10 @@ fn a_search_filters_as_it_is_typed() {
     assert!(matches!(press(&mut model, &typed("sy")), Some(Wish::Order { request, .. })
         if *request == Request::ConvoyStop { convoy: "hq-cv-logins".into() }));
     press(&mut model, &[Esc]);
-    assert_eq!((ids(&model).len(), model.search.as_str()), (3, ""));
+    assert_eq!((ids(&model).len(), model.search.as_str()), (4, ""));
     press(&mut model, &typed("/log"));
     press(&mut model, &[Esc]);
-    assert_eq!((ids(&model).len(), &model.prompt), (3, &Prompt::Keys));
+    assert_eq!((ids(&model).len(), &model.prompt), (4, &Prompt::Keys));
 }
 
 #[test]
@@ -182,7 +182,8 @@ fn what_needs_a_person_comes_first() {
     // The issue, the worker that is quiet, the convoy that stands still.
     let problems: Vec<&str> = model.problems().into_iter().map(|problem| problem.id()).collect();
     assert_eq!(problems, ["gt-three", "gt-two", "hq-cv-stuck"]);
-    assert_eq!((model.data.needing(), model.data.running()), (2, 2));
+    let convoys: Vec<&str> = model.convoys().iter().map(|convoy| convoy.id.as_str()).collect();
+    assert_eq!(convoys, ["hq-cv-stuck", "hq-cv-logins", "hq-cv-later", "hq-cv-done"]);
 }
 
 #[test]
@@ -213,6 +214,19 @@ fn time_wakes_nobody_before_an_age_changes() {
     press(&mut model, &typed("?"));
     assert_eq!(model.ticks_in(), None, "no age is shown");
     assert_eq!(empty().ticks_in(), None);
+}
+
+#[test]
+fn what_a_page_shows_beside_is_asked_for() {
+    let mut model = busy();
+    assert!(!model.lacks());
+    press(&mut model, &[Enter]);
+    assert!(model.lacks(), "its page was not looked at yet");
+    assert_eq!(model.wants().convoy.map(|id| id.to_string()).as_deref(), Some("hq-cv-stuck"));
+    press(&mut model, &[Esc, Down, Enter]);
+    assert!(!model.lacks());
+    press(&mut model, &typed("$"));
+    assert!(model.wants().cost && !model.lacks());
 }
 
 #[test]

@@ -102,10 +102,29 @@ fn data(value: Value) -> Data {
     serde_json::from_value(value).expect("the published shapes")
 }
 
+fn line(convoy: &Value) -> Value {
+    json!({
+        "id": convoy["id"], "title": convoy["title"], "status": convoy["status"], "outcome": null, "template": null,
+        "completed": convoy["completed"], "total": convoy["total"], "at_work": convoy["in_progress"],
+        "needs_human": convoy["failed"] != 0, "overdue": false, "spent": convoy["spent"], "budget": convoy["budget"],
+        "created_at": convoy["created_at"], "started_at": convoy["started_at"], "closed_at": convoy["closed_at"],
+    })
+}
+
+fn overview(needs: usize, at_work: usize, spent: i64, landed: &[Value]) -> Value {
+    json!({
+        "seq": 40, "at": at(0), "needs": [], "needs_total": needs, "at_work": [], "at_work_total": at_work,
+        "convoys": [], "open": 3, "staged": 0, "landed_today": landed, "landed_today_total": landed.len(),
+        "spent_today": money(spent), "reserved": money(0), "day_limit": null, "live_sessions": at_work, "startable": 0,
+        "unread": 0, "undelivered": 0,
+    })
+}
+
 /// A workspace with nothing in it.
 pub(super) fn empty() -> Model {
     let nothing = json!({
-        "seq": 1, "convoys": [], "workers": [], "stranded": [], "needs_human": [], "cost": cost(0, 0),
+        "overview": overview(0, 0, 0, &[]), "convoys": [], "convoys_total": 0, "workers": [], "stranded": [],
+        "needs_human": [], "convoy": null, "cost": cost(0, 0),
     });
     Model::new("home".to_owned(), Link::Down, data(nothing), NOW)
 }
@@ -134,13 +153,20 @@ pub(super) fn busy() -> Model {
 
 /// What the look of [`busy`] found.
 pub(super) fn look() -> Value {
-    json!({
-        "seq": 40,
-        "convoys": [
-            convoy("hq-cv-later", "Only tracked", 500, json!({
+    let convoys = [
+        convoy(
+            "hq-cv-later",
+            "Only tracked",
+            500,
+            json!({
                 "started_at": null, "total": 1, "tracked": [tracked("gt-five", "Later", "open", None)],
-            })),
-            convoy("hq-cv-logins", "Logins: \u{1b}]0;mine\u{7}and what \u{202e}hides", 90, json!({
+            }),
+        ),
+        convoy(
+            "hq-cv-logins",
+            "Logins: \u{1b}]0;mine\u{7}and what \u{202e}hides",
+            90,
+            json!({
                 "completed": 3, "in_progress": 2, "total": 7, "spent": money(420_000), "budget": money(5_000_000),
                 "due_at": at(-600),
                 "tracked": [
@@ -149,13 +175,32 @@ pub(super) fn look() -> Value {
                     tracked("gt-two", "日本語のログイン", "in_progress", Some("home/w-two")),
                     tracked("gt-four", "Then this", "open", None),
                 ],
-            })),
-            convoy("hq-cv-stuck", "A change that needs somebody to decide what is wanted", 30, json!({
+            }),
+        ),
+        convoy(
+            "hq-cv-stuck",
+            "A change that needs somebody to decide what is wanted",
+            30,
+            json!({
                 "failed": 1, "total": 2, "completed": 1, "spent": money(1_230_000), "budget": money(1_000_000),
                 "overrun": money(230_000),
                 "tracked": [tracked("gt-three", "Decide", "needs_human", None)],
-            })),
-        ],
+            }),
+        ),
+    ];
+    let landed = convoy(
+        "hq-cv-done",
+        "Landed this morning",
+        120,
+        json!({
+            "status": "landed", "closed_at": at(60), "completed": 2, "total": 2, "spent": money(70_000),
+        }),
+    );
+    json!({
+        "overview": overview(1, 3, 1_650_000, &[line(&landed)]),
+        "convoys": convoys.iter().map(line).collect::<Vec<_>>(),
+        "convoys_total": convoys.len(),
+        "convoy": convoys[1],
         "workers": [
             worker("w-two", "gt-two", 21, json!({ "health": health("quiet", "it has said nothing for 21m") })),
             worker("w-one", "gt-one", 5, json!({ "health": health("healthy", "it is at work"), "spent": money(420_000) })),

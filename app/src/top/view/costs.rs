@@ -8,7 +8,7 @@ use ratatui_widgets::paragraph::Paragraph;
 
 use super::super::model::{Model, Scroll};
 use super::paint::Paint;
-use super::table::{bar, part};
+use super::table::{bar, nothing, part};
 use crate::text;
 
 /// How many of the dearest are shown of each.
@@ -20,8 +20,11 @@ const NAME_CHARS: usize = 24;
 
 /// Draws it.
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, model: &Model, paint: Paint) {
-    let cost = &model.data.cost;
     let inner = part(frame, area, "Costs", true, paint);
+    let Some(cost) = &model.data.cost else {
+        nothing(frame, inner, "…", paint);
+        return;
+    };
     let mut lines = vec![total(cost, paint)];
     lines.extend(known(cost, paint));
     // The latest days are the last ones.

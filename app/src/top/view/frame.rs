@@ -13,36 +13,51 @@ use crate::text;
 
 /// The most lines that an answer takes, with its hint.
 const SAID_LINES_MAX: usize = 4;
-/// Below this height an answer has one line and a hint one.
+/// Below this width the name of the workspace is cut, so that the state of its engine is not.
+const NARROW: u16 = 60;
+/// Below this height an answer has one line, and its hint one.
 const LOW: u16 = 14;
 
 /// The line above: which workspace, whether its engine is up, and what counts.
 pub(super) fn header(frame: &mut Frame<'_>, area: Rect, model: &Model, paint: Paint) {
-    let (word, style) = match &model.link {
+    let (word, style_of_word) = match &model.link {
         Link::Up => ("● engine is up".to_owned(), paint.good()),
         Link::Lost => ("○ engine lost, reconnecting".to_owned(), paint.bad()),
         Link::Down => ("○ engine is not up".to_owned(), paint.busy()),
         Link::Broken(why) => (format!("✗ {}", text::cut(why, 120)), paint.bad()),
     };
-    let needing = model.data.needing();
-    let needs = match needing {
+    let overview = &model.data.overview;
+    let needs = match overview.needs_total {
         0 => Span::styled("nothing needs you", paint.faint()),
         1 => Span::styled("! 1 needs you", paint.bad()),
         more => Span::styled(format!("! {more} need you"), paint.bad()),
     };
-    let numbers = vec![
+    let limit = overview.day_limit.as_ref().map(|limit| format!(" of {}", text::money(limit)));
+    let (at_work, spent) = (overview.at_work_total, text::money(&overview.spent_today));
+    let long = vec![
         needs,
-        Span::raw(format!("  ▶ {} at work  ", model.data.running())),
-        Span::styled(text::money(&model.data.cost.total), paint.bold()),
+        Span::raw(format!("  ▶ {at_work} at work  ")),
+        Span::styled(spent.clone(), paint.bold()),
+        Span::raw(format!("{} today ", limit.unwrap_or_default())),
+    ];
+    let (sign, style) = if overview.needs_total == 0 { ("·", paint.faint()) } else { ("!", paint.bad()) };
+    let short = vec![
+        Span::styled(format!("{sign}{}", overview.needs_total), style),
+        Span::raw(format!(" ▶{at_work} ")),
+        Span::styled(spent, paint.bold()),
         Span::raw(" "),
     ];
-    let numbers = Line::from(numbers).right_aligned();
-    let name = format!(" convoy · {} ", text::cut(&model.workspace, 24));
-    let left = Line::from(vec![Span::styled(name, paint.bold()), Span::raw(" "), Span::styled(word, style)]);
+    let name = match area.width {
+        0..NARROW => format!(" {} ", text::cut(&model.workspace, 8)),
+        _ => format!(" convoy · {} ", text::cut(&model.workspace, 24)),
+    };
+    let left =
+        Line::from(vec![Span::styled(name, paint.bold()), Span::raw(" "), Span::styled(word, style_of_word)]);
     // What does not fit beside the state of the engine is left out: that is told in any case.
+    let room = usize::from(area.width).saturating_sub(left.width());
+    let numbers = [long, short].map(|spans| Line::from(spans).right_aligned());
+    let numbers = numbers.into_iter().find(|line| line.width() < room).unwrap_or_default();
     let width = u16::try_from(numbers.width()).unwrap_or(u16::MAX);
-    let fits = usize::from(area.width) > left.width() + numbers.width();
-    let width = if fits { width } else { 0 };
     let [at_left, at_right] =
         Layout::horizontal([Constraint::Fill(1), Constraint::Length(width)]).areas(area);
     frame.render_widget(Paragraph::new(left), at_left);
@@ -80,8 +95,8 @@ fn search<'a>(model: &Model, paint: Paint) -> Line<'a> {
 /// A question, or an answer with its hint.
 fn said<'a>(model: &Model, area: Rect, paint: Paint) -> Vec<Line<'a>> {
     let width = usize::from(area.width.saturating_sub(2)).max(1);
-    let most = if area.height < LOW { 1 } else { SAID_LINES_MAX / 2 };
-    let lines = |text: &str, style: Style| -> Vec<Line<'a>> {
+    let each = if area.height < LOW { 1 } else { SAID_LINES_MAX / 2 };
+    let lines = |text: &str, style: Style, most: usize| -> Vec<Line<'a>> {
         let safe = text::line(text).into_owned();
         fold(&safe, width)
             .into_iter()
@@ -90,12 +105,12 @@ fn said<'a>(model: &Model, area: Rect, paint: Paint) -> Vec<Line<'a>> {
             .collect()
     };
     if let Prompt::Confirm { question, .. } = &model.prompt {
-        return lines(&format!("{question} (y/n)"), paint.bold().patch(paint.busy()));
+        return lines(&format!("{question} (y/n)"), paint.bold().patch(paint.busy()), SAID_LINES_MAX / 2);
     }
     let Some(said) = &model.said else { return Vec::new() };
-    let mut all = lines(&said.text, if said.bad { paint.bad() } else { paint.good() });
+    let mut all = lines(&said.text, if said.bad { paint.bad() } else { paint.good() }, each);
     if let Some(hint) = &said.hint {
-        all.extend(lines(&format!("hint: {hint}"), Style::new()));
+        all.extend(lines(&format!("hint: {hint}"), Style::new(), each));
     }
     all
 }

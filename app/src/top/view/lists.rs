@@ -1,7 +1,7 @@
 //! Convoys, workers, the issues or roles of a convoy, problems.
 
 use convoy_core::id::ConvoyId;
-use convoy_core::view::{ConvoyView, TrackedView, WorkerView};
+use convoy_core::view::{ConvoyLineView, ConvoyView, TrackedView, WorkerView};
 use ratatui_core::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui_core::style::Style;
 use ratatui_core::terminal::Frame;
@@ -25,7 +25,7 @@ const CONVOYS: [Column; 7] = [
     fixed("CONVOY", 12, 0),
     rest("TITLE", 0),
     fixed("STATUS", 10, 60),
-    fixed("PROGRESS", 18, 36),
+    fixed("PROGRESS", 18, 48),
     number("AGENTS", 6, 90),
     number("SPENT", 18, 76),
 ];
@@ -96,7 +96,9 @@ fn titled(name: &str, all: usize, shown: usize, search: &str) -> String {
 /// The convoys.
 pub(super) fn convoys(frame: &mut Frame<'_>, area: Rect, model: &Model, paint: Paint) {
     let convoys = model.convoys();
-    let title = titled("Convoys", model.data.convoys.len(), convoys.len(), &model.search);
+    let title = titled("Convoys", model.data.convoys_total, convoys.len(), &model.search);
+    let landed = model.data.overview.landed_today_total;
+    let title = if landed == 0 { title } else { format!("{title} · {landed} landed today") };
     let has_keys = model.pane == Pane::Convoys;
     let inner = part(frame, area, &title, has_keys, paint);
     if convoys.is_empty() {
@@ -112,38 +114,31 @@ pub(super) fn convoys(frame: &mut Frame<'_>, area: Rect, model: &Model, paint: P
     rows(frame, inner, &CONVOYS, convoys.len(), (model.at(List::Convoys), has_keys), row, paint);
 }
 
-fn status(convoy: &ConvoyView, need: Need) -> &'static str {
+fn status(convoy: &ConvoyLineView, need: Need) -> &'static str {
     match (convoy.status.as_str(), need) {
         ("staged", _) => "staged",
-        (_, Need::Person) => "needs you",
-        _ if convoy.overdue => "overdue",
-        ("open", _) if convoy.held => "held",
-        ("open", _) if convoy.in_progress > 0 => "running",
-        ("open", _) if convoy.started_at.is_none() => "tracks",
-        ("open", _) => "waiting",
         ("landed", _) => "landed",
         ("abandoned", _) => "abandoned",
-        _ => "unknown",
+        (_, Need::Person) => "needs you",
+        _ if convoy.overdue => "overdue",
+        _ if convoy.at_work > 0 => "running",
+        _ if convoy.started_at.is_none() => "tracks",
+        _ => "waiting",
     }
 }
 
-fn progress<'a>(convoy: &ConvoyView, paint: Paint) -> Line<'a> {
-    let (done, total) = if convoy.roles.is_empty() {
-        (convoy.completed, convoy.total)
-    } else {
-        (convoy.roles.iter().filter(|role| role.status == "completed").count(), convoy.roles.len())
-    };
-    let mut spans = bar(done, total, BAR_CHARS, paint);
-    spans.push(Span::raw(format!(" {done}/{total}")));
+fn progress<'a>(convoy: &ConvoyLineView, paint: Paint) -> Line<'a> {
+    let mut spans = bar(convoy.completed, convoy.total, BAR_CHARS, paint);
+    spans.push(Span::raw(format!(" {}/{}", convoy.completed, convoy.total)));
     Line::from(spans)
 }
 
-fn spent<'a>(convoy: &ConvoyView, paint: Paint) -> Line<'a> {
+fn spent<'a>(convoy: &ConvoyLineView, paint: Paint) -> Line<'a> {
     let spent = short_money(&convoy.spent);
     let Some(budget) = &convoy.budget else {
         return if convoy.spent.micros == 0 { right("-") } else { right(spent) };
     };
-    let style = if convoy.overrun.micros > 0 { paint.bad() } else { Style::new() };
+    let style = if convoy.spent.micros > budget.micros { paint.bad() } else { Style::new() };
     Line::from(Span::styled(format!("{spent} of {}", short_money(budget)), style)).alignment(Alignment::Right)
 }
 
@@ -152,21 +147,17 @@ fn short_money(money: &convoy_core::issue::MoneyView) -> String {
     format!("${}.{:02}", money.micros / 1_000_000, (money.micros % 1_000_000).abs() / 10_000)
 }
 
-fn convoy_row<'a>(model: &Model, convoy: &ConvoyView, paint: Paint) -> Vec<Line<'a>> {
+fn convoy_row<'a>(model: &Model, convoy: &ConvoyLineView, paint: Paint) -> Vec<Line<'a>> {
     let need = model.data.need(convoy);
-    let agents = model
-        .data
-        .workers
-        .iter()
-        .filter(|worker| worker.convoy_id.as_ref() == Some(&convoy.id) && worker.state == "running")
-        .count();
+    let landed = convoy.closed_at.is_some();
+    let faded = if landed { paint.faint() } else { Style::new() };
     vec![
-        sign(need, convoy.in_progress > 0, paint),
+        if landed { styled("✓", paint.good()) } else { sign(need, convoy.at_work > 0, paint) },
         styled(convoy.id.as_str(), paint.accent()),
-        line(&convoy.title),
-        styled(status(convoy, need), paint.need(need)),
+        styled(&convoy.title, faded),
+        styled(status(convoy, need), if landed { paint.good() } else { paint.need(need) }),
         progress(convoy, paint),
-        right(if agents == 0 { "-".to_owned() } else { agents.to_string() }),
+        right(if convoy.at_work == 0 { "-".to_owned() } else { convoy.at_work.to_string() }),
         spent(convoy, paint),
     ]
 }
@@ -214,7 +205,7 @@ fn worker_row<'a>(model: &Model, worker: &WorkerView, paint: Paint) -> Vec<Line<
 pub(super) fn convoy(frame: &mut Frame<'_>, area: Rect, model: &Model, id: &ConvoyId, paint: Paint) {
     let Some(convoy) = model.open_convoy() else {
         let inner = part(frame, area, id.as_str(), true, paint);
-        table::nothing(frame, inner, &format!("it is no longer active: convoy status {id}"), paint);
+        table::nothing(frame, inner, "…", paint);
         return;
     };
     let issues = model.tracked();
@@ -240,14 +231,22 @@ pub(super) fn convoy(frame: &mut Frame<'_>, area: Rect, model: &Model, id: &Conv
 }
 
 fn about<'a>(model: &Model, convoy: &ConvoyView, paint: Paint) -> Line<'a> {
-    let need = model.data.need(convoy);
-    let mut spans =
-        vec![Span::raw("  "), Span::styled(status(convoy, need), paint.need(need)), Span::raw("  ")];
-    spans.extend(progress(convoy, paint).spans);
-    spans.push(Span::raw("  "));
-    spans.extend(spent(convoy, paint).spans);
+    let mut spans = vec![Span::raw("  ")];
+    // Its line says how it does; one that has left the list is told by its status.
+    match model.convoy() {
+        Some(line) => {
+            let need = model.data.need(line);
+            spans.extend([Span::styled(status(line, need), paint.need(need)), Span::raw("  ")]);
+            spans.extend(progress(line, paint).spans);
+            spans.push(Span::raw("  "));
+            spans.extend(spent(line, paint).spans);
+        }
+        None => spans.push(Span::raw(text::line(&convoy.status).into_owned())),
+    }
     if let Some(due) = convoy.due_at {
-        spans.push(Span::raw(format!("  due {}", text::time(due))));
+        let left = due.since(model.now);
+        let due = if due <= model.now { "  overdue".to_owned() } else { format!("  due in {left}") };
+        spans.push(Span::raw(due));
     }
     spans.push(Span::styled(format!("  owner {}", text::line(&convoy.owner)), paint.faint()));
     Line::from(spans)

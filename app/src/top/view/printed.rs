@@ -33,9 +33,12 @@ pub(super) fn logs(frame: &mut Frame<'_>, area: Rect, model: &Model, issue: &Iss
 /// The output of whoever is meant.
 pub(super) fn of(frame: &mut Frame<'_>, area: Rect, model: &Model, has_keys: bool, paint: Paint) {
     let printed = &model.printed;
-    let Some(session) = &printed.session else {
+    let nobody = matches!(model.page, Page::Convoy(_)) && model.worker().is_none();
+    let Some(session) = printed.session.as_ref().filter(|_| !nobody) else {
         let inner = part(frame, area, "Output", has_keys, paint);
-        nothing(frame, inner, "what the selected worker prints is shown here", paint);
+        let why =
+            if nobody { "nobody is at work on it" } else { "what the selected worker prints is shown here" };
+        nothing(frame, inner, why, paint);
         return;
     };
     let whose =
