@@ -8,6 +8,7 @@ mod http;
 mod mcp;
 mod output;
 mod pages;
+mod tell;
 mod text;
 
 fn main() -> std::process::ExitCode {

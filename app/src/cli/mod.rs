@@ -41,7 +41,7 @@ mod outbox;
 pub(crate) mod output;
 mod overview;
 pub(crate) mod own;
-mod progress;
+pub(crate) mod progress;
 mod remove;
 mod reopen;
 pub(crate) mod review;

@@ -377,7 +377,7 @@ fn sync_dir(dir: &Path) -> std::io::Result<()> {
 
 /// Opens a file for reading that is a plain file of this directory. An agent can write here: a pipe in the place of
 /// a file would hold its reader up for ever, and a link would lead it elsewhere.
-pub(super) fn open_plain(path: &Path) -> std::io::Result<File> {
+pub(crate) fn open_plain(path: &Path) -> std::io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is not a plain file")) }
