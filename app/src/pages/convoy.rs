@@ -70,7 +70,7 @@ fn head(visitor: &Visitor, details: &DetailsView) -> Markup {
     let convoy = &details.convoy;
     let at_work = details.workers.iter().filter(|worker| worker.state == "running").count();
     html! {
-        div.head {
+        div.head data-stream={ "/api/convoys/" (convoy.id) "/stream" } {
             div {
                 p.eyebrow {
                     @if let Some(template) = &convoy.template { (safe(template)) " · " }
