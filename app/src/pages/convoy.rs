@@ -156,7 +156,6 @@ fn facts_of(convoy: &ConvoyView) -> Vec<(&'static str, Markup)> {
     facts.extend(convoy.closed_at.map(|at| ("Closed", html! { (moment(at)) })));
     facts.extend(convoy.duration_s.map(|seconds| ("Took", duration(seconds))));
     facts.extend(convoy.due_at.map(|at| ("Due", html! { (moment(at)) })));
-    facts.push(("Spent", spend(&convoy.spent, convoy.budget.as_ref())));
     if convoy.reserved.micros > 0 {
         facts.push(("Promised", money(&convoy.reserved)));
     }
