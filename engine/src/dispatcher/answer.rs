@@ -55,6 +55,10 @@ impl Dispatcher {
                 let total = issues.len();
                 Answer::Issues { issues, total }
             }
+            Query::Story { id } => {
+                let issue = &state.issues[&resolve_issue(state, id)?];
+                Answer::Story { story: Box::new(view::story(state, &self.policy, issue, now)) }
+            }
             Query::Export { after } => self.export(after.as_ref()),
             Query::Convoys(filter) => {
                 let (convoys, total) = self.convoys(filter)?;
@@ -66,6 +70,14 @@ impl Dispatcher {
                 convoys.reverse();
                 let line = |convoy| view::line(state, &self.policy, convoy, now);
                 Answer::ConvoyLines { convoys: page(convoys, filter).map(line).collect(), total }
+            }
+            Query::ConvoyConcern { id } => {
+                let concern = view::Concern::convoy(state, &state.convoys[&resolve_convoy(state, id)?]);
+                Answer::Concern { concern: Box::new(concern), seq: state.seq }
+            }
+            Query::WorkConcern { id } => {
+                let concern = view::Concern::worker(state, self.worker(id)?);
+                Answer::Concern { concern: Box::new(concern), seq: state.seq }
             }
             Query::Overview => {
                 Answer::Overview { overview: Box::new(view::overview(state, &self.policy, now)) }
@@ -109,6 +121,7 @@ impl Dispatcher {
                 notices.sort_by_key(|notice| (notice.created_at, notice.content.id.clone()));
                 Answer::Mail { notices: notices.into_iter().map(view::notice).collect() }
             }
+            Query::Mailboxes => Answer::Mailboxes { mailboxes: view::mailboxes(state) },
             Query::Outbox { all } => {
                 let concerns = |d: &&Delivery| {
                     *all || d.due().is_some() || state.index.undelivered.contains(&d.content.id)
