@@ -9,9 +9,9 @@ use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    BudgetView, CheckpointView, ConvoyLineView, ConvoyView, CostView, DeliveryView, EpicView, FactsView,
-    IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, SessionView,
-    StageView, StoryView, StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView, EpicView,
+    FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView,
+    SessionView, StageView, StoryView, StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -39,6 +39,11 @@ pub enum Query {
     Convoys(ConvoyFilter),
     /// One convoy.
     Convoy {
+        /// Reference.
+        id: String,
+    },
+    /// One convoy with all that belongs to it.
+    ConvoyDetails {
         /// Reference.
         id: String,
     },
@@ -233,6 +238,7 @@ pub enum Answer {
     Export { lines: Vec<String>, last: Option<IssueId> },
     Convoys { convoys: Vec<ConvoyView>, total: usize },
     Convoy { convoy: Box<ConvoyView>, seq: Seq },
+    ConvoyDetails { details: Box<DetailsView> },
     Workers { workers: Vec<WorkerView> },
     Worker { worker: Box<WorkerView> },
     Why(WhyView),

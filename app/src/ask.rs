@@ -7,9 +7,9 @@ use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, FactsView, IssueView,
-    MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, StageView, StoryView, StrandedView, TrackerView,
-    WorkerView,
+    BudgetView, CheckpointView, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView, EpicView,
+    FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView,
+    StageView, StoryView, StrandedView, TrackerView, WorkerView,
 };
 
 fn other() -> Failure {
@@ -243,6 +243,25 @@ pub(crate) fn cost(service: &dyn Service, of: CostOf, since: Option<Day>) -> Res
 pub(crate) fn engine(service: &dyn Service) -> Result<EngineView, Failure> {
     match service.ask(Query::Engine)? {
         Answer::Engine(engine) => Ok(engine),
+        _ => Err(other()),
+    }
+}
+
+/// One convoy with all that belongs to it.
+pub(crate) fn details(service: &dyn Service, id: &str) -> Result<DetailsView, Failure> {
+    match service.ask(Query::ConvoyDetails { id: id.to_owned() })? {
+        Answer::ConvoyDetails { details } => Ok(*details),
+        _ => Err(other()),
+    }
+}
+
+/// Convoys that fit, a line each, and how many there are.
+pub(crate) fn convoy_lines(
+    service: &dyn Service,
+    filter: ConvoyFilter,
+) -> Result<(Vec<ConvoyLineView>, usize), Failure> {
+    match service.ask(Query::ConvoyLines(filter))? {
+        Answer::ConvoyLines { convoys, total } => Ok((convoys, total)),
         _ => Err(other()),
     }
 }

@@ -7,6 +7,7 @@ mod checkpoint;
 mod convoy;
 mod cost;
 mod delivery;
+mod details;
 mod epic;
 mod facts;
 mod issue;
@@ -31,6 +32,7 @@ pub use checkpoint::{
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use cost::{CostLine, CostView, Scope as CostScope, cost};
 pub use delivery::{DeliveryStatus, DeliveryView, delivery};
+pub use details::{DetailsView, LandedView, WaitView, details};
 pub use epic::{EpicView, active_epics, background, cost_of_epic, epic, epics, own_session};
 use epic::{cost_of_folder, parent_of};
 pub use facts::{FactsView, TroubleView, WorkerFactsView, facts};

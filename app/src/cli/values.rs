@@ -19,7 +19,7 @@ pub(super) fn duration(text: &str) -> Result<Span, String> {
 }
 
 /// An amount of dollars, such as `5` or `2.50`: more than nothing.
-pub(super) fn dollars(text: &str) -> Result<Money, String> {
+pub(crate) fn dollars(text: &str) -> Result<Money, String> {
     let digits = text.strip_prefix('$').unwrap_or(text);
     let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let amount = digits.parse::<f64>().ok().filter(|_| plain).and_then(Money::from_dollars);

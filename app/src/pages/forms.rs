@@ -88,6 +88,10 @@ impl Fields {
     pub(super) fn beginning<'a>(&'a self, with: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.0.iter().filter_map(move |(key, value)| Some((key.strip_prefix(with)?, value.trim())))
     }
+    /// Everything that was given, but for our own fields.
+    pub(super) fn given(&self) -> impl Iterator<Item = &(String, String)> {
+        self.0.iter().filter(|(name, value)| !name.starts_with('_') && !value.is_empty())
+    }
     /// Back to the page that the form was on, which says what was done. Only to a page of ours.
     pub(super) fn back(&self, done: Done) -> Response {
         let given = self.one("_back").filter(|back| is_ours(back)).unwrap_or_else(|| "/".to_owned());

@@ -79,6 +79,11 @@ impl Dispatcher {
                     view::convoy(state, &self.policy, &state.convoys[&resolve_convoy(state, id)?], now);
                 Answer::Convoy { convoy: Box::new(convoy), seq: state.seq }
             }
+            Query::ConvoyDetails { id } => {
+                let convoy = &state.convoys[&resolve_convoy(state, id)?];
+                let details = view::details(state, &self.policy, convoy, now);
+                Answer::ConvoyDetails { details: Box::new(details) }
+            }
             Query::Workers { all } => {
                 let wanted = |worker: &&Worker| {
                     *all || worker.state.is_active()
@@ -371,10 +376,12 @@ impl Dispatcher {
         let limit = limit.min(EVENTS_MAX);
         let mut events: Vec<Envelope> = Vec::new();
         let mut at = after;
+        // Of one kind there may be few among many; of all kinds no more is read than is wanted.
+        let records = if kind.is_some() { EVENT_RECORDS } else { EVENT_RECORDS.min(limit) };
         while events.len() < limit {
             let records = self
                 .log
-                .read(at, EVENT_RECORDS)
+                .read(at, records)
                 .map_err(|error| Failure::new(Code::Corrupt, error.to_string()).hint("see: convoy doctor"))?;
             if records.is_empty() {
                 break;
