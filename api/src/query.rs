@@ -9,9 +9,7 @@ use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    BudgetView, CheckpointView, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView, EpicView,
-    FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView,
-    SessionView, StageView, StoryView, StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView, EpicView, FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, SessionView, StageView, StoryView, StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -75,6 +73,16 @@ pub enum Query {
     Overview,
     /// Convoys that fit, a line each.
     ConvoyLines(ConvoyFilter),
+    /// What concerns a convoy: for whoever watches it.
+    ConvoyConcern {
+        /// Reference.
+        id: String,
+    },
+    /// What concerns a worker, by its id, its issue or its session.
+    WorkConcern {
+        /// Reference.
+        id: String,
+    },
     /// What is to land.
     Queue {
         /// Only of this rig.
@@ -246,6 +254,7 @@ pub enum Answer {
     Stranded { stranded: Vec<StrandedView> },
     Overview { overview: Box<OverviewView> },
     ConvoyLines { convoys: Vec<ConvoyLineView>, total: usize },
+    Concern { concern: Box<Concern>, seq: Seq },
     Queue { items: Vec<QueueItemView> },
     Mail { notices: Vec<NoticeView> },
     Mailboxes { mailboxes: Vec<MailboxView> },

@@ -7,9 +7,8 @@ use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    BudgetView, CheckpointView, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView, EpicView,
-    FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView,
-    StageView, StoryView, StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView, EpicView, FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, StageView, StoryView, StrandedView, TrackerView,
+    WorkerView,
 };
 
 fn other() -> Failure {
@@ -50,6 +49,17 @@ pub(crate) fn story(service: &dyn Service, id: &str) -> Result<StoryView, Failur
 pub(crate) fn convoys(service: &dyn Service, filter: ConvoyFilter) -> Result<Vec<ConvoyView>, Failure> {
     match service.ask(Query::Convoys(filter))? {
         Answer::Convoys { convoys, .. } => Ok(convoys),
+        _ => Err(other()),
+    }
+}
+
+/// Convoys that fit, and how many there are without the limit.
+pub(crate) fn convoy_page(
+    service: &dyn Service,
+    filter: ConvoyFilter,
+) -> Result<(Vec<ConvoyView>, usize), Failure> {
+    match service.ask(Query::Convoys(filter))? {
+        Answer::Convoys { convoys, total } => Ok((convoys, total)),
         _ => Err(other()),
     }
 }
@@ -270,6 +280,22 @@ pub(crate) fn convoy_lines(
 pub(crate) fn overview(service: &dyn Service) -> Result<OverviewView, Failure> {
     match service.ask(Query::Overview)? {
         Answer::Overview { overview } => Ok(*overview),
+        _ => Err(other()),
+    }
+}
+
+/// What concerns a convoy, and the event up to which that is true.
+pub(crate) fn convoy_concern(service: &dyn Service, id: &str) -> Result<(Concern, Seq), Failure> {
+    match service.ask(Query::ConvoyConcern { id: id.to_owned() })? {
+        Answer::Concern { concern, seq } => Ok((*concern, seq)),
+        _ => Err(other()),
+    }
+}
+
+/// What concerns a worker, and the event up to which that is true.
+pub(crate) fn work_concern(service: &dyn Service, id: &str) -> Result<(Concern, Seq), Failure> {
+    match service.ask(Query::WorkConcern { id: id.to_owned() })? {
+        Answer::Concern { concern, seq } => Ok((*concern, seq)),
         _ => Err(other()),
     }
 }

@@ -5,6 +5,7 @@ mod cli;
 mod demo;
 mod error;
 mod http;
+mod mcp;
 mod output;
 mod pages;
 mod tell;

@@ -4,6 +4,7 @@
 
 mod budget;
 mod checkpoint;
+mod concern;
 mod convoy;
 mod cost;
 mod delivery;
@@ -29,6 +30,7 @@ pub use checkpoint::{
     Background, CheckpointContext, CheckpointView, ConvoyProgress, CurrentTask, FileModified, IssueUpdated,
     StoredCheckpoint, TestState, TestedGate, Tried, checkpoint, stored,
 };
+pub use concern::Concern;
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use cost::{CostLine, CostView, Scope as CostScope, cost};
 pub use delivery::{DeliveryStatus, DeliveryView, delivery};

@@ -188,9 +188,8 @@ impl Engine {
         env: &Environment,
         face: Face,
     ) -> Result<(), Failure> {
-        let service = Arc::new(self.handle());
-        let callers =
-            self.places.take().map(|places| places.show(face, service, workspace, env)).transpose()?;
+        let show = |places: Places| places.show(face, self.handle.clone(), workspace, env);
+        let callers = self.places.take().map(show).transpose()?;
         self.serving = Some(server::serve(workspace, self.handle(), callers)?);
         Ok(())
     }

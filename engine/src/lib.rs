@@ -49,6 +49,7 @@ mod settings;
 pub mod skills;
 mod snapshots;
 pub mod supervisor;
+pub mod tails;
 pub mod tasks;
 pub mod templates;
 pub mod text;

@@ -5,9 +5,11 @@ mod api;
 mod assets;
 mod error;
 mod guard;
+mod patient;
 pub(crate) mod secret;
 mod server;
 mod site;
+mod stream;
 mod tasks;
 
 pub(crate) use assets::address as assets_address;

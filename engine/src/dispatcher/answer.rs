@@ -71,6 +71,14 @@ impl Dispatcher {
                 let line = |convoy| view::line(state, &self.policy, convoy, now);
                 Answer::ConvoyLines { convoys: page(convoys, filter).map(line).collect(), total }
             }
+            Query::ConvoyConcern { id } => {
+                let concern = view::Concern::convoy(state, &state.convoys[&resolve_convoy(state, id)?]);
+                Answer::Concern { concern: Box::new(concern), seq: state.seq }
+            }
+            Query::WorkConcern { id } => {
+                let concern = view::Concern::worker(state, self.worker(id)?);
+                Answer::Concern { concern: Box::new(concern), seq: state.seq }
+            }
             Query::Overview => {
                 Answer::Overview { overview: Box::new(view::overview(state, &self.policy, now)) }
             }
