@@ -70,7 +70,7 @@ fn head(visitor: &Visitor, details: &DetailsView) -> Markup {
     let convoy = &details.convoy;
     let at_work = details.workers.iter().filter(|worker| worker.state == "running").count();
     html! {
-        div.head {
+        div.head data-stream={ "/api/convoys/" (convoy.id) "/stream" } {
             div {
                 p.eyebrow {
                     @if let Some(template) = &convoy.template { (safe(template)) " · " }
@@ -156,7 +156,6 @@ fn facts_of(convoy: &ConvoyView) -> Vec<(&'static str, Markup)> {
     facts.extend(convoy.closed_at.map(|at| ("Closed", html! { (moment(at)) })));
     facts.extend(convoy.duration_s.map(|seconds| ("Took", duration(seconds))));
     facts.extend(convoy.due_at.map(|at| ("Due", html! { (moment(at)) })));
-    facts.push(("Spent", spend(&convoy.spent, convoy.budget.as_ref())));
     if convoy.reserved.micros > 0 {
         facts.push(("Promised", money(&convoy.reserved)));
     }

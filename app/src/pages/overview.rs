@@ -64,24 +64,32 @@ fn figures(overview: &OverviewView) -> Markup {
         }
     };
     let needs = overview.needs_total;
-    let calm = if needs == 0 { "nothing waits for you" } else { "these wait for a person" };
+    let (verb, calm) = match needs {
+        0 => ("need you", "nothing waits for you"),
+        1 => ("needs you", "it waits for a person"),
+        _ => ("need you", "they wait for a person"),
+    };
     html! {
         div.figures {
-            (figure("/#needs", html! { (needs) }, "need you", needs > 0, html! { (calm) }))
+            (figure("/#needs", html! { (needs) }, verb, needs > 0, html! { (calm) }))
             (figure("/#running", html! { (overview.at_work_total) }, "running", false, html! {
-                (overview.open) " open, " (overview.staged) " staged"
-                @if overview.startable > 0 { ", " (overview.startable) " ready to start" }
+                span {
+                    (overview.open) " open, " (overview.staged) " staged"
+                    @if overview.startable > 0 { ", " (overview.startable) " ready to start" }
+                }
             }))
             (figure("/costs", money(&overview.spent_today), "spent today", false, html! {
                 @if let Some(limit) = &overview.day_limit {
-                    "of " (money(limit)) (meter(overview.spent_today.micros, limit.micros, "of today's limit"))
+                    span { "of " (money(limit)) } (meter(overview.spent_today.micros, limit.micros, "of today's limit"))
                 } @else if overview.reserved.micros > 0 {
-                    (money(&overview.reserved)) " more promised"
+                    span { (money(&overview.reserved)) " more promised" }
                 } @else { "no limit for the day" }
             }))
             (figure("/#landed", html! { (overview.landed_today_total) }, "landed today", false, html! {
-                @if overview.unread > 0 { (overview.unread) " unread in the mail" } @else { "no unread mail" }
-                @if overview.undelivered > 0 { ", " (overview.undelivered) " not delivered" }
+                span {
+                    @if overview.unread > 0 { (overview.unread) " unread in the mail" } @else { "no unread mail" }
+                    @if overview.undelivered > 0 { ", " (overview.undelivered) " not delivered" }
+                }
             }))
         }
     }
