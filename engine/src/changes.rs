@@ -50,7 +50,10 @@ pub fn changes(
     let rig = RigName::new(rig).ok().and_then(|name| config.rigs().get(&name));
     let Some(rig) = rig else { return Ok(None) };
     let wrong = |error: git::Error| {
-        Failure::new(Code::Unavailable, format!("what {} changed cannot be read: {}", session.id, explain(&error)))
+        Failure::new(
+            Code::Unavailable,
+            format!("what {} changed cannot be read: {}", session.id, explain(&error)),
+        )
     };
     let root = workdirs_root(workspace, &config, env)?;
     find(env, &root, &rig.path, session, evidence).map_err(wrong)

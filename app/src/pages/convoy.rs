@@ -174,7 +174,10 @@ fn facts_of(convoy: &ConvoyView) -> Vec<(&'static str, Markup)> {
         facts.extend(run.commit.as_deref().map(|commit| ("Commit", html! { code { (short(commit)) } })));
         facts.extend(run.base.as_deref().map(|base| ("Compared with", html! { code { (short(base)) } })));
         if !run.files.is_empty() {
-            facts.push(("Files", html! { span title=(safe(&run.files.join(", "))) { (text::count(run.files.len(), "file")) } }));
+            facts.push((
+                "Files",
+                html! { span title=(safe(&run.files.join(", "))) { (text::count(run.files.len(), "file")) } },
+            ));
         }
         for issue in &run.issues {
             facts.push(("About", link(&format!("/issues/{issue}"), issue.as_str())));
@@ -186,7 +189,9 @@ fn facts_of(convoy: &ConvoyView) -> Vec<(&'static str, Markup)> {
 /// The boxes of the picture; none where nothing waits for anything.
 fn nodes(details: &DetailsView) -> Vec<Node> {
     let convoy = &details.convoy;
-    let tied = |issue: &TrackedView| details.waits.iter().any(|wait| wait.issue_id == issue.id || wait.needs == issue.id);
+    let tied = |issue: &TrackedView| {
+        details.waits.iter().any(|wait| wait.issue_id == issue.id || wait.needs == issue.id)
+    };
     if convoy.tracked.len() > NODES_MAX || !convoy.tracked.iter().any(tied) {
         return Vec::new();
     }
@@ -302,7 +307,8 @@ fn workers(visitor: &Visitor, details: &DetailsView) -> Markup {
 fn worker_of(visitor: &Visitor, details: &DetailsView, worker: &WorkerView) -> Markup {
     let tracked = details.convoy.tracked.iter().find(|issue| issue.id == worker.issue_id);
     let role = details.convoy.roles.iter().find(|role| role.issue_id == worker.issue_id);
-    let name = role.map_or_else(|| tracked.map_or("", |issue| issue.title.as_str()), |role| role.role.as_str());
+    let name =
+        role.map_or_else(|| tracked.map_or("", |issue| issue.title.as_str()), |role| role.role.as_str());
     let (is_live, back) = (worker.state == "running", format!("/convoys/{}", details.convoy.id));
     let stuck = matches!(worker.state.as_str(), "failed" | "stopped") && details.convoy.status == "open";
     html! {

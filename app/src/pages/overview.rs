@@ -182,7 +182,11 @@ fn worker_of(worker: &AtWorkView) -> Markup {
 
 fn convoys(overview: &OverviewView) -> Markup {
     if overview.convoys.is_empty() {
-        return empty("No convoy is open", "Start a template, or make one of issues.", Some("convoy start code-review"));
+        return empty(
+            "No convoy is open",
+            "Start a template, or make one of issues.",
+            Some("convoy start code-review"),
+        );
     }
     let total = overview.open + overview.staged;
     html! {

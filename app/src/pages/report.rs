@@ -28,7 +28,9 @@ impl Report {
         let reports = Reports::of(workspace, convoy)?;
         let text = |file: &String| match reports.text(file) {
             Ok(text) => cut(text),
-            Err(error) => format!("{error}; it may have been removed, by a person or after [retention] outputs"),
+            Err(error) => {
+                format!("{error}; it may have been removed, by a person or after [retention] outputs")
+            }
         };
         let made = convoy.context.as_ref().and_then(|run| run.report.as_ref());
         let whole = made.and_then(|report| report.files.first()).map(text);
@@ -43,24 +45,29 @@ impl Report {
         if made.is_none() && self.roles.is_empty() {
             return html! {};
         }
-        section("report", "Findings and reports", None, &html! {
-            div.panel {
-                @if let Some(made) = made { (tally(made)) }
-                @if let Some(whole) = &self.whole {
-                    details #report-all .more-of open[self.roles.len() < 2 || whole.len() < 4000] {
-                        summary { "The report" }
-                        (prose(whole))
+        section(
+            "report",
+            "Findings and reports",
+            None,
+            &html! {
+                div.panel {
+                    @if let Some(made) = made { (tally(made)) }
+                    @if let Some(whole) = &self.whole {
+                        details #report-all .more-of open[self.roles.len() < 2 || whole.len() < 4000] {
+                            summary { "The report" }
+                            (prose(whole))
+                        }
                     }
-                }
-                @for (role, text) in &self.roles {
-                    details.more-of id={ "report-" (role) } {
-                        summary { "What " (safe(role)) " wrote" }
-                        (prose(text))
+                    @for (role, text) in &self.roles {
+                        details.more-of id={ "report-" (role) } {
+                            summary { "What " (safe(role)) " wrote" }
+                            (prose(text))
+                        }
                     }
+                    p.more { (command(&format!("convoy output {}", convoy.id))) }
                 }
-                p.more { (command(&format!("convoy output {}", convoy.id))) }
-            }
-        })
+            },
+        )
     }
 }
 

@@ -200,7 +200,8 @@ fn wanted(service: &dyn Service, fields: &Fields) -> Result<(templates::Start, O
     };
     let agent = fields.one("agent").map(AgentName::new).transpose();
     let vars = fields.beginning("var.").filter(|(_, value)| !value.is_empty());
-    let vars: BTreeMap<String, String> = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let vars: BTreeMap<String, String> =
+        vars.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let start = templates::Start {
         template: fields.one("template").unwrap_or_default(),
         base: fields.one("base"),

@@ -11,7 +11,8 @@ use crate::room::{Room, commit, outside, text};
 pub(crate) fn busy() -> Room {
     let env = outside();
     let hold = Room::hold(&env, "go");
-    let case = |issue: &str, steps: Vec<Step>| Case { issue: Some(issue.to_owned()), steps, ..Case::default() };
+    let case =
+        |issue: &str, steps: Vec<Step>| Case { issue: Some(issue.to_owned()), steps, ..Case::default() };
     let script = Script {
         cases: vec![
             case("gt-bad", vec![Step::Print("I give up".to_owned()), Step::Exit(1)]),
@@ -19,7 +20,11 @@ pub(crate) fn busy() -> Room {
             Case { steps: commit("done.txt", "done\n").to_vec(), ..Case::default() },
         ],
     };
-    let room = Room::around(env, "[budget]\non_unmetered = \"allow\"\nday = 20.0\n[retry]\nmax_attempts = 1\n", &script);
+    let room = Room::around(
+        env,
+        "[budget]\non_unmetered = \"allow\"\nday = 20.0\n[retry]\nmax_attempts = 1\n",
+        &script,
+    );
     let landed = room.launch_new("gt-a", "--budget 3");
     room.lands(&landed);
     let stuck = room.launch_new("gt-bad gt-next:gt-bad", "");
@@ -98,7 +103,9 @@ fn the_overview_says_what_needs_somebody_what_runs_what_it_costs_and_what_landed
         .as_array()
         .unwrap()
         .iter()
-        .filter(|one| !["ready but unassigned", "waiting for capacity", "overdue"].contains(&text(one, "/category")))
+        .filter(|one| {
+            !["ready but unassigned", "waiting for capacity", "overdue"].contains(&text(one, "/category"))
+        })
         .collect();
     assert!(!needs.is_empty(), "{stranded:#}");
     assert!(figures.contains(&format!("{}need you", needs.len())), "{figures}");
@@ -157,10 +164,15 @@ fn the_first_page_of_all_says_how_to_begin_and_what_is_not_there_is_a_page_too()
     for path in ["/convoys", "/convoys?status=staged", "/convoys/new", "/start"] {
         browser.page(path);
     }
-    for (path, status) in [("/convoys/hq-cv-nope", 404), ("/convoys?status=odd", 400), ("/start?template=nope", 404)] {
+    for (path, status) in
+        [("/convoys/hq-cv-nope", 404), ("/convoys?status=odd", 400), ("/start?template=nope", 404)]
+    {
         let page = browser.get(path);
         assert_eq!(page.status, status, "{path}: {}", page.body);
-        assert!(page.body.contains("<h1>") && page.header("content-type").unwrap().starts_with("text/html"), "{path}");
+        assert!(
+            page.body.contains("<h1>") && page.header("content-type").unwrap().starts_with("text/html"),
+            "{path}"
+        );
     }
     let size = |path: &str| browser.page(path).body.len();
     let links = |what: &str| page.body.split('"').find(|part| part.ends_with(what)).unwrap().to_owned();

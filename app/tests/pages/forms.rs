@@ -52,7 +52,8 @@ fn what_is_refused_says_why_on_a_page() {
     let page = browser.page(&format!("/convoys/{id}"));
     let mut fields: Vec<(String, String)> = page.form(&format!("/convoys/{id}/launch"));
     fields.retain(|(name, _)| name != "_back");
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let fields: Vec<(&str, &str)> =
+        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let answer = browser.post(&format!("/convoys/{id}/land"), &fields);
     assert_eq!(answer.status, 422, "{}", answer.body);
     let command = room.env.convoy(["land", id]);
@@ -86,7 +87,8 @@ fn a_convoy_is_made_of_chosen_issues() {
     assert_eq!((convoys[0]["total"].as_u64(), convoys[0]["budget"]["usd"].as_str()), (Some(2), Some("4.50")));
     let mark = page.form("/convoys");
     let mark = mark.iter().find(|(name, _)| name == "_form").unwrap().1.as_str();
-    let refused = browser.post("/convoys", &[("_form", mark), ("name", "X"), ("issue", "gt-a"), ("budget", "-1")]);
+    let refused =
+        browser.post("/convoys", &[("_form", mark), ("name", "X"), ("issue", "gt-a"), ("budget", "-1")]);
     assert_eq!(refused.status, 400);
     assert!(refused.body.contains("budget: expected"), "{}", refused.body);
 }
@@ -95,14 +97,17 @@ fn a_convoy_is_made_of_chosen_issues() {
 fn a_template_is_previewed_without_a_trace_and_started_once() {
     let env = outside();
     let hold = Room::hold(&env, "go");
-    let script = Script { cases: vec![Case { steps: vec![Step::Print("I look".to_owned()), hold], ..Case::default() }] };
+    let script = Script {
+        cases: vec![Case { steps: vec![Step::Print("I look".to_owned()), hold], ..Case::default() }],
+    };
     let room = Room::around(env, "", &script);
     let browser = Browser::new(&room);
     let page = browser.page("/start?template=code-review");
     let before = room.story();
     let mut fields = page.form("/start/preview");
     fields.extend([("files".to_owned(), "*.md\n*.txt".to_owned()), ("budget".to_owned(), "2".to_owned())]);
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let fields: Vec<(&str, &str)> =
+        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let preview = browser.post("/start/preview", &fields);
     assert_eq!(preview.status, 200, "{}", preview.body);
     for role in ["correctness", "security", "performance", "synthesis"] {

@@ -1,6 +1,6 @@
 //! Whatever people and agents write stays text.
 
-use convoy_testkit::fake_agent::{Script, Step, Case};
+use convoy_testkit::fake_agent::{Case, Script, Step};
 
 use crate::browser::Browser;
 use crate::room::{Room, text};
@@ -12,7 +12,8 @@ fn nothing_that_somebody_wrote_becomes_markup() {
     let fails = Case { steps: vec![Step::Complain(HOSTILE.to_owned()), Step::Exit(1)], ..Case::default() };
     let room = Room::with("[retry]\nmax_attempts = 1\n", &Script { cases: vec![fails] });
     let issue = |id: &str, more: &[&str]| {
-        let mut words = vec!["issue", "create", HOSTILE, "--id", id, "--body", HOSTILE, "--label", "<b>x</b>"];
+        let mut words =
+            vec!["issue", "create", HOSTILE, "--id", id, "--body", HOSTILE, "--label", "<b>x</b>"];
         words.extend(more);
         room.env.convoy(words).ok();
     };
@@ -30,9 +31,17 @@ fn nothing_that_somebody_wrote_becomes_markup() {
         assert!(page.body.contains("&lt;script&gt;alert(1)"), "{path}: {}", page.body);
     }
     // What stands in an address is no page either.
-    for path in ["/convoys/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/?did=%3Cscript%3E", "/convoys?status=%3Cscript%3Ealert"] {
+    for path in [
+        "/convoys/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+        "/?did=%3Cscript%3E",
+        "/convoys?status=%3Cscript%3Ealert",
+    ] {
         let page = browser.get(path);
-        assert!(!page.body.contains("<script>alert") && !page.body.contains("<script>\""), "{path}: {}", page.body);
+        assert!(
+            !page.body.contains("<script>alert") && !page.body.contains("<script>\""),
+            "{path}: {}",
+            page.body
+        );
     }
     let closed = room.env.convoy(["close", id, "--reason", HOSTILE]);
     assert_eq!(closed.status, 0);

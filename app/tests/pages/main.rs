@@ -5,7 +5,7 @@
 mod agree;
 mod browser;
 mod forms;
+mod hostile;
 #[path = "../loop/room.rs"]
 #[expect(dead_code, reason = "the room of the loop's tests; not all of it is needed here")]
 mod room;
-mod hostile;

@@ -62,8 +62,7 @@ pub fn story(state: &State, policy: &Policy, of: &Issue, now: Time) -> StoryView
         Some(neighbour(&other.content.id, *kind))
     });
     let parts: Vec<&Issue> = others().filter(|other| other.content.parent.as_ref() == Some(id)).collect();
-    let mut workers: Vec<_> =
-        state.workers.values().filter(|worker| worker.content.issue == *id).collect();
+    let mut workers: Vec<_> = state.workers.values().filter(|worker| worker.content.issue == *id).collect();
     workers.sort_by_key(|worker| std::cmp::Reverse((worker.assigned_at, worker.content.id.clone())));
     StoryView {
         seq: state.seq,

@@ -141,9 +141,5 @@ fn bounded(whole: Option<Vec<u8>>) -> SoFar {
         let end = shown.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         shown = &shown[..end];
     }
-    SoFar {
-        text: String::from_utf8_lossy(shown).into_owned(),
-        bytes: Some(whole.len()),
-        ..SoFar::default()
-    }
+    SoFar { text: String::from_utf8_lossy(shown).into_owned(), bytes: Some(whole.len()), ..SoFar::default() }
 }

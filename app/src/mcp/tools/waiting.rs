@@ -147,7 +147,8 @@ fn is_over(all: &Standing, any: bool) -> bool {
 
 fn progress(all: &Standing) -> String {
     let one = |(convoy, _): &(ConvoyView, Option<StrandedView>)| {
-        let working = if convoy.in_progress > 0 { format!(", {} at work", convoy.in_progress) } else { String::new() };
+        let working =
+            if convoy.in_progress > 0 { format!(", {} at work", convoy.in_progress) } else { String::new() };
         format!("{} {}: {} of {} done{working}", convoy.id, convoy.status, convoy.completed, convoy.total)
     };
     all.iter().map(one).collect::<Vec<_>>().join("; ")
