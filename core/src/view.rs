@@ -50,7 +50,7 @@ pub use rig::{
 pub use session::{ExitView, SessionView, session};
 pub use stage::{GatedView, StageStatus, StageView, TaskView, TreeView, WaveView, stage};
 pub use story::{NeighbourView, StoryView, story};
-pub use stranded::{Category, StrandedView, stranded};
+pub use stranded::{Category, StrandedView, stranded, stuck};
 pub use template::{
     ReportView, RoleView, RunView, output_dir, product, roles, run as template_run, run_outcome, steps,
 };

@@ -39,9 +39,14 @@ fn of_worker(worker: &WorkerView) -> Markup {
 /// The attempts of a worker; that which is shown is marked.
 pub(super) fn sessions(worker: &WorkerView, shown: Option<&str>) -> Markup {
     let heads = ["Attempt", "State", "What came of it", "Model", "Began", "Took", "Cost"];
-    table("Attempts", true, &heads, &html! {
-        @for session in &worker.sessions { (attempt(worker, session, shown == Some(session.id.as_str()))) }
-    })
+    table(
+        "Attempts",
+        true,
+        &heads,
+        &html! {
+            @for session in &worker.sessions { (attempt(worker, session, shown == Some(session.id.as_str()))) }
+        },
+    )
 }
 
 fn attempt(worker: &WorkerView, session: &SessionView, shown: bool) -> Markup {

@@ -3,8 +3,12 @@
 use maud::{Markup, html};
 
 /// The parts of a bar, from its foot: the class, and what it means.
-pub(super) const PARTS: [(&str, &str); 4] =
-    [("reported", "reported"), ("estimated", "estimated"), ("own", "self-reported"), ("carried", "from elsewhere")];
+pub(super) const PARTS: [(&str, &str); 4] = [
+    ("reported", "reported"),
+    ("estimated", "estimated"),
+    ("own", "self-reported"),
+    ("carried", "from elsewhere"),
+];
 /// The size of a chart, in units of its own.
 const WIDTH: usize = 600;
 const HEIGHT: usize = 120;

@@ -13,10 +13,9 @@ use maud::{Markup, html};
 
 use super::chart::{self, Bar};
 use super::layout::page;
-use super::parts::{badge_of, Tone, empty, facts, moment, money, safe, section, table, title};
-use super::wrong::Wrong;
+use super::parts::{Tone, badge_of, empty, facts, moment, money, safe, section, table, title};
 use crate::ask;
-use crate::http::{Site, Visitor};
+use crate::http::{Error, Site, Visitor};
 use crate::text;
 
 /// How many days the chart shows.
@@ -28,7 +27,7 @@ const LINES_MAX: usize = 12;
 pub(super) async fn show(
     State(site): State<Site>,
     Extension(visitor): Extension<Visitor>,
-) -> Result<Markup, Wrong> {
+) -> Result<Markup, Error> {
     let (seq, cost, budgets) = site
         .ask(|service| {
             let seq = ask::engine(service)?.seq;
@@ -130,8 +129,12 @@ fn known(cost: &CostView) -> Markup {
 }
 
 fn tokens(tokens: Tokens) -> Markup {
-    let parts =
-        [(tokens.input, "in"), (tokens.output, "out"), (tokens.cache_read, "cache read"), (tokens.cache_write, "written")];
+    let parts = [
+        (tokens.input, "in"),
+        (tokens.output, "out"),
+        (tokens.cache_read, "cache read"),
+        (tokens.cache_write, "written"),
+    ];
     html! {
         @if tokens == Tokens::default() { span.soft { "–" } } @else {
             span.sub { @for (n, what) in parts { @if n > 0 { span.num { (chart::grouped(n)) " " (what) } } } }
@@ -200,23 +203,28 @@ fn breakdown(id: &str, heading: &str, lines: &[CostLine], to: Option<&str>, none
 
 fn rows(label: &str, of: &str, lines: &[&CostLine], to: Option<&str>, none: &str) -> Markup {
     let most = lines.iter().map(|line| line.cost.micros).max().unwrap_or(0);
-    table(label, true, &[of, "Cost", "Share", "Known", "Tokens"], &html! {
-        @for line in lines {
-            tr {
-                td.wide {
-                    @match (&line.id, to) {
-                        (Some(id), Some(to)) => a.name href={ (to) (id) } { (title(line.name.as_deref().unwrap_or(id))) },
-                        (Some(id), None) => span.name { (safe(id)) },
-                        (None, _) => span.soft { (none) },
+    table(
+        label,
+        true,
+        &[of, "Cost", "Share", "Known", "Tokens"],
+        &html! {
+            @for line in lines {
+                tr {
+                    td.wide {
+                        @match (&line.id, to) {
+                            (Some(id), Some(to)) => a.name href={ (to) (id) } { (title(line.name.as_deref().unwrap_or(id))) },
+                            (Some(id), None) => span.name { (safe(id)) },
+                            (None, _) => span.soft { (none) },
+                        }
                     }
+                    td data-label="Cost" { (amount(line)) }
+                    td data-label="Share" { (chart::share(parts(line), most, line.share)) }
+                    td data-label="Known" { span.soft { (how(line)) } }
+                    td data-label="Tokens" { (tokens(line.usage)) }
                 }
-                td data-label="Cost" { (amount(line)) }
-                td data-label="Share" { (chart::share(parts(line), most, line.share)) }
-                td data-label="Known" { span.soft { (how(line)) } }
-                td data-label="Tokens" { (tokens(line.usage)) }
             }
-        }
-    })
+        },
+    )
 }
 
 /// What it costs; that nothing is known of it is no zero.

@@ -120,15 +120,15 @@ mod tests {
     #[test]
     fn a_change_is_divided_into_its_files() {
         let files = divide(CHANGE);
-        let told: Vec<_> =
-            files.iter().map(|file| (file.name.as_str(), file.added, file.removed, file.about.len())).collect();
+        let told: Vec<_> = files
+            .iter()
+            .map(|file| (file.name.as_str(), file.added, file.removed, file.about.len()))
+            .collect();
         assert_eq!(told, [("new name", 2, 1, 2), ("x", 0, 0, 2)]);
-        assert_eq!(files[0].lines.iter().map(|line| class(line)).collect::<Vec<_>>(), [
-            Some("hunk"),
-            Some("minus"),
-            Some("plus"),
-            Some("plus")
-        ]);
+        assert_eq!(
+            files[0].lines.iter().map(|line| class(line)).collect::<Vec<_>>(),
+            [Some("hunk"), Some("minus"), Some("plus"), Some("plus")]
+        );
     }
 
     #[test]

@@ -15,15 +15,15 @@ const BENDS_MAX: usize = 1000;
 /// How often columns are put in a better order.
 const SWEEPS: usize = 4;
 /// The size of a box, and the space between two, in pixels.
-const WIDE: usize = 196;
+const WIDE: usize = 208;
 const HIGH: usize = 44;
 const ACROSS: usize = 44;
 const BELOW: usize = 14;
 /// How many boxes stand in a row of those that stand alone.
 const ALONE: usize = 4;
 /// How much of its texts a box shows, in characters.
-const LABEL_CHARS: usize = 24;
-const OF_CHARS: usize = 30;
+const LABEL_CHARS: usize = 23;
+const OF_CHARS: usize = 28;
 
 /// A box.
 pub(super) struct Node {

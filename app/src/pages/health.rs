@@ -13,10 +13,11 @@ use serde::Deserialize;
 use super::actions::Deed;
 use super::forms::flash;
 use super::layout::page;
-use super::parts::{Tone, age, badge, badge_of, command, duration, empty, facts, link, safe, section, table, title};
-use super::wrong::Wrong;
+use super::parts::{
+    Tone, age, badge, badge_of, command, duration, empty, facts, link, safe, section, table, title,
+};
 use crate::ask;
-use crate::http::{Site, Visitor, blocking};
+use crate::http::{Error, Site, Visitor, blocking};
 
 /// Where this page is.
 const HERE: &str = "/doctor";
@@ -44,7 +45,7 @@ pub(super) async fn show(
     State(site): State<Site>,
     Extension(visitor): Extension<Visitor>,
     Query(which): Query<Which>,
-) -> Result<Markup, Wrong> {
+) -> Result<Markup, Error> {
     let known = site
         .ask(|service| {
             Ok(Known {
@@ -92,28 +93,33 @@ fn checks(report: &Report) -> Markup {
     };
     let mut findings: Vec<_> = report.findings.iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.health));
-    section("checks", "Checks", Some(report.findings.len()), &html! {
-        p { (badge_of(tone, sign, words)) }
-        (table("Checks", true, &["State", "Check", "What was found"], &html! {
-            @for finding in findings {
-                tr {
-                    td {
-                        (match finding.health {
-                            Health::Ok => badge("ok"),
-                            Health::Warning => badge_of(Tone::Wait, "!", "worth knowing"),
-                            Health::Error => badge("error"),
-                        })
-                    }
-                    td { (safe(&finding.check)) }
-                    td.wide {
-                        (safe(&finding.detail))
-                        @if let Some(fix) = &finding.fix { div.sub { "try: " (safe(fix)) } }
+    section(
+        "checks",
+        "Checks",
+        Some(report.findings.len()),
+        &html! {
+            p { (badge_of(tone, sign, words)) }
+            (table("Checks", true, &["State", "Check", "What was found"], &html! {
+                @for finding in findings {
+                    tr {
+                        td {
+                            (match finding.health {
+                                Health::Ok => badge("ok"),
+                                Health::Warning => badge_of(Tone::Wait, "!", "worth knowing"),
+                                Health::Error => badge("error"),
+                            })
+                        }
+                        td { (safe(&finding.check)) }
+                        td.wide {
+                            (safe(&finding.detail))
+                            @if let Some(fix) = &finding.fix { div.sub { "try: " (safe(fix)) } }
+                        }
                     }
                 }
-            }
-        }))
-        p.more { a href=(HERE) { "Without the checks" } " · " (command("convoy doctor")) }
-    })
+            }))
+            p.more { a href=(HERE) { "Without the checks" } " · " (command("convoy doctor")) }
+        },
+    )
 }
 
 fn about(engine: &EngineView, room: Option<&Disk>) -> Markup {
@@ -130,7 +136,10 @@ fn about(engine: &EngineView, room: Option<&Disk>) -> Markup {
         ("Checkpoints being made", html! { span.num { (engine.checkpoints) } }),
     ];
     if let Some(room) = room {
-        known.push(("Free on the disk", html! { span.num { (bytes(room.free)) } span.soft { " of " (bytes(room.size)) } }));
+        known.push((
+            "Free on the disk",
+            html! { span.num { (bytes(room.free)) } span.soft { " of " (bytes(room.size)) } },
+        ));
         known.push(("Log", html! { span.num { (bytes(room.log)) } }));
     }
     known.extend(engine.socket.as_ref().map(|path| ("Socket", html! { code { (safe(path)) } })));
@@ -151,84 +160,104 @@ fn bytes(n: u64) -> String {
 }
 
 fn stranded(visitor: &Visitor, all: &[StrandedView]) -> Markup {
-    section("stranded", "Convoys in which nothing moves", Some(all.len()), &html! {
-        @if all.is_empty() { (empty("Everything moves.", "No open convoy is stuck or overdue.", None)) } @else {
-            ul.list.needs {
-                @for one in all.iter().take(LISTED_MAX) {
-                    li {
-                        div.row {
-                            a.grow.name href={ "/convoys/" (one.convoy_id) } { (title(&one.title)) }
-                            (badge(one.category.name()))
-                            @if one.overdue { (badge("overdue")) }
-                        }
-                        p { (safe(&one.detail)) }
-                        div.row {
-                            (command(&one.command))
-                            @if let Some(deed) = Deed::of(&one.command) { (deed.button(visitor, HERE)) }
-                        }
-                    }
-                }
-            }
-            @if all.len() > LISTED_MAX { p.more { (command("convoy stranded")) } }
-        }
-    })
-}
-
-fn queue(visitor: &Visitor, all: &[QueueItemView]) -> Markup {
-    let heads = ["Place", "State", "Issue", "Into", "Merge", "Waits for", ""];
-    section("queue", "Merge queue", Some(all.len()), &html! {
-        @if all.is_empty() { (empty("Nothing waits to land.", "Branches come here when their work is done.", None)) } @else {
-            (table("Merge queue", true, &heads, &html! {
-                @for item in all.iter().take(LISTED_MAX) {
-                    tr {
-                        td data-label="Place" { @if let Some(position) = item.position { (position) } }
-                        td { (badge(&item.state)) }
-                        td.wide {
-                            a.name href={ "/issues/" (item.issue_id) } { (title(&item.title)) }
-                            @if let Some(detail) = &item.detail { div.sub { (safe(detail)) } }
-                            @if let Some(request) = &item.request { div.sub { code { (safe(request)) } } }
-                        }
-                        td data-label="Into" {
-                            (safe(&item.rig)) @if let Some(branch) = &item.base_branch { "/" (safe(branch)) }
-                        }
-                        td data-label="Merge" { (item.strategy.name()) @if item.round > 0 { span.soft { ", round " (item.round) } } }
-                        td data-label="Waits for" { @if let Some(seconds) = item.age_s { (duration(seconds)) } }
-                        td {
-                            @if matches!(item.state.as_str(), "blocked" | "paused" | "requested") {
-                                @if let Some(deed) = Deed::of(&format!("convoy mq retry {}", item.issue_id)) {
-                                    (deed.button(visitor, HERE))
-                                }
+    section(
+        "stranded",
+        "Convoys in which nothing moves",
+        Some(all.len()),
+        &html! {
+            @if all.is_empty() { (empty("Everything moves.", "No open convoy is stuck or overdue.", None)) } @else {
+                ul.list.needs {
+                    @for one in all.iter().take(LISTED_MAX) {
+                        li {
+                            div.row {
+                                a.grow.name href={ "/convoys/" (one.convoy_id) } { (title(&one.title)) }
+                                (badge(one.category.name()))
+                                @if one.overdue { (badge("overdue")) }
+                            }
+                            p { (safe(&one.detail)) }
+                            div.row {
+                                (command(&one.command))
+                                @if let Some(deed) = Deed::of(&one.command) { (deed.button(visitor, HERE)) }
                             }
                         }
                     }
                 }
-            }))
-        }
-    })
+                @if all.len() > LISTED_MAX { p.more { (command("convoy stranded")) } }
+            }
+        },
+    )
+}
+
+fn queue(visitor: &Visitor, all: &[QueueItemView]) -> Markup {
+    let heads = ["Place", "State", "Issue", "Into", "Merge", "Waits for", ""];
+    section(
+        "queue",
+        "Merge queue",
+        Some(all.len()),
+        &html! {
+            @if all.is_empty() { (empty("Nothing waits to land.", "Branches come here when their work is done.", None)) } @else {
+                (table("Merge queue", true, &heads, &html! {
+                    @for item in all.iter().take(LISTED_MAX) {
+                        tr {
+                            td data-label="Place" { @if let Some(position) = item.position { (position) } }
+                            td { (badge(&item.state)) }
+                            td.wide {
+                                a.name href={ "/issues/" (item.issue_id) } { (title(&item.title)) }
+                                @if let Some(detail) = &item.detail { div.sub { (safe(detail)) } }
+                                @if let Some(request) = &item.request { div.sub { code { (safe(request)) } } }
+                            }
+                            td data-label="Into" {
+                                (safe(&item.rig)) @if let Some(branch) = &item.base_branch { "/" (safe(branch)) }
+                            }
+                            td data-label="Merge" { (item.strategy.name()) @if item.round > 0 { span.soft { ", round " (item.round) } } }
+                            td data-label="Waits for" { @if let Some(seconds) = item.age_s { (duration(seconds)) } }
+                            td {
+                                @if matches!(item.state.as_str(), "blocked" | "paused" | "requested") {
+                                    @if let Some(deed) = Deed::of(&format!("convoy mq retry {}", item.issue_id)) {
+                                        (deed.button(visitor, HERE))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }))
+            }
+        },
+    )
 }
 
 fn rigs(all: &[RigView]) -> Markup {
     let heads = ["Rig", "State", "At work", "Ready", "To land", "Open", "Where"];
-    section("rigs", "Rigs", Some(all.len()), &table("Rigs", true, &heads, &html! {
-        @for rig in all {
-            tr {
-                td { a.name href={ "/issues?rig=" (rig.name) } { (rig.name) } @if rig.home { span.soft { " home" } } }
-                td {
-                    (badge(rig.health.name()))
-                    @if rig.parked { " " (badge_of(Tone::Wait, "‖", "parked")) }
-                    @if let Some(detail) = &rig.detail { div.sub { (safe(detail)) } }
+    section(
+        "rigs",
+        "Rigs",
+        Some(all.len()),
+        &table(
+            "Rigs",
+            true,
+            &heads,
+            &html! {
+                @for rig in all {
+                    tr {
+                        td { a.name href={ "/issues?rig=" (rig.name) } { (rig.name) } @if rig.home { span.soft { " home" } } }
+                        td {
+                            (badge(rig.health.name()))
+                            @if rig.parked { " " (badge_of(Tone::Wait, "‖", "parked")) }
+                            @if let Some(detail) = &rig.detail { div.sub { (safe(detail)) } }
+                        }
+                        td data-label="At work" { span.num { (rig.live) @if let Some(most) = rig.max_parallel { "/" (most) } } }
+                        td data-label="Ready" { span.num { (rig.ready) } }
+                        td data-label="To land" { span.num { (rig.merging) } }
+                        td data-label="Open" { span.num { (rig.open_issues) } }
+                        td data-label="Where" {
+                            @if let Some(path) = &rig.path { code { (safe(path)) } }
+                            @if let Some(branch) = &rig.default_branch { span.soft { " " (safe(branch)) } }
+                        }
+                    }
                 }
-                td data-label="At work" { span.num { (rig.live) @if let Some(most) = rig.max_parallel { "/" (most) } } }
-                td data-label="Ready" { span.num { (rig.ready) } }
-                td data-label="To land" { span.num { (rig.merging) } }
-                td data-label="Open" { span.num { (rig.open_issues) } }
-                td data-label="Where" {
-                    @if let Some(path) = &rig.path { code { (safe(path)) } }
-                    @if let Some(branch) = &rig.default_branch { span.soft { " " (safe(branch)) } }
-                }
-            }
-        }
-    }))
+            },
+        ),
+    )
 }
 
 fn trackers(all: &[TrackerView]) -> Markup {

@@ -19,9 +19,8 @@ use super::layout::page;
 use super::parts::{
     Tone, age, badge, block, command, facts, link, moment, money, safe, section, table, title,
 };
-use super::wrong::Wrong;
 use crate::ask;
-use crate::http::{Site, Visitor};
+use crate::http::{Error, Site, Visitor};
 
 /// Why a person closes an issue: what is sent, and how it reads.
 const REASONS: [(&str, CloseReason, &str); 4] = [
@@ -45,7 +44,7 @@ pub(super) async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
     Query(after): Query<After>,
-) -> Result<Markup, Wrong> {
+) -> Result<Markup, Error> {
     let (story, why, cost) = site
         .ask(move |service| {
             let story = ask::story(service, &id)?;
@@ -147,14 +146,22 @@ fn about(issue: &IssueView, story: &StoryView, cost: &CostView) -> Markup {
     let labels = html! { @for label in &issue.labels { span.label { (safe(label)) } " " } };
     add("Labels", (!issue.labels.is_empty()).then_some(labels));
     add("Part of", issue.parent.as_ref().map(issue_link));
-    add("Worker", issue.worker.as_ref().map(|worker| {
-        let name = issue.assignee.clone().unwrap_or_else(|| worker.to_string());
-        html! { a href={ "/work/" (worker) } { (safe(&name)) } }
-    }));
+    add(
+        "Worker",
+        issue.worker.as_ref().map(|worker| {
+            let name = issue.assignee.clone().unwrap_or_else(|| worker.to_string());
+            html! { a href={ "/work/" (worker) } { (safe(&name)) } }
+        }),
+    );
     let elsewhere = issue.assignee.as_ref().filter(|_| issue.worker.is_none());
     add("Assigned to", elsewhere.map(|name| html! { (safe(name)) }));
     add("Held", issue.held.as_ref().map(|hold| html! { (safe(hold.as_str())) }));
-    add("Cost", Some(html! { (money(&cost.total)) @if cost.unmetered > 0 { span.soft { ", " (cost.unmetered) " sessions unmetered" } } }));
+    add(
+        "Cost",
+        Some(
+            html! { (money(&cost.total)) @if cost.unmetered > 0 { span.soft { ", " (cost.unmetered) " sessions unmetered" } } },
+        ),
+    );
     let merging = |item: &convoy_core::view::QueueItemView| {
         html! {
             (badge(&item.state))
@@ -267,7 +274,8 @@ fn convoys(story: &StoryView) -> Markup {
 fn proof(evidence: &Evidence) -> Markup {
     let mut known: Vec<(&str, Markup)> = Vec::new();
     let mut add = |name, value: Option<Markup>| known.extend(value.map(|value| (name, value)));
-    let commit = |id: &String| html! { code title=(safe(id)) { (id.chars().take(SHORT).collect::<String>()) } };
+    let commit =
+        |id: &String| html! { code title=(safe(id)) { (id.chars().take(SHORT).collect::<String>()) } };
     add("Branch", evidence.branch.as_ref().map(|branch| html! { code { (safe(branch)) } }));
     add("Commit", evidence.commit.as_ref().map(commit));
     add("Landed as", evidence.merge_commit.as_ref().map(commit));
@@ -300,7 +308,8 @@ fn proof(evidence: &Evidence) -> Markup {
 /// What happened, by what is known of it: the newest first.
 fn timeline(story: &StoryView) -> Markup {
     let issue = &story.issue;
-    let mut all: Vec<(Time, Markup)> = vec![(issue.created_at, html! { "Made by " (safe(&issue.created_by)) })];
+    let mut all: Vec<(Time, Markup)> =
+        vec![(issue.created_at, html! { "Made by " (safe(&issue.created_by)) })];
     for worker in &story.workers {
         let who = || html! { a href={ "/work/" (worker.id) } { (safe(&worker.name)) } };
         all.push((worker.started_at, html! { "Given to " (who()) ", agent " (safe(&worker.agent)) }));
@@ -309,16 +318,24 @@ fn timeline(story: &StoryView) -> Markup {
             all.extend(session.started_at.map(|at| (at, html! { (who()) " began " (of()) })));
             all.extend(session.ended_at.map(|at| {
                 let outcome = session.outcome.as_deref().unwrap_or("not looked at yet");
-                (at, html! { (of()) " of " (who()) " ended: " (safe(outcome))
-                    @if let Some(why) = &session.why { span.soft { " · " (title(why)) } } })
+                (
+                    at,
+                    html! { (of()) " of " (who()) " ended: " (safe(outcome))
+                    @if let Some(why) = &session.why { span.soft { " · " (title(why)) } } },
+                )
             }));
         }
     }
     all.extend(issue.closed_at.map(|at| (at, html! { "Closed, " (reason(issue)) })));
     all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    section("timeline", "What happened", None, &html! {
-        ol.timeline.wider { @for (at, what) in &all { li { (moment(*at)) div { (what) } } } }
-    })
+    section(
+        "timeline",
+        "What happened",
+        None,
+        &html! {
+            ol.timeline.wider { @for (at, what) in &all { li { (moment(*at)) div { (what) } } } }
+        },
+    )
 }
 
 /// Closes it.
@@ -326,7 +343,7 @@ pub(super) async fn close(
     State(site): State<Site>,
     Path(id): Path<String>,
     fields: Fields,
-) -> Result<Response, Wrong> {
+) -> Result<Response, Error> {
     let name = fields.one("reason").unwrap_or_else(|| "completed".to_owned());
     let reason = REASONS.iter().find(|(known, ..)| *known == name).map(|(_, reason, _)| *reason);
     let reason = reason.ok_or_else(|| {
@@ -335,7 +352,7 @@ pub(super) async fn close(
     })?;
     let (duplicate_of, note) = (fields.one("duplicate_of"), fields.one("note"));
     let request = Request::IssueClose { ids: vec![id], reason, duplicate_of, note };
-    Ok(act(&site, request, &fields, "closed").await?)
+    act(&site, request, &fields, "closed").await
 }
 
 /// Opens it again.
@@ -343,8 +360,8 @@ pub(super) async fn reopen(
     State(site): State<Site>,
     Path(id): Path<String>,
     fields: Fields,
-) -> Result<Response, Wrong> {
-    Ok(act(&site, Request::IssueReopen { ids: vec![id] }, &fields, "reopened").await?)
+) -> Result<Response, Error> {
+    act(&site, Request::IssueReopen { ids: vec![id] }, &fields, "reopened").await
 }
 
 /// Has it wait for another.
@@ -352,10 +369,10 @@ pub(super) async fn need(
     State(site): State<Site>,
     Path(id): Path<String>,
     fields: Fields,
-) -> Result<Response, Wrong> {
+) -> Result<Response, Error> {
     let needs = fields.one("needs").unwrap_or_default();
     let request = Request::DependencyAdd { id, needs, kind: DependencyType::Blocks };
-    Ok(act(&site, request, &fields, "added").await?)
+    act(&site, request, &fields, "added").await
 }
 
 /// Sets an agent to it.
@@ -363,7 +380,7 @@ pub(super) async fn sling(
     State(site): State<Site>,
     Path(id): Path<String>,
     fields: Fields,
-) -> Result<Response, Wrong> {
+) -> Result<Response, Error> {
     let request = Request::Sling {
         issues: vec![id],
         target: None,
@@ -374,5 +391,5 @@ pub(super) async fn sling(
         force: false,
         budget: None,
     };
-    Ok(act(&site, request, &fields, "started").await?)
+    act(&site, request, &fields, "started").await
 }

@@ -14,9 +14,8 @@ use serde::Deserialize;
 use super::forms::{Fields, PAGE, flash, marked, pager};
 use super::layout::page;
 use super::parts::{age, badge, empty, link, safe, table, title};
-use super::wrong::Wrong;
 use crate::ask;
-use crate::http::{Site, Visitor};
+use crate::http::{Error, Site, Visitor};
 
 /// What issues can be chosen by: the value, and how people read it. Nothing means those that are not closed.
 const STATUSES: [(&str, &str); 8] = [
@@ -105,7 +104,7 @@ pub(super) async fn list(
     State(site): State<Site>,
     Extension(visitor): Extension<Visitor>,
     Query(which): Query<Which>,
-) -> Result<Markup, Wrong> {
+) -> Result<Markup, Error> {
     let filter = which.filter()?;
     let skip = filter.skip;
     let (seq, rigs, (issues, total)) = site
@@ -143,7 +142,9 @@ impl Which {
             (_, false) => "could be worked on now",
             ("" | "all", true) if self.status.is_empty() => "not closed",
             ("all", true) => "in all",
-            (status, true) => STATUSES.iter().find(|(value, _)| *value == status).map_or("", |(_, word)| *word),
+            (status, true) => {
+                STATUSES.iter().find(|(value, _)| *value == status).map_or("", |(_, word)| *word)
+            }
         }
     }
 }
@@ -257,7 +258,7 @@ fn new(visitor: &Visitor, rigs: &[RigView]) -> Markup {
 }
 
 /// Makes one, and leads to it.
-pub(super) async fn create(State(site): State<Site>, fields: Fields) -> Result<Response, Wrong> {
+pub(super) async fn create(State(site): State<Site>, fields: Fields) -> Result<Response, Error> {
     let words = |name: &str| -> Vec<String> {
         let text = fields.one(name).unwrap_or_default();
         text.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect()

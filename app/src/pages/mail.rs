@@ -15,9 +15,8 @@ use super::actions::act;
 use super::forms::{Action, Fields, PAGE, action, flash, marked, pager};
 use super::layout::page;
 use super::parts::{Tone, age, badge, block, empty, link, moment, safe, section, table, title};
-use super::wrong::Wrong;
 use crate::ask;
-use crate::http::{Site, Visitor};
+use crate::http::{Error, Site, Visitor};
 
 /// Which mailbox, as the address says.
 #[derive(Deserialize, Default)]
@@ -35,9 +34,9 @@ impl Which {
         if self.address.is_empty() {
             return Ok(Address::overseer().as_str().to_owned());
         }
-        Address::new(&self.address)
-            .map(|address| address.as_str().to_owned())
-            .map_err(|error| Failure::new(Code::Invalid, format!("{:?} is no mailbox: {error}", self.address)))
+        Address::new(&self.address).map(|address| address.as_str().to_owned()).map_err(|error| {
+            Failure::new(Code::Invalid, format!("{:?} is no mailbox: {error}", self.address))
+        })
     }
 }
 
@@ -55,7 +54,7 @@ pub(super) async fn list(
     State(site): State<Site>,
     Extension(visitor): Extension<Visitor>,
     Query(which): Query<Which>,
-) -> Result<Markup, Wrong> {
+) -> Result<Markup, Error> {
     let address = which.checked()?;
     let asked = address.clone();
     let (seq, mut notices, mailboxes, outbox) = site
@@ -150,7 +149,7 @@ pub(super) async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
     Query(after): Query<super::issue::After>,
-) -> Result<Markup, Wrong> {
+) -> Result<Markup, Error> {
     let (seq, notice) =
         site.ask(move |service| Ok((ask::engine(service)?.seq, ask::notice(service, &id)?))).await?;
     let back = format!("/mail/{}", notice.id);
@@ -221,11 +220,11 @@ fn write(visitor: &Visitor, back: &str) -> Markup {
 }
 
 /// Writes to a mailbox.
-pub(super) async fn send(State(site): State<Site>, fields: Fields) -> Result<Response, Wrong> {
+pub(super) async fn send(State(site): State<Site>, fields: Fields) -> Result<Response, Error> {
     let field = |name| fields.one(name).unwrap_or_default();
     let body = field("body").replace("\r\n", "\n");
     let request = Request::MailSend { to: field("to"), subject: field("subject"), body };
-    Ok(act(&site, request, &fields, "sent").await?)
+    act(&site, request, &fields, "sent").await
 }
 
 /// Marks one as read.
@@ -233,8 +232,8 @@ pub(super) async fn read(
     State(site): State<Site>,
     Path(id): Path<String>,
     fields: Fields,
-) -> Result<Response, Wrong> {
-    Ok(act(&site, Request::MailRead { notice: id }, &fields, "read").await?)
+) -> Result<Response, Error> {
+    act(&site, Request::MailRead { notice: id }, &fields, "read").await
 }
 
 /// Puts one away.
@@ -242,8 +241,8 @@ pub(super) async fn archive(
     State(site): State<Site>,
     Path(id): Path<String>,
     fields: Fields,
-) -> Result<Response, Wrong> {
-    Ok(act(&site, Request::MailArchive { notices: vec![id] }, &fields, "archived").await?)
+) -> Result<Response, Error> {
+    act(&site, Request::MailArchive { notices: vec![id] }, &fields, "archived").await
 }
 
 /// Tries a delivery again.
@@ -251,6 +250,6 @@ pub(super) async fn retry(
     State(site): State<Site>,
     Path(id): Path<String>,
     fields: Fields,
-) -> Result<Response, Wrong> {
-    Ok(act(&site, Request::MailRetry { delivery: id }, &fields, "retried").await?)
+) -> Result<Response, Error> {
+    act(&site, Request::MailRetry { delivery: id }, &fields, "retried").await
 }

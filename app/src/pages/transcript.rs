@@ -31,7 +31,9 @@ pub(super) async fn body(site: &Site, view: &str, of: &Of) -> Markup {
             let read = move || changes::changes(&workspace, &env, &rig, &session, evidence.as_ref());
             blocking(read).await.map(|change| match change {
                 Some(change) => diff::show(&change),
-                None => empty("There is nothing to compare.", "Its workdir is gone, and it left no branch.", None),
+                None => {
+                    empty("There is nothing to compare.", "Its workdir is gone, and it left no branch.", None)
+                }
             })
         }
         "checkpoints" => {
@@ -39,17 +41,21 @@ pub(super) async fn body(site: &Site, view: &str, of: &Of) -> Markup {
             let worker = of.worker.id.clone();
             let read = move || {
                 let mut listing = Checkpoints::open(&workspace, &env)?.list(None)?;
-                listing.found.retain(|found| found.stored.session_id.as_ref().is_some_and(|id| ids.contains(id)));
+                listing
+                    .found
+                    .retain(|found| found.stored.session_id.as_ref().is_some_and(|id| ids.contains(id)));
                 let stored = own::stored(&workspace, &env, None)?;
                 let brief = own::latest_of(&stored, &worker).map(|stored| own::brief_of(stored, None, None));
                 Ok((listing.found, brief))
             };
             blocking(read).await.map(|(found, brief)| checkpoints(&found, brief.as_deref()))
         }
-        "prompt" => blocking(move || output::prompt(&workspace, &session.id)).await.map(|prompt| match prompt {
-            Some(prompt) => html! { pre.long { (block(&prompt)) } },
-            None => empty("What it was told is not kept.", "It is made when its agent is started.", None),
-        }),
+        "prompt" => {
+            blocking(move || output::prompt(&workspace, &session.id)).await.map(|prompt| match prompt {
+                Some(prompt) => html! { pre.long { (block(&prompt)) } },
+                None => empty("What it was told is not kept.", "It is made when its agent is started.", None),
+            })
+        }
         _ => blocking(move || output::conversation(&workspace, &session.id, from))
             .await
             .map(|talk| conversation(of, &talk)),

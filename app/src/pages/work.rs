@@ -10,9 +10,8 @@ use super::actions::Deed;
 use super::forms::{PAGE, flash, pager};
 use super::layout::page;
 use super::parts::{Tone, age, badge, badge_of, command, empty, link, money, safe, section, table, title};
-use super::wrong::Wrong;
 use crate::ask;
-use crate::http::{Site, Visitor};
+use crate::http::{Error, Site, Visitor};
 
 /// Which workers, as the address says.
 #[derive(Deserialize, Default)]
@@ -28,12 +27,11 @@ pub(super) async fn list(
     State(site): State<Site>,
     Extension(visitor): Extension<Visitor>,
     Query(which): Query<Which>,
-) -> Result<Markup, Wrong> {
+) -> Result<Markup, Error> {
     if !which.all.is_empty() {
         return everybody(&site, &visitor, &which).await;
     }
-    let (seq, facts) =
-        site.ask(|service| Ok((ask::engine(service)?.seq, ask::facts(service)?))).await?;
+    let (seq, facts) = site.ask(|service| Ok((ask::engine(service)?.seq, ask::facts(service)?))).await?;
     let FactsView { workers, workers_left_out, .. } = &facts;
     let (gave_up, at_work): (Vec<_>, Vec<_>) =
         workers.iter().partition(|worker| matches!(worker.state.as_str(), "failed" | "stopped"));
@@ -94,29 +92,34 @@ fn left(visitor: &Visitor, worker: &WorkerFactsView) -> Markup {
 
 fn busy(workers: &[&WorkerFactsView]) -> Markup {
     let heads = ["Issue", "State", "Health", "Worker", "Attempt", "Since", "Heard", "Spent"];
-    table("At work", true, &heads, &html! {
-        @for worker in workers {
-            tr {
-                td.wide {
-                    a.name href={ "/work/" (worker.worker_id) } { (title(&worker.title)) }
-                    div.sub {
-                        (link(&format!("/issues/{}", worker.issue_id), worker.issue_id.as_str()))
-                        @if let Some(convoy) = &worker.convoy_id { (link(&format!("/convoys/{convoy}"), convoy.as_str())) }
+    table(
+        "At work",
+        true,
+        &heads,
+        &html! {
+            @for worker in workers {
+                tr {
+                    td.wide {
+                        a.name href={ "/work/" (worker.worker_id) } { (title(&worker.title)) }
+                        div.sub {
+                            (link(&format!("/issues/{}", worker.issue_id), worker.issue_id.as_str()))
+                            @if let Some(convoy) = &worker.convoy_id { (link(&format!("/convoys/{convoy}"), convoy.as_str())) }
+                        }
+                        @if let Some(why) = &worker.why { div.sub { (safe(why)) } }
                     }
-                    @if let Some(why) = &worker.why { div.sub { (safe(why)) } }
+                    td { (badge(&worker.state)) }
+                    td data-label="Health" { @if let Some(health) = &worker.health { (health_badge(&health.health)) } }
+                    td data-label="Worker" {
+                        (safe(&worker.name)) div.sub { (safe(&worker.agent)) @if let Some(model) = &worker.model { ", " (safe(model)) } }
+                    }
+                    td data-label="Attempt" { span.num { (worker.attempt) "/" (worker.max_attempts) } }
+                    td data-label="Since" { (age(worker.started_at)) }
+                    td data-label="Heard" { (age(worker.last_activity_at)) span.soft { " ago" } }
+                    td data-label="Spent" { (money(&worker.spent)) }
                 }
-                td { (badge(&worker.state)) }
-                td data-label="Health" { @if let Some(health) = &worker.health { (health_badge(&health.health)) } }
-                td data-label="Worker" {
-                    (safe(&worker.name)) div.sub { (safe(&worker.agent)) @if let Some(model) = &worker.model { ", " (safe(model)) } }
-                }
-                td data-label="Attempt" { span.num { (worker.attempt) "/" (worker.max_attempts) } }
-                td data-label="Since" { (age(worker.started_at)) }
-                td data-label="Heard" { (age(worker.last_activity_at)) span.soft { " ago" } }
-                td data-label="Spent" { (money(&worker.spent)) }
             }
-        }
-    })
+        },
+    )
 }
 
 /// How a live session does.
@@ -129,7 +132,7 @@ pub(super) fn health_badge(health: &str) -> Markup {
     }
 }
 
-async fn everybody(site: &Site, visitor: &Visitor, which: &Which) -> Result<Markup, Wrong> {
+async fn everybody(site: &Site, visitor: &Visitor, which: &Which) -> Result<Markup, Error> {
     let (seq, mut workers) =
         site.ask(|service| Ok((ask::engine(service)?.seq, ask::workers(service, true)?))).await?;
     workers.reverse();

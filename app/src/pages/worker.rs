@@ -4,8 +4,8 @@
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use convoy_api::{Code, Failure, Service};
 use convoy_api::query::WhyView;
+use convoy_api::{Code, Failure, Service};
 use convoy_core::id::Seq;
 use convoy_core::view::{IssueView, SessionView, WitnessView, WorkerView};
 use maud::{Markup, html};
@@ -18,9 +18,8 @@ use super::layout::page;
 use super::parts::{Tone, age, badge, facts, link, moment, money, safe, section};
 use super::transcript;
 use super::work::health_badge;
-use super::wrong::Wrong;
 use crate::ask;
-use crate::http::{Site, Visitor, blocking};
+use crate::http::{Error, Site, Visitor, blocking};
 use crate::text;
 
 /// What of a worker is shown: the value in the address, and its name. The first is shown if none is named.
@@ -73,7 +72,7 @@ pub(super) async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(id): Path<String>,
     Query(which): Query<Which>,
-) -> Result<Markup, Wrong> {
+) -> Result<Markup, Error> {
     let view = which.view();
     let (seq, of, issue, why) = site.ask(move |service| look(service, &id, &which)).await?;
     let Looked { of, flash: did } = of;
@@ -187,14 +186,23 @@ fn deeds(visitor: &Visitor, worker: &WorkerView, issue: &IssueView, live: bool, 
 fn about(worker: &WorkerView) -> Markup {
     let mut known: Vec<(&str, Markup)> = Vec::new();
     let mut add = |name, value: Option<Markup>| known.extend(value.map(|value| (name, value)));
-    add("Agent", Some(html! { (safe(&worker.agent)) @if !worker.sandboxed { span.soft { ", unsandboxed" } } }));
-    add("Model", Some(html! {
-        @if let Some(model) = &worker.model { (safe(model)) " " }
-        span.soft { (safe(&worker.model_rationale)) }
-    }));
-    add("Attempt", Some(html! {
-        (worker.attempt) span.soft { " (" (worker.failures) " of at most " (worker.max_attempts) " failed)" }
-    }));
+    add(
+        "Agent",
+        Some(html! { (safe(&worker.agent)) @if !worker.sandboxed { span.soft { ", unsandboxed" } } }),
+    );
+    add(
+        "Model",
+        Some(html! {
+            @if let Some(model) = &worker.model { (safe(model)) " " }
+            span.soft { (safe(&worker.model_rationale)) }
+        }),
+    );
+    add(
+        "Attempt",
+        Some(html! {
+            (worker.attempt) span.soft { " (" (worker.failures) " of at most " (worker.max_attempts) " failed)" }
+        }),
+    );
     add("Lost", (worker.lost > 0).then(|| html! { (worker.lost) }));
     add("Conflicts", (worker.conflicts > 0).then(|| html! { (worker.conflicts) }));
     add("Reviews", (worker.reviews > 0).then(|| html! { (worker.reviews) }));
@@ -214,13 +222,21 @@ fn witness(health: &WitnessView) -> Markup {
         let mut add = |name, value: Option<Markup>| known.extend(value.map(|value| (name, value)));
         add("Looked at", Some(html! { (age(seen.at)) " ago" }));
         add("Silent for", Some(html! { (seconds(seen.silent_ms)) }));
-        add("Tool", seen.tool.as_ref().map(|tool| html! {
-            (safe(tool)) @if let Some(ms) = seen.tool_ms { span.soft { " for " (seconds(ms)) } }
-        }));
+        add(
+            "Tool",
+            seen.tool.as_ref().map(|tool| {
+                html! {
+                    (safe(tool)) @if let Some(ms) = seen.tool_ms { span.soft { " for " (seconds(ms)) } }
+                }
+            }),
+        );
         add("Processes", Some(html! { (seen.processes) }));
-        add("Processor", Some(html! {
-            (seconds(seen.window_cpu_ms)) span.soft { " in " (seconds(seen.window_ms)) "; " (seconds(seen.cpu_ms)) " in all" }
-        }));
+        add(
+            "Processor",
+            Some(html! {
+                (seconds(seen.window_cpu_ms)) span.soft { " in " (seconds(seen.window_ms)) "; " (seconds(seen.cpu_ms)) " in all" }
+            }),
+        );
         add("Repeats", seen.repeated.as_ref().map(|what| html! {
             (safe(what)) @if let Some(times) = seen.repeated_count { span.soft { " " (times) " times" } }
         }));
@@ -273,7 +289,7 @@ pub(super) async fn nudge(
     State(site): State<Site>,
     Path(id): Path<String>,
     fields: Fields,
-) -> Result<Response, Wrong> {
+) -> Result<Response, Error> {
     let worker = site.ask(move |service| ask::worker(service, &id)).await?;
     let Some(session) = worker.session_id.clone() else {
         let failure = Failure::new(Code::Refused, format!("{} has had no session yet", worker.id));
