@@ -49,12 +49,8 @@ pub use rig::{
 };
 pub use session::{ExitView, SessionView, session};
 pub use stage::{GatedView, StageStatus, StageView, TaskView, TreeView, WaveView, stage};
-<<<<<<< HEAD
 pub use story::{NeighbourView, StoryView, story};
-pub use stranded::{Category, StrandedView, stranded};
-=======
 pub use stranded::{Category, StrandedView, stranded, stuck};
->>>>>>> 24f47b03329a85d1e2fdacd04b9f59d9febe6a67
 pub use template::{
     ReportView, RoleView, RunView, output_dir, product, roles, run as template_run, run_outcome, steps,
 };

@@ -154,7 +154,10 @@ pub fn stranded(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> 
 pub fn stuck(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> {
     let convoys = state.index.open.iter().filter_map(|(_, id)| state.convoys.get(id));
     let others = convoys.filter(|convoy| !waits_for_room(state, policy, convoy, now));
-    others.filter_map(|convoy| one(state, policy, convoy, now)).filter(|one| one.category.is_stuck()).collect()
+    others
+        .filter_map(|convoy| one(state, policy, convoy, now))
+        .filter(|one| one.category.is_stuck())
+        .collect()
 }
 
 /// Whether nothing is wrong with a convoy, but that nobody has begun: true only if that is certain.
