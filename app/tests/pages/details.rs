@@ -149,12 +149,8 @@ fn a_worker_is_shown_with_what_it_says_changes_and_was_told() {
     let worker = room.worker("gt-slow");
     let (id, session) = (text(&worker, "/id"), text(&worker, "/session_id"));
     // What it has written is there when its gate is waited for; the log has it line by line.
-    let shown = || room.convoy(&format!("logs {id}")).stdout;
-    assert!(
-        convoy_testkit::wait::until(crate::room::SOON, || shown().contains("and complain")),
-        "{}",
-        shown()
-    );
+    let followed = room.env.start(["logs", "gt-slow", "-f"]);
+    assert!(followed.printed("and complain", crate::room::SOON), "{}", room.convoy("logs gt-slow").stdout);
 
     for view in ["conversation", "raw", "changes", "checkpoints", "prompt"] {
         let page = browser.page(&format!("/work/{id}?view={view}"));
@@ -208,7 +204,7 @@ fn a_worker_is_shown_with_what_it_says_changes_and_was_told() {
     let landed = room.launch_new("gt-b", "");
     room.lands(&landed);
     let id = text(&room.worker("gt-b"), "/id").to_owned();
-    room.convoy("workdir clean --older-than 0s");
+    room.convoy("workdir clean --all");
     let told = text_of(&browser.page(&format!("/work/{id}?view=changes")).body);
     assert!(told.contains("done.txt") && told.contains("as it landed"), "{told}");
 }
