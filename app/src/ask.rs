@@ -7,9 +7,9 @@ use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    BudgetView, CheckpointView, Concern, ConvoyView, CostView, DeliveryView, EpicView, FactsView, IssueView,
-    NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView,
-    WorkerView,
+    BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
+    EpicView, FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView,
+    RigView, StageView, StoryView, StrandedView, TrackerView, WorkerView,
 };
 
 fn other() -> Failure {
@@ -36,6 +36,14 @@ pub(crate) fn issues_by_id(service: &dyn Service, ids: Vec<String>) -> Result<Ve
 /// One issue.
 pub(crate) fn issue(service: &dyn Service, id: &str) -> Result<IssueView, Failure> {
     issues_by_id(service, vec![id.to_owned()])?.pop().ok_or_else(other)
+}
+
+/// Everything of one issue.
+pub(crate) fn story(service: &dyn Service, id: &str) -> Result<StoryView, Failure> {
+    match service.ask(Query::Story { id: id.to_owned() })? {
+        Answer::Story { story } => Ok(*story),
+        _ => Err(other()),
+    }
 }
 
 /// Convoys that fit.
@@ -133,6 +141,14 @@ pub(crate) fn stranded(service: &dyn Service) -> Result<Vec<StrandedView>, Failu
 pub(crate) fn mail(service: &dyn Service, address: String) -> Result<Vec<NoticeView>, Failure> {
     match service.ask(Query::Mail { address })? {
         Answer::Mail { notices } => Ok(notices),
+        _ => Err(other()),
+    }
+}
+
+/// Every mailbox.
+pub(crate) fn mailboxes(service: &dyn Service) -> Result<Vec<MailboxView>, Failure> {
+    match service.ask(Query::Mailboxes)? {
+        Answer::Mailboxes { mailboxes } => Ok(mailboxes),
         _ => Err(other()),
     }
 }
@@ -238,6 +254,25 @@ pub(crate) fn cost(service: &dyn Service, of: CostOf, since: Option<Day>) -> Res
 pub(crate) fn engine(service: &dyn Service) -> Result<EngineView, Failure> {
     match service.ask(Query::Engine)? {
         Answer::Engine(engine) => Ok(engine),
+        _ => Err(other()),
+    }
+}
+
+/// One convoy with all that belongs to it.
+pub(crate) fn details(service: &dyn Service, id: &str) -> Result<DetailsView, Failure> {
+    match service.ask(Query::ConvoyDetails { id: id.to_owned() })? {
+        Answer::ConvoyDetails { details } => Ok(*details),
+        _ => Err(other()),
+    }
+}
+
+/// Convoys that fit, a line each, and how many there are.
+pub(crate) fn convoy_lines(
+    service: &dyn Service,
+    filter: ConvoyFilter,
+) -> Result<(Vec<ConvoyLineView>, usize), Failure> {
+    match service.ask(Query::ConvoyLines(filter))? {
+        Answer::ConvoyLines { convoys, total } => Ok((convoys, total)),
         _ => Err(other()),
     }
 }

@@ -8,7 +8,9 @@ mod http;
 mod mcp;
 mod output;
 mod pages;
+mod tell;
 mod text;
+mod top;
 
 fn main() -> std::process::ExitCode {
     let env = convoy_engine::os::spawn::Environment::new(std::env::vars_os());

@@ -3,7 +3,7 @@
 use aide::OperationOutput;
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Response as OpenApiResponse};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use convoy_api::{Code, Failure};
 use schemars::JsonSchema;
@@ -30,33 +30,56 @@ pub(crate) struct ErrorView {
 }
 
 /// What went wrong, with the status of the answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Error {
     pub(super) status: StatusCode,
     pub(super) kind: &'static str,
     pub(super) message: String,
     pub(super) hints: Vec<String>,
+    /// In how many seconds it may go better.
+    after_s: Option<u64>,
 }
 
 impl Error {
     /// An error of this interface itself.
     pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, kind, message: message.into(), hints: Vec::new() }
+        Self { status, kind, message: message.into(), hints: Vec::new(), after_s: None }
     }
     /// With advice.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
+    /// With this advice in the place of any other.
+    pub(super) fn instead(mut self, hint: impl Into<String>) -> Self {
+        self.hints = vec![hint.into()];
+        self
+    }
+    /// To be tried again in so many seconds.
+    pub(super) fn after(mut self, seconds: u64) -> Self {
+        self.after_s = Some(seconds);
+        self
+    }
+    /// As a person reads it.
+    pub(crate) fn page(&self) -> Response {
+        timed(crate::pages::error(self.status, &self.message, &self.hints), self.after_s)
+    }
     /// As whoever sent a request with these headers can read it.
     pub(super) fn response(self, headers: &HeaderMap) -> Response {
         let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
-            crate::pages::error(self.status, &self.message, &self.hints)
+            self.page()
         } else {
             self.into_response()
         }
     }
+}
+
+fn timed(mut response: Response, seconds: Option<u64>) -> Response {
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 impl From<crate::error::Error> for Error {
@@ -73,7 +96,7 @@ impl From<crate::error::Error> for Error {
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         };
         let kind = if kind == "usage" { "invalid" } else { kind };
-        Self { status: http, kind, message, hints }
+        Self { status: http, kind, message, hints, after_s: None }
     }
 }
 
@@ -90,14 +113,18 @@ impl From<Failure> for Error {
             Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         let hints = failure.hint.into_iter().collect();
-        Self { status, kind: failure.code.name(), message: failure.message, hints }
+        Self { status, kind: failure.code.name(), message: failure.message, hints, after_s: None }
     }
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let view = ErrorView { kind: self.kind, message: self.message, hints: self.hints };
-        (self.status, axum::Json(ErrorBody { error: view })).into_response()
+        let Self { status, kind, message, hints } = self.clone();
+        let view = ErrorView { kind, message, hints };
+        let mut response = (status, axum::Json(ErrorBody { error: view })).into_response();
+        // Where people look, a page is made of it.
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

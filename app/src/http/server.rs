@@ -51,6 +51,7 @@ pub(crate) fn face(opened: Opened) -> std::io::Result<Callers> {
         secret: Secret::new(token, &engine),
         streams: Streams::new(watching, &workspace),
         counters: api::Counters::default(),
+        strangers: guard::Strangers::default(),
         service,
         workspace,
         env,
@@ -178,9 +179,8 @@ struct Link {
 async fn login(State(site): State<Site>, Query(link): Query<Link>) -> Result<Response, Response> {
     let secret = &site.0.secret;
     if !secret.use_link(&link.code) {
-        let hints = ["get a new one: convoy dashboard".to_owned()];
-        let why = "this link was used already, or is too old";
-        return Err(pages::error(StatusCode::UNAUTHORIZED, why, &hints));
+        let stranger = site.0.strangers.answer("this link was used already, or is too old");
+        return Err(stranger.instead("get a new one: convoy dashboard").page());
     }
     let (value, lasts) = secret.cookie().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())?;
     let cookie = format!(

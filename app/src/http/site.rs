@@ -13,6 +13,7 @@ use convoy_engine::workspace::Workspace;
 
 use super::api::Counters;
 use super::give::unseen;
+use super::guard::Strangers;
 use super::secret::Secret;
 use super::stream::Streams;
 use super::take::Caller;
@@ -29,6 +30,7 @@ pub(super) struct Inner {
     pub(super) secret: Secret,
     pub(super) streams: Streams,
     pub(super) counters: Counters,
+    pub(super) strangers: Strangers,
     /// What may stand in `Host`, in lower case.
     pub(super) hosts: BTreeSet<String>,
 }

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::values;
 use crate::ask;
-use crate::cli::nudge;
 use crate::http::give::{Cut, Did, DidAll, Page};
 use crate::http::stream::{OutputView, session_of};
 use crate::http::take::{Body, Caller, Id, Path, Query};
 use crate::http::{Error, Site, tasks};
+use crate::tell::tell;
 
 /// How much of an output is given at once if nobody says how much, in bytes.
 const OUTPUT_BYTES: usize = 256 * 1024;
@@ -185,7 +185,7 @@ pub(super) async fn nudge(
     let workspace = site.workspace().clone();
     let by = caller.actor.unwrap_or_else(|| Address::overseer().to_string());
     let to = session.clone();
-    let told = tasks::blocking(move || Ok(nudge::tell(&workspace, &to, to.as_str(), &text, &by))).await?;
+    let told = tasks::blocking(move || Ok(tell(&workspace, &to, to.as_str(), &text, &by))).await?;
     Ok(Json(Told { ok: true, session_id: session, n: told? }))
 }
 
