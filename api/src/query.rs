@@ -9,9 +9,9 @@ use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    BudgetView, CheckpointView, ConvoyLineView, ConvoyView, CostView, DeliveryView, EpicView, FactsView,
-    IssueView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, SessionView, StageView,
-    StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
+    EpicView, FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView,
+    RigView, SessionView, StageView, StoryView, StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -25,6 +25,11 @@ pub enum Query {
         /// References.
         ids: Vec<String>,
     },
+    /// Everything of one issue: what it depends on, what depends on it, everybody who worked on it.
+    Story {
+        /// Reference.
+        id: String,
+    },
     /// Issues as lines of JSONL, in order of id, as many as fit into one answer.
     Export {
         /// Those after this one.
@@ -34,6 +39,11 @@ pub enum Query {
     Convoys(ConvoyFilter),
     /// One convoy.
     Convoy {
+        /// Reference.
+        id: String,
+    },
+    /// One convoy with all that belongs to it.
+    ConvoyDetails {
         /// Reference.
         id: String,
     },
@@ -65,6 +75,16 @@ pub enum Query {
     Overview,
     /// Convoys that fit, a line each.
     ConvoyLines(ConvoyFilter),
+    /// What concerns a convoy: for whoever watches it.
+    ConvoyConcern {
+        /// Reference.
+        id: String,
+    },
+    /// What concerns a worker, by its id, its issue or its session.
+    WorkConcern {
+        /// Reference.
+        id: String,
+    },
     /// What is to land.
     Queue {
         /// Only of this rig.
@@ -77,6 +97,8 @@ pub enum Query {
         /// Whose.
         address: String,
     },
+    /// Every mailbox that anything was ever sent to.
+    Mailboxes,
     /// Deliveries of notices, oldest first.
     Outbox {
         /// Also those that have arrived, and failures of archived notices.
@@ -222,9 +244,11 @@ pub struct ConvoyFilter {
 #[expect(missing_docs, reason = "each answers the question of the same name")]
 pub enum Answer {
     Issues { issues: Vec<IssueView>, total: usize },
+    Story { story: Box<StoryView> },
     Export { lines: Vec<String>, last: Option<IssueId> },
     Convoys { convoys: Vec<ConvoyView>, total: usize },
     Convoy { convoy: Box<ConvoyView>, seq: Seq },
+    ConvoyDetails { details: Box<DetailsView> },
     Workers { workers: Vec<WorkerView> },
     Worker { worker: Box<WorkerView> },
     Why(WhyView),
@@ -232,8 +256,10 @@ pub enum Answer {
     Stranded { stranded: Vec<StrandedView> },
     Overview { overview: Box<OverviewView> },
     ConvoyLines { convoys: Vec<ConvoyLineView>, total: usize },
+    Concern { concern: Box<Concern>, seq: Seq },
     Queue { items: Vec<QueueItemView> },
     Mail { notices: Vec<NoticeView> },
+    Mailboxes { mailboxes: Vec<MailboxView> },
     Outbox { deliveries: Vec<DeliveryView> },
     Notice { notice: Box<NoticeView> },
     Events { events: Vec<Envelope>, seq: Seq },

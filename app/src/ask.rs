@@ -7,9 +7,9 @@ use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    BudgetView, CheckpointView, ConvoyLineView, ConvoyView, CostView, DeliveryView, EpicView, FactsView,
-    IssueView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, StageView, StrandedView,
-    TrackerView, WorkerView,
+    BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
+    EpicView, FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView,
+    RigView, StageView, StoryView, StrandedView, TrackerView, WorkerView,
 };
 
 fn other() -> Failure {
@@ -38,6 +38,14 @@ pub(crate) fn issue(service: &dyn Service, id: &str) -> Result<IssueView, Failur
     issues_by_id(service, vec![id.to_owned()])?.pop().ok_or_else(other)
 }
 
+/// Everything of one issue.
+pub(crate) fn story(service: &dyn Service, id: &str) -> Result<StoryView, Failure> {
+    match service.ask(Query::Story { id: id.to_owned() })? {
+        Answer::Story { story } => Ok(*story),
+        _ => Err(other()),
+    }
+}
+
 /// Convoys that fit.
 pub(crate) fn convoys(service: &dyn Service, filter: ConvoyFilter) -> Result<Vec<ConvoyView>, Failure> {
     match service.ask(Query::Convoys(filter))? {
@@ -46,13 +54,13 @@ pub(crate) fn convoys(service: &dyn Service, filter: ConvoyFilter) -> Result<Vec
     }
 }
 
-/// Convoys that fit, a line each, the latest first, and how many there are without the limit.
-pub(crate) fn convoy_lines(
+/// Convoys that fit, and how many there are without the limit.
+pub(crate) fn convoy_page(
     service: &dyn Service,
     filter: ConvoyFilter,
-) -> Result<(Vec<ConvoyLineView>, usize), Failure> {
-    match service.ask(Query::ConvoyLines(filter))? {
-        Answer::ConvoyLines { convoys, total } => Ok((convoys, total)),
+) -> Result<(Vec<ConvoyView>, usize), Failure> {
+    match service.ask(Query::Convoys(filter))? {
+        Answer::Convoys { convoys, total } => Ok((convoys, total)),
         _ => Err(other()),
     }
 }
@@ -133,6 +141,14 @@ pub(crate) fn stranded(service: &dyn Service) -> Result<Vec<StrandedView>, Failu
 pub(crate) fn mail(service: &dyn Service, address: String) -> Result<Vec<NoticeView>, Failure> {
     match service.ask(Query::Mail { address })? {
         Answer::Mail { notices } => Ok(notices),
+        _ => Err(other()),
+    }
+}
+
+/// Every mailbox.
+pub(crate) fn mailboxes(service: &dyn Service) -> Result<Vec<MailboxView>, Failure> {
+    match service.ask(Query::Mailboxes)? {
+        Answer::Mailboxes { mailboxes } => Ok(mailboxes),
         _ => Err(other()),
     }
 }
@@ -242,10 +258,45 @@ pub(crate) fn engine(service: &dyn Service) -> Result<EngineView, Failure> {
     }
 }
 
+/// One convoy with all that belongs to it.
+pub(crate) fn details(service: &dyn Service, id: &str) -> Result<DetailsView, Failure> {
+    match service.ask(Query::ConvoyDetails { id: id.to_owned() })? {
+        Answer::ConvoyDetails { details } => Ok(*details),
+        _ => Err(other()),
+    }
+}
+
+/// Convoys that fit, a line each, and how many there are.
+pub(crate) fn convoy_lines(
+    service: &dyn Service,
+    filter: ConvoyFilter,
+) -> Result<(Vec<ConvoyLineView>, usize), Failure> {
+    match service.ask(Query::ConvoyLines(filter))? {
+        Answer::ConvoyLines { convoys, total } => Ok((convoys, total)),
+        _ => Err(other()),
+    }
+}
+
 /// What somebody wants to see first.
 pub(crate) fn overview(service: &dyn Service) -> Result<OverviewView, Failure> {
     match service.ask(Query::Overview)? {
         Answer::Overview { overview } => Ok(*overview),
+        _ => Err(other()),
+    }
+}
+
+/// What concerns a convoy, and the event up to which that is true.
+pub(crate) fn convoy_concern(service: &dyn Service, id: &str) -> Result<(Concern, Seq), Failure> {
+    match service.ask(Query::ConvoyConcern { id: id.to_owned() })? {
+        Answer::Concern { concern, seq } => Ok((*concern, seq)),
+        _ => Err(other()),
+    }
+}
+
+/// What concerns a worker, and the event up to which that is true.
+pub(crate) fn work_concern(service: &dyn Service, id: &str) -> Result<(Concern, Seq), Failure> {
+    match service.ask(Query::WorkConcern { id: id.to_owned() })? {
+        Answer::Concern { concern, seq } => Ok((*concern, seq)),
         _ => Err(other()),
     }
 }

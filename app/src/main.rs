@@ -5,8 +5,10 @@ mod cli;
 mod demo;
 mod error;
 mod http;
+mod mcp;
 mod output;
 mod pages;
+mod tell;
 mod text;
 mod top;
 

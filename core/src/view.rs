@@ -4,9 +4,11 @@
 
 mod budget;
 mod checkpoint;
+mod concern;
 mod convoy;
 mod cost;
 mod delivery;
+mod details;
 mod epic;
 mod facts;
 mod issue;
@@ -16,6 +18,7 @@ mod queue;
 mod rig;
 mod session;
 mod stage;
+mod story;
 mod stranded;
 mod template;
 mod tracker;
@@ -27,14 +30,16 @@ pub use checkpoint::{
     Background, CheckpointContext, CheckpointView, ConvoyProgress, CurrentTask, FileModified, IssueUpdated,
     StoredCheckpoint, TestState, TestedGate, Tried, checkpoint, stored,
 };
+pub use concern::Concern;
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use cost::{CostLine, CostView, Scope as CostScope, cost};
 pub use delivery::{DeliveryStatus, DeliveryView, delivery};
+pub use details::{DetailsView, LandedView, WaitView, details};
 pub use epic::{EpicView, active_epics, background, cost_of_epic, epic, epics, own_session};
 use epic::{cost_of_folder, parent_of};
 pub use facts::{FactsView, TroubleView, WorkerFactsView, facts};
 pub use issue::{DependencyView, IssueView, assignee, issue};
-pub use notice::{NoticeView, notice};
+pub use notice::{MailboxView, NoticeView, mailboxes, notice};
 pub use overview::{
     AtWorkView, ConvoyLineView, LISTED_MAX, NeedKind, NeedView, OverviewView, line, overview,
 };
@@ -44,7 +49,8 @@ pub use rig::{
 };
 pub use session::{ExitView, SessionView, session};
 pub use stage::{GatedView, StageStatus, StageView, TaskView, TreeView, WaveView, stage};
-pub use stranded::{Category, StrandedView, stranded};
+pub use story::{NeighbourView, StoryView, story};
+pub use stranded::{Category, StrandedView, stranded, stuck};
 pub use template::{
     ReportView, RoleView, RunView, output_dir, product, roles, run as template_run, run_outcome, steps,
 };

@@ -73,7 +73,7 @@ pub(crate) fn busy(pid: Option<u32>) -> Failure {
 }
 
 /// The lock, if it was taken.
-pub(crate) fn held(acquired: Result<Acquired, lock::Error>) -> Result<WorkspaceLock, Failure> {
+fn held(acquired: Result<Acquired, lock::Error>) -> Result<WorkspaceLock, Failure> {
     match acquired {
         Ok(Acquired::Held(lock)) => Ok(lock),
         Ok(Acquired::Busy { pid }) => Err(busy(pid)),
@@ -188,9 +188,8 @@ impl Engine {
         env: &Environment,
         face: Face,
     ) -> Result<(), Failure> {
-        let service = Arc::new(self.handle());
-        let callers =
-            self.places.take().map(|places| places.show(face, service, workspace, env)).transpose()?;
+        let show = |places: Places| places.show(face, self.handle.clone(), workspace, env);
+        let callers = self.places.take().map(show).transpose()?;
         self.serving = Some(server::serve(workspace, self.handle(), callers)?);
         Ok(())
     }

@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use convoy_api::{Code, Failure, Service};
+use convoy_core::event::Envelope;
+use convoy_core::id::Seq;
 
 use crate::config::Config;
 use crate::entropy;
+use crate::inbox::Handle;
 use crate::os::spawn::Environment;
 use crate::workspace::Workspace;
 use crate::world::note;
@@ -33,6 +36,8 @@ pub type Face = fn(Opened) -> std::io::Result<Callers>;
 pub struct Opened {
     /// What it shows.
     pub service: Arc<dyn Service + Send + Sync>,
+    /// What is committed, as it is.
+    pub watching: Watching,
     /// Where the files are that no service gives: output, reports.
     pub workspace: Workspace,
     /// The environment of the engine.
@@ -43,6 +48,35 @@ pub struct Opened {
     pub hosts: Vec<String>,
     /// Whoever knows it may do everything.
     pub token: String,
+}
+
+/// A way to see what is committed that can be ended, which a watch of the service cannot while nothing happens.
+#[derive(Clone)]
+pub struct Watching(Handle);
+
+impl Watching {
+    /// Sees what is committed from now on; also after which event that begins. It ends when the engine leaves, when the
+    /// watch is dropped, or when whoever sees it falls too far behind.
+    ///
+    /// # Errors
+    /// When the engine is leaving.
+    pub fn begin(&self) -> Result<(Seq, impl Iterator<Item = Envelope> + use<>, Watched), Failure> {
+        let live = self.0.subscribe()?;
+        let watched = Watched { handle: self.0.clone(), number: live.number };
+        Ok((live.after, live.events.into_iter(), watched))
+    }
+}
+
+/// While it is there, something is watched.
+pub struct Watched {
+    handle: Handle,
+    number: u64,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.handle.unsubscribe(self.number);
+    }
 }
 
 /// The places of one engine, before anybody serves them.
@@ -86,13 +120,14 @@ impl Places {
     pub(crate) fn show(
         self,
         face: Face,
-        service: Arc<dyn Service + Send + Sync>,
+        handle: Handle,
         workspace: &Workspace,
         env: &Environment,
     ) -> Result<Callers, Failure> {
         let Self { listener, hosts, token, .. } = self;
-        let opened =
-            Opened { service, workspace: workspace.clone(), env: env.clone(), listener, hosts, token };
+        let watching = Watching(handle.clone());
+        let (workspace, env) = (workspace.clone(), env.clone());
+        let opened = Opened { service: Arc::new(handle), watching, workspace, env, listener, hosts, token };
         face(opened).map_err(|error| Failure::new(Code::Unavailable, format!("cannot serve pages: {error}")))
     }
 }

@@ -1,16 +1,21 @@
-//! Reading what an agent printed: as it is, or made readable.
+//! Reading what an agent printed: as it is, or made readable. `items` says what stands in a line, `page` reads a part.
+
+mod items;
+mod page;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 
 use convoy_api::{Code, Failure};
 use convoy_core::id::SessionId;
-use serde_json::Value;
 
 use crate::agent::Output;
 use crate::os::watch::Watcher;
 use crate::supervisor::files::SessionDir;
 use crate::workspace::Workspace;
+
+pub use items::{Item, ItemKind, items};
+pub use page::{Conversation, PAGE_BYTES, Page, conversation, page, prompt};
 
 /// How many lines of an earlier attempt's output become part of the next prompt.
 const TAIL_LINES: usize = 20;
@@ -120,82 +125,9 @@ pub(crate) fn tail(workspace: &Workspace, session: &SessionId) -> String {
 
 /// One line of output as people read it; nothing if it is only for programs.
 pub(crate) fn readable(output: Output, line: &str) -> Option<String> {
-    match output {
-        Output::Plain => Some(line.to_owned()),
-        Output::Claude => structured(line, claude),
-        Output::Codex => structured(line, codex),
-        Output::Gemini => structured(line, gemini),
-    }
-}
-
-fn structured(line: &str, readable: fn(&Value) -> Option<String>) -> Option<String> {
-    match serde_json::from_str::<Value>(line) {
-        Ok(value) => readable(&value),
-        // What is no JSON was meant for people, or is a mistake worth seeing.
-        Err(_) => Some(line.to_owned()),
-    }
-}
-
-fn said(value: &Value) -> String {
-    value.as_str().map_or_else(|| cut(&value.to_string()), cut)
-}
-
-fn codex(value: &Value) -> Option<String> {
-    let item = &value["item"];
-    match (value["type"].as_str()?, item["type"].as_str().unwrap_or_default()) {
-        ("item.completed", "agent_message") => Some(said(&item["text"])),
-        ("item.started", "command_execution") => Some(format!("> {}", said(&item["command"]))),
-        ("item.started", "mcp_tool_call") => {
-            Some(format!("> {} {} {}", said(&item["server"]), said(&item["tool"]), said(&item["arguments"])))
-        }
-        ("item.completed", "file_change") => Some(format!("> file_change {}", said(&item["changes"]))),
-        ("item.completed", "command_execution") if item["status"] != "completed" => {
-            Some(format!("! {}", said(&item["aggregated_output"])))
-        }
-        ("item.completed", "error") => Some(format!("~ {}", said(&item["message"]))),
-        ("error", _) => Some(format!("~ {}", said(&value["message"]))),
-        ("turn.completed", _) => Some("= its turn is over".to_owned()),
-        ("turn.failed", _) => Some(format!("= its turn failed: {}", said(&value["error"]["message"]))),
-        _ => None,
-    }
-}
-
-fn gemini(value: &Value) -> Option<String> {
-    match value["type"].as_str()? {
-        "message" if value["role"] == "assistant" => Some(said(&value["content"])),
-        "tool_use" => Some(format!("> {} {}", said(&value["tool_name"]), said(&value["parameters"]))),
-        "tool_result" if value["status"] == "error" => Some(format!("! {}", said(&value["output"]))),
-        "error" => Some(format!("~ {}", said(&value["message"]))),
-        "result" if value["error"].is_null() => Some(format!("= {}", said(&value["status"]))),
-        "result" => Some(format!("= {}: {}", said(&value["status"]), said(&value["error"]["message"]))),
-        _ => None,
-    }
-}
-
-fn claude(value: &Value) -> Option<String> {
-    let content = || value.pointer("/message/content").and_then(Value::as_array).into_iter().flatten();
-    let text = |value: &Value| cut(value.as_str().unwrap_or_default());
-    let parts: Vec<String> = match value["type"].as_str()? {
-        "assistant" => content()
-            .filter_map(|block| match block["type"].as_str()? {
-                "text" => Some(text(&block["text"])),
-                "tool_use" => {
-                    Some(format!("> {} {}", text(&block["name"]), cut(&block["input"].to_string())))
-                }
-                _ => None,
-            })
-            .collect(),
-        "user" => content()
-            .filter(|block| block["type"] == "tool_result" && block["is_error"] == true)
-            .map(|block| format!("! {}", cut(&block["content"].to_string())))
-            .collect(),
-        "result" => vec![format!("= {}: {}", text(&value["subtype"]), text(&value["result"]))],
-        "system" if value["subtype"] == "api_retry" => {
-            vec![format!("~ the model's service failed ({}); it tries again", value["error_status"])]
-        }
-        _ => Vec::new(),
-    };
-    (!parts.is_empty()).then(|| parts.join("\n"))
+    let items = items(output, line);
+    let shown: Vec<String> = items.iter().filter_map(Item::shown).collect();
+    (!shown.is_empty()).then(|| shown.join("\n"))
 }
 
 fn cut(text: &str) -> String {

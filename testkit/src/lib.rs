@@ -14,6 +14,7 @@ pub mod normalise;
 pub mod processes;
 pub mod real_agents;
 pub mod real_linters;
+pub mod real_mcp;
 pub mod receiver;
 pub mod sim;
 pub mod terminal;

@@ -6,6 +6,7 @@ mod chore;
 mod docs;
 mod faults;
 mod linters;
+mod mcp_client;
 mod test;
 mod tidy;
 mod tools;
@@ -20,8 +21,9 @@ fn main() -> ExitCode {
         ["docs", ref words @ ..] => docs::run(words),
         ["agents"] => agents::run(),
         ["linters"] => linters::run(),
+        ["mcp-client"] => mcp_client::run(),
         ["bench", ref words @ ..] => bench::run(words),
         ["faults", ref words @ ..] => faults::run(words),
-        _ => chore::usage("cargo xtask test|tidy|docs|agents|linters|bench|faults [TEST…]"),
+        _ => chore::usage("cargo xtask test|tidy|docs|agents|linters|mcp-client|bench|faults [TEST…]"),
     }
 }

@@ -29,16 +29,16 @@ const RECONNECTS_MAX: u32 = 10;
 const LEAVE_WAIT: Duration = Duration::from_secs(1);
 
 /// What is there now.
-pub(super) struct Look<T> {
+pub(crate) struct Look<T> {
     /// What ends the following, if it is reached.
-    pub(super) end: Option<T>,
+    pub(crate) end: Option<T>,
     /// An event up to which everything was looked at.
-    pub(super) seq: Seq,
+    pub(crate) seq: Seq,
 }
 
 /// What an event calls for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum See {
+pub(crate) enum See {
     /// Nothing.
     Nothing,
     /// Another look.
@@ -49,7 +49,7 @@ pub(super) enum See {
 
 /// How following ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum End<T> {
+pub(crate) enum End<T> {
     /// What was looked for.
     Reached(T),
     /// The time is over.
@@ -60,6 +60,17 @@ pub(super) enum End<T> {
     Unseen,
 }
 
+/// Ends a following from another thread.
+#[derive(Clone)]
+pub(crate) struct Interrupter(SyncSender<Input>);
+
+impl Interrupter {
+    /// Ends it; one that has ended by itself is not ended twice.
+    pub(crate) fn interrupt(&self) {
+        let _ = self.0.send(Input::Interrupt);
+    }
+}
+
 enum Input {
     Event(Box<Envelope>),
     Gone,
@@ -67,7 +78,7 @@ enum Input {
 }
 
 /// One following.
-pub(super) struct Follow {
+pub(crate) struct Follow {
     workspace: Workspace,
     inbox: Receiver<Input>,
     post: SyncSender<Input>,
@@ -77,13 +88,13 @@ pub(super) struct Follow {
 
 impl Follow {
     /// Follows what happens in a workspace, for at most this long.
-    pub(super) fn new(workspace: Workspace, timeout: Option<Span>) -> Self {
+    pub(crate) fn new(workspace: Workspace, timeout: Option<Span>) -> Self {
         let (post, inbox) = sync_channel(QUEUE_MAX);
         Self { workspace, inbox, post, deadline: timeout.map(|span| Instant::now().plus(span)), seen: None }
     }
 
     /// Takes a person's Ctrl-C as the wish to end the following, not the process. The second one ends it.
-    pub(super) fn interruptible(self) -> Result<Self, Error> {
+    pub(crate) fn interruptible(self) -> Result<Self, Error> {
         let failed = |error: std::io::Error| Error::refused(format!("cannot wait for signals: {error}"));
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
         let post = self.post.clone();
@@ -98,8 +109,13 @@ impl Follow {
         Ok(self)
     }
 
+    /// What ends the following from another thread, as a person's Ctrl-C does.
+    pub(crate) fn interrupter(&self) -> Interrupter {
+        Interrupter(self.post.clone())
+    }
+
     /// Looks until what is looked for is there.
-    pub(super) fn until<T>(
+    pub(crate) fn until<T>(
         &mut self,
         mut open: impl FnMut() -> Result<Way, Error>,
         mut look: impl FnMut(&dyn Service) -> Result<Look<T>, Error>,

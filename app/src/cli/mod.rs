@@ -15,8 +15,8 @@ mod close;
 mod completions;
 mod config;
 mod confine;
-mod context;
-mod cost;
+pub(crate) mod context;
+pub(crate) mod cost;
 mod create;
 mod daemon;
 mod dashboard;
@@ -24,7 +24,7 @@ mod demo;
 mod doctor;
 mod down;
 mod events;
-mod follow;
+pub(crate) mod follow;
 mod hook;
 mod import;
 mod init;
@@ -32,39 +32,40 @@ mod issue;
 mod land;
 mod leading;
 mod list;
-mod logs;
+pub(crate) mod logs;
 mod mail;
+mod mcp;
 mod mq;
 mod nudge;
 mod outbox;
-mod output;
+pub(crate) mod output;
 mod overview;
-mod own;
-mod progress;
+pub(crate) mod own;
+pub(crate) mod progress;
 mod remove;
 mod reopen;
-mod review;
+pub(crate) mod review;
 mod rig;
-mod roles;
+pub(crate) mod roles;
 mod run;
 mod schema;
 mod session;
 mod skill;
 mod sling;
 mod stage;
-mod start;
+pub(crate) mod start;
 mod status;
 mod stop;
 mod stranded;
 mod supervise;
 mod sync;
 mod synthesize;
-mod template;
+pub(crate) mod template;
 mod top;
 mod tracker;
 mod up;
 mod usage;
-mod values;
+pub(crate) mod values;
 mod wait;
 mod watch;
 mod way;
@@ -169,6 +170,7 @@ enum Command {
     Template(template::Template),
     #[command(subcommand)]
     Mail(mail::Mail),
+    Mcp(mcp::Mcp),
     Events(events::Events),
     Logs(logs::Logs),
     Attach(attach::Attach),
@@ -216,7 +218,12 @@ impl Command {
         own || hook
             || matches!(
                 self,
-                Self::Completions(_) | Self::Schema(_) | Self::DemoAgent(_) | Self::DemoCheck(_)
+                // A server of tools looks for itself which of them are an agent's own.
+                Self::Mcp(_)
+                    | Self::Completions(_)
+                    | Self::Schema(_)
+                    | Self::DemoAgent(_)
+                    | Self::DemoCheck(_)
             )
     }
 
@@ -270,6 +277,7 @@ impl Command {
             Self::Hook(command) => command.run(ctx),
             Self::Template(command) => command.run(ctx),
             Self::Mail(command) => command.run(ctx),
+            Self::Mcp(command) => command.run(ctx),
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
             Self::Attach(command) => command.run(ctx),

@@ -30,7 +30,7 @@ pub(crate) struct ErrorView {
 }
 
 /// What went wrong, with the status of the answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Error {
     pub(super) status: StatusCode,
     pub(super) kind: &'static str,
@@ -48,11 +48,15 @@ impl Error {
         self.hints.push(hint.into());
         self
     }
+    /// As a person reads it.
+    pub(crate) fn page(&self) -> Response {
+        crate::pages::error(self.status, &self.message, &self.hints)
+    }
     /// As whoever sent a request with these headers can read it.
     pub(super) fn response(self, headers: &HeaderMap) -> Response {
         let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
-            crate::pages::error(self.status, &self.message, &self.hints)
+            self.page()
         } else {
             self.into_response()
         }
@@ -76,10 +80,28 @@ impl From<Failure> for Error {
     }
 }
 
+impl From<crate::error::Error> for Error {
+    fn from(error: crate::error::Error) -> Self {
+        let crate::error::Error { kind, message, hints, .. } = error;
+        let status = match kind {
+            "not_found" => StatusCode::NOT_FOUND,
+            "conflict" => StatusCode::CONFLICT,
+            "usage" => StatusCode::BAD_REQUEST,
+            "unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self { status, kind, message, hints }
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let view = ErrorView { kind: self.kind, message: self.message, hints: self.hints };
-        (self.status, axum::Json(ErrorBody { error: view })).into_response()
+        let Self { status, kind, message, hints } = self.clone();
+        let view = ErrorView { kind, message, hints };
+        let mut response = (status, axum::Json(ErrorBody { error: view })).into_response();
+        // Where people look, a page is made of it.
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

@@ -5,9 +5,11 @@ mod api;
 mod assets;
 mod error;
 mod guard;
+mod patient;
 pub(crate) mod secret;
 mod server;
 mod site;
+mod stream;
 mod tasks;
 
 pub(crate) use assets::address as assets_address;
@@ -15,3 +17,4 @@ pub(crate) use error::Error;
 pub(crate) use guard::Visitor;
 pub(crate) use server::{engine_name, face};
 pub(crate) use site::Site;
+pub(crate) use tasks::blocking;

@@ -20,8 +20,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::Error;
 use super::guard::{self, Way};
+use super::patient::Patient;
 use super::secret::Secret;
 use super::site::{Inner, Site};
+use super::stream::{self, Streams};
 use super::{api, assets, tasks};
 use crate::{ask, pages};
 
@@ -40,13 +42,14 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Shows an engine: serves its port and whoever comes by its socket, until the process ends.
 pub(crate) fn face(opened: Opened) -> std::io::Result<Callers> {
-    let Opened { service, workspace, env, listener, hosts, token } = opened;
+    let Opened { service, watching, workspace, env, listener, hosts, token } = opened;
     let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
     let engine =
         ask::engine(service.as_ref()).map(|view| engine_name(&view)).map_err(std::io::Error::other)?;
     let site = Site(Arc::new(Inner {
         hosts: Site::hosts(address, &hosts),
         secret: Secret::new(token, &engine),
+        streams: Streams::new(watching, &workspace),
         service,
         workspace,
         env,
@@ -116,7 +119,7 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service)
         .with_upgrades();
     // That a caller went away, or spoke no HTTP, is nobody's concern but its own.
     let _ = connection.await;
@@ -132,7 +135,7 @@ pub(super) fn is_public(path: &str) -> bool {
 fn router(site: Site) -> Router {
     let pages =
         pages::router().route("/login", get(login)).route("/assets/{hash}/{name}", get(assets::serve));
-    let api: ApiRouter<Site> = api::router();
+    let api: ApiRouter<Site> = api::router().merge(stream::router());
     let mut document = aide::openapi::OpenApi::default();
     let api = api.finish_api_with(&mut document, api::describe);
     Router::new()

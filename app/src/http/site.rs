@@ -12,6 +12,7 @@ use convoy_engine::os::spawn::Environment;
 use convoy_engine::workspace::Workspace;
 
 use super::secret::Secret;
+use super::stream::Streams;
 use super::tasks;
 
 /// What every handler has. Cheap to clone.
@@ -23,6 +24,7 @@ pub(super) struct Inner {
     pub(super) workspace: Workspace,
     pub(super) env: Environment,
     pub(super) secret: Secret,
+    pub(super) streams: Streams,
     /// What may stand in `Host`, in lower case.
     pub(super) hosts: BTreeSet<String>,
 }
@@ -47,6 +49,11 @@ impl Site {
     pub(crate) async fn order(&self, request: Request, key: Option<String>) -> Result<Outcome, Failure> {
         let actor = Address::overseer().as_str().to_owned();
         self.ask(move |service| service.order(Order { request, actor, key, dry_run: false })).await
+    }
+
+    /// What streams share.
+    pub(super) fn streams(&self) -> &Streams {
+        &self.0.streams
     }
 
     /// Where the files are.

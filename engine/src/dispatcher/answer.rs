@@ -55,6 +55,10 @@ impl Dispatcher {
                 let total = issues.len();
                 Answer::Issues { issues, total }
             }
+            Query::Story { id } => {
+                let issue = &state.issues[&resolve_issue(state, id)?];
+                Answer::Story { story: Box::new(view::story(state, &self.policy, issue, now)) }
+            }
             Query::Export { after } => self.export(after.as_ref()),
             Query::Convoys(filter) => {
                 let (convoys, total) = self.convoys(filter)?;
@@ -67,6 +71,14 @@ impl Dispatcher {
                 let line = |convoy| view::line(state, &self.policy, convoy, now);
                 Answer::ConvoyLines { convoys: page(convoys, filter).map(line).collect(), total }
             }
+            Query::ConvoyConcern { id } => {
+                let concern = view::Concern::convoy(state, &state.convoys[&resolve_convoy(state, id)?]);
+                Answer::Concern { concern: Box::new(concern), seq: state.seq }
+            }
+            Query::WorkConcern { id } => {
+                let concern = view::Concern::worker(state, self.worker(id)?);
+                Answer::Concern { concern: Box::new(concern), seq: state.seq }
+            }
             Query::Overview => {
                 Answer::Overview { overview: Box::new(view::overview(state, &self.policy, now)) }
             }
@@ -74,6 +86,11 @@ impl Dispatcher {
                 let convoy =
                     view::convoy(state, &self.policy, &state.convoys[&resolve_convoy(state, id)?], now);
                 Answer::Convoy { convoy: Box::new(convoy), seq: state.seq }
+            }
+            Query::ConvoyDetails { id } => {
+                let convoy = &state.convoys[&resolve_convoy(state, id)?];
+                let details = view::details(state, &self.policy, convoy, now);
+                Answer::ConvoyDetails { details: Box::new(details) }
             }
             Query::Workers { all } => {
                 let wanted = |worker: &&Worker| {
@@ -104,6 +121,7 @@ impl Dispatcher {
                 notices.sort_by_key(|notice| (notice.created_at, notice.content.id.clone()));
                 Answer::Mail { notices: notices.into_iter().map(view::notice).collect() }
             }
+            Query::Mailboxes => Answer::Mailboxes { mailboxes: view::mailboxes(state) },
             Query::Outbox { all } => {
                 let concerns = |d: &&Delivery| {
                     *all || d.due().is_some() || state.index.undelivered.contains(&d.content.id)
@@ -366,10 +384,12 @@ impl Dispatcher {
         let limit = limit.min(EVENTS_MAX);
         let mut events: Vec<Envelope> = Vec::new();
         let mut at = after;
+        // Of one kind there may be few among many; of all kinds no more is read than is wanted.
+        let records = if kind.is_some() { EVENT_RECORDS } else { EVENT_RECORDS.min(limit) };
         while events.len() < limit {
             let records = self
                 .log
-                .read(at, EVENT_RECORDS)
+                .read(at, records)
                 .map_err(|error| Failure::new(Code::Corrupt, error.to_string()).hint("see: convoy doctor"))?;
             if records.is_empty() {
                 break;

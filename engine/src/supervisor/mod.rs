@@ -39,4 +39,5 @@ mod vitals;
 
 pub use nudge::{Error as NudgeError, nudge};
 pub use run::{STATUS_CLAIMED, STATUS_FAILED, STATUS_SPEC, run};
+pub use start::SOCKET;
 pub use tree::MARK;

@@ -9,6 +9,7 @@ mod status;
 pub(super) use budget::limit_line;
 use clap::{Args, Subcommand};
 use convoy_api::query::CostOf;
+pub(crate) use report::since;
 
 use super::context::Context;
 use crate::error::Error;
