@@ -3,6 +3,7 @@
 mod cli;
 mod demo;
 mod error;
+mod live;
 mod output;
 mod text;
 

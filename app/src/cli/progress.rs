@@ -49,9 +49,13 @@ impl Scope {
             (Some(convoy), None) => event.subject == *convoy,
         };
         let what = if ours { sentence(&event.event)? } else { return None };
-        let name = |issue: IssueId| self.roles.get(&issue).cloned().unwrap_or_else(|| issue.to_string());
-        let subject = issue.map_or_else(|| event.subject.clone(), name);
+        let subject = issue.map_or_else(|| event.subject.clone(), |issue| self.name(&issue));
         Some(format!("{}  {}  {what}\n", text::clock(event.at), text::line(&subject)))
+    }
+
+    /// What people call an issue: the role that it is, else its id.
+    pub(super) fn name(&self, issue: &IssueId) -> String {
+        self.roles.get(issue).cloned().unwrap_or_else(|| issue.to_string())
     }
 
     fn learn(&mut self, event: &Event) {
