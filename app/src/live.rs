@@ -7,11 +7,14 @@
 //! Text comes in already made safe by [`crate::text`].
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 use rustix::termios::tcgetwinsize;
+use signal_hook::consts::SIGCONT;
 
 use crate::output::{Output, paint};
 use crate::text;
@@ -83,6 +86,8 @@ pub(crate) struct Region {
     drawn: Vec<usize>,
     /// What they say, to see whether anything changes.
     shown: String,
+    /// This process was stopped, and goes on.
+    continued: Arc<AtomicBool>,
 }
 
 impl Region {
@@ -98,7 +103,10 @@ impl Region {
             return None;
         }
         let color = if out.color == ColorChoice::Auto { auto } else { out.color };
-        Some(Self { stream, color, drawn: Vec::new(), shown: String::new() })
+        let continued = Arc::new(AtomicBool::new(false));
+        // Set before anything else of this process runs again. Without it lines would stand there twice, and nothing worse.
+        let _ = signal_hook::flag::register(SIGCONT, Arc::clone(&continued));
+        Some(Self { stream, color, drawn: Vec::new(), shown: String::new(), continued })
     }
 
     /// The size of the terminal, now.
@@ -116,6 +124,7 @@ impl Region {
 
     /// Prints text above the lines, and leaves them as they are. The text ends with a line's end.
     pub(crate) fn print(&mut self, text: &str) -> io::Result<()> {
+        self.after_a_stop();
         let size = self.size();
         let text = format!("{}{CLEAR_BELOW}{}{}", self.back(size), self.styled(text), self.shown);
         // What is shown again has a row for each line, whatever size the terminal had when it was made.
@@ -125,6 +134,7 @@ impl Region {
 
     /// Has these lines there instead of those that are, as many of them as the terminal has rows.
     pub(crate) fn draw(&mut self, lines: &[Line]) -> io::Result<()> {
+        self.after_a_stop();
         let size = self.size();
         // The last column stays free, and so does the cursor's row: nothing scrolls by what is drawn in its place.
         let painted = lines.iter().take(size.rows - 1).map(|line| line.painted(size.columns - 1));
@@ -145,20 +155,27 @@ impl Region {
         written
     }
 
-    /// Somebody else has written on the terminal: what is there is theirs.
-    pub(crate) fn forget(&mut self) {
+    fn forget(&mut self) {
         self.drawn.clear();
         self.shown.clear();
     }
 
     /// Takes the lines away.
     pub(crate) fn clear(&mut self) -> io::Result<()> {
+        self.after_a_stop();
         if self.drawn.is_empty() {
             return Ok(());
         }
         let back = self.back(self.size());
         self.forget();
         self.write(&format!("{back}{CLEAR_BELOW}"))
+    }
+
+    /// Somebody else has written on the terminal while this process was stopped: what is there is theirs.
+    fn after_a_stop(&mut self) {
+        if self.continued.swap(false, Ordering::SeqCst) {
+            self.forget();
+        }
     }
 
     /// To the first line. On a terminal that became narrower, lines were broken into several rows.
@@ -218,6 +235,7 @@ mod tests {
             color: ColorChoice::Never,
             drawn: drawn.to_vec(),
             shown: String::new(),
+            continued: Arc::default(),
         };
         let back = |drawn: &[usize], columns| {
             let region = std::mem::ManuallyDrop::new(of(drawn));

@@ -100,7 +100,9 @@ fn last_of(
     // A line that has no end yet may be a prompt for people, but half a JSON value says nothing.
     let text = match translator {
         Output::Plain => end,
-        Output::Claude | Output::Codex | Output::Gemini => end.rsplit_once('\n').map_or("", |(whole, _)| whole),
+        Output::Claude | Output::Codex | Output::Gemini => {
+            end.rsplit_once('\n').map_or("", |(whole, _)| whole)
+        }
     };
     // What stands before the first line's end began before what was read.
     let text = if whole { text } else { text.split_once('\n').map_or("", |(_, whole)| whole) };
@@ -241,7 +243,9 @@ mod tests {
         // What was cut is no line.
         assert_eq!(last(Output::Plain, "ne without its beginning\n", false).as_deref(), None);
         let said = |text: &str| {
-            format!("{{\"type\":\"assistant\",\"message\":{{\"content\":[{{\"type\":\"text\",\"text\":{text:?}}}]}}}}\n")
+            format!(
+                "{{\"type\":\"assistant\",\"message\":{{\"content\":[{{\"type\":\"text\",\"text\":{text:?}}}]}}}}\n"
+            )
         };
         let end = format!("{}{{\"type\":\"user\"}}\n{{\"type\":\"assi", said("first\nsecond\n"));
         assert_eq!(last(Output::Claude, &end, true).as_deref(), Some("second"));

@@ -165,7 +165,8 @@ impl Terminal {
     pub fn ended(&mut self, timeout: Duration) -> i32 {
         let deadline = wait::now() + timeout;
         let pid = Pid::from_child(&self.child);
-        let end = rustix::process::pidfd_open(pid, PidfdFlags::empty()).expect("the child is not collected yet");
+        let end =
+            rustix::process::pidfd_open(pid, PidfdFlags::empty()).expect("the child is not collected yet");
         // What it shows has to be taken, or it would wait for that.
         while !wait::readable(end.as_fd(), Duration::ZERO) {
             let left = deadline.saturating_duration_since(wait::now());

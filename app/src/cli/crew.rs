@@ -65,7 +65,8 @@ impl Hand {
         let created = session.map_or(worker.started_at, |session| session.created_at);
         let started = session.and_then(|session| session.started_at);
         let ended = session.and_then(|session| session.ended_at);
-        let ailing = worker.health.as_ref().map(|health| health.health.as_str()).filter(|word| *word != "healthy");
+        let ailing =
+            worker.health.as_ref().map(|health| health.health.as_str()).filter(|word| *word != "healthy");
         let (state, since) = match (worker.state.as_str(), started) {
             ("running", Some(started)) => {
                 (ailing.map_or(State::Running, |word| State::Ailing(word.replace('_', " "))), started)
@@ -133,7 +134,8 @@ pub(super) fn lines(hands: &[Hand], sum: &Sum, size: Size, now: Time) -> Vec<Lin
         n if n <= room => (n, 0),
         n => (room - 1, n - (room - 1)),
     };
-    let widest = |of: fn(&Hand) -> usize, most: usize| hands[..shown].iter().map(of).max().unwrap_or(0).min(most);
+    let widest =
+        |of: fn(&Hand) -> usize, most: usize| hands[..shown].iter().map(of).max().unwrap_or(0).min(most);
     let columns = Columns {
         name: widest(|hand| text::columns(&text::line(&hand.name)), NAME_COLUMNS),
         state: widest(|hand| text::columns(hand.state.word().2), NAME_COLUMNS),
@@ -163,7 +165,8 @@ impl Columns {
     fn line(&self, hand: &Hand, now: Time) -> Line {
         let (glyph, style, word) = hand.state.word();
         let plain = Style::new();
-        let mut line = Line::default().and(style, format!("  {glyph} ")).and(BOLD, padded(&hand.name, self.name));
+        let mut line =
+            Line::default().and(style, format!("  {glyph} ")).and(BOLD, padded(&hand.name, self.name));
         line = line.and(plain, format!("  {}", padded(word, self.state)));
         if self.all >= WIDE && self.agent > 0 {
             line = line.and(plain, format!("  {}", padded(&hand.agent, self.agent)));
@@ -226,7 +229,7 @@ mod tests {
             ]
         );
         assert_eq!(shown(&hands, 61, 24)[0], "  ▶ gt-a  running  claude   2m 05s  $0.42  > cargo test --w…");
-        assert_eq!(shown(&hands, 50, 24)[0], "  ▶ gt-a  running   2m 05s  > cargo test --wor…");
+        assert_eq!(shown(&hands, 50, 24)[0], "  ▶ gt-a  running   2m 05s  > cargo test --works…");
         assert_eq!(shown(&hands, 37, 24)[0], "  ▶ gt-a  running   2m 05s");
         assert_eq!(shown(&hands, 20, 24)[0], "  ▶ gt-a  running");
         assert_eq!(shown(&hands, 8, 24)[0], "  ▶ gt…");

@@ -46,7 +46,9 @@ impl Demo {
         ))?;
         let engine = background::foreground(&workspace, &stage.env)?;
         let convoy = stage.order(&engine)?;
-        let Some(events) = follow(ctx, &workspace, &engine, &convoy)? else { return interrupted(ctx, engine) };
+        let Some(events) = follow(ctx, &workspace, &engine, &convoy)? else {
+            return interrupted(ctx, engine);
+        };
         let mut report = report(&convoy, &events);
         let notice = ask::mail(&engine, "overseer".to_owned())?.pop();
         drop(engine);

@@ -124,7 +124,9 @@ impl Display {
             let name = scope.name(&worker.issue_id);
             Some((Hand::of(worker, name)?, worker.session_id.clone()))
         };
-        live.hands = workers.iter().filter_map(hand).collect();
+        let mut workers: Vec<&WorkerView> = workers.iter().collect();
+        workers.sort_by_key(|worker| (worker.started_at, &worker.issue_id));
+        live.hands = workers.into_iter().filter_map(hand).collect();
         live.tails.watch(live.hands.iter().filter_map(|(_, session)| session.as_ref()));
         live.sum = Some(sum);
     }
@@ -154,7 +156,6 @@ impl Live {
                     return Ok(Some(next));
                 }
             }
-            Woken::Continued => self.region.forget(),
             Woken::Looked | Woken::Clock | Woken::Resized => {}
         }
         let Some(sum) = &self.sum else { return Ok(None) };

@@ -77,10 +77,8 @@ pub(super) enum Woken {
     Output,
     /// The time has come that was asked for.
     Clock,
-    /// The terminal has another size.
+    /// The terminal has another size, or this process was stopped, and goes on.
     Resized,
-    /// This process was stopped, and goes on; somebody else has written on the terminal.
-    Continued,
 }
 
 enum Input {
@@ -153,9 +151,8 @@ impl Follow {
         let mut signals = signal_hook::iterator::Signals::new([SIGWINCH, SIGCONT]).map_err(failed)?;
         let post = self.post.clone();
         let pass_on = move || {
-            for signal in signals.forever() {
-                let woken = if signal == SIGWINCH { Woken::Resized } else { Woken::Continued };
-                if post.send(Input::Woken(woken)).is_err() {
+            for _ in signals.forever() {
+                if post.send(Input::Woken(Woken::Resized)).is_err() {
                     return;
                 }
             }

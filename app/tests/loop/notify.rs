@@ -282,9 +282,11 @@ fn one_word_has_landings_and_needs_shown_on_the_desktop_once_each() {
     let precise = "{ '*' = [{ desktop = true, name = \"mine\", timeout = \"5s\" }] }";
     room.env.convoy(["config", "set", "notify.routes", precise]).ok();
     room.convoy("mail send overseer -s Hello -m text");
-    let hello = room.json("mail inbox").as_array().unwrap().iter().find(|n| n["subject"] == "Hello").unwrap().clone();
+    let hello =
+        room.json("mail inbox").as_array().unwrap().iter().find(|n| n["subject"] == "Hello").unwrap().clone();
     assert!(delivered.printed(text(&hello, "/id"), crate::room::SOON));
-    let routes: Vec<Value> = room.json("mail outbox --all").as_array().unwrap().iter().map(|d| d["route"].clone()).collect();
+    let routes: Vec<Value> =
+        room.json("mail outbox --all").as_array().unwrap().iter().map(|d| d["route"].clone()).collect();
     assert_eq!(routes, ["desktop", "desktop", "mine"]);
 }
 
