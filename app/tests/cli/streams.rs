@@ -1,5 +1,6 @@
 //! Streams that end, and readers that go away.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -87,14 +88,15 @@ fn following_ends_when_its_reader_goes_away_though_nothing_happens() {
     let env = workspace();
     env.convoy(["issue", "create", "t", "--id", "gt-1"]).ok();
     let id = env.convoy(["create", "c", "gt-1", "-q"]).ok().stdout.trim().to_owned();
+    let events = env.convoy(["events"]).ok().stdout.lines().count();
     for words in [vec!["events", "-f"], vec!["events", "-f", "--json"], vec!["status", &id, "--watch"]] {
         let mut command = env.command(env!("CARGO_BIN_EXE_convoy"), &env.dir());
         command.args(&words).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        // Once it has printed something it follows, or is about to.
-        let mut stdout = child.stdout.take().unwrap();
-        std::io::Read::read_exact(&mut stdout, &mut [0]).unwrap();
-        drop(stdout);
+        // When it has printed everything that there is, nothing to be printed can tell it any more.
+        let printed = if words[0] == "events" { events } else { 1 };
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        assert_eq!(stdout.lines().take(printed).count(), printed);
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""), "{words:?}");
