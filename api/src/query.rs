@@ -9,9 +9,9 @@ use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, FactsView, IssueView,
-    NoticeView, QueueItemView, RigStatusView, RigView, SessionView, StageView, StrandedView, TrackerView,
-    WorkerView,
+    BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView, EpicView, FactsView,
+    IssueView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, SessionView, StageView,
+    StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -34,6 +34,11 @@ pub enum Query {
     Convoys(ConvoyFilter),
     /// One convoy.
     Convoy {
+        /// Reference.
+        id: String,
+    },
+    /// One convoy with all that belongs to it.
+    ConvoyDetails {
         /// Reference.
         id: String,
     },
@@ -61,6 +66,20 @@ pub enum Query {
     },
     /// Open convoys in which nothing moves.
     Stranded,
+    /// What somebody wants to see first: what needs a person, who is at work, what landed, what it costs.
+    Overview,
+    /// Convoys that fit, a line each.
+    ConvoyLines(ConvoyFilter),
+    /// What concerns a convoy: for whoever watches it.
+    ConvoyConcern {
+        /// Reference.
+        id: String,
+    },
+    /// What concerns a worker, by its id, its issue or its session.
+    WorkConcern {
+        /// Reference.
+        id: String,
+    },
     /// What is to land.
     Queue {
         /// Only of this rig.
@@ -190,6 +209,8 @@ pub struct IssueFilter {
     pub all: bool,
     /// At most so many; all if none.
     pub limit: Option<usize>,
+    /// Without the first so many.
+    pub skip: usize,
 }
 
 /// Which convoys.
@@ -204,6 +225,10 @@ pub struct ConvoyFilter {
     pub epic: Option<String>,
     /// Only those that should have landed before now.
     pub overdue: bool,
+    /// At most so many; all if none.
+    pub limit: Option<usize>,
+    /// Without the first so many.
+    pub skip: usize,
 }
 
 /// An answer, with the place in the order that it was true at.
@@ -213,13 +238,17 @@ pub struct ConvoyFilter {
 pub enum Answer {
     Issues { issues: Vec<IssueView>, total: usize },
     Export { lines: Vec<String>, last: Option<IssueId> },
-    Convoys { convoys: Vec<ConvoyView> },
+    Convoys { convoys: Vec<ConvoyView>, total: usize },
     Convoy { convoy: Box<ConvoyView>, seq: Seq },
+    ConvoyDetails { details: Box<DetailsView> },
     Workers { workers: Vec<WorkerView> },
     Worker { worker: Box<WorkerView> },
     Why(WhyView),
     Stage { stage: Box<StageView> },
     Stranded { stranded: Vec<StrandedView> },
+    Overview { overview: Box<OverviewView> },
+    ConvoyLines { convoys: Vec<ConvoyLineView>, total: usize },
+    Concern { concern: Box<Concern>, seq: Seq },
     Queue { items: Vec<QueueItemView> },
     Mail { notices: Vec<NoticeView> },
     Outbox { deliveries: Vec<DeliveryView> },

@@ -1,10 +1,14 @@
 //! The binary: hands the arguments and the environment down, and the exit status up.
 
+mod ask;
 mod cli;
 mod demo;
 mod error;
+mod http;
 mod live;
+mod mcp;
 mod output;
+mod pages;
 mod text;
 
 fn main() -> std::process::ExitCode {

@@ -183,7 +183,7 @@ struct Reported<'a> {
 }
 
 /// In JSON text whatever is hostile stands in strings, where it may be written as an escape.
-fn escape_json(text: &mut String) {
+pub(crate) fn escape_json(text: &mut String) {
     let hostile = |c: char| text::is_hostile(c) && c != '\n';
     if !text.contains(hostile) {
         return;

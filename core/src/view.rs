@@ -4,13 +4,16 @@
 
 mod budget;
 mod checkpoint;
+mod concern;
 mod convoy;
 mod cost;
 mod delivery;
+mod details;
 mod epic;
 mod facts;
 mod issue;
 mod notice;
+mod overview;
 mod queue;
 mod rig;
 mod session;
@@ -26,14 +29,19 @@ pub use checkpoint::{
     Background, CheckpointContext, CheckpointView, ConvoyProgress, CurrentTask, FileModified, IssueUpdated,
     StoredCheckpoint, TestState, TestedGate, Tried, checkpoint, stored,
 };
+pub use concern::Concern;
 pub use convoy::{ConvoyView, HealthView, TrackedView, convoy};
 pub use cost::{CostLine, CostView, Scope as CostScope, cost};
 pub use delivery::{DeliveryStatus, DeliveryView, delivery};
+pub use details::{DetailsView, LandedView, WaitView, details};
 pub use epic::{EpicView, active_epics, background, cost_of_epic, epic, epics, own_session};
 use epic::{cost_of_folder, parent_of};
 pub use facts::{FactsView, TroubleView, WorkerFactsView, facts};
 pub use issue::{DependencyView, IssueView, assignee, issue};
 pub use notice::{NoticeView, notice};
+pub use overview::{
+    AtWorkView, ConvoyLineView, LISTED_MAX, NeedKind, NeedView, OverviewView, line, overview,
+};
 pub use queue::{QueueItemView, queue};
 pub use rig::{
     MergingView, QueuedView, RigHealth, RigStatusView, RigView, RigWorkerView, is_rig, rig_status, rigs,

@@ -8,6 +8,7 @@ use convoy_api::query::EngineView;
 use convoy_api::{Answer, Code, Control, Failure, Query, Service};
 
 use crate::engine::{Engine, Mode, busy, view};
+use crate::face::Face;
 use crate::housekeeping;
 use crate::os::process::Process;
 use crate::os::socket;
@@ -180,9 +181,9 @@ pub fn status(workspace: &Workspace) -> Result<EngineView, Failure> {
 ///
 /// # Errors
 /// When it cannot start; that was said on stdout already.
-pub fn serve(workspace: &Workspace, env: &Environment) -> Result<(), Failure> {
+pub fn serve(workspace: &Workspace, env: &Environment, face: Face) -> Result<(), Failure> {
     let _ = rustix::process::setsid();
-    let started = foreign_or_own(workspace, env, true);
+    let started = foreign_or_own(workspace, env, true, face);
     let said = match &started {
         Ok(_) => READY.to_vec(),
         Err(failure) => serde_json::to_vec(failure).unwrap_or_default(),
@@ -205,12 +206,17 @@ pub fn serve(workspace: &Workspace, env: &Environment) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When another has the workspace, or it cannot be opened.
-pub fn foreground(workspace: &Workspace, env: &Environment) -> Result<Engine, Failure> {
-    foreign_or_own(workspace, env, false)
+pub fn foreground(workspace: &Workspace, env: &Environment, face: Face) -> Result<Engine, Failure> {
+    foreign_or_own(workspace, env, false, face)
 }
 
 /// An engine of this process that stays and serves; a failure if another one serves already.
-fn foreign_or_own(workspace: &Workspace, env: &Environment, background: bool) -> Result<Engine, Failure> {
+fn foreign_or_own(
+    workspace: &Workspace,
+    env: &Environment,
+    background: bool,
+    face: Face,
+) -> Result<Engine, Failure> {
     for _ in 0..GHOSTS_MAX {
         match reach(workspace, env, Mode::Staying { background })? {
             Reached::Remote(service) => match ask(service.as_ref()) {
@@ -220,7 +226,7 @@ fn foreign_or_own(workspace: &Workspace, env: &Environment, background: bool) ->
                 Err(_) => return Err(busy(None)),
             },
             Reached::Local(mut engine) => {
-                engine.serve(workspace)?;
+                engine.serve(workspace, env, face)?;
                 return Ok(*engine);
             }
         }

@@ -15,6 +15,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::dispatcher::{self, Setup, fold};
 use crate::executor::{Executor, sweep};
+use crate::face::{Face, Places};
 use crate::git::Git;
 use crate::git::workdir::Root;
 use crate::inbox::{self, Handle, Subscription};
@@ -58,6 +59,8 @@ pub struct Engine {
     handle: Handle,
     dispatcher: Option<JoinHandle<()>>,
     serving: Option<Serving>,
+    /// Where it can be looked at, until somebody shows it there.
+    places: Option<Places>,
     // After the dispatcher: the lock is given back only when nobody writes any more.
     _lock: WorkspaceLock,
 }
@@ -144,8 +147,9 @@ impl Engine {
             trackers.freshen(&handle);
         }
         trackers.forget(&handle, folded.0.trackers.keys());
-        let mut executor = None;
+        let (mut executor, mut places) = (None, None);
         if let Mode::Staying { .. } = mode {
+            places = Some(Places::open(workspace, &settings.config)?);
             let world = world(workspace, settings, env)?;
             sweep(workspace, &folded.0, &world);
             executor = Some(Executor::new(world, handle.clone()));
@@ -153,7 +157,11 @@ impl Engine {
             let woken = handle.clone();
             clock::on_advance(move || woken.look(Query::Engine).is_ok());
         }
-        let view = view(workspace, mode);
+        let view = EngineView {
+            http: places.as_ref().and_then(Places::url),
+            token_file: places.as_ref().map(|places| places.token_file().display().to_string()),
+            ..view(workspace, mode)
+        };
         let socket = (mode != Mode::Command).then(|| workspace.socket());
         let setup = Setup {
             log: Box::new(log),
@@ -170,12 +178,19 @@ impl Engine {
         };
         let dispatcher = dispatcher::start(setup, inputs)?;
         trackers.follow(&handle);
-        Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, _lock: lock })
+        Ok(Self { handle, dispatcher: Some(dispatcher), serving: None, places, _lock: lock })
     }
 
-    /// Has others reach it by the workspace's socket.
-    pub(crate) fn serve(&mut self, workspace: &Workspace) -> Result<(), Failure> {
-        self.serving = Some(server::serve(workspace, self.handle())?);
+    /// Has others reach it by the workspace's socket, and see its face.
+    pub(crate) fn serve(
+        &mut self,
+        workspace: &Workspace,
+        env: &Environment,
+        face: Face,
+    ) -> Result<(), Failure> {
+        let show = |places: Places| places.show(face, self.handle.clone(), workspace, env);
+        let callers = self.places.take().map(show).transpose()?;
+        self.serving = Some(server::serve(workspace, self.handle(), callers)?);
         Ok(())
     }
 

@@ -232,8 +232,8 @@ impl Housekeeper {
         if entries.is_empty() {
             return Ok(0);
         }
-        let filter = ConvoyFilter { status: None, all: true, epic: None, overdue: false };
-        let Answer::Convoys { convoys } = service.ask(Query::Convoys(filter))? else {
+        let filter = ConvoyFilter { all: true, ..ConvoyFilter::default() };
+        let Answer::Convoys { convoys, .. } = service.ask(Query::Convoys(filter))? else {
             return Err(Failure::new(Code::Unavailable, "the engine gave an answer to another question"));
         };
         let now = clock::now();

@@ -1,4 +1,5 @@
-//! The engine's Unix socket: each connection is served in a thread of its own, one call after the other.
+//! The engine's Unix socket: each connection is served in a thread of its own, one call after the other. A caller who
+//! speaks HTTP, which the first byte tells, is handed to the engine's face.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -9,6 +10,7 @@ use convoy_api::{Code, Control, Failure};
 use convoy_core::id::Seq;
 
 use crate::engine::watch;
+use crate::face::Callers;
 use crate::inbox::Handle;
 use crate::os::socket;
 use crate::permits::Permits;
@@ -40,7 +42,11 @@ impl Serving {
 }
 
 /// Opens the socket and serves it until the process ends.
-pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<Serving, Failure> {
+pub(crate) fn serve(
+    workspace: &Workspace,
+    handle: Handle,
+    callers: Option<Callers>,
+) -> Result<Serving, Failure> {
     let path = workspace.socket();
     let wrong = |error: std::io::Error| {
         Failure::new(Code::Unavailable, format!("cannot listen on {}: {error}", path.display()))
@@ -54,11 +60,18 @@ pub(crate) fn serve(workspace: &Workspace, handle: Handle) -> Result<Serving, Fa
     // As many as there can be connections, so that none ever waits for one; they only count.
     let answering = Arc::new(Permits::new(CONNECTIONS_MAX));
     let ours = Arc::clone(&answering);
-    tasks::start(Kind::Listener, move || accept(&listener, &handle, &ours)).map_err(wrong)?;
+    let callers = callers.map(Arc::new);
+    tasks::start(Kind::Listener, move || accept(&listener, &handle, &ours, callers.as_ref()))
+        .map_err(wrong)?;
     Ok(Serving { answering })
 }
 
-fn accept(listener: &UnixListener, handle: &Handle, answering: &Arc<Permits>) {
+fn accept(
+    listener: &UnixListener,
+    handle: &Handle,
+    answering: &Arc<Permits>,
+    callers: Option<&Arc<Callers>>,
+) {
     let permits = Arc::new(Permits::new(CONNECTIONS_MAX));
     loop {
         // Callers beyond the limit wait in the socket's own queue.
@@ -66,9 +79,13 @@ fn accept(listener: &UnixListener, handle: &Handle, answering: &Arc<Permits>) {
         let served = listener.accept().and_then(|(stream, _)| {
             let (handle, permits) = (handle.clone(), Arc::clone(&permits));
             let answering = Arc::clone(answering);
+            let callers = callers.cloned();
             tasks::start(Kind::Connection, move || {
                 if socket::same_user(&stream) {
-                    connection(stream, &handle, &answering);
+                    match callers {
+                        Some(callers) if speaks_http(&stream) => callers(stream),
+                        _ => connection(stream, &handle, &answering),
+                    }
                 }
                 permits.give_back();
             })
@@ -80,6 +97,14 @@ fn accept(listener: &UnixListener, handle: &Handle, answering: &Arc<Permits>) {
             std::thread::park_timeout(PAUSE);
         }
     }
+}
+
+/// Whether what a caller says first is a request of HTTP: a call of ours is an object, and begins with a brace.
+fn speaks_http(stream: &UnixStream) -> bool {
+    let _ = stream.set_read_timeout(Some(PATIENCE));
+    let mut first = [0];
+    let flags = rustix::net::RecvFlags::PEEK;
+    matches!(rustix::net::recv(stream, &mut first, flags), Ok((1.., _)) if first[0].is_ascii_uppercase())
 }
 
 /// Serves a caller until it leaves, or until a call failed.

@@ -75,7 +75,7 @@ pub fn gemini_program() -> Option<PathBuf> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "where the one who runs the tests has Node.js")]
-fn node() -> Option<PathBuf> {
+pub(crate) fn node() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join("node")).find(|file| file.is_file())
 }

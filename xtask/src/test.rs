@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use crate::chore::{self, Stream};
-use crate::{agents, docs, linters, tidy, tools};
+use crate::{agents, browser, docs, linters, mcp_client, tidy, tools};
 
 /// One step: its name, how long it took, what went wrong.
 struct Done {
@@ -90,6 +90,8 @@ fn tools_needed() -> Result<(), String> {
     tools::need("strace", "-V", &["strace"], "it shows that nothing polls")?;
     tools::need("tmux", "-V", &["tmux"], "agents can be hosted in it")?;
     linters::install()?;
+    mcp_client::install()?;
+    browser::install()?;
     agents::install()
 }
 

@@ -31,7 +31,7 @@ enum Color {
 /// Flags that every command takes.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
-pub(super) struct Global {
+pub(crate) struct Global {
     /// Work in the workspace of this folder
     #[arg(short = 'C', value_name = "DIR", global = true)]
     dir: Option<PathBuf>,
@@ -56,11 +56,11 @@ pub(super) struct Global {
 }
 
 /// What a command runs in.
-pub(super) struct Context {
+pub(crate) struct Context {
     /// The environment of the process.
-    pub(super) env: Environment,
+    pub(crate) env: Environment,
     /// Where it prints.
-    pub(super) out: Output,
+    pub(crate) out: Output,
     dir: Option<PathBuf>,
     actor: Option<String>,
     key: Option<String>,
@@ -69,7 +69,7 @@ pub(super) struct Context {
 
 impl Context {
     /// For these flags in this environment.
-    pub(super) fn new(global: Global, env: Environment) -> Self {
+    pub(crate) fn new(global: Global, env: Environment) -> Self {
         let color = match global.color {
             Color::Auto => ColorChoice::Auto,
             Color::Always => ColorChoice::Always,
@@ -79,18 +79,28 @@ impl Context {
         Self { env, out, dir: global.dir, actor: global.actor, key: global.key, late: None }
     }
 
+    /// Has what is ordered from now on recognised again by this key.
+    pub(crate) fn keyed(&mut self, key: Option<String>) {
+        self.key = key;
+    }
+
+    /// What went wrong after the last call, although what it was for is done: nobody carries on, say.
+    pub(crate) fn take_late(&mut self) -> Option<Error> {
+        self.late.take()
+    }
+
     /// The folder that the command is about.
-    pub(super) fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         self.dir.as_deref().unwrap_or(Path::new("."))
     }
 
     /// The workspace that the folder is in.
-    pub(super) fn workspace(&self) -> Result<Workspace, Error> {
+    pub(crate) fn workspace(&self) -> Result<Workspace, Error> {
         Ok(Workspace::find(self.dir())?)
     }
 
     /// Who asks: the flag, else the variable, else the worker of this session, else the person.
-    pub(super) fn actor(&self) -> Result<String, Error> {
+    pub(crate) fn actor(&self) -> Result<String, Error> {
         let given = self.actor.as_deref().or_else(|| self.env.text("CONVOY_ACTOR"));
         let inside = || self.env.text("CONVOY_SESSION").and_then(|_| self.env.text("CONVOY_WORKER"));
         let Some(text) = given.or_else(inside) else { return Ok(Address::overseer().as_str().to_owned()) };
@@ -99,7 +109,7 @@ impl Context {
     }
 
     /// An agent speaks to its supervisor and to nobody else, unless the workspace lets it.
-    pub(super) fn check_outside_of_sessions(&self) -> Result<(), Error> {
+    pub(crate) fn check_outside_of_sessions(&self) -> Result<(), Error> {
         let Some(session) = self.env.text("CONVOY_SESSION") else { return Ok(()) };
         if self.agents_may_command() {
             return Ok(());
@@ -116,12 +126,12 @@ impl Context {
     }
 
     /// A request with its circumstances.
-    pub(super) fn order(&self, request: Request) -> Result<Order, Error> {
+    pub(crate) fn order(&self, request: Request) -> Result<Order, Error> {
         Ok(Order { request, actor: self.actor()?, key: self.key.clone(), dry_run: false })
     }
 
     /// Calls the engine: the running one, else one of this command's own.
-    pub(super) fn with<T>(
+    pub(crate) fn with<T>(
         &mut self,
         call: impl FnOnce(&dyn Service) -> Result<T, Failure>,
     ) -> Result<T, Error> {
@@ -138,13 +148,13 @@ impl Context {
     }
 
     /// Has something done.
-    pub(super) fn act(&mut self, request: Request, dry_run: bool) -> Result<Outcome, Error> {
+    pub(crate) fn act(&mut self, request: Request, dry_run: bool) -> Result<Outcome, Error> {
         let order = Order { dry_run, ..self.order(request)? };
         self.with(|service| service.order(order))
     }
 
     /// Has issues closed, and says which convoys land by it. Both are one step of the engine's.
-    pub(super) fn act_and_land(&mut self, request: Request) -> Result<(Outcome, Vec<String>), Error> {
+    pub(crate) fn act_and_land(&mut self, request: Request) -> Result<(Outcome, Vec<String>), Error> {
         let order = self.order(request)?;
         self.with(|service| {
             let before = ask::engine(service)?.seq;
@@ -157,7 +167,7 @@ impl Context {
     }
 
     /// Has something done, and asks what it is like after that.
-    pub(super) fn act_and_ask<T>(
+    pub(crate) fn act_and_ask<T>(
         &mut self,
         request: Request,
         ask: impl FnOnce(&dyn Service, &str) -> Result<T, Failure>,
@@ -176,12 +186,12 @@ impl Context {
     }
 
     /// A way to an engine that stays: the background engine, which is brought up if it is not.
-    pub(super) fn staying(&self) -> Result<Way, Error> {
+    pub(crate) fn staying(&self) -> Result<Way, Error> {
         Ok(Way::to_background(&self.workspace()?, &self.env)?)
     }
 
     /// Reports what went wrong; the status that the process ends with.
-    pub(super) fn end(mut self, result: Result<u8, Error>) -> u8 {
+    pub(crate) fn end(mut self, result: Result<u8, Error>) -> u8 {
         let late = self.late.take();
         let (error, status) = match (result, late) {
             (Ok(0), Some(late)) => (Some(late), PARTIAL),

@@ -50,7 +50,7 @@ impl Daemon {
                 let text: String = log.iter().map(|line| format!("{}\n", text::line(line))).collect();
                 ctx.out.say(&text)?;
             }
-            Self::Serve => background::serve(&workspace, &ctx.env)?,
+            Self::Serve => background::serve(&workspace, &ctx.env, crate::http::face)?,
         }
         Ok(DONE)
     }

@@ -44,7 +44,7 @@ impl Demo {
             "A handbook in {}, five issues, an agent that is a program.\n\n",
             stage.repository.display()
         ))?;
-        let engine = background::foreground(&workspace, &stage.env)?;
+        let engine = background::foreground(&workspace, &stage.env, crate::http::face)?;
         let convoy = stage.order(&engine)?;
         let Some(events) = follow(ctx, &workspace, &engine, &convoy)? else {
             return interrupted(ctx, engine);

@@ -35,16 +35,16 @@ const SOON: Span = Span::from_secs(1);
 const LEAVE_WAIT: Duration = Duration::from_secs(1);
 
 /// What is there now.
-pub(super) struct Look<T> {
+pub(crate) struct Look<T> {
     /// What ends the following, if it is reached.
-    pub(super) end: Option<T>,
+    pub(crate) end: Option<T>,
     /// An event up to which everything was looked at.
-    pub(super) seq: Seq,
+    pub(crate) seq: Seq,
 }
 
 /// What an event calls for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum See {
+pub(crate) enum See {
     /// Nothing.
     Nothing,
     /// Another look, within a second.
@@ -57,7 +57,7 @@ pub(super) enum See {
 
 /// How following ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum End<T> {
+pub(crate) enum End<T> {
     /// What was looked for.
     Reached(T),
     /// The time is over.
@@ -79,6 +79,17 @@ pub(super) enum Woken {
     Clock,
     /// The terminal has another size, or this process was stopped, and goes on.
     Resized,
+}
+
+/// Ends a following from another thread.
+#[derive(Clone)]
+pub(crate) struct Interrupter(SyncSender<Input>);
+
+impl Interrupter {
+    /// Ends it; one that has ended by itself is not ended twice.
+    pub(crate) fn interrupt(&self) {
+        let _ = self.0.send(Input::Interrupt);
+    }
 }
 
 enum Input {
@@ -108,7 +119,7 @@ impl Waker {
 }
 
 /// One following.
-pub(super) struct Follow {
+pub(crate) struct Follow {
     workspace: Workspace,
     inbox: Receiver<Input>,
     post: SyncSender<Input>,
@@ -119,7 +130,7 @@ pub(super) struct Follow {
 
 impl Follow {
     /// Follows what happens in a workspace, for at most this long.
-    pub(super) fn new(workspace: Workspace, timeout: Option<Span>) -> Self {
+    pub(crate) fn new(workspace: Workspace, timeout: Option<Span>) -> Self {
         let (post, inbox) = sync_channel(QUEUE_MAX);
         let deadline = timeout.map(|span| Instant::now().plus(span));
         Self { workspace, inbox, post, pending: Arc::default(), deadline, seen: None }
@@ -162,7 +173,7 @@ impl Follow {
     }
 
     /// Takes a person's Ctrl-C as the wish to end the following, not the process. The second one ends it.
-    pub(super) fn interruptible(self) -> Result<Self, Error> {
+    pub(crate) fn interruptible(self) -> Result<Self, Error> {
         let failed = |error: std::io::Error| Error::refused(format!("cannot wait for signals: {error}"));
         let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
         let post = self.post.clone();
@@ -177,8 +188,13 @@ impl Follow {
         Ok(self)
     }
 
+    /// What ends the following from another thread, as a person's Ctrl-C does.
+    pub(crate) fn interrupter(&self) -> Interrupter {
+        Interrupter(self.post.clone())
+    }
+
     /// Looks until what is looked for is there.
-    pub(super) fn until<T>(
+    pub(crate) fn until<T>(
         &mut self,
         open: impl FnMut() -> Result<Way, Error>,
         look: impl FnMut(&dyn Service) -> Result<Look<T>, Error>,

@@ -58,7 +58,13 @@ impl List {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let status = self.status.and_then(|state| Some(state.to_possible_value()?.get_name().to_owned()));
         let filtered = status.is_some() || self.epic.is_some() || self.overdue;
-        let filter = ConvoyFilter { status, all: self.all, epic: self.epic, overdue: self.overdue };
+        let filter = ConvoyFilter {
+            status,
+            all: self.all,
+            epic: self.epic,
+            overdue: self.overdue,
+            ..ConvoyFilter::default()
+        };
         let convoys = ctx.with(|service| ask::convoys(service, filter))?;
         ctx.out.json(&convoys)?;
         if ctx.out.json {

@@ -33,7 +33,7 @@ impl Logs {
 }
 
 /// The session that is meant: one that is named, otherwise the latest of the worker.
-pub(super) fn session(ctx: &mut Context, of: &str) -> Result<SessionId, Error> {
+pub(crate) fn session(ctx: &mut Context, of: &str) -> Result<SessionId, Error> {
     let worker = ctx.with(|service| ask::worker(service, of))?;
     let named = worker.sessions.iter().find(|session| session.id.as_str().starts_with(of));
     named.or(worker.sessions.last()).map(|session| session.id.clone()).ok_or_else(|| {

@@ -4,7 +4,6 @@
 
 mod add;
 mod agent;
-mod ask;
 mod attach;
 mod baseline;
 mod board;
@@ -16,17 +15,18 @@ mod close;
 mod completions;
 mod config;
 mod confine;
-mod context;
-mod cost;
+pub(crate) mod context;
+pub(crate) mod cost;
 mod create;
 mod crew;
 mod daemon;
+mod dashboard;
 mod demo;
 mod display;
 mod doctor;
 mod down;
 mod events;
-mod follow;
+pub(crate) mod follow;
 mod hook;
 mod import;
 mod init;
@@ -34,26 +34,28 @@ mod issue;
 mod land;
 mod leading;
 mod list;
-mod logs;
+pub(crate) mod logs;
 mod mail;
+mod mcp;
 mod mq;
 mod nudge;
 mod outbox;
-mod output;
-mod own;
-mod progress;
+pub(crate) mod output;
+mod overview;
+pub(crate) mod own;
+pub(crate) mod progress;
 mod remove;
 mod reopen;
-mod review;
+pub(crate) mod review;
 mod rig;
-mod roles;
+pub(crate) mod roles;
 mod run;
 mod schema;
 mod session;
 mod skill;
 mod sling;
 mod stage;
-mod start;
+pub(crate) mod start;
 mod status;
 mod stop;
 mod stranded;
@@ -61,11 +63,11 @@ mod supervise;
 mod sync;
 mod synthesize;
 mod tails;
-mod template;
+pub(crate) mod template;
 mod tracker;
 mod up;
 mod usage;
-mod values;
+pub(crate) mod values;
 mod wait;
 mod watch;
 mod way;
@@ -80,6 +82,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use convoy_engine::os::spawn::Environment;
 
+use crate::ask;
 use crate::error::Error;
 use context::{Context, Global};
 
@@ -119,6 +122,7 @@ enum Command {
     Add(add::Add),
     Remove(remove::Remove),
     List(list::List),
+    Overview(overview::Overview),
     #[command(visible_alias = "show")]
     Status(status::Status),
     Check(check::Check),
@@ -155,6 +159,7 @@ enum Command {
     Down(down::Down),
     #[command(subcommand)]
     Daemon(daemon::Daemon),
+    Dashboard(dashboard::Dashboard),
     Done(own::Done),
     Blocked(own::Blocked),
     Note(own::Note),
@@ -166,6 +171,7 @@ enum Command {
     Template(template::Template),
     #[command(subcommand)]
     Mail(mail::Mail),
+    Mcp(mcp::Mcp),
     Events(events::Events),
     Logs(logs::Logs),
     Attach(attach::Attach),
@@ -213,7 +219,12 @@ impl Command {
         own || hook
             || matches!(
                 self,
-                Self::Completions(_) | Self::Schema(_) | Self::DemoAgent(_) | Self::DemoCheck(_)
+                // A server of tools looks for itself which of them are an agent's own.
+                Self::Mcp(_)
+                    | Self::Completions(_)
+                    | Self::Schema(_)
+                    | Self::DemoAgent(_)
+                    | Self::DemoCheck(_)
             )
     }
 
@@ -227,6 +238,7 @@ impl Command {
             Self::Add(command) => command.run(ctx),
             Self::Remove(command) => command.run(ctx),
             Self::List(command) => command.run(ctx),
+            Self::Overview(command) => command.run(ctx),
             Self::Status(command) => command.run(ctx),
             Self::Check(command) => command.run(ctx),
             Self::Start(command) => command.run(ctx),
@@ -256,6 +268,7 @@ impl Command {
             Self::Up(command) => command.run(ctx),
             Self::Down(command) => command.run(ctx),
             Self::Daemon(command) => command.run(ctx),
+            Self::Dashboard(command) => command.run(ctx),
             Self::Done(command) => command.run(ctx),
             Self::Blocked(command) => command.run(ctx),
             Self::Note(command) => command.run(ctx),
@@ -264,6 +277,7 @@ impl Command {
             Self::Hook(command) => command.run(ctx),
             Self::Template(command) => command.run(ctx),
             Self::Mail(command) => command.run(ctx),
+            Self::Mcp(command) => command.run(ctx),
             Self::Events(command) => command.run(ctx),
             Self::Logs(command) => command.run(ctx),
             Self::Attach(command) => command.run(ctx),

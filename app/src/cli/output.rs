@@ -33,7 +33,7 @@ pub(super) struct Output {
 
 /// A file of a role, or the report of all: what is printed with `--json`.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct FileView {
+pub(crate) struct FileView {
     /// Who wrote it; null of the report that was made of all.
     role: Option<String>,
     /// Where it is.
@@ -46,7 +46,7 @@ pub(super) struct FileView {
 
 /// Everything that a template convoy has written, as is printed with `--json` without a role.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct OutputView {
+pub(crate) struct OutputView {
     convoy_id: String,
     /// Its folder.
     path: PathBuf,
@@ -68,22 +68,41 @@ struct RoleOutput {
 
 impl Output {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
-        let workspace = ctx.workspace()?;
-        let convoy = ctx.with(|service| Ok(ask::convoy(service, &self.convoy)?.0))?;
-        let reports = Reports::of(&workspace, &convoy).ok_or_else(|| {
-            let what = format!("convoy {} is not of a template, and writes no reports", convoy.id);
-            Error::refused(what)
-                .hint(format!("see what its agents printed: convoy logs <issue of {}>", convoy.id))
-        })?;
-        match &self.role {
-            Some(name) => one(ctx, &convoy, &reports, name),
-            None => all(ctx, &convoy, &reports),
+        let (convoy, reports) = find(ctx, &self.convoy)?;
+        if let Some(name) = &self.role {
+            let view = one(ctx, &convoy, &reports, name)?;
+            return print(ctx, &view);
         }
+        if !ctx.out.json
+            && let Some(report) = report(&convoy, &reports)?
+        {
+            return print(ctx, &report);
+        }
+        let view = all(ctx, &convoy, &reports)?;
+        ctx.out.json(&view)?;
+        ctx.out.say(&listed(&convoy, &view))?;
+        Ok(DONE)
     }
 }
 
+/// A convoy of a template, and where what it wrote is.
+pub(crate) fn find(ctx: &mut Context, convoy: &str) -> Result<(ConvoyView, Reports), Error> {
+    let workspace = ctx.workspace()?;
+    let convoy = ctx.with(|service| Ok(ask::convoy(service, convoy)?.0))?;
+    let reports = Reports::of(&workspace, &convoy).ok_or_else(|| {
+        let what = format!("convoy {} is not of a template, and writes no reports", convoy.id);
+        Error::refused(what).hint(format!("see what its agents printed: convoy logs <issue of {}>", convoy.id))
+    })?;
+    Ok((convoy, reports))
+}
+
 /// What one role wrote.
-fn one(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports, name: &str) -> Result<u8, Error> {
+pub(crate) fn one(
+    ctx: &mut Context,
+    convoy: &ConvoyView,
+    reports: &Reports,
+    name: &str,
+) -> Result<FileView, Error> {
     let Some(role) = convoy.roles.iter().find(|role| role.role == name) else {
         let names: Vec<&str> = convoy.roles.iter().map(|role| role.role.as_str()).collect();
         let failure = convoy_api::Failure::new(
@@ -93,13 +112,12 @@ fn one(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports, name: &str) ->
         return Err(Error::from(failure).hint(format!("its roles are: {}", names.join(", "))));
     };
     let Some(file) = role.files.first() else { return Err(wrote_nothing(ctx, convoy, reports, role)) };
-    let view = FileView {
+    Ok(FileView {
         role: Some(role.role.clone()),
         path: reports.path(file).map_err(unreadable)?,
         content: reports.text(file).map_err(unreadable)?,
         findings: reports.findings(&role.files).map_err(unreadable)?,
-    };
-    print(ctx, &view)
+    })
 }
 
 fn wrote_nothing(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports, role: &RoleView) -> Error {
@@ -141,29 +159,24 @@ fn left(ctx: &mut Context, reports: &Reports, role: &RoleView) -> Vec<PathBuf> {
     sessions.iter().flat_map(|session| of(&session.id)).collect()
 }
 
-/// The report, or the files of all roles.
-fn all(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports) -> Result<u8, Error> {
+/// The report that was made of all, if it was.
+fn report(convoy: &ConvoyView, reports: &Reports) -> Result<Option<FileView>, Error> {
     let made = convoy.context.as_ref().and_then(|run| run.report.as_ref());
-    let report = match made.and_then(|report| report.files.first()) {
-        Some(file) => Some(FileView {
-            role: None,
-            path: reports.path(file).map_err(unreadable)?,
-            content: reports.text(file).map_err(unreadable)?,
-            findings: None,
-        }),
-        None => None,
-    };
-    if !ctx.out.json
-        && let Some(report) = &report
-    {
-        return print(ctx, report);
-    }
+    let Some(file) = made.and_then(|report| report.files.first()) else { return Ok(None) };
+    Ok(Some(FileView {
+        role: None,
+        path: reports.path(file).map_err(unreadable)?,
+        content: reports.text(file).map_err(unreadable)?,
+        findings: None,
+    }))
+}
+
+/// The report, and the files of all roles.
+pub(crate) fn all(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports) -> Result<OutputView, Error> {
+    let report = report(convoy, reports)?;
     let roles: Vec<RoleOutput> = convoy.roles.iter().map(|role| of_role(ctx, reports, role)).collect();
     let (convoy_id, path) = (convoy.id.to_string(), reports.folder().to_owned());
-    let view = OutputView { convoy_id, path, report, roles };
-    ctx.out.json(&view)?;
-    ctx.out.say(&listed(convoy, &view))?;
-    Ok(DONE)
+    Ok(OutputView { convoy_id, path, report, roles })
 }
 
 fn of_role(ctx: &mut Context, reports: &Reports, role: &RoleView) -> RoleOutput {

@@ -3,11 +3,23 @@
 use std::path::Path;
 
 use clap::Args;
+use convoy_engine::os::spawn::Environment;
 use convoy_engine::supervisor::client::{Client, Error as ClientError};
 use convoy_engine::supervisor::protocol::{Code, OwnReport};
 
 use super::context::Context;
 use crate::error::{DONE, Error, PARTIAL};
+
+/// What an agent is told when it has said that it is done.
+pub(crate) const DONE_SAID: &str = "Noted: done. End your turn now.";
+/// What an agent is told when it has said that it is blocked.
+pub(crate) const BLOCKED_SAID: &str = "Noted: blocked. Commit what you have, and end your turn now.";
+/// What an agent is told when it has said that it notes something.
+pub(crate) const NOTE_SAID: &str = "Noted.";
+/// What an agent is told when it has said that it has a person told.
+pub(crate) const ESCALATED_SAID: &str = "Noted: a person is told. Go on.";
+/// What an agent is told when it has said that it has its work kept.
+pub(crate) const CHECKPOINT_SAID: &str = "Noted: it is kept. Go on.";
 
 /// Say that your issue is done (for agents)
 ///
@@ -73,7 +85,7 @@ pub(super) struct Checkpoint {
 impl Done {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let Self { no_change, note } = self;
-        report(ctx, OwnReport::Done { no_change, note }, "Noted: done. End your turn now.")
+        report(ctx, OwnReport::Done { no_change, note }, DONE_SAID)
     }
 }
 
@@ -83,21 +95,21 @@ impl Blocked {
         report(
             ctx,
             OwnReport::Blocked { reason },
-            "Noted: blocked. Commit what you have, and end your turn now.",
+            BLOCKED_SAID,
         )
     }
 }
 
 impl Note {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
-        report(ctx, OwnReport::Note { text: self.text.join(" ") }, "Noted.")
+        report(ctx, OwnReport::Note { text: self.text.join(" ") }, NOTE_SAID)
     }
 }
 
 impl Escalate {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let reason = self.reason.join(" ");
-        report(ctx, OwnReport::Escalated { reason }, "Noted: a person is told. Go on.")
+        report(ctx, OwnReport::Escalated { reason }, ESCALATED_SAID)
     }
 }
 
@@ -111,13 +123,26 @@ impl Checkpoint {
         if let Some(command) = self.command {
             return command.run(ctx);
         }
-        report(ctx, OwnReport::Checkpoint { note: self.message }, "Noted: it is kept. Go on.")
+        report(ctx, OwnReport::Checkpoint { note: self.message }, CHECKPOINT_SAID)
             .map_err(|error| error.hint("a person looks at checkpoints with: convoy checkpoint list"))
     }
 }
 
 fn report(ctx: &mut Context, report: OwnReport, said: &str) -> Result<u8, Error> {
-    let Some(socket) = ctx.env.get("CONVOY_SOCKET").filter(|socket| !socket.is_empty()) else {
+    let n = tell(&ctx.env, report)?;
+    ctx.out.json(&told(n))?;
+    ctx.out.say(&format!("{said}\n"))?;
+    Ok(DONE)
+}
+
+/// What is printed of a report, with `--json`.
+pub(crate) fn told(n: Option<u64>) -> serde_json::Value {
+    serde_json::json!({ "ok": true, "n": n })
+}
+
+/// Tells the supervisor of the session that this environment is of. The number of the observation that it became.
+pub(crate) fn tell(env: &Environment, report: OwnReport) -> Result<Option<u64>, Error> {
+    let Some(socket) = env.get("CONVOY_SOCKET").filter(|socket| !socket.is_empty()) else {
         return Err(Error::refused("this command is for agents, inside a session: CONVOY_SOCKET is not set")
             .hint("a person closes an issue with: convoy issue close <id>"));
     };
@@ -125,7 +150,7 @@ fn report(ctx: &mut Context, report: OwnReport, said: &str) -> Result<u8, Error>
         Error::refused(format!("the supervisor of this session cannot be reached: {error}"))
             .hint("is the session over? then nothing that is said in it is heard")
     });
-    let n = client?.report(report).map_err(|error| match error {
+    client?.report(report).map_err(|error| match error {
         ClientError::Refused { code: Code::BadRequest, .. } => {
             Error::refused("the supervisor of this session is of an older version, which does not know this")
         }
@@ -136,8 +161,5 @@ fn report(ctx: &mut Context, report: OwnReport, said: &str) -> Result<u8, Error>
             hints: vec!["say it again: what is said twice is taken once".into()],
             status: PARTIAL,
         },
-    })?;
-    ctx.out.json(&serde_json::json!({ "ok": true, "n": n }))?;
-    ctx.out.say(&format!("{said}\n"))?;
-    Ok(DONE)
+    })
 }

@@ -15,7 +15,7 @@ const WHY_CHARS: usize = 200;
 
 /// What is followed: one convoy with its issues, workers and sessions, or everything.
 #[derive(Debug, Default)]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     convoy: Option<String>,
     issues: BTreeSet<IssueId>,
     workers: BTreeMap<WorkerId, IssueId>,
@@ -26,7 +26,7 @@ pub(super) struct Scope {
 
 impl Scope {
     /// This convoy, or everything, with the workers that are known.
-    pub(super) fn new(convoy: Option<&ConvoyView>, workers: &[WorkerView]) -> Self {
+    pub(crate) fn new(convoy: Option<&ConvoyView>, workers: &[WorkerView]) -> Self {
         let mut scope = Self { convoy: convoy.map(|convoy| convoy.id.to_string()), ..Self::default() };
         scope.issues.extend(convoy.iter().flat_map(|convoy| &convoy.tracked).map(|issue| issue.id.clone()));
         let roles = convoy.iter().flat_map(|convoy| &convoy.roles);
@@ -41,15 +41,7 @@ impl Scope {
 
     /// The line of an event, if it has one and belongs to what is followed.
     pub(super) fn line(&mut self, event: &Envelope) -> Option<String> {
-        self.learn(&event.event);
-        let issue = self.issue_of(event);
-        let ours = match (&self.convoy, &issue) {
-            (None, _) => true,
-            (Some(_), Some(issue)) => self.issues.contains(issue),
-            (Some(convoy), None) => event.subject == *convoy,
-        };
-        let what = if ours { sentence(&event.event)? } else { return None };
-        let subject = issue.map_or_else(|| event.subject.clone(), |issue| self.name(&issue));
+        let (subject, what) = self.told(event)?;
         Some(format!("{}  {}  {what}\n", text::clock(event.at), text::line(&subject)))
     }
 
@@ -83,6 +75,20 @@ impl Scope {
             None if event.event.is_about_an_issue() => IssueId::new(subject).ok(),
             None => None,
         }
+    }
+
+    /// What an event is about, as people know it, and what happened; nothing if it has no line or does not belong to what
+    /// is followed.
+    pub(crate) fn told(&mut self, event: &Envelope) -> Option<(String, String)> {
+        self.learn(&event.event);
+        let issue = self.issue_of(event);
+        let ours = match (&self.convoy, &issue) {
+            (None, _) => true,
+            (Some(_), Some(issue)) => self.issues.contains(issue),
+            (Some(convoy), None) => event.subject == *convoy,
+        };
+        let what = if ours { sentence(&event.event)? } else { return None };
+        Some((issue.map_or_else(|| event.subject.clone(), |issue| self.name(&issue)), what))
     }
 }
 

@@ -6,11 +6,12 @@ use convoy_core::money::Money;
 use convoy_core::review::ReviewResult;
 use convoy_core::template::{ReportKind, Verdict};
 use convoy_core::time::Span;
-use convoy_core::view::ConvoyView;
+use convoy_core::view::{ConvoyView, StrandedView};
 use convoy_engine::findings::Synthesis;
 use convoy_engine::pull::{Commented, Pull};
 use convoy_engine::reports::Reports;
 use convoy_engine::templates;
+use convoy_engine::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -23,6 +24,8 @@ use crate::text;
 
 /// The status of a review that wants changes.
 const CHANGES_REQUESTED: u8 = 1;
+/// The template of reviews, if nobody names another.
+pub(crate) const TEMPLATE: &str = "code-review";
 /// What the synthesis of findings is called in the output folder.
 const SYNTHESIS: &str = "synthesis.json";
 
@@ -49,7 +52,7 @@ pub(super) struct Review {
     #[arg(long, value_name = "GLOB")]
     files: Vec<String>,
     /// The template; code-review if not given
-    #[arg(long, value_name = "NAME", default_value = "code-review", hide_default_value = true)]
+    #[arg(long, value_name = "NAME", default_value = TEMPLATE, hide_default_value = true)]
     template: String,
     /// The agent of every role
     #[arg(long)]
@@ -70,7 +73,7 @@ pub(super) struct Review {
 
 /// What came of it, as is printed with `--json`.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct ReviewView {
+pub(crate) struct ReviewView {
     /// The convoy of the reviewers; null if there was nothing to review.
     convoy_id: Option<ConvoyId>,
     #[serde(flatten)]
@@ -147,7 +150,7 @@ impl Review {
 }
 
 /// With globs alone a template looks at files as they are; of a review they are those of the change.
-fn since_default(ctx: &Context, start: templates::Start) -> Result<templates::Start, Error> {
+pub(crate) fn since_default(ctx: &Context, start: templates::Start) -> Result<templates::Start, Error> {
     let all = templates::Start { files: Vec::new(), ..start.clone() };
     match templates::resolve(&ctx.workspace()?, &ctx.env, &all) {
         Ok(resolved) => Ok(templates::Start { base: resolved.run.diff_base, ..start }),
@@ -157,7 +160,8 @@ fn since_default(ctx: &Context, start: templates::Start) -> Result<templates::St
     }
 }
 
-fn nothing(ctx: &mut Context, why: &str) -> Result<u8, Error> {
+/// What is said where nothing has changed.
+pub(crate) fn approved(why: &str) -> ReviewView {
     let result = ReviewResult {
         success: true,
         review_result: Verdict::Approved,
@@ -168,7 +172,11 @@ fn nothing(ctx: &mut Context, why: &str) -> Result<u8, Error> {
         report: None,
         missing_lanes: Vec::new(),
     };
-    ctx.out.json(&ReviewView { convoy_id: None, result })?;
+    ReviewView { convoy_id: None, result }
+}
+
+fn nothing(ctx: &mut Context, why: &str) -> Result<u8, Error> {
+    ctx.out.json(&approved(why))?;
     ctx.out.say(&format!("Nothing to review: {}\n", text::line(why)))?;
     Ok(DONE)
 }
@@ -187,14 +195,41 @@ fn detached(ctx: &Context, id: &ConvoyId) -> Result<u8, Error> {
     Ok(INTERRUPTED)
 }
 
-/// Prints what came of it.
+/// What came of it.
+pub(crate) struct Outcome {
+    /// As is printed with `--json`.
+    pub(crate) view: ReviewView,
+    /// The report, if there is one.
+    pub(crate) report: Option<String>,
+    /// Why there is no verdict, and what may help.
+    pub(crate) trouble: Option<(String, String)>,
+    /// With what the command ends.
+    pub(crate) status: u8,
+}
+
 fn report(ctx: &mut Context, standing: &Standing) -> Result<u8, Error> {
-    let convoy = &standing.convoy;
-    let workspace = ctx.workspace()?;
-    let reports = Reports::of(&workspace, convoy);
+    let outcome = outcome(&ctx.workspace()?, &standing.convoy, standing.stuck.as_ref())?;
+    ctx.out.json(&outcome.view)?;
+    if let Some(content) = outcome.report.filter(|_| !ctx.out.json) {
+        ctx.out.raw(&format!("{}\n", text::block(&content).trim_end()))?;
+    }
+    if let Some((why, hint)) = outcome.trouble.filter(|_| !ctx.out.json) {
+        let what = format!("{} came to no verdict: {why}", standing.convoy.id);
+        ctx.out.error(&Error::refused(what).hint(format!("try: {hint}")));
+    }
+    Ok(outcome.status)
+}
+
+/// What came of a review that is over, or cannot go on.
+pub(crate) fn outcome(
+    workspace: &Workspace,
+    convoy: &ConvoyView,
+    stuck: Option<&StrandedView>,
+) -> Result<Outcome, Error> {
+    let reports = Reports::of(workspace, convoy);
     let made = convoy.context.as_ref().and_then(|run| run.report.as_ref());
     let file = made.filter(|report| report.error.is_none()).and_then(|report| report.files.first());
-    let Some((reports, file)) = reports.zip(file) else { return without_report(ctx, standing) };
+    let Some((reports, file)) = reports.zip(file) else { return Ok(without_report(convoy, stuck)) };
     let unreadable = |error| {
         Error::refused(format!(
             "the report of {} cannot be read: {}",
@@ -209,16 +244,12 @@ fn report(ctx: &mut Context, standing: &Standing) -> Result<u8, Error> {
         .map_err(|error| Error::refused(format!("{SYNTHESIS} of {} cannot be read: {error}", convoy.id)))?;
     let result = synthesis.result(Some(path));
     let status = status(Some(result.review_result));
-    ctx.out.json(&ReviewView { convoy_id: Some(convoy.id.clone()), result })?;
-    if !ctx.out.json {
-        ctx.out.raw(&format!("{}\n", text::block(&content).trim_end()))?;
-    }
-    Ok(status)
+    let view = ReviewView { convoy_id: Some(convoy.id.clone()), result };
+    Ok(Outcome { view, report: Some(content), trouble: None, status })
 }
 
 /// It was stopped, or cannot go on, or nothing could be made of what was found.
-fn without_report(ctx: &mut Context, standing: &Standing) -> Result<u8, Error> {
-    let Standing { convoy, stuck } = standing;
+fn without_report(convoy: &ConvoyView, stuck: Option<&StrandedView>) -> Outcome {
     let run = convoy.context.as_ref();
     let made = run.and_then(|run| run.report.as_ref()).and_then(|report| report.error.as_deref());
     let (why, hint) = match (stuck, made, run.and_then(|run| run.stopped_by.as_deref())) {
@@ -240,13 +271,8 @@ fn without_report(ctx: &mut Context, standing: &Standing) -> Result<u8, Error> {
         report: None,
         missing_lanes: missing.filter_map(|role| RoleName::new(role.role.clone()).ok()).collect(),
     };
-    ctx.out.json(&ReviewView { convoy_id: Some(convoy.id.clone()), result })?;
-    if !ctx.out.json {
-        ctx.out.error(
-            &Error::refused(format!("{} came to no verdict: {why}", convoy.id)).hint(format!("try: {hint}")),
-        );
-    }
-    Ok(PARTIAL)
+    let view = ReviewView { convoy_id: Some(convoy.id.clone()), result };
+    Outcome { view, report: None, trouble: Some((why, hint)), status: PARTIAL }
 }
 
 fn status(verdict: Option<Verdict>) -> u8 {

@@ -282,16 +282,7 @@ fn would(
     resolved: Resolved,
     request: impl FnOnce(Resolved) -> Request,
 ) -> Result<u8, Error> {
-    let view = json!({
-        "dry_run": true, "title": resolved.name, "template": resolved.run.template, "rig": resolved.run.rig,
-        "commit": resolved.run.commit, "base": resolved.run.diff_base, "files": resolved.run.files,
-        "timeout_s": resolved.run.timeout.map(Span::as_secs), "max_parallel": resolved.max_parallel,
-        "roles": resolved.steps.iter().map(|step| json!({
-            "role": step.step.role, "subagent": step.step.subagent, "needs": step.needs,
-            "output": step.step.output, "runner": step.step.runner, "timeout_s": step.step.timeout.map(Span::as_secs),
-        })).collect::<Vec<_>>(),
-        "notes": resolved.notes,
-    });
+    let view = planned(&resolved);
     let mut said = format!("Would start {}\n\n  Roles:\n", paint(BOLD, text::line(&resolved.name)));
     let rows: Vec<Vec<String>> = resolved
         .steps
@@ -314,6 +305,20 @@ fn would(
     said.push_str("\nNothing was started.\n");
     ctx.out.say(&said)?;
     Ok(DONE)
+}
+
+/// What would be started, as is printed with `--json`.
+pub(crate) fn planned(resolved: &Resolved) -> serde_json::Value {
+    json!({
+        "dry_run": true, "title": resolved.name, "template": resolved.run.template, "rig": resolved.run.rig,
+        "commit": resolved.run.commit, "base": resolved.run.diff_base, "files": resolved.run.files,
+        "timeout_s": resolved.run.timeout.map(Span::as_secs), "max_parallel": resolved.max_parallel,
+        "roles": resolved.steps.iter().map(|step| json!({
+            "role": step.step.role, "subagent": step.step.subagent, "needs": step.needs,
+            "output": step.step.output, "runner": step.step.runner, "timeout_s": step.step.timeout.map(Span::as_secs),
+        })).collect::<Vec<_>>(),
+        "notes": resolved.notes,
+    })
 }
 
 fn who(runner: &Runner) -> String {

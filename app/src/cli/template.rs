@@ -1,7 +1,7 @@
 //! `convoy template`: which templates and agent files there are, what is wrong with them, and new ones.
 
 mod new;
-mod show;
+pub(crate) mod show;
 
 use std::path::Path;
 
@@ -50,7 +50,7 @@ pub(super) enum Template {
 
 /// A template in a list, for scripts.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-pub(super) struct TemplateView {
+pub(crate) struct TemplateView {
     name: String,
     description: Option<String>,
     source: Layer,
@@ -103,7 +103,7 @@ impl Template {
 }
 
 /// What there is here; outside of a workspace what is built in and the user's.
-fn library(ctx: &Context) -> Result<Library, Error> {
+pub(crate) fn library(ctx: &Context) -> Result<Library, Error> {
     match ctx.workspace() {
         Ok(workspace) => {
             let config = Config::load(&workspace, &ctx.env, &Sources::default())?;
@@ -133,8 +133,8 @@ fn from(source: &Source, hides: &[Layer]) -> String {
     }
 }
 
-fn list(ctx: &mut Context) -> Result<u8, Error> {
-    let library = library(ctx)?;
+/// The templates of a library, each with what it is made of.
+pub(crate) fn views(library: &Library) -> Vec<TemplateView> {
     let view = |source: &Source| {
         let template = library.template(&source.name);
         let (found, wrong) = (template.as_ref().ok(), library.plan(&source.name).err());
@@ -154,8 +154,12 @@ fn list(ctx: &mut Context) -> Result<u8, Error> {
             problems: wrong.iter().flat_map(problems).collect(),
         }
     };
-    let sources = library.templates();
-    let views: Vec<TemplateView> = sources.iter().map(|source| view(source)).collect();
+    library.templates().iter().map(|source| view(source)).collect()
+}
+
+fn list(ctx: &mut Context) -> Result<u8, Error> {
+    let library = library(ctx)?;
+    let (views, sources) = (views(&library), library.templates());
     ctx.out.json(&views)?;
     let mut rows = vec![["NAME", "FROM", "ROLES", "DESCRIPTION"].map(str::to_owned).to_vec()];
     for (view, source) in views.iter().zip(&sources) {

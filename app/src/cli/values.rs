@@ -12,14 +12,14 @@ use convoy_core::time::{Span, Time};
 use crate::error::Error;
 
 /// `10s`, `5m`, `1h30m`.
-pub(super) fn duration(text: &str) -> Result<Span, String> {
+pub(crate) fn duration(text: &str) -> Result<Span, String> {
     let parsed = text.parse::<jiff::SignedDuration>().ok().filter(|duration| !duration.is_negative());
     let millis = parsed.and_then(|duration| i64::try_from(duration.as_millis()).ok());
     millis.map(Span::from_millis).ok_or_else(|| "expected a duration such as 10s, 5m or 1h30m".to_owned())
 }
 
 /// An amount of dollars, such as `5` or `2.50`: more than nothing.
-pub(super) fn dollars(text: &str) -> Result<Money, String> {
+pub(crate) fn dollars(text: &str) -> Result<Money, String> {
     let digits = text.strip_prefix('$').unwrap_or(text);
     let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let amount = digits.parse::<f64>().ok().filter(|_| plain).and_then(Money::from_dollars);
@@ -29,7 +29,7 @@ pub(super) fn dollars(text: &str) -> Result<Money, String> {
 }
 
 /// A day, which lasts until its end here; a time with its zone; or a duration from now.
-pub(super) fn due(text: &str) -> Result<Time, String> {
+pub(crate) fn due(text: &str) -> Result<Time, String> {
     let at = |time: jiff::Timestamp| Time::from_millis(time.as_millisecond());
     if let Ok(day) = text.parse::<jiff::civil::Date>() {
         let end = day.tomorrow().ok().and_then(|next| next.to_zoned(jiff::tz::TimeZone::system()).ok());
@@ -46,7 +46,7 @@ pub(super) fn due(text: &str) -> Result<Time, String> {
 }
 
 /// An address of `--notify`. Of what begins with a dash only `--human` is one.
-pub(super) fn subscriber(text: &str) -> Result<String, String> {
+pub(crate) fn subscriber(text: &str) -> Result<String, String> {
     convoy_core::address::Address::new(text)
         .map(|address| address.to_string())
         .map_err(|error| error.to_string())

@@ -10,7 +10,7 @@ use convoy_engine::os::spawn::Environment;
 use convoy_engine::workspace::Workspace;
 
 /// The way.
-pub(super) struct Way {
+pub(crate) struct Way {
     workspace: Workspace,
     env: Environment,
     inner: Inner,
@@ -23,24 +23,24 @@ enum Inner {
 
 impl Way {
     /// To the background engine, which is brought up if it is not.
-    pub(super) fn to_background(workspace: &Workspace, env: &Environment) -> Result<Self, Failure> {
+    pub(crate) fn to_background(workspace: &Workspace, env: &Environment) -> Result<Self, Failure> {
         background::up(workspace, env)?;
         let inner = Inner::There(door::open(workspace, env)?);
         Ok(Self { workspace: workspace.clone(), env: env.clone(), inner })
     }
 
     /// To the engine that runs, else to one in this process.
-    pub(super) fn to_any(workspace: &Workspace, env: &Environment) -> Result<Self, Failure> {
+    pub(crate) fn to_any(workspace: &Workspace, env: &Environment) -> Result<Self, Failure> {
         let inner = if background::status(workspace)?.running {
             Inner::There(door::open(workspace, env)?)
         } else {
-            Inner::Here(Box::new(background::foreground(workspace, env)?))
+            Inner::Here(Box::new(background::foreground(workspace, env, crate::http::face)?))
         };
         Ok(Self { workspace: workspace.clone(), env: env.clone(), inner })
     }
 
     /// Leaves it. What an engine in this process has not ended, a background engine takes over.
-    pub(super) fn finish(self) -> Result<(), Failure> {
+    pub(crate) fn finish(self) -> Result<(), Failure> {
         let engine = match self.inner {
             Inner::There(door) => return door.finish().map(drop),
             Inner::Here(engine) => engine,
@@ -53,7 +53,7 @@ impl Way {
     }
 
     /// Whether the engine is in this process.
-    pub(super) fn is_here(&self) -> bool {
+    pub(crate) fn is_here(&self) -> bool {
         matches!(self.inner, Inner::Here(_))
     }
 

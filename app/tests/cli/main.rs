@@ -15,6 +15,7 @@ mod issues;
 mod json;
 mod lifecycle;
 mod mail;
+mod mcp;
 mod rigs;
 mod seeds;
 mod session;

@@ -8,11 +8,15 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use convoy_testkit::env::{Run, TestEnv};
 use serde_json::{Value, json};
 
 use crate::room;
+
+/// For what comes in a moment, on a machine that has much else to do.
+const LONG: Duration = Duration::from_secs(30);
 
 /// What a line does.
 #[derive(Clone, Copy)]
@@ -270,6 +274,14 @@ fn convoys_of_orch() {
             ),
             ("orch cost status --convoy convoy-xyz789", Works("convoy convoy-xyz789: $0.00 in")),
             ("orch cost report --epic epic-abc123", Works("epic epic-abc123: $0.00 in")),
+        ],
+    );
+    // Whoever was assigned has begun when its engine has come that far.
+    let begun = env.start(["events", "--follow", "--json", "--type", "session.started"]);
+    assert!(begun.printed("session.started", LONG), "{}", env.convoy(["work", "list"]).shown());
+    all(
+        &env,
+        &[
             ("orch cost report --convoy convoy-xyz789", Works("By worker")),
             ("orch cost report --convoy convoy-abc123", Works("No session has begun.")),
             (

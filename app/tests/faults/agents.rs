@@ -12,6 +12,9 @@ use crate::{PATIENCE, count, oracle};
 
 const ONE_ATTEMPT: &str = "[retry]\nmax_attempts = 1\n";
 const MB: u64 = 1024 * 1024;
+/// What an engine may grow by while it follows two agents: its threads' stacks and what its allocator keeps are a good
+/// deal of it, and differ from run to run. A flood that was held would be eight times as much.
+const GROWTH_KB_MAX: u64 = 24 * 1024;
 
 /// These steps at the first attempt, work at the others.
 fn at_first(steps: impl IntoIterator<Item = Step>) -> Script {
@@ -176,7 +179,7 @@ fn a_flood_of_output_is_bounded() {
         assert!(size < MB + MB / 4, "{} bytes in {}", size, session.display());
     }
     let grown = memory(engine, "VmHWM").saturating_sub(before);
-    assert!(grown < 5 * 1024, "the engine grew by {grown} kB");
+    assert!(grown < GROWTH_KB_MAX, "the engine grew by {grown} kB");
     room.release("go");
     room.land(&convoy);
     assert_eq!(room.engine_pid(), engine);

@@ -12,7 +12,7 @@ use crate::room::{Room, SOON, outside, text};
 const HOLE: &str = "password = 1\n";
 
 /// The roles of the built-in template; security finds the hole.
-fn reviewers() -> Script {
+pub(crate) fn reviewers() -> Script {
     Script::default()
         .or(reviewer("security", Some("+password = 1"), found(&[finding("critical", HOLE)])))
         .role("security", found(&[]))
@@ -26,7 +26,7 @@ fn asks(room: &Room, words: &str) -> Run {
 }
 
 /// Everything is committed, the workspace's own files too.
-fn settled(room: &Room) {
+pub(crate) fn settled(room: &Room) {
     room.repo().git(["add", "-A"]);
     room.repo().git(["commit", "-q", "-m", "All"]);
 }

@@ -140,7 +140,8 @@ fn criterion_5_the_review_pipeline_runs_reviewers_as_a_convoy() {
     let env = outside();
     let script = together(&env, "blocker");
     let desk = Desk::around(env, "", &script);
-    desk.room.repo().write("src/lib.txt", "one\ntwo\nthree\nfour\n");
+    // What they quote is still there, or their findings would count for nothing.
+    desk.room.repo().write("src/lib.txt", "the first line\nthe second line\nthe third line\na fourth\n");
     let run = desk.tries(&["review", "--json"]);
     assert_eq!(run.status, 1, "{}\n{}", run.shown(), desk.told());
     let result = run.json();

@@ -18,6 +18,7 @@ mod engine;
 mod gemini;
 mod hooks;
 mod include;
+mod mcp;
 mod merging;
 mod notify;
 mod nudge;

@@ -149,7 +149,8 @@ pub fn stranded(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> 
     convoys.filter_map(|convoy| one(state, policy, convoy, now)).collect()
 }
 
-fn one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<StrandedView> {
+/// One convoy, if nothing of it moves, or it should have landed before.
+pub(super) fn one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<StrandedView> {
     let id = &convoy.content.id;
     let open: Vec<_> = convoy
         .content

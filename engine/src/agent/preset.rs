@@ -11,6 +11,7 @@ use toml::{Table, Value};
 
 use super::conversation::{self, Conversation};
 use super::hooks::Hooks;
+use super::mcp::{self, Mcp};
 use super::native;
 use super::translate::Output;
 use super::writable;
@@ -46,12 +47,13 @@ const ENV: [&str; 24] = [
     "XDG_*",
 ];
 /// The keys of a preset, all of them optional.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "command",
     "duplex_arg",
     "env",
     "hooks",
     "like",
+    "mcp",
     "model_arg",
     "output",
     "permission_arg",
@@ -123,9 +125,12 @@ pub struct Preset {
     pub duplex_arg: Vec<String>,
     /// Whose hooks are installed, so that it reports by them.
     pub hooks: Hooks,
+    /// How it is given the worker's tools.
+    pub mcp: Mcp,
     /// Arguments that choose the model `{model}`. Empty: the model cannot be chosen.
     pub model_arg: Vec<String>,
-    /// Arguments that leave it only some tools: `{tools}` is their list, `{names}` the same without what is in brackets.
+    /// Arguments that leave it only some tools: `{tools}` is their list, `{names}` the same without what is in brackets
+    /// and without the tools of servers.
     /// Empty: it has those that it has.
     pub tools_arg: Vec<String>,
     /// Arguments that choose how it asks for permission, `{mode}`. Empty: that cannot be chosen.
@@ -232,6 +237,7 @@ impl Preset {
             output: Output::Plain,
             duplex_arg: Vec::new(),
             hooks: Hooks::None,
+            mcp: Mcp::None,
             model_arg: Vec::new(),
             tools_arg: Vec::new(),
             permission_arg: Vec::new(),
@@ -256,6 +262,10 @@ impl Preset {
                 }
                 "duplex_arg" => self.duplex_arg = texts(&agent, key, value)?,
                 "hooks" => self.hooks = parsed(&agent, key, value, "\"none\" or \"claude\"")?,
+                "mcp" => {
+                    let known = "\"none\", \"claude\" or \"codex\"";
+                    self.mcp = parsed(&agent, key, value, known)?;
+                }
                 "model_arg" => self.model_arg = texts(&agent, key, value)?,
                 "tools_arg" => self.tools_arg = texts(&agent, key, value)?,
                 "permission_arg" => self.permission_arg = texts(&agent, key, value)?,
@@ -331,7 +341,7 @@ impl Preset {
         let mut arguments = Vec::new();
         if let Some(tools) = tools {
             let mut names: Vec<&str> = Vec::new();
-            for tool in tools {
+            for tool in tools.iter().filter(|tool| !mcp::is_of_a_server(tool)) {
                 let name = tool.split('(').next().unwrap_or(tool).trim();
                 if !names.contains(&name) {
                     names.push(name);

@@ -1,6 +1,7 @@
 //! Configuration: layers of TOML, each value with its origin, and the typed whole.
 
 mod budget;
+mod daemon;
 mod edit;
 mod gates;
 mod hooks;

@@ -56,11 +56,37 @@ impl Dispatcher {
                 Answer::Issues { issues, total }
             }
             Query::Export { after } => self.export(after.as_ref()),
-            Query::Convoys(filter) => Answer::Convoys { convoys: self.convoys(filter)? },
+            Query::Convoys(filter) => {
+                let (convoys, total) = self.convoys(filter)?;
+                let view = |convoy| view::convoy(state, &self.policy, convoy, now);
+                Answer::Convoys { convoys: page(convoys, filter).map(view).collect(), total }
+            }
+            Query::ConvoyLines(filter) => {
+                let (mut convoys, total) = self.convoys(filter)?;
+                convoys.reverse();
+                let line = |convoy| view::line(state, &self.policy, convoy, now);
+                Answer::ConvoyLines { convoys: page(convoys, filter).map(line).collect(), total }
+            }
+            Query::ConvoyConcern { id } => {
+                let concern = view::Concern::convoy(state, &state.convoys[&resolve_convoy(state, id)?]);
+                Answer::Concern { concern: Box::new(concern), seq: state.seq }
+            }
+            Query::WorkConcern { id } => {
+                let concern = view::Concern::worker(state, self.worker(id)?);
+                Answer::Concern { concern: Box::new(concern), seq: state.seq }
+            }
+            Query::Overview => {
+                Answer::Overview { overview: Box::new(view::overview(state, &self.policy, now)) }
+            }
             Query::Convoy { id } => {
                 let convoy =
                     view::convoy(state, &self.policy, &state.convoys[&resolve_convoy(state, id)?], now);
                 Answer::Convoy { convoy: Box::new(convoy), seq: state.seq }
+            }
+            Query::ConvoyDetails { id } => {
+                let convoy = &state.convoys[&resolve_convoy(state, id)?];
+                let details = view::details(state, &self.policy, convoy, now);
+                Answer::ConvoyDetails { details: Box::new(details) }
             }
             Query::Workers { all } => {
                 let wanted = |worker: &&Worker| {
@@ -240,14 +266,15 @@ impl Dispatcher {
         issues.retain(fits);
         issues.sort_by_key(|issue| (issue.content.priority, issue.number));
         let total = issues.len();
-        issues.truncate(filter.limit.unwrap_or(usize::MAX));
+        let shown = issues.into_iter().skip(filter.skip).take(filter.limit.unwrap_or(usize::MAX));
         Ok(Answer::Issues {
-            issues: issues.into_iter().map(|issue| view::issue(state, &self.policy, issue)).collect(),
+            issues: shown.map(|issue| view::issue(state, &self.policy, issue)).collect(),
             total,
         })
     }
 
-    fn convoys(&self, filter: &ConvoyFilter) -> Result<Vec<view::ConvoyView>, Failure> {
+    /// Those that fit, oldest first, and how many.
+    fn convoys(&self, filter: &ConvoyFilter) -> Result<(Vec<&Convoy>, usize), Failure> {
         let (state, now) = (&self.state, clock::now());
         let fits = |convoy: &&Convoy| match filter.status.as_deref() {
             Some("closed") => convoy.is_closed(),
@@ -275,7 +302,8 @@ impl Dispatcher {
                     .is_none_or(|epic| convoy.content.epic.as_ref().is_some_and(|name| name.as_str() == epic))
         });
         convoys.sort_by_key(|convoy| convoy.number);
-        Ok(convoys.into_iter().map(|convoy| view::convoy(state, &self.policy, convoy, now)).collect())
+        let total = convoys.len();
+        Ok((convoys, total))
     }
 
     /// The worker that is meant: by its id, its session or its issue.
@@ -351,10 +379,12 @@ impl Dispatcher {
         let limit = limit.min(EVENTS_MAX);
         let mut events: Vec<Envelope> = Vec::new();
         let mut at = after;
+        // Of one kind there may be few among many; of all kinds no more is read than is wanted.
+        let records = if kind.is_some() { EVENT_RECORDS } else { EVENT_RECORDS.min(limit) };
         while events.len() < limit {
             let records = self
                 .log
-                .read(at, EVENT_RECORDS)
+                .read(at, records)
                 .map_err(|error| Failure::new(Code::Corrupt, error.to_string()).hint("see: convoy doctor"))?;
             if records.is_empty() {
                 break;
@@ -387,4 +417,9 @@ fn known(field: &'static str, value: &str, names: &[&str]) -> Result<(), Failure
     }
     let problem = format!("{value:?} is not known; known are: {}", names.join(", "));
     Err(Refusal::Invalid { field, problem }.into())
+}
+
+/// The part of it that was asked for.
+fn page<'a>(convoys: Vec<&'a Convoy>, filter: &ConvoyFilter) -> impl Iterator<Item = &'a Convoy> {
+    convoys.into_iter().skip(filter.skip).take(filter.limit.unwrap_or(usize::MAX))
 }

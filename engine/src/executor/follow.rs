@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use super::job::Supervise;
 use super::pricing::{self, Pricing};
 use super::{checkpoint, prompt, step};
-use crate::agent::{Asked, Output};
+use crate::agent::{Asked, Given, Output, Preset};
 use crate::config::When;
 use crate::explain;
 use crate::hooks::{self, Host, Of};
@@ -19,6 +19,7 @@ use crate::output;
 use crate::prices::Vendor;
 use crate::runtime::Runtime;
 use crate::runtime::tmux::Tmux;
+use crate::settings::Settings;
 use crate::supervisor::client::{Client, Message};
 use crate::supervisor::files::{RunBy, SessionDir};
 use crate::supervisor::launch::{Fenced, Probe, fence, launch, probe, reap_leftovers};
@@ -272,11 +273,13 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     let settings = world.settings();
     let preset = settings.presets.get(job.agent.as_str()).map_err(|error| explain(&error))?;
     let env = environment(world, job, preset.environment(&world.env), dir);
+    let tools = tools(&settings, world, preset, dir, &env)?;
     let earlier = job.conversation.as_ref();
     // One that the agent no longer has would end it at once: then it begins afresh, with the same prompt.
     let conversation = earlier.and_then(|earlier| preset.conversation(&earlier.id, &env));
     let goes_on = conversation.as_ref().and(earlier);
-    let argv = preset.argv(job.model.as_deref(), conversation.as_ref(), &dir.prompt());
+    let argv =
+        preset.argv_with(job.model.as_deref(), conversation.as_ref(), &dir.prompt(), &tools.arguments);
     let mut argv = preset.native(argv, &world.env);
     if argv.is_empty() {
         return Err(format!("agent {} has no command; set agents.{}.command", job.agent, job.agent));
@@ -295,7 +298,20 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     };
     let printed = |session: &_| output::tail(&world.workspace, session);
     let brief = checkpoint::brief(world, job);
-    dir.create(&spec, &prompt::prompt(job, goes_on, &brief, printed)).map_err(|error| explain(&error))
+    let prompt = prompt::prompt(job, goes_on, &brief, printed);
+    dir.create_with(&spec, &prompt, tools.file.as_deref()).map_err(|error| explain(&error))
+}
+
+/// What an agent is given so that it has the worker's tools, unless the configuration leaves them out.
+pub(super) fn tools(
+    settings: &Settings,
+    world: &World,
+    preset: &Preset,
+    dir: &SessionDir,
+    env: &BTreeMap<String, String>,
+) -> Result<Given, String> {
+    let wanted = settings.config.flag("session.mcp").map_err(|failure| failure.message)?;
+    Ok(if wanted { preset.mcp.given(&world.program, dir, env) } else { Given::default() })
 }
 
 /// What is the same for all that is run: who it is, and its limits. There is nothing to run in it yet.

@@ -64,6 +64,11 @@ impl Duplex {
         self.pipe.is_some() && !self.over
     }
 
+    /// Whether a turn is over, so that what begins now is another.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// What to wait for, if something is to be written.
     pub(super) fn wants_write(&self) -> Option<BorrowedFd<'_>> {
         self.pipe.as_ref().filter(|_| self.done < self.unwritten.len()).map(AsFd::as_fd)

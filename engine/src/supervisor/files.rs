@@ -3,6 +3,7 @@
 //! | file | written by | how |
 //! |---|---|---|
 //! | `spec.json`, `prompt.txt` | engine, before the launch | once, mode 0600 |
+//! | `mcp.json` | engine, before the launch | once, for agents that take the worker's tools by a file |
 //! | `run.json` | supervisor, or recovery as a fence | exclusively, durable before anything follows |
 //! | `started.json` | supervisor | once, after the agent's process exists |
 //! | `output.log` | supervisor | raw output, bounded (see `output`) |
@@ -155,6 +156,10 @@ impl SessionDir {
     pub fn prompt(&self) -> PathBuf {
         self.path.join("prompt.txt")
     }
+    /// What an agent's program reads to have the worker's tools, if it takes them so.
+    pub fn mcp(&self) -> PathBuf {
+        self.path.join("mcp.json")
+    }
     /// Where an agent that can only write files says something.
     pub fn signal_file(&self) -> PathBuf {
         self.path.join("signal").join("worker.json")
@@ -187,12 +192,23 @@ impl SessionDir {
     /// # Errors
     /// When it exists already, or the system refuses.
     pub fn create(&self, spec: &Spec, prompt: &str) -> Result<(), Error> {
+        self.create_with(spec, prompt, None)
+    }
+
+    /// The same, with the file of the worker's tools.
+    ///
+    /// # Errors
+    /// When it exists already, or the system refuses.
+    pub fn create_with(&self, spec: &Spec, prompt: &str, mcp: Option<&str>) -> Result<(), Error> {
         let io = |action| move |source| Error::Io { action, path: self.path.clone(), source };
         if let Some(parent) = self.path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io("make the parent of"))?;
         }
         DirBuilder::new().mode(0o700).create(&self.path).map_err(io("make"))?;
         self.write_new("prompt.txt", prompt.as_bytes())?;
+        if let Some(mcp) = mcp {
+            self.write_new("mcp.json", mcp.as_bytes())?;
+        }
         self.write_new("spec.json", &self.json("spec.json", spec)?)
     }
 
@@ -367,7 +383,7 @@ fn sync_dir(dir: &Path) -> std::io::Result<()> {
 
 /// Opens a file for reading that is a plain file of this directory. An agent can write here: a pipe in the place of
 /// a file would hold its reader up for ever, and a link would lead it elsewhere.
-pub(super) fn open_plain(path: &Path) -> std::io::Result<File> {
+pub(crate) fn open_plain(path: &Path) -> std::io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("it is not a plain file")) }

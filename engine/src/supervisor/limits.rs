@@ -146,6 +146,10 @@ pub(super) struct Stop {
     steps: std::vec::IntoIter<Step>,
     /// When the next step is due.
     pub(super) due: Instant,
+    /// The first step was taken.
+    begun: bool,
+    /// The patience with a step was cut short, which it is once.
+    hurried: bool,
 }
 
 impl Stop {
@@ -159,7 +163,16 @@ impl Stop {
             .map(|step| Step { wait_ms: step.wait_ms.min(STEP_MS_MAX), ..*step })
             .chain([last])
             .collect();
-        Self { why, steps: steps.into_iter(), due: now }
+        Self { why, steps: steps.into_iter(), due: now, begun: false, hurried: false }
+    }
+
+    /// The agent was asked to end and has begun something else: it is asked by the next step at once. It may have begun
+    /// that before it was asked again, so this is so only once.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        if self.begun && !self.hurried {
+            self.hurried = true;
+            self.due = self.due.min(now);
+        }
     }
 
     /// The next signal, if it is due. After the last step this is SIGKILL again and again, a moment apart: what
@@ -168,6 +181,7 @@ impl Stop {
         if now < self.due {
             return None;
         }
+        self.begun = true;
         let step = self.steps.next().unwrap_or(Step { signal: StopSignal::Kill, wait_ms: KILL_AGAIN_MS });
         self.due = now.plus(span(step.wait_ms.max(KILL_AGAIN_MS)));
         Some(step.signal)
@@ -181,6 +195,21 @@ const KILL_AGAIN_MS: u64 = 20;
 mod tests {
     use super::*;
     use crate::supervisor::spec::default_ladder;
+
+    #[test]
+    fn whoever_begins_something_else_is_hurried_once() {
+        let begun = Instant::now();
+        let later = |ms| begun.plus(Span::from_millis(ms));
+        let mut stop = Stop::new(StopWhy::Ordered, &default_ladder(), begun);
+        stop.hurry(begun);
+        assert_eq!(stop.next(begun), Some(StopSignal::Int), "it was not asked before");
+        assert_eq!(stop.next(later(1)), None);
+        stop.hurry(later(1));
+        assert_eq!(stop.next(later(1)), Some(StopSignal::Term));
+        stop.hurry(later(2));
+        assert_eq!(stop.next(later(5_000)), None);
+        assert_eq!(stop.next(later(5_001)), Some(StopSignal::Kill));
+    }
 
     #[test]
     fn a_ladder_ends_with_kill_whatever_it_says() {

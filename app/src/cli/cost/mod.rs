@@ -7,6 +7,7 @@ mod report;
 mod status;
 
 pub(super) use budget::limit_line;
+pub(crate) use report::since;
 use clap::{Args, Subcommand};
 use convoy_api::query::CostOf;
 

@@ -110,7 +110,7 @@ impl Report {
 }
 
 /// A day, or the day so long ago.
-fn since(text: &str) -> Result<Day, String> {
+pub(crate) fn since(text: &str) -> Result<Day, String> {
     if let Ok(date) = text.parse::<jiff::civil::Date>()
         && let Ok(begins) = date.to_zoned(jiff::tz::TimeZone::UTC)
     {

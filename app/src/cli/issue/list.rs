@@ -76,6 +76,7 @@ impl List {
             ready: self.ready,
             all: self.all,
             limit: self.limit,
+            skip: 0,
         };
         let (issues, total) = ctx.with(|service| ask::issues(service, filter))?;
         ctx.out.json(&issues)?;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use convoy_core::template::{OnFailure, OutputKind, ReportKind, Runner};
 use convoy_core::time::Span;
-use convoy_engine::templates::{AgentFile, Lane, Layer, Plan, Who};
+use convoy_engine::templates::{AgentFile, Lane, Layer, Library, Plan, Who};
 use serde::Serialize;
 
 use super::{library, path};
@@ -30,7 +30,7 @@ pub(in crate::cli) struct Show {
 
 /// A template, for scripts.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-struct Shown {
+pub(crate) struct Shown {
     name: String,
     description: String,
     source: Layer,
@@ -100,6 +100,12 @@ struct FileView {
     prompt: String,
 }
 
+/// The template of this name, with all that it inherits.
+pub(crate) fn of_name(library: &Library, name: &str) -> Result<Shown, Error> {
+    let plan = library.plan(name).map_err(convoy_api::Failure::from)?;
+    Ok(shown(&plan))
+}
+
 impl Show {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let library = library(ctx)?;
@@ -110,9 +116,7 @@ impl Show {
             ctx.out.say(&said_of_file(&view))?;
             return Ok(DONE);
         }
-        let plan =
-            library.plan(self.name.as_deref().unwrap_or_default()).map_err(convoy_api::Failure::from)?;
-        let view = shown(&plan);
+        let view = of_name(&library, self.name.as_deref().unwrap_or_default())?;
         ctx.out.json(&view)?;
         ctx.out.say(&said(&view))?;
         Ok(DONE)

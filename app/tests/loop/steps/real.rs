@@ -111,7 +111,32 @@ fn claude_has_only_the_tools_of_its_role() {
     let spec = room.env.dir().join(".convoy/state/sessions").join(session).join("spec.json");
     let spec: Value = serde_json::from_str(&std::fs::read_to_string(spec).unwrap()).unwrap();
     let argv: Vec<&str> = spec["argv"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    for word in ["--tools=Read,Bash", "--allowedTools=Read,Bash(git log *)", "dontAsk"] {
+    for word in ["--tools=Read,Bash", "--allowedTools=Read,Bash(git log *),mcp__convoy__*", "dontAsk"] {
         assert!(argv.contains(&word), "{argv:?}");
     }
+}
+
+/// Confined, with few tools and nobody to ask, it still speaks to its supervisor by the worker's tools.
+#[test]
+fn claude_speaks_by_tools_from_its_confinement() {
+    if !real_agents::ready() {
+        return;
+    }
+    let server = ModelServer::start();
+    let note = serde_json::json!({ "text": "the files are large" });
+    let script = Script::new([Step::call("note", note), Step::say("# A report")]);
+    let room = claude_room(&server.add("work", script), "");
+    let limited = role("limited").but(|role| {
+        role.step.runner = Runner::Agent {
+            agent: None,
+            model: None,
+            tools: Some(vec!["Read".into()]),
+            permission_mode: Some("dontAsk".into()),
+        };
+    });
+    let convoy = begin(&room, vec![limited]);
+    let ended = ended(&room, &convoy);
+    assert_eq!(ended["limited"]["status"], "completed", "{:#}", ended["limited"]);
+    let said = format!("{:?}", room.events("session.said"));
+    assert!(said.contains("the files are large"), "{said}\n{}", room.story());
 }

@@ -1,7 +1,7 @@
 //! Files that an agent may have made: read so that nothing else is read in their place, and nothing waits.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
@@ -11,6 +11,9 @@ use rustix::fs::{Mode, OFlags};
 pub(super) const REPORT_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// How much of the end of an agent's output is looked at for its last words.
 const TAIL_BYTES: u64 = 16 * 1024 * 1024;
+/// How often a folder is made whose parent goes meanwhile. Each time another session has to end in that moment, and no
+/// convoy has as many that do.
+const TRIES_MAX: usize = 1000;
 
 /// The text of a file in a folder that an agent wrote in; nothing if there is no such file.
 ///
@@ -80,18 +83,28 @@ pub(super) fn tail(folder: &Path, name: &str) -> String {
 }
 
 /// Makes a folder that is empty, for this user only, and its parents.
+///
+/// Sessions of a convoy share the parent, and whoever ends last removes it when it is empty: that may be between the
+/// moment when it is made here and the one when this folder is made in it.
 pub(super) fn fresh(folder: &Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    let make = || std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    // Somebody else has removed the parent after it was made, or after it was seen to be there.
+    let lost = |made: &std::io::Result<()>| {
+        made.as_ref()
+            .is_err_and(|error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists))
+    };
+    (1..TRIES_MAX).map(|_| make()).find(|made| !lost(made)).unwrap_or_else(make)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
 
@@ -134,5 +147,31 @@ mod tests {
         assert_eq!(filled(&folder, "good.md"), Ok(Some("# Ü\n".to_owned())));
         symlink(&folder, root.path().join("other")).unwrap();
         assert!(filled(&root.path().join("other"), "good.md").is_err(), "its folder is a link");
+    }
+
+    #[test]
+    fn a_folder_is_made_while_others_that_end_remove_its_parent() {
+        let root = tempfile::tempdir().unwrap();
+        let parent = root.path().join("out/.tmp");
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let _ = fs::remove_dir(&parent);
+                }
+            });
+            let make = |name: &str| -> std::io::Result<()> {
+                for n in 0..2000 {
+                    let mine = parent.join(format!("{name}-{n}"));
+                    fresh(&mine)?;
+                    fs::remove_dir(&mine)?;
+                }
+                Ok(())
+            };
+            let other = scope.spawn(move || make("a"));
+            let made = [make("b"), other.join().unwrap()];
+            done.store(true, Ordering::Relaxed);
+            made.into_iter().for_each(|made| made.unwrap());
+        });
     }
 }

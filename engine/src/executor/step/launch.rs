@@ -77,7 +77,7 @@ pub(in crate::executor) fn write_spec(
         stdout_bytes: begun.stdout_bytes,
         ..common
     };
-    dir.create(&spec, &begun.prompt).map_err(|error| explain(&error))
+    dir.create_with(&spec, &begun.prompt, begun.mcp.as_deref()).map_err(|error| explain(&error))
 }
 
 /// What differs between an agent, a program and nobody.
@@ -92,6 +92,8 @@ struct Begun {
     runtime: Option<Runtime>,
     write: Vec<PathBuf>,
     stdout_bytes: Option<u64>,
+    /// The file of the worker's tools.
+    mcp: Option<String>,
 }
 
 /// The names that its templates use.
@@ -121,9 +123,16 @@ fn begin(
             let settings = world.settings();
             let preset = settings.presets.get(job.agent.as_str()).map_err(|error| explain(&error))?;
             let env = follow::environment(world, job, preset.environment(&world.env), dir);
+            // Confined, it can still speak to its supervisor: that is a connection, and no writing.
+            let given = follow::tools(&settings, world, preset, dir, &env)?;
+            let tools = match given.arguments.is_empty() {
+                true => tools.clone(),
+                false => preset.mcp.allowing(tools.as_deref()),
+            };
             let earlier = job.conversation.as_ref();
             let conversation = earlier.and_then(|earlier| preset.conversation(&earlier.id, &env));
-            let more = preset.role_arguments(tools.as_deref(), permission_mode.as_deref());
+            let mut more = preset.role_arguments(tools.as_deref(), permission_mode.as_deref());
+            more.extend(given.arguments);
             let argv = preset.argv_with(job.model.as_deref(), conversation.as_ref(), &dir.prompt(), &more);
             let mut argv = preset.native(argv, &world.env);
             if argv.is_empty() {
@@ -165,6 +174,7 @@ fn begin(
                 runtime: preset.runtime,
                 write,
                 stdout_bytes: None,
+                mcp: given.file,
                 env,
             })
         }
@@ -190,6 +200,7 @@ fn plain(world: &World, job: &Supervise, dir: &SessionDir, argv: Vec<String>, pr
         runtime: Some(Runtime::Headless),
         write: writable::paths(&PROGRAMS_WRITE.map(str::to_owned), &env),
         stdout_bytes: Some(STDOUT_BYTES_MAX),
+        mcp: None,
         env,
     }
 }

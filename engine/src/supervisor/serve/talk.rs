@@ -44,6 +44,13 @@ impl Server<'_> {
         let Some(duplex) = &mut self.duplex else { return };
         let said = match aside {
             Aside::TurnBegun => {
+                // What it was told before it was to stop may be a turn of its own, and that begins when the one that was
+                // interrupted is over. Nobody wants it any more.
+                if duplex.is_over()
+                    && let Some(stop) = &mut self.stop
+                {
+                    stop.hurry(Instant::now());
+                }
                 duplex.turn_begun();
                 None
             }

@@ -7,8 +7,10 @@ use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    BudgetView, CheckpointView, ConvoyView, CostView, DeliveryView, EpicView, FactsView, IssueView,
-    NoticeView, QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView, EpicView,
+    FactsView, IssueView,
+    NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView,
+    WorkerView,
 };
 
 fn other() -> Failure {
@@ -17,7 +19,7 @@ fn other() -> Failure {
 }
 
 /// Issues that fit, and how many there are without the limit.
-pub(super) fn issues(service: &dyn Service, filter: IssueFilter) -> Result<(Vec<IssueView>, usize), Failure> {
+pub(crate) fn issues(service: &dyn Service, filter: IssueFilter) -> Result<(Vec<IssueView>, usize), Failure> {
     match service.ask(Query::Issues(filter))? {
         Answer::Issues { issues, total } => Ok((issues, total)),
         _ => Err(other()),
@@ -25,7 +27,7 @@ pub(super) fn issues(service: &dyn Service, filter: IssueFilter) -> Result<(Vec<
 }
 
 /// These issues.
-pub(super) fn issues_by_id(service: &dyn Service, ids: Vec<String>) -> Result<Vec<IssueView>, Failure> {
+pub(crate) fn issues_by_id(service: &dyn Service, ids: Vec<String>) -> Result<Vec<IssueView>, Failure> {
     match service.ask(Query::Issue { ids })? {
         Answer::Issues { issues, .. } => Ok(issues),
         _ => Err(other()),
@@ -33,20 +35,31 @@ pub(super) fn issues_by_id(service: &dyn Service, ids: Vec<String>) -> Result<Ve
 }
 
 /// One issue.
-pub(super) fn issue(service: &dyn Service, id: &str) -> Result<IssueView, Failure> {
+pub(crate) fn issue(service: &dyn Service, id: &str) -> Result<IssueView, Failure> {
     issues_by_id(service, vec![id.to_owned()])?.pop().ok_or_else(other)
 }
 
 /// Convoys that fit.
-pub(super) fn convoys(service: &dyn Service, filter: ConvoyFilter) -> Result<Vec<ConvoyView>, Failure> {
+pub(crate) fn convoys(service: &dyn Service, filter: ConvoyFilter) -> Result<Vec<ConvoyView>, Failure> {
     match service.ask(Query::Convoys(filter))? {
-        Answer::Convoys { convoys } => Ok(convoys),
+        Answer::Convoys { convoys, .. } => Ok(convoys),
+        _ => Err(other()),
+    }
+}
+
+/// Convoys that fit, and how many there are without the limit.
+pub(crate) fn convoy_page(
+    service: &dyn Service,
+    filter: ConvoyFilter,
+) -> Result<(Vec<ConvoyView>, usize), Failure> {
+    match service.ask(Query::Convoys(filter))? {
+        Answer::Convoys { convoys, total } => Ok((convoys, total)),
         _ => Err(other()),
     }
 }
 
 /// One convoy, and the event up to which that is true.
-pub(super) fn convoy(service: &dyn Service, id: &str) -> Result<(ConvoyView, Seq), Failure> {
+pub(crate) fn convoy(service: &dyn Service, id: &str) -> Result<(ConvoyView, Seq), Failure> {
     match service.ask(Query::Convoy { id: id.to_owned() })? {
         Answer::Convoy { convoy, seq } => Ok((*convoy, seq)),
         _ => Err(other()),
@@ -54,7 +67,7 @@ pub(super) fn convoy(service: &dyn Service, id: &str) -> Result<(ConvoyView, Seq
 }
 
 /// How everybody at work does.
-pub(super) fn facts(service: &dyn Service) -> Result<FactsView, Failure> {
+pub(crate) fn facts(service: &dyn Service) -> Result<FactsView, Failure> {
     match service.ask(Query::Facts)? {
         Answer::Facts { facts } => Ok(*facts),
         _ => Err(other()),
@@ -62,7 +75,7 @@ pub(super) fn facts(service: &dyn Service) -> Result<FactsView, Failure> {
 }
 
 /// Workers.
-pub(super) fn workers(service: &dyn Service, all: bool) -> Result<Vec<WorkerView>, Failure> {
+pub(crate) fn workers(service: &dyn Service, all: bool) -> Result<Vec<WorkerView>, Failure> {
     match service.ask(Query::Workers { all })? {
         Answer::Workers { workers } => Ok(workers),
         _ => Err(other()),
@@ -70,7 +83,7 @@ pub(super) fn workers(service: &dyn Service, all: bool) -> Result<Vec<WorkerView
 }
 
 /// One worker.
-pub(super) fn worker(service: &dyn Service, id: &str) -> Result<WorkerView, Failure> {
+pub(crate) fn worker(service: &dyn Service, id: &str) -> Result<WorkerView, Failure> {
     match service.ask(Query::Worker { id: id.to_owned() })? {
         Answer::Worker { worker } => Ok(*worker),
         _ => Err(other()),
@@ -78,7 +91,7 @@ pub(super) fn worker(service: &dyn Service, id: &str) -> Result<WorkerView, Fail
 }
 
 /// Why something is as it is.
-pub(super) fn why(service: &dyn Service, id: &str) -> Result<WhyView, Failure> {
+pub(crate) fn why(service: &dyn Service, id: &str) -> Result<WhyView, Failure> {
     match service.ask(Query::Why { id: id.to_owned() })? {
         Answer::Why(why) => Ok(why),
         _ => Err(other()),
@@ -86,7 +99,7 @@ pub(super) fn why(service: &dyn Service, id: &str) -> Result<WhyView, Failure> {
 }
 
 /// What staging these would come to.
-pub(super) fn stage(
+pub(crate) fn stage(
     service: &dyn Service,
     ids: Vec<String>,
     max_parallel: Option<u32>,
@@ -98,7 +111,7 @@ pub(super) fn stage(
 }
 
 /// What is to land: of one rig, or of one issue.
-pub(super) fn queue(
+pub(crate) fn queue(
     service: &dyn Service,
     rig: Option<String>,
     issue: Option<String>,
@@ -110,7 +123,7 @@ pub(super) fn queue(
 }
 
 /// Convoys in which nothing moves.
-pub(super) fn stranded(service: &dyn Service) -> Result<Vec<StrandedView>, Failure> {
+pub(crate) fn stranded(service: &dyn Service) -> Result<Vec<StrandedView>, Failure> {
     match service.ask(Query::Stranded)? {
         Answer::Stranded { stranded } => Ok(stranded),
         _ => Err(other()),
@@ -118,7 +131,7 @@ pub(super) fn stranded(service: &dyn Service) -> Result<Vec<StrandedView>, Failu
 }
 
 /// A mailbox.
-pub(super) fn mail(service: &dyn Service, address: String) -> Result<Vec<NoticeView>, Failure> {
+pub(crate) fn mail(service: &dyn Service, address: String) -> Result<Vec<NoticeView>, Failure> {
     match service.ask(Query::Mail { address })? {
         Answer::Mail { notices } => Ok(notices),
         _ => Err(other()),
@@ -126,7 +139,7 @@ pub(super) fn mail(service: &dyn Service, address: String) -> Result<Vec<NoticeV
 }
 
 /// Deliveries of notices.
-pub(super) fn outbox(service: &dyn Service, all: bool) -> Result<Vec<DeliveryView>, Failure> {
+pub(crate) fn outbox(service: &dyn Service, all: bool) -> Result<Vec<DeliveryView>, Failure> {
     match service.ask(Query::Outbox { all })? {
         Answer::Outbox { deliveries } => Ok(deliveries),
         _ => Err(other()),
@@ -134,7 +147,7 @@ pub(super) fn outbox(service: &dyn Service, all: bool) -> Result<Vec<DeliveryVie
 }
 
 /// One notice.
-pub(super) fn notice(service: &dyn Service, id: &str) -> Result<NoticeView, Failure> {
+pub(crate) fn notice(service: &dyn Service, id: &str) -> Result<NoticeView, Failure> {
     match service.ask(Query::Notice { id: id.to_owned() })? {
         Answer::Notice { notice } => Ok(*notice),
         _ => Err(other()),
@@ -142,7 +155,7 @@ pub(super) fn notice(service: &dyn Service, id: &str) -> Result<NoticeView, Fail
 }
 
 /// These checkpoints, as the log has them.
-pub(super) fn checkpoints(service: &dyn Service, ids: &[String]) -> Result<Vec<CheckpointView>, Failure> {
+pub(crate) fn checkpoints(service: &dyn Service, ids: &[String]) -> Result<Vec<CheckpointView>, Failure> {
     match service.ask(Query::Checkpoints { ids: ids.to_vec() })? {
         Answer::Checkpoints { checkpoints } => Ok(checkpoints),
         _ => Err(other()),
@@ -150,7 +163,7 @@ pub(super) fn checkpoints(service: &dyn Service, ids: &[String]) -> Result<Vec<C
 }
 
 /// Epics with their sessions.
-pub(super) fn epics(service: &dyn Service, all: bool) -> Result<Vec<EpicView>, Failure> {
+pub(crate) fn epics(service: &dyn Service, all: bool) -> Result<Vec<EpicView>, Failure> {
     match service.ask(Query::Epics { all })? {
         Answer::Epics { epics } => Ok(epics),
         _ => Err(other()),
@@ -158,7 +171,7 @@ pub(super) fn epics(service: &dyn Service, all: bool) -> Result<Vec<EpicView>, F
 }
 
 /// One epic: the one named, else the only one that can be meant in this checkout.
-pub(super) fn epic(
+pub(crate) fn epic(
     service: &dyn Service,
     epic: Option<&str>,
     path: Option<&str>,
@@ -170,7 +183,7 @@ pub(super) fn epic(
 }
 
 /// Every rig.
-pub(super) fn rigs(service: &dyn Service) -> Result<Vec<RigView>, Failure> {
+pub(crate) fn rigs(service: &dyn Service) -> Result<Vec<RigView>, Failure> {
     match service.ask(Query::Rigs)? {
         Answer::Rigs { rigs } => Ok(rigs),
         _ => Err(other()),
@@ -178,7 +191,7 @@ pub(super) fn rigs(service: &dyn Service) -> Result<Vec<RigView>, Failure> {
 }
 
 /// One rig.
-pub(super) fn rig(service: &dyn Service, name: &str) -> Result<RigStatusView, Failure> {
+pub(crate) fn rig(service: &dyn Service, name: &str) -> Result<RigStatusView, Failure> {
     match service.ask(Query::Rig { name: name.to_owned() })? {
         Answer::Rig { rig } => Ok(*rig),
         _ => Err(other()),
@@ -186,7 +199,7 @@ pub(super) fn rig(service: &dyn Service, name: &str) -> Result<RigStatusView, Fa
 }
 
 /// Events after a place, and the event up to which that is all.
-pub(super) fn events(
+pub(crate) fn events(
     service: &dyn Service,
     after: Seq,
     limit: usize,
@@ -199,7 +212,7 @@ pub(super) fn events(
 }
 
 /// Trackers that are not ours.
-pub(super) fn trackers(service: &dyn Service) -> Result<Vec<TrackerView>, Failure> {
+pub(crate) fn trackers(service: &dyn Service) -> Result<Vec<TrackerView>, Failure> {
     match service.ask(Query::Trackers)? {
         Answer::Trackers { trackers } => Ok(trackers),
         _ => Err(other()),
@@ -207,7 +220,7 @@ pub(super) fn trackers(service: &dyn Service) -> Result<Vec<TrackerView>, Failur
 }
 
 /// Limits on what may be spent: all, or what there is of one thing.
-pub(super) fn budgets(service: &dyn Service, scope: Option<BudgetScope>) -> Result<Vec<BudgetView>, Failure> {
+pub(crate) fn budgets(service: &dyn Service, scope: Option<BudgetScope>) -> Result<Vec<BudgetView>, Failure> {
     match service.ask(Query::Budgets { scope })? {
         Answer::Budgets { budgets } => Ok(budgets),
         _ => Err(other()),
@@ -215,7 +228,7 @@ pub(super) fn budgets(service: &dyn Service, scope: Option<BudgetScope>) -> Resu
 }
 
 /// What work costs: whose, and since which day.
-pub(super) fn cost(service: &dyn Service, of: CostOf, since: Option<Day>) -> Result<CostView, Failure> {
+pub(crate) fn cost(service: &dyn Service, of: CostOf, since: Option<Day>) -> Result<CostView, Failure> {
     match service.ask(Query::Cost { of, since })? {
         Answer::Cost { cost } => Ok(*cost),
         _ => Err(other()),
@@ -223,9 +236,52 @@ pub(super) fn cost(service: &dyn Service, of: CostOf, since: Option<Day>) -> Res
 }
 
 /// The engine itself.
-pub(super) fn engine(service: &dyn Service) -> Result<EngineView, Failure> {
+pub(crate) fn engine(service: &dyn Service) -> Result<EngineView, Failure> {
     match service.ask(Query::Engine)? {
         Answer::Engine(engine) => Ok(engine),
+        _ => Err(other()),
+    }
+}
+
+/// One convoy with all that belongs to it.
+pub(crate) fn details(service: &dyn Service, id: &str) -> Result<DetailsView, Failure> {
+    match service.ask(Query::ConvoyDetails { id: id.to_owned() })? {
+        Answer::ConvoyDetails { details } => Ok(*details),
+        _ => Err(other()),
+    }
+}
+
+/// Convoys that fit, a line each, and how many there are.
+pub(crate) fn convoy_lines(
+    service: &dyn Service,
+    filter: ConvoyFilter,
+) -> Result<(Vec<ConvoyLineView>, usize), Failure> {
+    match service.ask(Query::ConvoyLines(filter))? {
+        Answer::ConvoyLines { convoys, total } => Ok((convoys, total)),
+        _ => Err(other()),
+    }
+}
+
+/// What somebody wants to see first.
+pub(crate) fn overview(service: &dyn Service) -> Result<OverviewView, Failure> {
+    match service.ask(Query::Overview)? {
+        Answer::Overview { overview } => Ok(*overview),
+        _ => Err(other()),
+    }
+}
+
+/// What concerns a convoy, and the event up to which that is true.
+pub(crate) fn convoy_concern(service: &dyn Service, id: &str) -> Result<(Concern, Seq), Failure> {
+    match service.ask(Query::ConvoyConcern { id: id.to_owned() })? {
+        Answer::Concern { concern, seq } => Ok((*concern, seq)),
+        _ => Err(other()),
+    }
+}
+
+/// What concerns a worker, and the event up to which that is true.
+pub(crate) fn work_concern(service: &dyn Service, id: &str) -> Result<(Concern, Seq), Failure> {
+    match service.ask(Query::WorkConcern { id: id.to_owned() })? {
+        Answer::Concern { concern, seq } => Ok((*concern, seq)),
         _ => Err(other()),
     }
 }

@@ -1,0 +1,104 @@
+//! What went wrong, as callers are told: programs get the one shape of failures, people a page.
+
+use aide::OperationOutput;
+use aide::generate::GenContext;
+use aide::openapi::{Operation, Response as OpenApiResponse};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use convoy_api::{Code, Failure};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The one shape of errors: that of `--json` on the command line.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ErrorBody {
+    /// What went wrong.
+    error: ErrorView,
+}
+
+/// What went wrong.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ErrorView {
+    /// What kind: `refused`, `invalid`, `ambiguous`, `not_found`, `conflict`, `cycle`, `unknown`, `disk_full`,
+    /// `corrupt`, `timeout` or `unavailable`; of this interface itself also `unauthorized`, `forbidden`, `too_large`,
+    /// `not_allowed`, `busy`.
+    kind: &'static str,
+    /// What and why, one line.
+    message: String,
+    /// What to do.
+    hints: Vec<String>,
+}
+
+/// What went wrong, with the status of the answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Error {
+    pub(super) status: StatusCode,
+    pub(super) kind: &'static str,
+    pub(super) message: String,
+    pub(super) hints: Vec<String>,
+}
+
+impl Error {
+    /// An error of this interface itself.
+    pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
+        Self { status, kind, message: message.into(), hints: Vec::new() }
+    }
+    /// With advice.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+    /// As a person reads it.
+    pub(crate) fn page(&self) -> Response {
+        crate::pages::error(self.status, &self.message, &self.hints)
+    }
+    /// As whoever sent a request with these headers can read it.
+    pub(super) fn response(self, headers: &HeaderMap) -> Response {
+        let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
+            self.page()
+        } else {
+            self.into_response()
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        let status = match failure.code {
+            Code::Invalid | Code::Ambiguous => StatusCode::BAD_REQUEST,
+            Code::NotFound => StatusCode::NOT_FOUND,
+            Code::Conflict | Code::Cycle => StatusCode::CONFLICT,
+            Code::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
+            Code::Corrupt | Code::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
+            Code::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let hints = failure.hint.into_iter().collect();
+        Self { status, kind: failure.code.name(), message: failure.message, hints }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let Self { status, kind, message, hints } = self.clone();
+        let view = ErrorView { kind, message, hints };
+        let mut response = (status, axum::Json(ErrorBody { error: view })).into_response();
+        // Where people look, a page is made of it.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl OperationOutput for Error {
+    type Inner = ErrorBody;
+
+    fn inferred_responses(
+        context: &mut GenContext,
+        operation: &mut Operation,
+    ) -> Vec<(Option<aide::openapi::StatusCode>, OpenApiResponse)> {
+        let described = axum::Json::<ErrorBody>::operation_response(context, operation);
+        described.into_iter().map(|response| (None, response)).collect()
+    }
+}

@@ -1,0 +1,180 @@
+//! The server: one thread with its runtime; callers from the port and from the engine's socket; what is where.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aide::axum::ApiRouter;
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router, middleware};
+use convoy_api::query::EngineView;
+use convoy_engine::face::{Callers, Opened};
+use convoy_engine::tasks::{self as threads, Kind};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::error::Error;
+use super::guard::{self, Way};
+use super::patient::Patient;
+use super::secret::Secret;
+use super::site::{Inner, Site};
+use super::stream::{self, Streams};
+use super::{api, assets, tasks};
+use crate::{ask, pages};
+
+/// How many callers are served at once, watchers with them; more wait in the port's own queue.
+const CALLERS_MAX: usize = 4096;
+/// How long a caller may take to send the head of a request.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// The largest body, in bytes: an issue's text of 1 MiB, escaped, with room.
+const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How many calls may block at once; more wait for a thread.
+const BLOCKING_MAX: usize = 16;
+/// How long a thread for such calls is kept while there are none.
+const BLOCKING_KEPT: Duration = Duration::from_secs(10);
+/// How long nobody is let in after somebody could not be.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Shows an engine: serves its port and whoever comes by its socket, until the process ends.
+pub(crate) fn face(opened: Opened) -> std::io::Result<Callers> {
+    let Opened { service, watching, workspace, env, listener, hosts, token } = opened;
+    let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    let engine =
+        ask::engine(service.as_ref()).map(|view| engine_name(&view)).map_err(std::io::Error::other)?;
+    let site = Site(Arc::new(Inner {
+        hosts: Site::hosts(address, &hosts),
+        secret: Secret::new(token, &engine),
+        streams: Streams::new(watching, &workspace),
+        service,
+        workspace,
+        env,
+    }));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(BLOCKING_MAX)
+        .thread_keep_alive(BLOCKING_KEPT)
+        .thread_name("http-call")
+        .build()?;
+    let places = Arc::new(Semaphore::new(CALLERS_MAX));
+    let router = router(site);
+    let handle = runtime.handle().clone();
+    let (ours, kept) = (router.clone(), Arc::clone(&places));
+    if let Some(listener) = &listener {
+        listener.set_nonblocking(true)?;
+    }
+    threads::start(Kind::Listener, move || {
+        runtime.block_on(async move {
+            match listener.map(tokio::net::TcpListener::from_std) {
+                Some(Ok(listener)) => accept(listener, ours, kept).await,
+                // Only those at the socket: they come by themselves.
+                None | Some(Err(_)) => std::future::pending().await,
+            }
+        });
+    })?;
+    Ok(Box::new(move |stream| {
+        let (router, places) = (router.clone(), Arc::clone(&places));
+        let _entered = handle.enter();
+        let taken = stream.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(stream));
+        let Ok(stream) = taken else { return };
+        tasks::start(async move {
+            if let Ok(place) = places.acquire_owned().await {
+                serve(stream, Way::Socket, router, place).await;
+            }
+        });
+    }))
+}
+
+/// What tells an engine from the one before it.
+pub(crate) fn engine_name(view: &EngineView) -> String {
+    format!("{}@{}", view.pid, view.started_at)
+}
+
+async fn accept(listener: tokio::net::TcpListener, router: Router, places: Arc<Semaphore>) {
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let _ = stream.set_nodelay(true);
+                tasks::start(serve(stream, Way::Port, router.clone(), place));
+            }
+            // Out of descriptors: it is no use to ask again at once.
+            Err(_) => {
+                let _ = tokio::time::timeout(PAUSE, std::future::pending::<()>()).await;
+            }
+        }
+    }
+}
+
+/// Serves one caller, request after request.
+async fn serve<S>(stream: S, way: Way, router: Router, place: OwnedSemaphorePermit)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = TowerToHyperService::new(router.layer(Extension(way)));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service)
+        .with_upgrades();
+    // That a caller went away, or spoke no HTTP, is nobody's concern but its own.
+    let _ = connection.await;
+    drop(place);
+}
+
+/// Whether anybody may see it who calls this machine by its name: what says nothing of the work.
+pub(super) fn is_public(path: &str) -> bool {
+    path == "/health" || path == "/login" || path.starts_with("/assets/")
+}
+
+/// What is where.
+fn router(site: Site) -> Router {
+    let pages =
+        pages::router().route("/login", get(login)).route("/assets/{hash}/{name}", get(assets::serve));
+    let api: ApiRouter<Site> = api::router().merge(stream::router());
+    let mut document = aide::openapi::OpenApi::default();
+    let api = api.finish_api_with(&mut document, api::describe);
+    Router::new()
+        .merge(api)
+        .merge(pages)
+        .fallback(nothing)
+        .layer(Extension(Arc::new(document)))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(site.clone(), guard::guard))
+        .with_state(site)
+}
+
+async fn nothing(request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    Error::new(StatusCode::NOT_FOUND, "not_found", format!("there is nothing at {path}"))
+        .hint("what there is for programs: /api/openapi.json")
+        .response(request.headers())
+}
+
+#[derive(serde::Deserialize)]
+struct Link {
+    code: String,
+}
+
+/// Lets a browser in, once for each link. The page that follows is asked for by the answer itself, so that the cookie is
+/// sent with it although the link was followed from elsewhere.
+async fn login(State(site): State<Site>, Query(link): Query<Link>) -> Result<Response, Response> {
+    let secret = &site.0.secret;
+    if !secret.use_link(&link.code) {
+        let hints = ["get a new one: convoy dashboard".to_owned()];
+        let why = "this link was used already, or is too old";
+        return Err(pages::error(StatusCode::UNAUTHORIZED, why, &hints));
+    }
+    let (value, lasts) = secret.cookie().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())?;
+    let cookie = format!(
+        "{}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}",
+        secret.cookie_name(),
+        lasts.as_secs()
+    );
+    let headers = [(header::SET_COOKIE, cookie), (header::REFRESH, "0; url=/".to_owned())];
+    Ok((headers, pages::welcome()).into_response())
+}

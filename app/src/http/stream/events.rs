@@ -1,0 +1,150 @@
+//! One watcher's way through the events: what it has not seen from the log, then what happens, and the log again for
+//! whatever it was too slow for. Nothing is left out unless it is told.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use convoy_api::Failure;
+use convoy_core::id::Seq;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::concerns;
+use super::hub::{Happened, Joined, Told};
+use crate::ask;
+use crate::http::site::Site;
+
+/// How many events are read at once.
+const PAGE: usize = 200;
+/// How many events a watcher may be behind to be given all of them; one that is further behind is told that it missed
+/// them. Whoever asks for what is long past is behind by its own wish, and gets it.
+const BEHIND_MAX: u64 = 10_000;
+
+/// What a watcher wants.
+#[derive(Default)]
+pub(super) struct Filter {
+    /// Only types that begin so.
+    pub(super) kind: Option<String>,
+    /// Only what concerns this.
+    pub(super) concern: Option<Arc<concerns::Shared>>,
+}
+
+impl Filter {
+    fn wants(&self, happened: &Happened) -> bool {
+        self.kind.as_deref().is_none_or(|kind| happened.envelope.event.name().starts_with(kind))
+            && self.concern.as_ref().is_none_or(|concern| concern.covers(&happened.envelope))
+    }
+}
+
+/// What a watcher gets.
+pub(super) enum Next {
+    /// It happened.
+    Event(Arc<Happened>),
+    /// These were left out.
+    Missed {
+        /// The first.
+        from: Seq,
+        /// The last.
+        to: Seq,
+    },
+    /// All that had happened when it came is told.
+    Current,
+    /// The log cannot be read.
+    Failed(Failure),
+}
+
+/// A watcher.
+pub(super) struct Events {
+    site: Site,
+    joined: Joined,
+    filter: Filter,
+    /// The last one that was told or was of no concern.
+    at: Seq,
+    /// Up to here things are known to have happened.
+    known: Seq,
+    /// Read from the log and not told yet.
+    page: VecDeque<Arc<Happened>>,
+    is_current: bool,
+    /// It still reads what it asked for, however long that is.
+    by_wish: bool,
+    ended: bool,
+}
+
+impl Events {
+    /// Of what happened after `since`, or else from now on.
+    pub(super) fn new(site: Site, joined: Joined, since: Option<Seq>, filter: Filter) -> Self {
+        let known = joined.latest();
+        let at = since.unwrap_or(known).min(known);
+        let page = VecDeque::new();
+        Self { site, joined, filter, at, known, page, is_current: false, by_wish: true, ended: false }
+    }
+
+    /// After which event it is.
+    pub(super) fn at(&self) -> Seq {
+        self.at
+    }
+
+    /// Up to which event things had happened when it came.
+    pub(super) fn known(&self) -> Seq {
+        self.known
+    }
+
+    /// What comes next; nothing when the engine leaves.
+    pub(super) async fn next(&mut self) -> Option<Next> {
+        loop {
+            while let Some(happened) = self.page.pop_front() {
+                self.at = happened.envelope.seq;
+                if self.filter.wants(&happened) {
+                    return Some(Next::Event(happened));
+                }
+            }
+            if self.ended {
+                return None;
+            }
+            if self.at < self.known {
+                if let Err(failure) = self.read().await {
+                    self.ended = true;
+                    return Some(Next::Failed(failure));
+                }
+                continue;
+            }
+            if !std::mem::replace(&mut self.is_current, true) {
+                return Some(Next::Current);
+            }
+            match self.joined.receiver.recv().await {
+                Ok(Told::Event(happened)) => {
+                    let seq = happened.envelope.seq;
+                    self.by_wish = false;
+                    if seq.0 == self.at.0 + 1 {
+                        self.page.push_back(happened);
+                        self.known = seq;
+                    } else {
+                        self.known = self.known.max(seq);
+                    }
+                }
+                Ok(Told::UpTo(seq)) => self.known = self.known.max(seq),
+                Err(RecvError::Lagged(_)) => {
+                    self.known = self.joined.latest();
+                    if !self.by_wish && self.known.0.saturating_sub(self.at.0) > BEHIND_MAX {
+                        let from = Seq(self.at.0 + 1);
+                        self.at = self.known;
+                        return Some(Next::Missed { from, to: self.known });
+                    }
+                }
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), Failure> {
+        let (after, known, kind) = (self.at, self.known, self.filter.kind.clone());
+        let limit = PAGE.min(usize::try_from(known.0 - after.0).unwrap_or(PAGE));
+        let (events, seq) = self.site.ask(move |service| ask::events(service, after, limit, kind)).await?;
+        self.page.extend(events.into_iter().map(|event| Arc::new(Happened::new(event))));
+        if self.page.is_empty() {
+            // None of the kind that is wanted; should the log say nothing at all, there is nothing to wait for.
+            self.at = if seq > after { seq } else { known };
+            self.known = self.known.max(self.at);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! Waiting until convoys are over, and telling how they do meanwhile.
+
+use convoy_api::Service;
+use convoy_core::event::{Envelope, Event};
+use convoy_core::id::Seq;
+use convoy_core::time::Span;
+use convoy_core::view::{ConvoyView, StrandedView};
+use convoy_engine::background;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::super::desk::Desk;
+use super::super::tool::{Answer, Kind, Tool};
+use super::values;
+use crate::ask;
+use crate::cli::follow::{End, Follow, Look, See};
+use crate::error::Error;
+
+/// How long is waited if nobody says so: a client that gives up before does not wait for ever.
+const TIMEOUT_S: i64 = 300;
+/// The longest wait: a day.
+const TIMEOUT_S_MAX: i64 = 86_400;
+
+/// Wait until convoys are closed, or nothing in them can move any more. How they do is told meanwhile, as progress. When the
+/// time is up, that is an error, and nothing has changed: wait again.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wait {
+    /// Convoys, or unique prefixes of their ids.
+    convoys: Vec<String>,
+    /// Until one of them is closed, not all.
+    #[serde(default)]
+    any: bool,
+    /// The longest to wait, in seconds; 300 if not given.
+    timeout_s: Option<i64>,
+}
+
+/// How waiting came to its end.
+pub(super) enum Over {
+    /// This is how they stand, and why nothing can move, if that is so.
+    Stands(Vec<(ConvoyView, Option<StrandedView>)>),
+    /// The time is up.
+    TimeOut,
+    /// Nobody waits any more.
+    Unwanted,
+}
+
+impl Tool for Wait {
+    const NAME: &'static str = "wait";
+    const TITLE: &'static str = "Wait for convoys";
+    const KIND: Kind = Kind::Looks;
+    const MORE: Option<&'static str> = Some("convoy_show with one of them");
+
+    fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
+        let ids = values::some("convoys", self.convoys)?;
+        let timeout = self.timeout_s.unwrap_or(TIMEOUT_S);
+        if !(0..=TIMEOUT_S_MAX).contains(&timeout) {
+            let what = format!("timeout_s: expected a number of seconds from 0 to {TIMEOUT_S_MAX}");
+            return Err(Error::usage(what));
+        }
+        match until_over(desk, &ids, self.any, Span::from_secs(timeout))? {
+            Over::Stands(all) => {
+                let stuck = all.iter().filter_map(|(convoy, stuck)| {
+                    let stuck = stuck.as_ref()?;
+                    Some(format!(
+                        "Nothing can move in {}: {}; try: {}",
+                        convoy.id, stuck.detail, stuck.command
+                    ))
+                });
+                let notes: Vec<String> = stuck.collect();
+                let convoys: Vec<&ConvoyView> = all.iter().map(|(convoy, _)| convoy).collect();
+                let answer = Answer::of(&serde_json::json!({ "items": convoys }))?;
+                Ok(notes.into_iter().fold(answer, Answer::note))
+            }
+            Over::TimeOut => {
+                let what = format!("the time ran out after {timeout} s: {} not over", ids.join(", "));
+                Err(Error { kind: "timeout", status: 124, ..Error::refused(what) }
+                    .hint("agents go on; wait again, or look with why"))
+            }
+            Over::Unwanted => Err(Error::refused("nobody waits any more; agents go on")),
+        }
+    }
+}
+
+/// Waits until all of these convoys, or with `any` one, are closed or stuck.
+pub(super) fn until_over(
+    desk: &mut Desk<'_>,
+    ids: &[String],
+    any: bool,
+    timeout: Span,
+) -> Result<Over, Error> {
+    // What is closed already needs no engine that stays.
+    let (standing, _) = desk.ctx.with(|service| stand(service, ids))?;
+    if is_over(&standing, any) {
+        return Ok(Over::Stands(standing));
+    }
+    let workspace = desk.ctx.workspace()?;
+    if !desk.writes && !background::status(&workspace)?.running {
+        return Err(Error::refused("no engine runs, so that nothing changes, and this server only looks")
+            .hint("a person starts it with: convoy up"));
+    }
+    let mut follow = Follow::new(workspace, Some(timeout));
+    desk.waits(&follow);
+    let mut teller = desk.teller();
+    let mut said = String::new();
+    let look = |service: &dyn Service| {
+        let (standing, seq) = stand(service, ids)?;
+        if is_over(&standing, any) {
+            // That it is over is the result, and clients know no progress of what has one.
+            return Ok(Look { end: Some(standing), seq });
+        }
+        let now = progress(&standing);
+        if now != said {
+            teller.tell(&now);
+            said = now;
+        }
+        Ok(Look { end: None, seq })
+    };
+    let end = follow.until(|| desk.ctx.staying(), look, |event| Ok(matters(event)));
+    desk.goes_on();
+    Ok(match end? {
+        End::Reached(standing) => Over::Stands(standing),
+        End::TimeOut => Over::TimeOut,
+        End::Interrupted | End::Unseen => Over::Unwanted,
+    })
+}
+
+type Standing = Vec<(ConvoyView, Option<StrandedView>)>;
+
+fn stand(service: &dyn Service, ids: &[String]) -> Result<(Standing, Seq), convoy_api::Failure> {
+    let stranded = ask::stranded(service)?;
+    let mut first = None;
+    let mut all = Vec::new();
+    for id in ids {
+        let (convoy, seq) = ask::convoy(service, id)?;
+        first.get_or_insert(seq);
+        let stuck = stranded.iter().find(|found| found.convoy_id == convoy.id && found.category.is_stuck());
+        all.push((convoy, stuck.cloned()));
+    }
+    Ok((all, first.unwrap_or_default()))
+}
+
+fn is_over(all: &Standing, any: bool) -> bool {
+    let mut over = all.iter().map(|(convoy, stuck)| convoy.closed_at.is_some() || stuck.is_some());
+    if any { over.any(|over| over) } else { over.all(|over| over) }
+}
+
+fn progress(all: &Standing) -> String {
+    let one = |(convoy, _): &(ConvoyView, Option<StrandedView>)| {
+        let working = if convoy.in_progress > 0 { format!(", {} at work", convoy.in_progress) } else { String::new() };
+        format!("{} {}: {} of {} done{working}", convoy.id, convoy.status, convoy.completed, convoy.total)
+    };
+    all.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Whether it may have brought a convoy further.
+fn matters(event: &Envelope) -> See {
+    match event.event {
+        Event::SessionUsage { .. } => See::Nothing,
+        _ => See::Look,
+    }
+}

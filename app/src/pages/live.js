@@ -1,0 +1,1 @@
+// What makes pages live. Without it they can be read as well.

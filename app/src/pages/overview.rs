@@ -1,0 +1,222 @@
+//! The first page: what needs you, who is at work, what it costs, what landed.
+
+use axum::Extension;
+use axum::extract::{Query, State};
+use convoy_core::view::{AtWorkView, ConvoyLineView, NeedKind, NeedView, OverviewView};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::actions::Deed;
+use super::forms::flash;
+use super::layout::page;
+use super::parts::{
+    Tone, age, badge, badge_of, command, convoy_badge, empty, link, meter, money, more, progress, safe,
+    section, spend, title,
+};
+use crate::ask;
+use crate::http::{Error, Site, Visitor};
+
+/// What came before.
+#[derive(Deserialize)]
+pub(super) struct After {
+    pub(super) did: Option<String>,
+}
+
+/// The first page.
+pub(super) async fn show(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Query(after): Query<After>,
+) -> Result<Markup, Error> {
+    let overview = site.ask(ask::overview).await?;
+    let fresh = overview.open + overview.staged + overview.landed_today_total == 0
+        && overview.needs.is_empty()
+        && overview.at_work.is_empty();
+    let main = html! {
+        h1.hidden { "Overview" }
+        (flash(after.did.as_deref()))
+        (figures(&overview))
+        @if fresh { (first()) } @else {
+            div.columns {
+                div {
+                    (section("needs", "Needs you", Some(overview.needs_total), &needs(&visitor, &overview)))
+                    (section("running", "Running", Some(overview.at_work_total), &at_work(&overview)))
+                }
+                div {
+                    (section("convoys", "Convoys", Some(overview.open + overview.staged), &convoys(&overview)))
+                    (section("landed", "Landed today", Some(overview.landed_today_total), &landed(&overview)))
+                }
+            }
+        }
+    };
+    Ok(page(&visitor, "Overview", "/", Some(overview.seq), &main))
+}
+
+/// The four answers that everybody comes for.
+fn figures(overview: &OverviewView) -> Markup {
+    let figure = |to: &str, number: Markup, label: &str, some: bool, sub: Markup| {
+        html! {
+            a href=(to) {
+                span class={ "big" @if some { " some" } } { (number) }
+                span.label { (label) }
+                span.sub { (sub) }
+            }
+        }
+    };
+    let needs = overview.needs_total;
+    let calm = if needs == 0 { "nothing waits for you" } else { "these wait for a person" };
+    html! {
+        div.figures {
+            (figure("/#needs", html! { (needs) }, "need you", needs > 0, html! { (calm) }))
+            (figure("/#running", html! { (overview.at_work_total) }, "running", false, html! {
+                (overview.open) " open, " (overview.staged) " staged"
+                @if overview.startable > 0 { ", " (overview.startable) " ready to start" }
+            }))
+            (figure("/costs", money(&overview.spent_today), "spent today", false, html! {
+                @if let Some(limit) = &overview.day_limit {
+                    "of " (money(limit)) (meter(overview.spent_today.micros, limit.micros, "of today's limit"))
+                } @else if overview.reserved.micros > 0 {
+                    (money(&overview.reserved)) " more promised"
+                } @else { "no limit for the day" }
+            }))
+            (figure("/#landed", html! { (overview.landed_today_total) }, "landed today", false, html! {
+                @if overview.unread > 0 { (overview.unread) " unread in the mail" } @else { "no unread mail" }
+                @if overview.undelivered > 0 { ", " (overview.undelivered) " not delivered" }
+            }))
+        }
+    }
+}
+
+/// What to do where nothing was done yet.
+fn first() -> Markup {
+    html! {
+        section aria-labelledby="first" {
+            h2 #first { "Nothing is under way. Here is how to begin" }
+            div.choices {
+                a href="/start?template=code-review" {
+                    strong { "Have the code reviewed" }
+                    "Three reviewers read your files side by side, and one report comes of it."
+                }
+                a href="/start" { strong { "Start a template" } "Planning, triage of issues, or one of your own." }
+                a href="/convoys/new" {
+                    strong { "Have issues worked on" } "Choose some; agents do them, and what passes its gates lands."
+                }
+            }
+            p.more { "Or from the command line: " (command("convoy issue create \"What is to be done\"")) }
+        }
+    }
+}
+
+fn needs(visitor: &Visitor, overview: &OverviewView) -> Markup {
+    if overview.needs.is_empty() {
+        return empty("Nothing needs you", "What goes on, goes on by itself.", None);
+    }
+    html! {
+        ul.list.needs { @for need in &overview.needs { (need_of(visitor, need)) } }
+        (more(overview.needs.len(), overview.needs_total, "/convoys?status=open", "that need somebody"))
+    }
+}
+
+fn need_of(visitor: &Visitor, need: &NeedView) -> Markup {
+    let place = match need.kind {
+        NeedKind::Convoy => format!("/convoys/{}", need.id),
+        NeedKind::Issue => format!("/issues/{}", need.id),
+    };
+    html! {
+        li {
+            div.row {
+                a.name.grow href=(place) { (title(&need.title)) }
+                @if let Some(category) = need.category { (badge_of(Tone::Alert, "!", category.name())) }
+                (link(&place, &need.id))
+            }
+            p { (safe(&need.detail)) }
+            div.actions {
+                @if let Some(deed) = Deed::of(&need.command) { (deed.button(visitor, "/")) }
+                (command(&need.command))
+            }
+        }
+    }
+}
+
+fn at_work(overview: &OverviewView) -> Markup {
+    if overview.at_work.is_empty() {
+        return empty("Nobody is at work", "Agents begin by themselves when something is started.", None);
+    }
+    html! {
+        ul.list { @for worker in &overview.at_work { (worker_of(worker)) } }
+        (more(overview.at_work.len(), overview.at_work_total, "/work", "at work"))
+    }
+}
+
+fn worker_of(worker: &AtWorkView) -> Markup {
+    html! {
+        li {
+            div.row {
+                a.name.grow href={ "/work/" (worker.worker_id) } { (title(&worker.title)) }
+                (badge(&worker.state))
+                @if let Some(health) = worker.health.as_deref().filter(|health| *health != "healthy") {
+                    (badge_of(Tone::Alert, "!", health))
+                }
+                (age(worker.started_at))
+            }
+            div.sub {
+                span { (safe(&worker.name)) }
+                span { (safe(&worker.agent)) @if let Some(model) = &worker.model { " " (safe(model)) } }
+                span { "attempt " (worker.attempt) " of " (worker.max_attempts) }
+                (money(&worker.spent))
+                @if let Some(convoy) = &worker.convoy_id {
+                    (link(&format!("/convoys/{convoy}"), convoy.as_str()))
+                }
+            }
+        }
+    }
+}
+
+fn convoys(overview: &OverviewView) -> Markup {
+    if overview.convoys.is_empty() {
+        return empty("No convoy is open", "Start a template, or make one of issues.", Some("convoy start code-review"));
+    }
+    let total = overview.open + overview.staged;
+    html! {
+        ul.list { @for convoy in &overview.convoys { (line(convoy)) } }
+        (more(overview.convoys.len(), total, "/convoys", "convoys"))
+    }
+}
+
+fn landed(overview: &OverviewView) -> Markup {
+    if overview.landed_today.is_empty() {
+        return empty("Nothing landed yet today", "What landed before is under convoys.", None);
+    }
+    html! {
+        ul.list { @for convoy in &overview.landed_today { (line(convoy)) } }
+        (more(overview.landed_today.len(), overview.landed_today_total, "/convoys?status=landed", "that landed"))
+    }
+}
+
+/// A convoy in a narrow list.
+fn line(convoy: &ConvoyLineView) -> Markup {
+    html! {
+        li {
+            div.row {
+                a.name.grow href={ "/convoys/" (convoy.id) } { (title(&convoy.title)) }
+                (state(convoy))
+            }
+            div.sub {
+                (progress(convoy.completed, convoy.at_work, convoy.total))
+                (spend(&convoy.spent, convoy.budget.as_ref()))
+                (age(convoy.closed_at.or(convoy.started_at).unwrap_or(convoy.created_at)))
+            }
+        }
+    }
+}
+
+/// How a convoy is, in badges.
+pub(super) fn state(convoy: &ConvoyLineView) -> Markup {
+    html! {
+        @if convoy.needs_human { (badge_of(Tone::Alert, "!", "needs you")) }
+        @if convoy.overdue { (badge_of(Tone::Alert, "!", "overdue")) }
+        @if !convoy.needs_human || convoy.closed_at.is_some() {
+            (convoy_badge(&convoy.status, convoy.outcome.as_deref()))
+        }
+    }
+}
