@@ -9,9 +9,9 @@ use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
-    BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView, EpicView, FactsView,
-    IssueView, NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, SessionView, StageView,
-    StrandedView, TrackerView, WorkerView,
+    BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
+    EpicView, FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView,
+    RigView, SessionView, StageView, StoryView, StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -24,6 +24,11 @@ pub enum Query {
     Issue {
         /// References.
         ids: Vec<String>,
+    },
+    /// Everything of one issue: what it depends on, what depends on it, everybody who worked on it.
+    Story {
+        /// Reference.
+        id: String,
     },
     /// Issues as lines of JSONL, in order of id, as many as fit into one answer.
     Export {
@@ -92,6 +97,8 @@ pub enum Query {
         /// Whose.
         address: String,
     },
+    /// Every mailbox that anything was ever sent to.
+    Mailboxes,
     /// Deliveries of notices, oldest first.
     Outbox {
         /// Also those that have arrived, and failures of archived notices.
@@ -237,6 +244,7 @@ pub struct ConvoyFilter {
 #[expect(missing_docs, reason = "each answers the question of the same name")]
 pub enum Answer {
     Issues { issues: Vec<IssueView>, total: usize },
+    Story { story: Box<StoryView> },
     Export { lines: Vec<String>, last: Option<IssueId> },
     Convoys { convoys: Vec<ConvoyView>, total: usize },
     Convoy { convoy: Box<ConvoyView>, seq: Seq },
@@ -251,6 +259,7 @@ pub enum Answer {
     Concern { concern: Box<Concern>, seq: Seq },
     Queue { items: Vec<QueueItemView> },
     Mail { notices: Vec<NoticeView> },
+    Mailboxes { mailboxes: Vec<MailboxView> },
     Outbox { deliveries: Vec<DeliveryView> },
     Notice { notice: Box<NoticeView> },
     Events { events: Vec<Envelope>, seq: Seq },

@@ -7,10 +7,9 @@ use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::view::{
-    BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView, EpicView,
-    FactsView, IssueView,
-    NoticeView, OverviewView, QueueItemView, RigStatusView, RigView, StageView, StrandedView, TrackerView,
-    WorkerView,
+    BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
+    EpicView, FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView,
+    RigView, StageView, StoryView, StrandedView, TrackerView, WorkerView,
 };
 
 fn other() -> Failure {
@@ -37,6 +36,14 @@ pub(crate) fn issues_by_id(service: &dyn Service, ids: Vec<String>) -> Result<Ve
 /// One issue.
 pub(crate) fn issue(service: &dyn Service, id: &str) -> Result<IssueView, Failure> {
     issues_by_id(service, vec![id.to_owned()])?.pop().ok_or_else(other)
+}
+
+/// Everything of one issue.
+pub(crate) fn story(service: &dyn Service, id: &str) -> Result<StoryView, Failure> {
+    match service.ask(Query::Story { id: id.to_owned() })? {
+        Answer::Story { story } => Ok(*story),
+        _ => Err(other()),
+    }
 }
 
 /// Convoys that fit.
@@ -134,6 +141,14 @@ pub(crate) fn stranded(service: &dyn Service) -> Result<Vec<StrandedView>, Failu
 pub(crate) fn mail(service: &dyn Service, address: String) -> Result<Vec<NoticeView>, Failure> {
     match service.ask(Query::Mail { address })? {
         Answer::Mail { notices } => Ok(notices),
+        _ => Err(other()),
+    }
+}
+
+/// Every mailbox.
+pub(crate) fn mailboxes(service: &dyn Service) -> Result<Vec<MailboxView>, Failure> {
+    match service.ask(Query::Mailboxes)? {
+        Answer::Mailboxes { mailboxes } => Ok(mailboxes),
         _ => Err(other()),
     }
 }

@@ -9,7 +9,9 @@ mod live;
 mod mcp;
 mod output;
 mod pages;
+mod tell;
 mod text;
+mod top;
 
 fn main() -> std::process::ExitCode {
     let env = convoy_engine::os::spawn::Environment::new(std::env::vars_os());

@@ -18,6 +18,7 @@ mod queue;
 mod rig;
 mod session;
 mod stage;
+mod story;
 mod stranded;
 mod template;
 mod tracker;
@@ -38,7 +39,7 @@ pub use epic::{EpicView, active_epics, background, cost_of_epic, epic, epics, ow
 use epic::{cost_of_folder, parent_of};
 pub use facts::{FactsView, TroubleView, WorkerFactsView, facts};
 pub use issue::{DependencyView, IssueView, assignee, issue};
-pub use notice::{NoticeView, notice};
+pub use notice::{MailboxView, NoticeView, mailboxes, notice};
 pub use overview::{
     AtWorkView, ConvoyLineView, LISTED_MAX, NeedKind, NeedView, OverviewView, line, overview,
 };
@@ -48,7 +49,8 @@ pub use rig::{
 };
 pub use session::{ExitView, SessionView, session};
 pub use stage::{GatedView, StageStatus, StageView, TaskView, TreeView, WaveView, stage};
-pub use stranded::{Category, StrandedView, stranded};
+pub use story::{NeighbourView, StoryView, story};
+pub use stranded::{Category, StrandedView, stranded, stuck};
 pub use template::{
     ReportView, RoleView, RunView, output_dir, product, roles, run as template_run, run_outcome, steps,
 };

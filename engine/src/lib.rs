@@ -3,13 +3,16 @@
 //! The loop is in `dispatcher`; what it decides is carried out by `executor`; each other module owns one kind
 //! of contact with the outside. See `ARCHITECTURE.md`.
 
+pub mod absence;
 pub mod agent;
 pub mod background;
 pub mod baseline;
+pub mod changes;
 pub mod checkpoints;
 pub mod clock;
 pub mod config;
 mod crash;
+pub mod disk;
 mod dispatcher;
 pub mod doctor;
 pub mod door;

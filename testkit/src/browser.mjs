@@ -68,7 +68,7 @@ const deeds = {
   },
   errors: () => errors.splice(0),
   bytes: () => bytes,
-  picture: ({ path, whole }) => page.screenshot({ path, fullPage: whole, animations: 'disabled' }),
+  picture: async ({ path, whole }) => { await page.screenshot({ path, fullPage: whole, animations: 'disabled' }); },
 };
 
 await fresh(true);

@@ -19,7 +19,8 @@ fn place() -> PathBuf {
 /// When it is insisted on and not there.
 #[expect(clippy::disallowed_methods, reason = "a switch of the one who runs the tests")]
 pub fn ready() -> bool {
-    let there = place().join("node_modules/@modelcontextprotocol/sdk").is_dir() && real_agents::node().is_some();
+    let there =
+        place().join("node_modules/@modelcontextprotocol/sdk").is_dir() && real_agents::node().is_some();
     let insist = std::env::var_os(INSIST).is_some_and(|value| value == "1") || place().is_dir();
     assert!(there || !insist, "the MCP client is not installed: run `cargo xtask mcp-client`");
     there

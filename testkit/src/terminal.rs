@@ -2,31 +2,27 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::num::NonZero;
 use std::os::fd::AsFd as _;
 use std::process::{Child, Command};
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, PidfdFlags};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
 use crate::wait;
 
-/// The size of a terminal at first.
-const COLUMNS: u16 = 100;
-/// The same.
-const ROWS: u16 = 30;
-
 /// A program on a terminal of its own. Dropping this ends it.
 pub struct Terminal {
     screen: File,
-    keyboard: File,
     child: Child,
     shown: Vec<u8>,
-    emulator: vt100::Parser,
+    picture: vt100::Parser,
 }
+
+/// Columns and rows of a terminal until it is resized.
+const SIZE: (u16, u16) = (100, 30);
 
 impl Terminal {
     /// Starts a command of `TestEnv::command` on a terminal of 100 columns and 30 rows.
@@ -40,34 +36,54 @@ impl Terminal {
         let name = rustix::pty::ptsname(&screen, Vec::new()).expect("its name");
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let keyboard = File::from(rustix::fs::open(name, flags, Mode::empty()).expect("its other side"));
-        rustix::termios::tcsetwinsize(&keyboard, winsize(COLUMNS, ROWS)).expect("a size");
+        rustix::termios::tcsetwinsize(&keyboard, winsize(SIZE)).expect("a size");
         let again = || keyboard.try_clone().expect("a descriptor");
-        let child = command
-            .env("TERM", "xterm")
-            .stdin(again())
-            .stdout(again())
-            .stderr(again())
-            .spawn()
-            .expect("a program");
-        let emulator = vt100::Parser::new(some(ROWS), some(COLUMNS), 0);
-        Self { screen: screen.into(), keyboard, child, shown: Vec::new(), emulator }
+        if !command.get_envs().any(|(name, value)| name == "TERM" && value.is_some()) {
+            command.env("TERM", "xterm");
+        }
+        let child = command.stdin(again()).stdout(again()).stderr(again()).spawn().expect("a program");
+        let picture = vt100::Parser::new(SIZE.1, SIZE.0, 0);
+        Self { screen: screen.into(), child, shown: Vec::new(), picture }
     }
 
-    /// Makes it wider, narrower, higher or lower. Rows are cut, and not broken anew.
+    /// Waits until a text stands on the screen, whatever the program did to bring it there; what stands on it then.
     ///
     /// # Panics
-    /// When the system refuses.
-    pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.emulator.screen_mut().set_size(some(rows), some(columns));
-        rustix::termios::tcsetwinsize(&self.keyboard, winsize(columns, rows)).expect("a size");
+    /// When it does not come in time.
+    #[track_caller]
+    pub fn sees(&mut self, text: &str, timeout: Duration) -> String {
+        self.until(timeout, |picture| picture.contains(text))
+            .unwrap_or_else(|picture| panic!("{text:?} does not stand on the screen:\n{picture}"))
     }
 
-    /// What the terminal is set to: nothing that a program changes there may outlast it.
+    /// Waits until what stands on the screen is as wanted; else what stands on it in the end.
+    ///
+    /// # Errors
+    /// When it does not come in time, or the program has ended.
+    pub fn until(&mut self, timeout: Duration, holds: impl Fn(&str) -> bool) -> Result<String, String> {
+        let deadline = wait::now() + timeout;
+        loop {
+            let picture = self.picture.screen().contents();
+            if holds(&picture) {
+                return Ok(picture);
+            }
+            let left = deadline.saturating_duration_since(wait::now());
+            let came = !left.is_zero() && wait::readable(self.screen.as_fd(), left);
+            if !came || self.read() == 0 {
+                return Err(picture);
+            }
+        }
+    }
+
+    /// Waits until what stands on the screen is as wanted, and returns it.
     ///
     /// # Panics
-    /// When the terminal is gone.
-    pub fn modes(&self) -> String {
-        format!("{:?}", rustix::termios::tcgetattr(&self.keyboard).expect("a terminal that is there"))
+    /// When it does not become so in time.
+    #[track_caller]
+    pub fn sees_that(&mut self, timeout: Duration, holds: impl Fn(&str) -> bool) -> String {
+        self.until(timeout, holds).unwrap_or_else(|seen| {
+            panic!("the screen is otherwise:\n{seen}\nwritten: {:?}", self.written());
+        })
     }
 
     /// Everything that was written to it so far.
@@ -77,50 +93,69 @@ impl Terminal {
 
     /// Where the cursor is (row, column), if it can be seen.
     pub fn cursor(&self) -> Option<(u16, u16)> {
-        let screen = self.emulator.screen();
+        let screen = self.picture.screen();
         (!screen.hide_cursor()).then(|| screen.cursor_position())
     }
 
-    /// Waits until the screen is as it should be, and returns what a person sees on it, without empty rows at its end.
-    ///
-    /// # Panics
-    /// When it does not become so in time.
-    #[track_caller]
-    pub fn sees(&mut self, timeout: Duration, holds: impl Fn(&str) -> bool) -> String {
-        let deadline = wait::now() + timeout;
-        loop {
-            let seen = self.emulator.screen().contents();
-            if holds(&seen) {
-                return seen;
-            }
-            assert!(self.take(deadline), "the screen is otherwise:\n{seen}\nwritten: {:?}", self.written());
-        }
-    }
-
-    /// Takes what was written meanwhile; false when nothing came in time, or the program has ended.
-    fn take(&mut self, deadline: std::time::Instant) -> bool {
-        let left = deadline.saturating_duration_since(wait::now());
-        let mut piece = [0; 4096];
-        let came = !left.is_zero() && wait::readable(self.screen.as_fd(), left);
-        match if came { self.screen.read(&mut piece) } else { Ok(0) } {
-            Ok(count @ 1..) => {
-                self.shown.extend_from_slice(&piece[..count]);
-                self.emulator.process(&piece[..count]);
-                true
-            }
-            Ok(0) | Err(_) => false,
-        }
-    }
-
-    /// Kills the program, as nothing else can be so sudden.
+    /// Kills the program, as nothing else can be so sudden, and takes what it had written by then.
     ///
     /// # Panics
     /// When it has ended already and was collected.
     pub fn kills(&mut self) {
         self.child.kill().expect("a program that is there");
         self.child.wait().expect("the child is not collected yet");
-        // What it had written by then.
-        while self.take(wait::now() + Duration::from_millis(50)) {}
+        while wait::readable(self.screen.as_fd(), Duration::ZERO) && self.read() > 0 {}
+    }
+
+    /// Reads a piece of what is shown; how much it was.
+    fn read(&mut self) -> usize {
+        let mut piece = [0; 4096];
+        let count = self.screen.read(&mut piece).unwrap_or(0);
+        self.shown.extend_from_slice(&piece[..count]);
+        self.picture.process(&piece[..count]);
+        count
+    }
+
+    /// Whether the program has a screen of its own at the moment, and not the one that the shell wrote on.
+    pub fn is_alternate(&self) -> bool {
+        self.picture.screen().alternate_screen()
+    }
+
+    /// Whether the cursor is hidden.
+    pub fn hides_cursor(&self) -> bool {
+        self.picture.screen().hide_cursor()
+    }
+
+    /// Every byte that was shown.
+    pub fn bytes(&self) -> &[u8] {
+        &self.shown
+    }
+
+    /// Makes it another size, and tells the program.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.picture.screen_mut().set_size(rows, columns);
+        rustix::termios::tcsetwinsize(&self.screen, winsize((columns, rows))).expect("a size");
+        self.signal(Signal::WINCH);
+    }
+
+    /// Sends the program a signal.
+    ///
+    /// # Panics
+    /// When the program is gone.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a process id");
+        kill_process(pid, signal).expect("a program that runs");
+    }
+
+    /// How the terminal is set: whether it echoes, takes lines, and so on.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    pub fn modes(&self) -> String {
+        format!("{:?}", rustix::termios::tcgetattr(&self.screen).expect("a terminal that is there"))
     }
 
     /// Waits until the text has been shown, and returns everything that was. What a screen is told to do between two
@@ -136,7 +171,9 @@ impl Terminal {
             if shown.contains(text) {
                 return shown;
             }
-            assert!(self.take(deadline), "{text:?} was not shown: {shown:?}");
+            let left = deadline.saturating_duration_since(wait::now());
+            let came = !left.is_zero() && wait::readable(self.screen.as_fd(), left);
+            assert!(came && self.read() > 0, "{text:?} was not shown: {shown:?}");
         }
     }
 
@@ -157,36 +194,26 @@ impl Terminal {
         self.ended(timeout)
     }
 
-    /// The same, and its screen can be looked at after that.
+    /// The same, for somebody who looks at the terminal afterwards.
     ///
     /// # Panics
     /// When it does not end in time, or a signal ended it.
     #[track_caller]
     pub fn ended(&mut self, timeout: Duration) -> i32 {
         let deadline = wait::now() + timeout;
-        let pid = Pid::from_child(&self.child);
-        let end =
-            rustix::process::pidfd_open(pid, PidfdFlags::empty()).expect("the child is not collected yet");
-        // What it shows has to be taken, or it would wait for that.
-        while !wait::readable(end.as_fd(), Duration::ZERO) {
+        // What it shows has to be taken, or it would wait for that; at its end the terminal has no other side.
+        loop {
             let left = deadline.saturating_duration_since(wait::now());
-            assert!(!left.is_zero(), "the program does not end: {:?}", self.written());
-            wait::either(end.as_fd(), self.screen.as_fd(), left);
-            if wait::readable(self.screen.as_fd(), Duration::ZERO) && !self.take(deadline) {
+            assert!(wait::readable(self.screen.as_fd(), left), "the program does not end");
+            if self.read() == 0 {
                 break;
             }
         }
-        let status = self.child.wait().expect("the child is not collected yet");
-        while wait::readable(self.screen.as_fd(), Duration::ZERO) && self.take(deadline) {}
-        status.code().expect("an exit status")
+        self.child.wait().expect("the child is not collected yet").code().expect("an exit status")
     }
 }
 
-fn some(n: u16) -> NonZero<u16> {
-    NonZero::new(n).expect("a terminal has rows and columns")
-}
-
-fn winsize(columns: u16, rows: u16) -> Winsize {
+fn winsize((columns, rows): (u16, u16)) -> Winsize {
     Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 

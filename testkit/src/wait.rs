@@ -65,15 +65,6 @@ pub fn readable(fd: BorrowedFd<'_>, timeout: Duration) -> bool {
     }
 }
 
-/// Waits until one of two descriptors can be read, or the time is over.
-pub(crate) fn either(one: BorrowedFd<'_>, other: BorrowedFd<'_>, timeout: Duration) {
-    let timeout =
-        Timespec { tv_sec: timeout.as_secs().cast_signed(), tv_nsec: timeout.subsec_nanos().into() };
-    let mut fds = [PollFd::new(&one, PollFlags::IN), PollFd::new(&other, PollFlags::IN)];
-    // Whoever calls looks for itself.
-    let _ = poll(&mut fds, Some(&timeout));
-}
-
 #[expect(clippy::disallowed_methods, reason = "deadlines of tests; the product reads engine/src/clock.rs")]
 pub(crate) fn now() -> Instant {
     Instant::now()

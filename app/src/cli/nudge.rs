@@ -3,14 +3,12 @@
 use std::io::Read;
 
 use clap::Args;
-use convoy_engine::explain;
-use convoy_engine::supervisor::files::SessionDir;
 use convoy_engine::supervisor::protocol::NUDGE_BYTES_MAX;
-use convoy_engine::supervisor::{NudgeError, nudge};
 
 use super::context::Context;
 use super::logs;
-use crate::error::{DONE, Error, PARTIAL};
+use crate::error::{DONE, Error};
+use crate::tell::tell;
 
 /// Say something to an agent while it works
 ///
@@ -37,16 +35,7 @@ impl Nudge {
         };
         let by = ctx.actor()?;
         let session = logs::session(ctx, &self.of)?;
-        let dir = SessionDir::new(ctx.workspace()?.sessions_dir().join(session.as_str()));
-        let told = dir.spec().map_err(NudgeError::from).and_then(|spec| nudge(&dir, spec.epoch, &text, &by));
-        let n = match told {
-            Ok(n) => n,
-            // It is made when its agent is to be started.
-            Err(NudgeError::Files(_)) if !dir.path().exists() => {
-                return Err(refused(&session, &NudgeError::NotStarted, &self.of));
-            }
-            Err(error) => return Err(refused(&session, &error, &self.of)),
-        };
+        let n = tell(&ctx.workspace()?, &session, &self.of, &text, &by)?;
         ctx.out.json(&serde_json::json!({ "ok": true, "session_id": session, "n": n }))?;
         ctx.out
             .say(&format!("Told {session}. It reads it with its next step: convoy logs {session} -f\n"))?;
@@ -62,31 +51,4 @@ fn piped() -> Result<String, Error> {
         .read_to_string(&mut text)
         .map_err(|error| Error::usage(format!("the text on standard input cannot be read: {error}")))?;
     Ok(text)
-}
-
-fn refused(session: &convoy_core::id::SessionId, error: &NudgeError, of: &str) -> Error {
-    let said = Error::refused(format!("session {session}: {}", explain(error)));
-    let said = if error.is_uncertain() { Error { kind: "unknown", status: PARTIAL, ..said } } else { said };
-    match error {
-        NudgeError::NotStarted => said.hint(format!("see what it waits for: convoy why {of}")),
-        NudgeError::Ended | NudgeError::TurnOver => {
-            said.hint(format!("see what it printed: convoy logs {session}")).hint(
-                "what the next attempt should know belongs into the issue: convoy issue update <id> --body",
-            )
-        }
-        NudgeError::NoInput => {
-            said.hint("only an agent with prompt = \"duplex\" can be told something: docs/agents.md")
-        }
-        NudgeError::Busy => said.hint("try again when it has gone on: convoy logs -f shows that"),
-        NudgeError::Unknown(_) => {
-            said.hint("it may or may not have been said: convoy events --type session.nudged")
-        }
-        NudgeError::Empty
-        | NudgeError::TooLong { .. }
-        | NudgeError::Files(_)
-        | NudgeError::Partial
-        | NudgeError::Stale
-        | NudgeError::Old
-        | NudgeError::Refused(_) => said,
-    }
 }

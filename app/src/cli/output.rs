@@ -91,7 +91,8 @@ pub(crate) fn find(ctx: &mut Context, convoy: &str) -> Result<(ConvoyView, Repor
     let convoy = ctx.with(|service| Ok(ask::convoy(service, convoy)?.0))?;
     let reports = Reports::of(&workspace, &convoy).ok_or_else(|| {
         let what = format!("convoy {} is not of a template, and writes no reports", convoy.id);
-        Error::refused(what).hint(format!("see what its agents printed: convoy logs <issue of {}>", convoy.id))
+        Error::refused(what)
+            .hint(format!("see what its agents printed: convoy logs <issue of {}>", convoy.id))
     })?;
     Ok((convoy, reports))
 }

@@ -92,11 +92,7 @@ impl Done {
 impl Blocked {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let reason = self.reason.join(" ");
-        report(
-            ctx,
-            OwnReport::Blocked { reason },
-            BLOCKED_SAID,
-        )
+        report(ctx, OwnReport::Blocked { reason }, BLOCKED_SAID)
     }
 }
 

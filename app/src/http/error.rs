@@ -80,6 +80,20 @@ impl From<Failure> for Error {
     }
 }
 
+impl From<crate::error::Error> for Error {
+    fn from(error: crate::error::Error) -> Self {
+        let crate::error::Error { kind, message, hints, .. } = error;
+        let status = match kind {
+            "not_found" => StatusCode::NOT_FOUND,
+            "conflict" => StatusCode::CONFLICT,
+            "usage" => StatusCode::BAD_REQUEST,
+            "unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self { status, kind, message, hints }
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let Self { status, kind, message, hints } = self.clone();

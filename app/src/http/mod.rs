@@ -17,3 +17,4 @@ pub(crate) use error::Error;
 pub(crate) use guard::Visitor;
 pub(crate) use server::{engine_name, face};
 pub(crate) use site::Site;
+pub(crate) use tasks::blocking;

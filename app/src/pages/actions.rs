@@ -1,10 +1,10 @@
 //! What can be done with convoys and their issues: each is one order, on behalf of the person, and leads back to the page
 //! that its form was on.
 
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::post;
-use axum::Router;
 use convoy_api::Outcome;
 use convoy_core::command::Request;
 use maud::{Markup, html};

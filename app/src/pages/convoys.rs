@@ -57,9 +57,8 @@ pub(super) async fn list(
         ..ConvoyFilter::default()
     };
     // The number is asked for first: what happens between the two is told once more, and does no harm.
-    let (seq, (convoys, total)) = site
-        .ask(move |service| Ok((ask::engine(service)?.seq, ask::convoy_lines(service, filter)?)))
-        .await?;
+    let (seq, (convoys, total)) =
+        site.ask(move |service| Ok((ask::engine(service)?.seq, ask::convoy_lines(service, filter)?))).await?;
     let address = if chosen.is_empty() { "/convoys".to_owned() } else { format!("/convoys?status={chosen}") };
     let main = html! {
         div.head {
@@ -158,6 +157,9 @@ pub(super) async fn create(State(site): State<Site>, fields: Fields) -> Result<R
         budget: dollars(&fields)?,
     };
     let outcome = checked(site.order(request, None).await?)?;
-    let to = outcome.items.first().map_or("/convoys".to_owned(), |item| format!("/convoys/{}?did=created", item.id));
+    let to = outcome
+        .items
+        .first()
+        .map_or("/convoys".to_owned(), |item| format!("/convoys/{}?did=created", item.id));
     Ok(Redirect::to(&to).into_response())
 }

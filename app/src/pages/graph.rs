@@ -15,15 +15,15 @@ const BENDS_MAX: usize = 1000;
 /// How often columns are put in a better order.
 const SWEEPS: usize = 4;
 /// The size of a box, and the space between two, in pixels.
-const WIDE: usize = 196;
+const WIDE: usize = 208;
 const HIGH: usize = 44;
 const ACROSS: usize = 44;
 const BELOW: usize = 14;
 /// How many boxes stand in a row of those that stand alone.
 const ALONE: usize = 4;
 /// How much of its texts a box shows, in characters.
-const LABEL_CHARS: usize = 24;
-const OF_CHARS: usize = 30;
+const LABEL_CHARS: usize = 23;
+const OF_CHARS: usize = 28;
 
 /// A box.
 pub(super) struct Node {
@@ -169,7 +169,13 @@ fn sort(columns: &mut [Vec<Cell>], edges: &[(usize, usize)], layers: &[usize]) {
         let next = if left { column.wrapping_sub(1) } else { column + 1 };
         let far = |(line, (from, to)): (usize, &(usize, usize))| {
             let mine = match cell {
-                Cell::Node(node) => if left { *to == node } else { *from == node },
+                Cell::Node(node) => {
+                    if left {
+                        *to == node
+                    } else {
+                        *from == node
+                    }
+                }
                 Cell::Bend(bend) => bend == line,
             };
             mine.then(|| beside(line, if left { *from } else { *to }, next))
@@ -178,11 +184,15 @@ fn sort(columns: &mut [Vec<Cell>], edges: &[(usize, usize)], layers: &[usize]) {
     };
     for sweep in 0..SWEEPS {
         let left = sweep % 2 == 0;
-        let order: Vec<usize> =
-            if left { (1..columns.len()).collect() } else { (0..columns.len().saturating_sub(1)).rev().collect() };
+        let order: Vec<usize> = if left {
+            (1..columns.len()).collect()
+        } else {
+            (0..columns.len().saturating_sub(1)).rev().collect()
+        };
         for column in order {
             let beside = if left { &columns[column - 1] } else { &columns[column + 1] };
-            let places: BTreeMap<Cell, usize> = beside.iter().enumerate().map(|(at, cell)| (*cell, at)).collect();
+            let places: BTreeMap<Cell, usize> =
+                beside.iter().enumerate().map(|(at, cell)| (*cell, at)).collect();
             let mut sorted: Vec<(usize, usize, Cell)> = columns[column]
                 .iter()
                 .enumerate()

@@ -64,9 +64,14 @@ pub(super) fn show(
     }
 }
 
-fn about(resolved: &Resolved, budget: Option<Money>, day: Option<&BudgetView>) -> Vec<(&'static str, Markup)> {
+fn about(
+    resolved: &Resolved,
+    budget: Option<Money>,
+    day: Option<&BudgetView>,
+) -> Vec<(&'static str, Markup)> {
     let run = &resolved.run;
-    let short = |commit: &str| html! { code { (safe(&commit.chars().take(COMMIT_CHARS).collect::<String>())) } };
+    let short =
+        |commit: &str| html! { code { (safe(&commit.chars().take(COMMIT_CHARS).collect::<String>())) } };
     let mut facts = vec![("Rig", html! { (run.rig) })];
     facts.extend(run.commit.as_deref().map(|commit| ("Commit", short(commit))));
     facts.extend(run.diff_base.as_deref().map(|base| ("Compared with", short(base))));

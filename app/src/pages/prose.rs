@@ -60,11 +60,13 @@ pub(super) fn prose(text: &str) -> Markup {
 
 /// One piece from line `at` on; where the next begins.
 fn piece(lines: &[&str], at: usize, out: &mut String) -> usize {
-    let run = |fits: &dyn Fn(&Line<'_>) -> bool| lines[at..].iter().take_while(|one| fits(&line(one))).count();
+    let run =
+        |fits: &dyn Fn(&Line<'_>) -> bool| lines[at..].iter().take_while(|one| fits(&line(one))).count();
     let (markup, taken) = match line(lines[at]) {
         Line::Empty => return at + 1,
         Line::Fence(ticks) => {
-            let closes = |one: &&str| matches!(line(one), Line::Fence(n) if n >= ticks && one.trim().len() == n);
+            let closes =
+                |one: &&str| matches!(line(one), Line::Fence(n) if n >= ticks && one.trim().len() == n);
             let body = lines[at + 1..].iter().take_while(|one| !closes(one)).count();
             (html! { pre { (lines[at + 1..=at + body].join("\n")) } }, body + 2)
         }
@@ -77,7 +79,14 @@ fn piece(lines: &[&str], at: usize, out: &mut String) -> usize {
                 Line::Empty | Line::Fence(_) | Line::Heading(..) | Line::Row | Line::Text => "",
             });
             let items = html! { @for item in items { li { (item_of(item)) } } };
-            (if ordered { html! { ol { (items) } } } else { html! { ul { (items) } } }, n)
+            (
+                if ordered {
+                    html! { ol { (items) } }
+                } else {
+                    html! { ul { (items) } }
+                },
+                n,
+            )
         }
         Line::Row => {
             let n = run(&|one| matches!(one, Line::Row));
@@ -95,7 +104,11 @@ fn piece(lines: &[&str], at: usize, out: &mut String) -> usize {
 
 /// An item, of which the first may be a box to tick.
 fn item_of(text: &str) -> Markup {
-    match text.strip_prefix("[ ] ").map(|rest| ("☐ ", rest)).or(text.strip_prefix("[x] ").map(|rest| ("☑ ", rest))) {
+    match text
+        .strip_prefix("[ ] ")
+        .map(|rest| ("☐ ", rest))
+        .or(text.strip_prefix("[x] ").map(|rest| ("☑ ", rest)))
+    {
         Some((sign, rest)) => html! { (sign) (inline(rest)) },
         None => inline(text),
     }
@@ -132,7 +145,8 @@ fn inline(text: &str) -> Markup {
             }
             '`' => {
                 let ticks = rest.chars().take_while(|c| *c == '`').count();
-                between(rest, &rest[..ticks]).map(|(code, rest)| (html! { code { (safe(code.trim())) } }, rest))
+                between(rest, &rest[..ticks])
+                    .map(|(code, rest)| (html! { code { (safe(code.trim())) } }, rest))
             }
             '*' if next.starts_with('*') => {
                 between(rest, "**").map(|(bold, rest)| (html! { strong { (inline(bold)) } }, rest))

@@ -28,6 +28,7 @@ use super::preview;
 use crate::ask;
 use crate::cli::values;
 use crate::http::{Error, Site, Visitor};
+use crate::text;
 
 /// The most open issues that a form offers.
 const OFFERED_MAX: usize = 50;
@@ -72,7 +73,7 @@ pub(super) async fn show(
                     strong { (safe(&offer.name)) }
                     @match &offer.wrong {
                         Some(wrong) => { "✗ " (safe(wrong)) }
-                        None => { (safe(&offer.description)) " (" (offer.roles) ")" }
+                        None => { (safe(&offer.description)) " " span.num { (text::count(offer.roles, "role")) "." } }
                     }
                 }
             }
@@ -132,7 +133,7 @@ fn fields(visitor: &Visitor, plan: &Plan, issues: &[IssueView]) -> Markup {
             label { "Files " span.soft { "patterns such as src/**/*.rs, one a line; all that it can look at if empty" }
                 textarea name="files" rows="3" spellcheck="false" {} }
             div.two {
-                label { "Compare with " span.soft { "a branch or commit: look at what changed since" }
+                label { "Compare with " span.soft { "a branch or commit" }
                     input name="base" autocomplete="off" spellcheck="false"; }
                 label { "Request " span.soft { "its address on the forge" } input name="pr_url" type="url" autocomplete="off"; }
             }
@@ -199,7 +200,8 @@ fn wanted(service: &dyn Service, fields: &Fields) -> Result<(templates::Start, O
     };
     let agent = fields.one("agent").map(AgentName::new).transpose();
     let vars = fields.beginning("var.").filter(|(_, value)| !value.is_empty());
-    let vars: BTreeMap<String, String> = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let vars: BTreeMap<String, String> =
+        vars.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let start = templates::Start {
         template: fields.one("template").unwrap_or_default(),
         base: fields.one("base"),

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::workspace;
 
-const HELLO: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#;
+const HELLO: &str =
+    r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#;
 
 /// What the server answers to these lines, by the order in which it says it.
 #[track_caller]
@@ -58,8 +59,11 @@ fn what_is_no_request_is_refused_and_the_next_one_is_served() {
     .map(str::to_owned)
     .into();
     let answers = says(&env, &["mcp"], &lines);
-    let codes: Vec<i64> =
-        answers.iter().filter(|answer| answer["id"].is_null()).map(|a| a["error"]["code"].as_i64().unwrap()).collect();
+    let codes: Vec<i64> = answers
+        .iter()
+        .filter(|answer| answer["id"].is_null())
+        .map(|a| a["error"]["code"].as_i64().unwrap())
+        .collect();
     assert_eq!(codes, [-32700, -32700, -32600, -32600, -32600, -32700, -32700]);
     assert!(answers.iter().any(|a| a["error"]["message"].as_str().is_some_and(|m| m.contains("batches"))));
     assert_eq!(to(&answers, 1)["error"]["code"], -32600);
@@ -75,7 +79,8 @@ fn what_is_no_request_is_refused_and_the_next_one_is_served() {
 fn each_version_is_spoken_and_of_others_the_newest() {
     let env = workspace();
     let versions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "1999-01-01"];
-    let hello = |(id, version): (u32, &&str)| request(id, "initialize", &json!({ "protocolVersion": version }));
+    let hello =
+        |(id, version): (u32, &&str)| request(id, "initialize", &json!({ "protocolVersion": version }));
     let lines: Vec<String> = (0..).zip(&versions).map(hello).collect();
     let answers = says(&env, &["mcp"], &lines);
     let got: Vec<&Value> = (0..5).map(|id| &to(&answers, id)["result"]["protocolVersion"]).collect();
@@ -96,7 +101,11 @@ fn a_mistake_in_the_arguments_is_named() {
         ("issue_create", json!([]), "arguments: expected an object"),
         ("convoy_create", json!({ "name": "x" }), "issues"),
         ("convoy_create", json!({ "name": "x", "issues": ["gt-1"], "due": "soon" }), "due: expected a date"),
-        ("convoy_create", json!({ "name": "x", "issues": ["gt-1"], "budget_usd": -1.0 }), "budget_usd: expected an amount"),
+        (
+            "convoy_create",
+            json!({ "name": "x", "issues": ["gt-1"], "budget_usd": -1.0 }),
+            "budget_usd: expected an amount",
+        ),
         ("convoy_create", json!({ "name": "x", "issues": ["gt-1"], "notify": ["a b"] }), "notify: "),
         ("wait", json!({ "convoys": [] }), "convoys: expected at least one"),
         ("cost", json!({ "convoy": "a", "issue": "b" }), "only one of these"),
@@ -154,16 +163,24 @@ fn lists_come_in_pages_and_large_results_say_what_is_missing() {
     let body = "long ".repeat(20_000);
     let make = |n: u32| {
         let body = if n == 1 { body.as_str() } else { "" };
-        call(n, "issue_create", &json!({ "title": format!("Number {n}"), "id": format!("gt-{n}"), "body": body }))
+        call(
+            n,
+            "issue_create",
+            &json!({ "title": format!("Number {n}"), "id": format!("gt-{n}"), "body": body }),
+        )
     };
     let lines: Vec<String> = (1..=8).map(make).collect();
     says(&env, &["mcp", "--allow-write"], &lines);
-    let answers = says(&env, &["mcp"], &[
-        call(1, "issue_list", &json!({ "limit": 3 })),
-        call(2, "issue_list", &json!({ "limit": 3, "offset": 6 })),
-        call(3, "issue_show", &json!({ "issue": "gt-1" })),
-        call(4, "events", &json!({ "limit": 2, "since": 3 })),
-    ]);
+    let answers = says(
+        &env,
+        &["mcp"],
+        &[
+            call(1, "issue_list", &json!({ "limit": 3 })),
+            call(2, "issue_list", &json!({ "limit": 3, "offset": 6 })),
+            call(3, "issue_show", &json!({ "issue": "gt-1" })),
+            call(4, "events", &json!({ "limit": 2, "since": 3 })),
+        ],
+    );
     let page = |id| &to(&answers, id)["result"]["structuredContent"];
     assert_eq!((&page(1)["total"], &page(1)["next_offset"]), (&json!(8), &json!(3)));
     assert_eq!(page(1)["items"].as_array().unwrap().len(), 3);
@@ -175,7 +192,10 @@ fn lists_come_in_pages_and_large_results_say_what_is_missing() {
     assert!(listed["content"][1]["text"].as_str().unwrap().contains("items.0.description: "), "{listed:#}");
     assert!(note.contains("description: ") && note.contains("of 100000 bytes"), "{note}");
     let events = page(4);
-    assert_eq!((&events["items"][0]["seq"], &events["next_since"], &events["more"]), (&json!(4), &json!(5), &json!(true)));
+    assert_eq!(
+        (&events["items"][0]["seq"], &events["next_since"], &events["more"]),
+        (&json!(4), &json!(5), &json!(true))
+    );
 }
 
 #[test]
@@ -210,8 +230,14 @@ fn whoever_waits_is_let_go_by_a_cancellation_and_by_the_end() {
     env.convoy(["create", "d", "gt-2"]).ok();
     let convoys = json!({ "convoys": env.convoy(["list", "--json"]).ok().json().as_array().unwrap()
         .iter().map(|convoy| convoy["id"].clone()).collect::<Vec<_>>(), "timeout_s": 3600 });
-    let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } });
-    let lines = [call(1, "wait", &convoys), cancel.to_string(), call(2, "status", &json!({})), call(3, "wait", &convoys)];
+    let cancel =
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } });
+    let lines = [
+        call(1, "wait", &convoys),
+        cancel.to_string(),
+        call(2, "status", &json!({})),
+        call(3, "wait", &convoys),
+    ];
     let answers = says(&env, &["mcp"], &lines);
     assert!(answers.iter().all(|answer| answer["id"] != 1), "it was wanted no more: {answers:#?}");
     assert_eq!(to(&answers, 2)["result"]["isError"], false);

@@ -32,7 +32,7 @@ fn lines(screen: &str, count: usize) -> Vec<String> {
 /// Follows a convoy until both agents are at work and have said what they say.
 fn at_work(room: &Room, id: &str, says: &str) -> (Terminal, String) {
     let mut terminal = room.env.on_terminal(["run", id]);
-    let seen = terminal.sees(SOON, |screen| {
+    let seen = terminal.sees_that(SOON, |screen| {
         screen.contains("2 at work") && screen.matches(&format!("  {says}")).count() == 2
     });
     (terminal, seen)
@@ -44,7 +44,7 @@ fn each_agent_has_a_line_with_the_last_that_it_printed() {
     // Colours are taken away; what would harm is shown.
     let (mut terminal, _) = at_work(&room, &id, "reading red \\u{202e}docs");
     // What happened stands above them, once.
-    let seen = terminal.sees(SOON, |screen| screen.matches("agent started").count() == 2);
+    let seen = terminal.sees_that(SOON, |screen| screen.matches("agent started").count() == 2);
     let [a, b, sum] = &lines(&seen, 3)[..] else { panic!("{seen}") };
     assert!(
         a.starts_with("  ▶ gt-a  running  fake  ") && b.starts_with("  ▶ gt-b  running  fake  "),
@@ -56,12 +56,12 @@ fn each_agent_has_a_line_with_the_last_that_it_printed() {
     // Time goes by without anything else happening.
     let time = |screen: &str| lines(screen, 3)[0].split_whitespace().nth(4).map(str::to_owned);
     let first = time(&seen);
-    terminal.sees(SOON, |screen| time(screen) != first && lines(screen, 3)[0].contains("gt-a"));
+    terminal.sees_that(SOON, |screen| time(screen) != first && lines(screen, 3)[0].contains("gt-a"));
     // A narrower terminal has shorter lines, a wider one the whole of them, and neither has them twice.
     for (columns, wanted) in [(40, "  ▶ gt-a  running"), (8, "  ▶ gt…"), (120, "  reading red \\u{202e}docs")]
     {
         terminal.resize(columns, 30);
-        let seen = terminal.sees(SOON, |screen| {
+        let seen = terminal.sees_that(SOON, |screen| {
             let [a, b, sum] = &lines(screen, 3)[..] else { return false };
             let cut = a.contains(wanted) && a.chars().count() < usize::from(columns);
             cut && b.starts_with("  ▶ gt") && sum.starts_with("  0 of")
@@ -70,7 +70,7 @@ fn each_agent_has_a_line_with_the_last_that_it_printed() {
     }
     room.open("go");
     assert_eq!(terminal.ended(SOON), 0, "{}", terminal.written());
-    let seen = terminal.sees(SOON, |screen| screen.contains("3/3 completed"));
+    let seen = terminal.sees_that(SOON, |screen| screen.contains("3/3 completed"));
     assert!(!seen.contains("at work") && !seen.contains("▶ gt"), "the lines are gone: {seen}");
 }
 
@@ -83,12 +83,12 @@ fn whatever_ends_it_the_terminal_is_fit_to_be_used() {
         let before = pty.get_or_insert_with(|| terminal.modes());
         if how == "kill" {
             terminal.kills();
-            let seen = terminal.sees(SOON, |_| true);
+            let seen = terminal.sees_that(SOON, |_| true);
             assert!(seen.trim_end().ends_with("2 at work"), "as it was: {seen}");
         } else {
             terminal.types("\u{3}");
             assert_eq!(terminal.ended(SOON), 130);
-            let seen = terminal.sees(SOON, |screen| screen.contains("stop all)"));
+            let seen = terminal.sees_that(SOON, |screen| screen.contains("stop all)"));
             assert!(seen.contains("Detached. Agents go on"), "{seen}");
             assert!(!seen.contains("at work") && !seen.contains("^C"), "{seen}");
         }
@@ -112,7 +112,7 @@ fn somebody_who_wants_no_colour_gets_lines_without() {
     let room = Room::around(env, "", &script);
     let id = room.launch_new("gt-a", "");
     let mut terminal = room.env.on_terminal(["run", &id]);
-    terminal.sees(SOON, |screen| screen.contains("1 at work") && screen.contains("  hello"));
+    terminal.sees_that(SOON, |screen| screen.contains("1 at work") && screen.contains("  hello"));
     room.open("go");
     assert_eq!(terminal.ended(SOON), 0);
     let written = terminal.written();
@@ -166,7 +166,7 @@ fn a_convoy_can_be_followed_from_its_making() {
     std::fs::remove_file(room.env.root().join("go")).unwrap();
     room.issues("gt-b");
     let mut terminal = room.env.on_terminal(["create", "More", "gt-b", "--run", "--wait"]);
-    terminal.sees(SOON, |screen| screen.contains("0 of 1 closed · 1 at work"));
+    terminal.sees_that(SOON, |screen| screen.contains("0 of 1 closed · 1 at work"));
     room.open("go");
     assert_eq!(terminal.ended(SOON), 0);
     // Scripts get one value, and it is of the end.
@@ -188,7 +188,7 @@ fn an_agent_that_prints_without_end_does_not_keep_anything_from_being_seen() {
     let room = Room::around(env, "", &flood);
     let id = room.launch_new("gt-a", "");
     let mut terminal = room.env.on_terminal(["run", &id]);
-    terminal.sees(SOON, |screen| screen.contains("  dry again"));
+    terminal.sees_that(SOON, |screen| screen.contains("  dry again"));
     // It was shown some times a second, and not as often as it was printed.
     let drawn = terminal.written().matches("\u{1b}[?7l").count();
     assert!(drawn < 400, "{drawn}");

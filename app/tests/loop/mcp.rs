@@ -45,19 +45,26 @@ fn a_real_client_looks_and_may_not_change_anything() {
     }
     let room = Room::new(&Deeds::works());
     room.issues("gt-one");
-    let said = client(&room, &["mcp"], &[
-        json!({ "list": true }),
-        json!({ "ping": true }),
-        call("status", json!({})),
-        call("issue_show", json!({ "issue": "gt-one" })),
-        call("issue_create", json!({ "title": "Not me" })),
-        call("sling", json!({ "issues": ["gt-one"] })),
-        call("no_such_tool", json!({})),
-    ]);
+    let said = client(
+        &room,
+        &["mcp"],
+        &[
+            json!({ "list": true }),
+            json!({ "ping": true }),
+            call("status", json!({})),
+            call("issue_show", json!({ "issue": "gt-one" })),
+            call("issue_create", json!({ "title": "Not me" })),
+            call("sling", json!({ "issues": ["gt-one"] })),
+            call("no_such_tool", json!({})),
+        ],
+    );
     assert_eq!(said[0]["server"]["name"], "convoy", "{said:#?}");
     assert!(text(&said[0], "/instructions").contains("only looks"));
     let tools = said[1]["tools"].as_array().unwrap();
-    assert!(tools.len() > 10 && tools.iter().all(|tool| tool["annotations"]["readOnlyHint"] == true), "{tools:#?}");
+    assert!(
+        tools.len() > 10 && tools.iter().all(|tool| tool["annotations"]["readOnlyHint"] == true),
+        "{tools:#?}"
+    );
     assert!(!tools.iter().any(|tool| ["done", "sling", "convoy_create"].contains(&text(tool, "/name"))));
     assert!(said[2].get("pong").is_some());
     let results = results(&said);
@@ -79,26 +86,33 @@ fn a_real_client_has_work_done_and_reads_what_came_of_it() {
     }
     let print = (0..30).map(|n| Deed::Print(format!("line {n} \u{1b}[31m")));
     let room = Room::new(&Deeds::always(print.chain(commit("made.txt", "done\n"))));
-    let said = client(&room, &["mcp", "--allow-write"], &[
-        json!({ "list": true }),
-        call("issue_create", json!({ "title": "Do it", "id": "gt-one", "acceptance": ["it is done"] })),
-        call("convoy_create", json!({ "name": "Work", "issues": ["gt-one"], "key": "k" })),
-        call("convoy_create", json!({ "name": "Work", "issues": ["gt-one"], "key": "k" })),
-        call("convoy_run", json!({ "convoy": "hq-" })),
-        call("wait", json!({ "convoys": ["hq-"], "timeout_s": 60 })),
-        call("worker_output", json!({ "worker": "gt-one", "after": 0, "limit": 10 })),
-        call("worker_output", json!({ "worker": "gt-one", "after": 10, "limit": 1000 })),
-        call("worker_output", json!({ "worker": "gt-one", "limit": 5 })),
-        call("cost", json!({ "convoy": "hq-" })),
-        call("events", json!({ "type": "convoy.landed" })),
-        call("convoy_show", json!({ "convoy": "hq-" })),
-        call("mail_list", json!({})),
-        call("convoy_close", json!({ "convoy": "hq-" })),
-    ]);
+    let said = client(
+        &room,
+        &["mcp", "--allow-write"],
+        &[
+            json!({ "list": true }),
+            call("issue_create", json!({ "title": "Do it", "id": "gt-one", "acceptance": ["it is done"] })),
+            call("convoy_create", json!({ "name": "Work", "issues": ["gt-one"], "key": "k" })),
+            call("convoy_create", json!({ "name": "Work", "issues": ["gt-one"], "key": "k" })),
+            call("convoy_run", json!({ "convoy": "hq-" })),
+            call("wait", json!({ "convoys": ["hq-"], "timeout_s": 60 })),
+            call("worker_output", json!({ "worker": "gt-one", "after": 0, "limit": 10 })),
+            call("worker_output", json!({ "worker": "gt-one", "after": 10, "limit": 1000 })),
+            call("worker_output", json!({ "worker": "gt-one", "limit": 5 })),
+            call("cost", json!({ "convoy": "hq-" })),
+            call("events", json!({ "type": "convoy.landed" })),
+            call("convoy_show", json!({ "convoy": "hq-" })),
+            call("mail_list", json!({})),
+            call("convoy_close", json!({ "convoy": "hq-" })),
+        ],
+    );
     let tools = said[1]["tools"].as_array().unwrap();
     let annotated = |name: &str| &tools.iter().find(|tool| tool["name"] == name).unwrap()["annotations"];
     assert_eq!(annotated("convoy_close")["destructiveHint"], true);
-    assert_eq!((&annotated("sling")["openWorldHint"], &annotated("sling")["readOnlyHint"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&annotated("sling")["openWorldHint"], &annotated("sling")["readOnlyHint"]),
+        (&json!(true), &json!(false))
+    );
     let results = results(&said);
     assert!(results.iter().all(|result| result["isError"] == false), "{results:#?}");
     let of = |n: usize| &results[n]["structuredContent"];
@@ -111,12 +125,26 @@ fn a_real_client_has_work_done_and_reads_what_came_of_it() {
     let numbers: Vec<i64> = told.iter().map(|one| one["progress"].as_i64().unwrap()).collect();
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
     let lines = |n: usize| of(n)["lines"].as_array().unwrap().len();
-    assert_eq!((lines(5), &of(5)["next_after"], &of(5)["total"]), (10, &json!(10), &json!(30)), "{:#}", of(5));
-    assert_eq!((lines(6), &of(6)["lines"][0], &of(6)["next_after"]), (20, &json!("line 10 \u{1b}[31m"), &Value::Null));
-    assert_eq!((lines(7), &of(7)["lines"][4], &of(7)["after"]), (5, &json!("line 29 \u{1b}[31m"), &json!(25)));
+    assert_eq!(
+        (lines(5), &of(5)["next_after"], &of(5)["total"]),
+        (10, &json!(10), &json!(30)),
+        "{:#}",
+        of(5)
+    );
+    assert_eq!(
+        (lines(6), &of(6)["lines"][0], &of(6)["next_after"]),
+        (20, &json!("line 10 \u{1b}[31m"), &Value::Null)
+    );
+    assert_eq!(
+        (lines(7), &of(7)["lines"][4], &of(7)["after"]),
+        (5, &json!("line 29 \u{1b}[31m"), &json!(25))
+    );
     let convoy = text(of(1), "/id");
     let cost = room.json(&format!("cost report --convoy {convoy}"));
-    assert_eq!((&of(8)["total"], &of(8)["by_session"][0]["id"]), (&cost["total"], &cost["by_session"][0]["id"]));
+    assert_eq!(
+        (&of(8)["total"], &of(8)["by_session"][0]["id"]),
+        (&cost["total"], &cost["by_session"][0]["id"])
+    );
     assert_eq!(of(9)["items"][0]["subject"], convoy);
     assert_eq!(of(10)["status"], "landed");
     assert!(of(11)["total"].as_u64().unwrap() >= 1, "{:#}", of(11));
@@ -134,7 +162,9 @@ fn a_real_client_waits_no_longer_than_it_wants() {
     wait["cancel"] = json!(true);
     let short = call("wait", json!({ "convoys": [convoy], "timeout_s": 0 }));
     let said = client(&room, &["mcp"], &[wait, call("convoy_show", json!({ "convoy": convoy })), short]);
-    assert!(said.iter().any(|one| one["error"]["message"].as_str().is_some_and(|m| m.contains("wanted no more"))));
+    assert!(
+        said.iter().any(|one| one["error"]["message"].as_str().is_some_and(|m| m.contains("wanted no more")))
+    );
     assert_eq!(results(&said)[0]["structuredContent"]["status"], "open", "{said:#?}");
     assert_eq!(results(&said)[1]["structuredContent"]["error"]["code"], "timeout", "{said:#?}");
     room.convoy(&format!("stop {convoy}"));
@@ -150,13 +180,20 @@ fn a_real_client_has_a_change_reviewed() {
     let room = crate::reviews::room(env, "", &reviewers());
     settled(&room);
     room.repo().write("app.txt", "password = 1\n");
-    let said = client(&room, &["mcp", "--allow-write"], &[
-        call("review", json!({ "wait": true })),
-        call("convoy_output", json!({ "convoy": "hq-" })),
-        call("convoy_output", json!({ "convoy": "hq-", "role": "security" })),
-        call("template_start", json!({ "template": "code-review", "files": ["app.txt"], "dry_run": true })),
-        call("template_start", json!({ "template": "nothing" })),
-    ]);
+    let said = client(
+        &room,
+        &["mcp", "--allow-write"],
+        &[
+            call("review", json!({ "wait": true })),
+            call("convoy_output", json!({ "convoy": "hq-" })),
+            call("convoy_output", json!({ "convoy": "hq-", "role": "security" })),
+            call(
+                "template_start",
+                json!({ "template": "code-review", "files": ["app.txt"], "dry_run": true }),
+            ),
+            call("template_start", json!({ "template": "nothing" })),
+        ],
+    );
     let results = results(&said);
     let of = |n: usize| &results[n]["structuredContent"];
     assert_eq!(text(of(0), "/review_result"), "CHANGES_REQUESTED", "{said:#?}\n{}", room.story());
@@ -193,7 +230,11 @@ fn heard(room: &Room, convoy: &str) {
         assert!(said.contains(words), "{said}\n{}", room.convoy("logs gt-one --raw").stdout);
     }
     let worker = room.worker("gt-one");
-    assert_eq!((&worker["attempt"], worker["sessions"].as_array().unwrap().len()), (&1.into(), 1), "{worker:#}");
+    assert_eq!(
+        (&worker["attempt"], worker["sessions"].as_array().unwrap().len()),
+        (&1.into(), 1),
+        "{worker:#}"
+    );
 }
 
 #[test]

@@ -1,10 +1,13 @@
-//! The shape of a notice.
+//! The shapes of a notice and of a mailbox.
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ConvoyId, NoticeId};
 use crate::notice::{Notice, NoticeKind};
+use crate::state::State;
 use crate::time::Time;
 
 /// A notice.
@@ -40,4 +43,30 @@ pub fn notice(notice: &Notice) -> NoticeView {
         read_at: notice.read_at,
         archived_at: notice.archived_at,
     }
+}
+
+/// A mailbox.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
+pub struct MailboxView {
+    pub address: String,
+    pub notices: usize,
+    pub unread: usize,
+}
+
+/// Every mailbox that anything was ever sent to. What was put away counts in neither number.
+pub fn mailboxes(state: &State) -> Vec<MailboxView> {
+    let mut all: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for notice in state.notices.values() {
+        let (notices, unread) = all.entry(notice.content.to.as_str()).or_default();
+        let there = notice.archived_at.is_none();
+        *notices += usize::from(there);
+        *unread += usize::from(there && notice.read_at.is_none());
+    }
+    let view = |(address, (notices, unread)): (&str, (usize, usize))| MailboxView {
+        address: address.to_owned(),
+        notices,
+        unread,
+    };
+    all.into_iter().map(view).collect()
 }

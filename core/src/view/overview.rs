@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Category, StrandedView, budget, stranded, witness};
+use super::{Category, StrandedView, budget, stuck, witness};
 use crate::convoy::{Convoy, Status};
 use crate::cost;
 use crate::id::{ConvoyId, IssueId, Seq, SessionId, WorkerId};
@@ -109,11 +109,7 @@ pub struct ConvoyLineView {
 
 /// The overview.
 pub fn overview(state: &State, policy: &Policy, now: Time) -> OverviewView {
-    let mut needs: Vec<NeedView> = stranded(state, policy, now)
-        .into_iter()
-        .filter(|one| one.category.is_stuck())
-        .map(of_convoy)
-        .collect();
+    let mut needs: Vec<NeedView> = stuck(state, policy, now).into_iter().map(of_convoy).collect();
     needs.extend(state.issues.values().filter(|issue| is_left(state, issue)).map(of_issue));
     let mut at_work: Vec<&Worker> =
         state.index.active.iter().filter_map(|id| state.workers.get(id)).collect();

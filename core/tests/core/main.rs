@@ -4,6 +4,7 @@
 
 mod convergence;
 mod cost;
+mod crowded;
 mod door;
 mod golden;
 mod import;

@@ -7,6 +7,7 @@ use convoy_core::id::IssueId;
 use convoy_core::import::{Existing, ForeignStatus, Hold};
 use convoy_core::issue::{CloseReason, DependencyType};
 use convoy_core::state::State;
+use convoy_core::view;
 use proptest::prelude::*;
 
 use crate::door::Door;
@@ -198,6 +199,11 @@ proptest! {
             for convoy in door.state.convoys.values() {
                 prop_assert!(!(convoy.is_open() && convoy.is_complete()), "{convoy:?} has not landed");
             }
+            // The quick way to see what needs a person finds what the long one does.
+            let (state, policy, now) = (&door.state, &door.policy, door.now);
+            let mut stranded = view::stranded(state, policy, now);
+            stranded.retain(|one| one.category.is_stuck());
+            prop_assert_eq!(stranded, view::stuck(state, policy, now));
             let (total, _, _) = door.state.live_sessions(&door.policy.home, None);
             prop_assert!(total <= door.policy.max_parallel);
         }

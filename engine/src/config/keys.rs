@@ -266,7 +266,11 @@ pub const KEYS: &[Key] = &[
     ),
     key("daemon.token_file", None, "where the token for HTTP is; in the state folder if not given"),
     key("session.allow_commands", Some("false"), "let agents use every convoy command, not only their own"),
-    key("session.mcp", Some("true"), "give agents what they can say as tools of an MCP server, besides commands"),
+    key(
+        "session.mcp",
+        Some("true"),
+        "give agents what they can say as tools of an MCP server, besides commands",
+    ),
     key("workdirs.root", None, "where workdirs are made; the user's data folder if not given"),
     key("rigs.*.path", None, "where the repository is, from the workspace"),
     key("rigs.*.prefix", None, "the prefix of its issues"),

@@ -55,6 +55,10 @@ impl Dispatcher {
                 let total = issues.len();
                 Answer::Issues { issues, total }
             }
+            Query::Story { id } => {
+                let issue = &state.issues[&resolve_issue(state, id)?];
+                Answer::Story { story: Box::new(view::story(state, &self.policy, issue, now)) }
+            }
             Query::Export { after } => self.export(after.as_ref()),
             Query::Convoys(filter) => {
                 let (convoys, total) = self.convoys(filter)?;
@@ -117,6 +121,7 @@ impl Dispatcher {
                 notices.sort_by_key(|notice| (notice.created_at, notice.content.id.clone()));
                 Answer::Mail { notices: notices.into_iter().map(view::notice).collect() }
             }
+            Query::Mailboxes => Answer::Mailboxes { mailboxes: view::mailboxes(state) },
             Query::Outbox { all } => {
                 let concerns = |d: &&Delivery| {
                     *all || d.due().is_some() || state.index.undelivered.contains(&d.content.id)

@@ -278,8 +278,7 @@ fn write_spec(world: &World, job: &Supervise, dir: &SessionDir) -> Result<(), St
     // One that the agent no longer has would end it at once: then it begins afresh, with the same prompt.
     let conversation = earlier.and_then(|earlier| preset.conversation(&earlier.id, &env));
     let goes_on = conversation.as_ref().and(earlier);
-    let argv =
-        preset.argv_with(job.model.as_deref(), conversation.as_ref(), &dir.prompt(), &tools.arguments);
+    let argv = preset.argv_with(job.model.as_deref(), conversation.as_ref(), &dir.prompt(), &tools.arguments);
     let mut argv = preset.native(argv, &world.env);
     if argv.is_empty() {
         return Err(format!("agent {} has no command; set agents.{}.command", job.agent, job.agent));

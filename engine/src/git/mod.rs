@@ -28,6 +28,7 @@ mod repo;
 mod run;
 mod salvage;
 mod shadow;
+mod so_far;
 pub mod state;
 mod touched;
 mod tree;
@@ -48,6 +49,7 @@ pub use push::push;
 pub use repo::{DiffStat, Repo};
 pub use run::{Git, VERSION_MIN, Version};
 pub use salvage::{Salvage, salvage};
+pub use so_far::{DIFF_BYTES_MAX, SoFar, so_far};
 pub use touched::touched;
 pub use unchanged::changed;
 

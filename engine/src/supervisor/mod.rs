@@ -38,6 +38,6 @@ mod tree;
 mod vitals;
 
 pub use nudge::{Error as NudgeError, nudge};
-pub use start::SOCKET;
 pub use run::{STATUS_CLAIMED, STATUS_FAILED, STATUS_SPEC, run};
+pub use start::SOCKET;
 pub use tree::MARK;

@@ -7,9 +7,9 @@ mod report;
 mod status;
 
 pub(super) use budget::limit_line;
-pub(crate) use report::since;
 use clap::{Args, Subcommand};
 use convoy_api::query::CostOf;
+pub(crate) use report::since;
 
 use super::context::Context;
 use crate::error::Error;

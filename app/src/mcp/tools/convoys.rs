@@ -292,7 +292,8 @@ impl Tool for Add {
     const KIND: Kind = Kind::Changes { destroys: false, again: true, outside: true };
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
-        let request = Request::ConvoyAdd { convoy: self.convoy, issues: values::some("issues", self.issues)? };
+        let request =
+            Request::ConvoyAdd { convoy: self.convoy, issues: values::some("issues", self.issues)? };
         Answer::items(&desk.ctx.act(request, false)?.items)
     }
 }

@@ -41,7 +41,8 @@ impl Tool for List {
             desk.ctx.with(|service| ask::events(service, Seq(self.since), limit, self.r#type))?;
         let Fitting { items, cut: left_out } = fitting(events.iter())?;
         let cut = items.len() < events.len();
-        let last = if cut { events.get(items.len().saturating_sub(1)).map_or(seq, |event| event.seq) } else { seq };
+        let last =
+            if cut { events.get(items.len().saturating_sub(1)).map_or(seq, |event| event.seq) } else { seq };
         let more = cut || events.len() == limit;
         Ok(Answer::of(&json!({ "items": items, "next_since": last, "more": more }))?.cut(left_out))
     }

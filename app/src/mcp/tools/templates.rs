@@ -13,8 +13,8 @@ use serde::Deserialize;
 use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool, page};
 use super::values;
-use crate::cli::template::{library, show, views};
 use crate::ask;
+use crate::cli::template::{library, show, views};
 use crate::cli::{output, start};
 use crate::error::Error;
 

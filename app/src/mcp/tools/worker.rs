@@ -137,7 +137,9 @@ impl Tool for Brief {
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
         let env = &desk.ctx.env;
         let Some(path) = env.get("CONVOY_BRIEF_FILE").filter(|path| !path.is_empty()) else {
-            return Err(Error::refused("this tool is for agents, inside a session: CONVOY_BRIEF_FILE is not set"));
+            return Err(Error::refused(
+                "this tool is for agents, inside a session: CONVOY_BRIEF_FILE is not set",
+            ));
         };
         let unreadable = |error: std::io::Error| {
             Error::refused(format!("the brief of this session cannot be read: {error}"))

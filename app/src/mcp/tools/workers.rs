@@ -111,7 +111,8 @@ impl Tool for List {
     const NAME: &'static str = "worker_list";
     const TITLE: &'static str = "List workers";
     const KIND: Kind = Kind::Looks;
-    const MORE: Option<&'static str> = Some("worker_show with one of them, or a smaller limit and next_offset");
+    const MORE: Option<&'static str> =
+        Some("worker_show with one of them, or a smaller limit and next_offset");
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
         let workers: Vec<WorkerView> = desk.ctx.with(|service| ask::workers(service, self.all))?;
@@ -146,7 +147,9 @@ impl Tool for Output {
             "next_after": (last < lines.total).then_some(last),
         }))?;
         Ok(match (self.after, lines.first) {
-            (None, 1..) => answer.note(format!("These are the last lines; {} stand before them.", lines.first)),
+            (None, 1..) => {
+                answer.note(format!("These are the last lines; {} stand before them.", lines.first))
+            }
             (_, _) => answer,
         })
     }
@@ -224,7 +227,11 @@ impl Tool for Sling {
         };
         let mut outcome = desk.ctx.act(request, self.dry_run)?;
         // Ids that were made up for a dry run are nobody's.
-        outcome.items.iter_mut().filter(|item| self.dry_run && item.changed).for_each(|item| item.note = None);
+        outcome
+            .items
+            .iter_mut()
+            .filter(|item| self.dry_run && item.changed)
+            .for_each(|item| item.note = None);
         Answer::items(&outcome.items)
     }
 }

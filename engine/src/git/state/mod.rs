@@ -28,6 +28,7 @@ pub use path::StatePath;
 pub use read::{Entry, changed};
 pub use restore::{Restore, restore};
 pub use sync::{Synced, has_remote, sync};
+pub(super) use wip::{Turn, head_of};
 pub use wip::{Wip, of_workdir};
 pub use write::{Change, Put, Written};
 

@@ -53,7 +53,7 @@ impl Wip {
 /// # Errors
 /// `WorkdirGone`, `LeftoversTooLarge`, or what running git gave.
 pub fn of_workdir(repo: &Repo, root: &Root, workdir: &Workdir, message: &Message) -> Result<Wip> {
-    let head = head(workdir)?;
+    let head = head_of(workdir)?;
     let engine = root.engine(&workdir.key);
     let _turn = Turn::wait(&engine)?;
     let shadow = Shadow::named("wip", repo, root, workdir)?;
@@ -109,7 +109,7 @@ fn of(shadow: &Shadow<'_>, head: &Oid, message: &Message) -> Result<Wip> {
 }
 
 /// Where the agent stands.
-fn head(workdir: &Workdir) -> Result<Oid> {
+pub(in crate::git) fn head_of(workdir: &Workdir) -> Result<Oid> {
     let find = || -> Result<Option<Oid>> {
         let heads = Heads::open(&workdir.path)?;
         let on_branch = || heads.get(&workdir.branch.as_ref()?.reference());
@@ -128,13 +128,13 @@ fn known(brought: &Path) -> Result<Option<Oid>> {
 }
 
 /// One at a time makes a WIP commit in a folder.
-pub(super) struct Turn {
+pub(in crate::git) struct Turn {
     _file: File,
 }
 
 impl Turn {
     /// Waits for it. It is given back when the value is dropped, or the process ends.
-    pub(super) fn wait(folder: &Path) -> Result<Self> {
+    pub(in crate::git) fn wait(folder: &Path) -> Result<Self> {
         make(folder)?;
         let path = folder.join("wip-turn");
         let file = File::options().create(true).append(true).open(&path).map_err(io("cannot open", &path))?;

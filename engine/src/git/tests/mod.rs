@@ -4,6 +4,7 @@ mod checkout;
 mod collecting;
 mod fixture;
 mod including;
+mod looking;
 mod merging;
 mod names;
 mod poison;

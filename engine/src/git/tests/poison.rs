@@ -94,6 +94,8 @@ fn nothing_that_an_agent_planted_runs() {
     assert!(witness.exists(), "the traps do not work");
     fs::remove_file(&witness).unwrap();
 
+    let seen = so_far(&world.repo(), &world.root, &workdir).unwrap();
+    assert!(seen.text.contains("+changed $Id"), "{}", seen.text);
     let evidence = world.collect(&workdir);
     assert_eq!(evidence.leftovers, Leftovers::Committed);
     let (from, to) = world.prepared(&evidence.tip);

@@ -1,0 +1,79 @@
+//! Attempts: who worked on something, how often, and what came of each.
+
+use convoy_core::view::{SessionView, WorkerView};
+use maud::{Markup, html};
+
+use super::parts::{badge, block, duration, moment, money, safe, section, table, title};
+
+/// Everybody who ever had it, with every attempt and what it came to.
+pub(super) fn attempts(workers: &[WorkerView]) -> Markup {
+    let sessions: usize = workers.iter().map(|worker| worker.sessions.len()).sum();
+    let body = html! {
+        @for worker in workers { (of_worker(worker)) }
+        @if workers.is_empty() { p.soft { "Nobody has worked on it." } }
+    };
+    section("attempts", "Attempts", Some(sessions), &body)
+}
+
+fn of_worker(worker: &WorkerView) -> Markup {
+    html! {
+        div.panel.stack {
+            div.row {
+                a.name href={ "/work/" (worker.id) } { (safe(&worker.name)) }
+                span.grow.soft { (safe(&worker.agent)) @if let Some(model) = &worker.model { ", " (safe(model)) } }
+                (badge(&worker.state))
+                (money(&worker.spent))
+            }
+            @if let Some(why) = &worker.why { p.soft { (safe(why)) } }
+            @if !worker.sessions.is_empty() { (sessions(worker, None)) }
+            @for lesson in &worker.lessons {
+                details.more-of {
+                    summary { (title(&lesson.what)) }
+                    pre { (block(&lesson.detail)) }
+                }
+            }
+        }
+    }
+}
+
+/// The attempts of a worker; that which is shown is marked.
+pub(super) fn sessions(worker: &WorkerView, shown: Option<&str>) -> Markup {
+    let heads = ["Attempt", "State", "What came of it", "Model", "Began", "Took", "Cost"];
+    table(
+        "Attempts",
+        true,
+        &heads,
+        &html! {
+            @for session in &worker.sessions { (attempt(worker, session, shown == Some(session.id.as_str()))) }
+        },
+    )
+}
+
+fn attempt(worker: &WorkerView, session: &SessionView, shown: bool) -> Markup {
+    let took = session.started_at.zip(session.ended_at).map(|(from, to)| to.since(from).as_secs());
+    html! {
+        tr aria-current=[shown.then_some("true")] {
+            td { a.id href={ "/work/" (worker.id) "?session=" (session.id) } { (session.number) ". " (session.id) } }
+            td { (badge(&session.state)) }
+            td.wide {
+                @if let Some(outcome) = &session.outcome { (safe(outcome)) }
+                @if let Some(why) = &session.why { div.sub { (safe(why)) } }
+                @if let Some(exit) = &session.exit {
+                    div.sub {
+                        @if let Some(code) = exit.code { span { "exit " (code) } }
+                        @if let Some(signal) = exit.signal { span { "signal " (signal) } }
+                        @if exit.kind != "exited" { span { (safe(&exit.kind)) } }
+                        @if exit.leaked > 0 { span { (exit.leaked) " left over processes ended" } }
+                    }
+                }
+            }
+            td data-label="Model" { @if let Some(model) = &session.model { (safe(model)) } }
+            td data-label="Began" { @if let Some(at) = session.started_at { (moment(at)) } }
+            td data-label="Took" { @if let Some(seconds) = took { (duration(seconds)) } }
+            td data-label="Cost" {
+                @if let Some(cost) = &session.cost { (money(cost)) }
+                @if let Some(source) = &session.cost_source { span.soft { " " (safe(source).replace('_', " ")) } }
+            }
+        }
+    }
+}
