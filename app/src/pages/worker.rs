@@ -82,7 +82,7 @@ pub(super) async fn show(
     let live = worker.health.is_some();
     let main = html! {
         (flash(did.as_deref()))
-        div.head {
+        div.head data-stream=[live.then(|| format!("/api/work/{id}/stream"))] {
             div {
                 p.eyebrow {
                     "Worker " span.id { (safe(&worker.name)) } " on "

@@ -4,6 +4,7 @@
 
 mod agree;
 mod browser;
+mod details;
 mod forms;
 mod hostile;
 #[path = "../loop/room.rs"]
