@@ -10,6 +10,7 @@ mod output;
 mod pages;
 mod tell;
 mod text;
+mod top;
 
 fn main() -> std::process::ExitCode {
     let env = convoy_engine::os::spawn::Environment::new(std::env::vars_os());

@@ -55,6 +55,15 @@ impl Output {
         self.closed
     }
 
+    /// Whether what is drawn on the terminal may have colours.
+    pub(crate) fn colors(&self) -> bool {
+        match self.color {
+            ColorChoice::Auto => AutoStream::choice(&io::stdout()) != ColorChoice::Never,
+            ColorChoice::Always | ColorChoice::AlwaysAnsi => true,
+            ColorChoice::Never => false,
+        }
+    }
+
     /// Prints for people; nothing with `--json` or `-q`.
     pub(crate) fn say(&mut self, text: &str) -> Result<(), Error> {
         if self.json || self.quiet { Ok(()) } else { self.raw(text) }

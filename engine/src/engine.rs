@@ -73,7 +73,7 @@ pub(crate) fn busy(pid: Option<u32>) -> Failure {
 }
 
 /// The lock, if it was taken.
-pub(crate) fn held(acquired: Result<Acquired, lock::Error>) -> Result<WorkspaceLock, Failure> {
+fn held(acquired: Result<Acquired, lock::Error>) -> Result<WorkspaceLock, Failure> {
     match acquired {
         Ok(Acquired::Held(lock)) => Ok(lock),
         Ok(Acquired::Busy { pid }) => Err(busy(pid)),

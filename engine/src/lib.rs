@@ -3,6 +3,7 @@
 //! The loop is in `dispatcher`; what it decides is carried out by `executor`; each other module owns one kind
 //! of contact with the outside. See `ARCHITECTURE.md`.
 
+pub mod absence;
 pub mod agent;
 pub mod background;
 pub mod baseline;

@@ -4,7 +4,7 @@ mod items;
 mod page;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
 
 use convoy_api::{Code, Failure};
 use convoy_core::id::SessionId;
@@ -34,6 +34,37 @@ pub fn lines(
     follow: bool,
     show: &mut dyn FnMut(&str) -> std::io::Result<()>,
 ) -> Result<(), Failure> {
+    let mut wait = |watcher: &Watcher| watcher.wait().map(|()| true);
+    read(workspace, session, raw, None, follow.then_some(&mut wait), show)
+}
+
+/// The same for somebody who may look away at any moment: the last `tail_bytes` of it and all that is to come, until the
+/// session has ended, or `away` can be read or has no other side.
+///
+/// # Errors
+/// As of `lines`.
+pub fn followed(
+    workspace: &Workspace,
+    session: &SessionId,
+    tail_bytes: u64,
+    away: &impl std::os::fd::AsFd,
+    show: &mut dyn FnMut(&str) -> std::io::Result<()>,
+) -> Result<(), Failure> {
+    let mut wait = |watcher: &Watcher| watcher.wait_unless(away);
+    read(workspace, session, false, Some(tail_bytes), Some(&mut wait), show)
+}
+
+/// Waits for more to read; whether there may be some.
+type Wait<'a> = &'a mut dyn FnMut(&Watcher) -> std::io::Result<bool>;
+
+fn read(
+    workspace: &Workspace,
+    session: &SessionId,
+    raw: bool,
+    tail_bytes: Option<u64>,
+    mut wait: Option<Wait<'_>>,
+    show: &mut dyn FnMut(&str) -> std::io::Result<()>,
+) -> Result<(), Failure> {
     let dir = SessionDir::new(workspace.sessions_dir().join(session.as_str()));
     let wrong =
         |error: std::io::Error| Failure::new(Code::Unavailable, format!("output of {session}: {error}"));
@@ -47,13 +78,21 @@ pub fn lines(
         Err(error) => return Err(wrong(error)),
     };
     let watcher = Watcher::new([dir.path()]).map_err(wrong)?;
+    let length = file.metadata().map_err(wrong)?.len();
     let mut reader = BufReader::new(file);
     let mut line = Vec::new();
+    let skipped = tail_bytes.map_or(0, |bytes| length.saturating_sub(bytes));
+    if skipped > 0 {
+        // From within a line: what is left of that belongs to what was skipped.
+        reader.seek(SeekFrom::Start(skipped)).map_err(wrong)?;
+        reader.read_until(b'\n', &mut line).map_err(wrong)?;
+        line.clear();
+    }
     loop {
         // Whether it has ended is asked before the file is read to its end, or its last lines could be missed.
         let ended = dir.exit().is_ok_and(|exit| exit.is_some());
         while reader.read_until(b'\n', &mut line).map_err(wrong)? > 0 {
-            if line.last() != Some(&b'\n') && !ended && follow {
+            if line.last() != Some(&b'\n') && !ended && wait.is_some() {
                 break;
             }
             let text = String::from_utf8_lossy(&line);
@@ -64,10 +103,10 @@ pub fn lines(
             }
             line.clear();
         }
-        if ended || !follow {
+        let Some(wait) = wait.as_mut().filter(|_| !ended) else { return Ok(()) };
+        if !wait(&watcher).map_err(wrong)? {
             return Ok(());
         }
-        watcher.wait().map_err(wrong)?;
     }
 }
 

@@ -7,6 +7,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
@@ -17,7 +18,11 @@ pub struct Terminal {
     screen: File,
     child: Child,
     shown: Vec<u8>,
+    picture: vt100::Parser,
 }
+
+/// Columns and rows of a terminal until it is resized.
+const SIZE: (u16, u16) = (100, 30);
 
 impl Terminal {
     /// Starts a command of `TestEnv::command` on a terminal of 100 columns and 30 rows.
@@ -31,17 +36,94 @@ impl Terminal {
         let name = rustix::pty::ptsname(&screen, Vec::new()).expect("its name");
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
         let keyboard = File::from(rustix::fs::open(name, flags, Mode::empty()).expect("its other side"));
-        let size = Winsize { ws_row: 30, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
-        rustix::termios::tcsetwinsize(&keyboard, size).expect("a size");
+        rustix::termios::tcsetwinsize(&keyboard, winsize(SIZE)).expect("a size");
         let again = || keyboard.try_clone().expect("a descriptor");
-        let child = command
-            .env("TERM", "xterm")
-            .stdin(again())
-            .stdout(again())
-            .stderr(again())
-            .spawn()
-            .expect("a program");
-        Self { screen: screen.into(), child, shown: Vec::new() }
+        if !command.get_envs().any(|(name, value)| name == "TERM" && value.is_some()) {
+            command.env("TERM", "xterm");
+        }
+        let child = command.stdin(again()).stdout(again()).stderr(again()).spawn().expect("a program");
+        let picture = vt100::Parser::new(SIZE.1, SIZE.0, 0);
+        Self { screen: screen.into(), child, shown: Vec::new(), picture }
+    }
+
+    /// Waits until a text stands on the screen, whatever the program did to bring it there; what stands on it then.
+    ///
+    /// # Panics
+    /// When it does not come in time.
+    #[track_caller]
+    pub fn sees(&mut self, text: &str, timeout: Duration) -> String {
+        self.until(timeout, |picture| picture.contains(text))
+            .unwrap_or_else(|picture| panic!("{text:?} does not stand on the screen:\n{picture}"))
+    }
+
+    /// Waits until what stands on the screen is as wanted; else what stands on it in the end.
+    ///
+    /// # Errors
+    /// When it does not come in time, or the program has ended.
+    pub fn until(&mut self, timeout: Duration, holds: impl Fn(&str) -> bool) -> Result<String, String> {
+        let deadline = wait::now() + timeout;
+        loop {
+            let picture = self.picture.screen().contents();
+            if holds(&picture) {
+                return Ok(picture);
+            }
+            let left = deadline.saturating_duration_since(wait::now());
+            let came = !left.is_zero() && wait::readable(self.screen.as_fd(), left);
+            if !came || self.read() == 0 {
+                return Err(picture);
+            }
+        }
+    }
+
+    /// Reads a piece of what is shown; how much it was.
+    fn read(&mut self) -> usize {
+        let mut piece = [0; 4096];
+        let count = self.screen.read(&mut piece).unwrap_or(0);
+        self.shown.extend_from_slice(&piece[..count]);
+        self.picture.process(&piece[..count]);
+        count
+    }
+
+    /// Whether the program has a screen of its own at the moment, and not the one that the shell wrote on.
+    pub fn is_alternate(&self) -> bool {
+        self.picture.screen().alternate_screen()
+    }
+
+    /// Whether the cursor is hidden.
+    pub fn hides_cursor(&self) -> bool {
+        self.picture.screen().hide_cursor()
+    }
+
+    /// Every byte that was shown.
+    pub fn bytes(&self) -> &[u8] {
+        &self.shown
+    }
+
+    /// Makes it another size, and tells the program.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.picture.screen_mut().set_size(rows, columns);
+        rustix::termios::tcsetwinsize(&self.screen, winsize((columns, rows))).expect("a size");
+        self.signal(Signal::WINCH);
+    }
+
+    /// Sends the program a signal.
+    ///
+    /// # Panics
+    /// When the program is gone.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a process id");
+        kill_process(pid, signal).expect("a program that runs");
+    }
+
+    /// How the terminal is set: whether it echoes, takes lines, and so on.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    pub fn modes(&self) -> String {
+        format!("{:?}", rustix::termios::tcgetattr(&self.screen).expect("a terminal that is there"))
     }
 
     /// Waits until the text has been shown, and returns everything that was. What a screen is told to do between two
@@ -58,12 +140,8 @@ impl Terminal {
                 return shown;
             }
             let left = deadline.saturating_duration_since(wait::now());
-            let mut piece = [0; 4096];
             let came = !left.is_zero() && wait::readable(self.screen.as_fd(), left);
-            match if came { self.screen.read(&mut piece) } else { Ok(0) } {
-                Ok(count @ 1..) => self.shown.extend_from_slice(&piece[..count]),
-                other => panic!("{text:?} was not shown ({other:?}): {shown:?}"),
-            }
+            assert!(came && self.read() > 0, "{text:?} was not shown: {shown:?}");
         }
     }
 
@@ -81,18 +159,30 @@ impl Terminal {
     /// When it does not end in time, or a signal ended it.
     #[track_caller]
     pub fn ends(mut self, timeout: Duration) -> i32 {
+        self.ended(timeout)
+    }
+
+    /// The same, for somebody who looks at the terminal afterwards.
+    ///
+    /// # Panics
+    /// When it does not end in time, or a signal ended it.
+    #[track_caller]
+    pub fn ended(&mut self, timeout: Duration) -> i32 {
         let deadline = wait::now() + timeout;
         // What it shows has to be taken, or it would wait for that; at its end the terminal has no other side.
-        let mut piece = [0; 4096];
         loop {
             let left = deadline.saturating_duration_since(wait::now());
             assert!(wait::readable(self.screen.as_fd(), left), "the program does not end");
-            if !matches!(self.screen.read(&mut piece), Ok(1..)) {
+            if self.read() == 0 {
                 break;
             }
         }
         self.child.wait().expect("the child is not collected yet").code().expect("an exit status")
     }
+}
+
+fn winsize((columns, rows): (u16, u16)) -> Winsize {
+    Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 
 impl Drop for Terminal {

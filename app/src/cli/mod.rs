@@ -61,6 +61,7 @@ mod supervise;
 mod sync;
 mod synthesize;
 pub(crate) mod template;
+mod top;
 mod tracker;
 mod up;
 mod usage;
@@ -122,6 +123,7 @@ enum Command {
     Overview(overview::Overview),
     #[command(visible_alias = "show")]
     Status(status::Status),
+    Top(top::Top),
     Check(check::Check),
     Start(Box<start::Start>),
     Stop(stop::Stop),
@@ -237,6 +239,7 @@ impl Command {
             Self::List(command) => command.run(ctx),
             Self::Overview(command) => command.run(ctx),
             Self::Status(command) => command.run(ctx),
+            Self::Top(command) => command.run(ctx),
             Self::Check(command) => command.run(ctx),
             Self::Start(command) => command.run(ctx),
             Self::Stop(command) => command.run(ctx),

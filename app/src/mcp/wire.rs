@@ -134,7 +134,7 @@ pub(super) fn listen(out: &Arc<Out>, pending: &Arc<Pending>) -> io::Result<Recei
         }
         pending.end();
     };
-    tasks::start(Kind::Listener, read)?;
+    tasks::start(Kind::Watch, read)?;
     Ok(inbox)
 }
 

@@ -1,8 +1,11 @@
 //! One convoy: how it does, what waits for what, who works and what they print, what came of it, what it costs, what
 //! happened, and what can be done.
 
+use std::collections::BTreeMap;
+
 use axum::Extension;
 use axum::extract::{Path, Query, State};
+use convoy_core::id::SessionId;
 use convoy_core::view::{ConvoyView, DetailsView, RoleView, TrackedView, WorkerView};
 use maud::{Markup, html};
 
@@ -16,7 +19,7 @@ use super::parts::{
     progress, safe, section, sign, spend, table, title,
 };
 use super::report::Report;
-use super::timeline;
+use super::{tail, timeline};
 use crate::ask;
 use crate::http::{Error, Site, Visitor};
 use crate::text;
@@ -26,6 +29,12 @@ const COMMIT_CHARS: usize = 12;
 /// The most issues that the list shows.
 const LISTED_MAX: usize = 500;
 
+/// Of how many of those at work it is shown what they printed last.
+const PRINTED_MAX: usize = 20;
+
+/// What agents printed last, by session.
+type Printed = BTreeMap<SessionId, String>;
+
 /// The page.
 pub(super) async fn show(
     State(site): State<Site>,
@@ -34,12 +43,17 @@ pub(super) async fn show(
     Query(after): Query<After>,
 ) -> Result<Markup, Error> {
     let workspace = site.workspace().clone();
-    let (details, told, report) = site
+    let (details, told, report, printed) = site
         .ask(move |service| {
             let details = ask::details(service, &id)?;
             let told = timeline::read(service, &details)?;
             let report = Report::read(&workspace, &details.convoy);
-            Ok((details, told, report))
+            let live = details.workers.iter().filter(|worker| worker.state == "running").take(PRINTED_MAX);
+            let printed: Printed = live
+                .filter_map(|worker| worker.session_id.as_ref())
+                .map(|id| (id.clone(), tail::lines(&workspace, id).join("\n")))
+                .collect();
+            Ok((details, told, report, printed))
         })
         .await?;
     let convoy = &details.convoy;
@@ -57,8 +71,8 @@ pub(super) async fn show(
         }))
         div.columns {
             div {
-                (section("workers", "Workers", Some(details.workers_total), &workers(&visitor, &details)))
-                @if !details.landed.is_empty() { (section("evidence", "Evidence", None, &evidence(&details))) }
+                (section("workers", "Workers", Some(details.workers_total), &workers(&visitor, &details, &printed)))
+                @if !is_template && !details.landed.is_empty() { (section("evidence", "Evidence", None, &evidence(&details))) }
             }
             div { (section("timeline", "What happened", None, &timeline::show(&told))) }
         }
@@ -292,19 +306,20 @@ fn role_row(role: &RoleView) -> Markup {
     }
 }
 
-fn workers(visitor: &Visitor, details: &DetailsView) -> Markup {
+fn workers(visitor: &Visitor, details: &DetailsView, printed: &Printed) -> Markup {
     if details.workers.is_empty() {
         return empty("Nobody has worked on it yet", "Each issue gets a worker when it is ready.", None);
     }
     html! {
-        ul.list { @for worker in &details.workers { (worker_of(visitor, details, worker)) } }
+        ul.list { @for worker in &details.workers { (worker_of(visitor, details, worker, printed)) } }
         @if details.workers_total > details.workers.len() {
             p.more { "The first " (details.workers.len()) " of " (details.workers_total) }
         }
     }
 }
 
-fn worker_of(visitor: &Visitor, details: &DetailsView, worker: &WorkerView) -> Markup {
+fn worker_of(visitor: &Visitor, details: &DetailsView, worker: &WorkerView, printed: &Printed) -> Markup {
+    let printed = worker.session_id.as_ref().and_then(|id| printed.get(id)).map_or("", String::as_str);
     let tracked = details.convoy.tracked.iter().find(|issue| issue.id == worker.issue_id);
     let role = details.convoy.roles.iter().find(|role| role.issue_id == worker.issue_id);
     let name =
@@ -336,8 +351,7 @@ fn worker_of(visitor: &Visitor, details: &DetailsView, worker: &WorkerView) -> M
                 }
             }
             @if is_live {
-                pre.live data-output=(worker.id) tabindex="0" role="log" aria-label={ "Output of " (safe(name)) } {}
-                noscript { p.soft { "Its output is at " a href={ "/work/" (worker.id) } { "its own page" } "." } }
+                pre.live data-output=(worker.id) tabindex="0" role="log" aria-label={ "Output of " (safe(name)) } { (printed) }
             }
             @if let Some(lesson) = worker.lessons.last() {
                 details.more-of id={ "lesson-" (worker.id) } {

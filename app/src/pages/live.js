@@ -72,11 +72,13 @@
   };
 
   // What agents print. Text, never markup; the end stays in sight unless somebody scrolled away from it.
-  const offsets = new Map();
+  const offsets = new Map(), fed = new WeakSet();
   const print = ({ session, worker, next, lines }) => {
     offsets.set(session, next);
     const box = all("[data-output]").find((box) => box.dataset.output === worker);
     if (!box) return;
+    // What stood there when the page was made is in the stream as well.
+    if (!fed.has(box)) { fed.add(box); box.textContent = ""; }
     const sticks = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
     for (const line of lines) box.append(document.createTextNode(line.text + "\n"));
     while (box.childNodes.length > LINES_MAX) box.firstChild.remove();

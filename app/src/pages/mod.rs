@@ -24,6 +24,7 @@ mod preview;
 mod prose;
 mod report;
 mod start;
+mod tail;
 mod timeline;
 mod transcript;
 mod work;

@@ -1,7 +1,10 @@
 //! The first page: what needs you, who is at work, what it costs, what landed.
 
+use std::collections::BTreeMap;
+
 use axum::Extension;
 use axum::extract::{Query, State};
+use convoy_core::id::SessionId;
 use convoy_core::view::{AtWorkView, ConvoyLineView, NeedKind, NeedView, OverviewView};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -13,8 +16,15 @@ use super::parts::{
     Tone, age, badge, badge_of, command, convoy_badge, empty, link, meter, money, more, progress, safe,
     section, spend, title,
 };
+use super::tail;
 use crate::ask;
 use crate::http::{Error, Site, Visitor};
+
+/// Of how many of those at work the last line is shown.
+const PRINTED_MAX: usize = 12;
+
+/// What agents printed last, by session.
+type Last = BTreeMap<SessionId, String>;
 
 /// What came before.
 #[derive(Deserialize)]
@@ -28,7 +38,17 @@ pub(super) async fn show(
     Extension(visitor): Extension<Visitor>,
     Query(after): Query<After>,
 ) -> Result<Markup, Error> {
-    let overview = site.ask(ask::overview).await?;
+    let workspace = site.workspace().clone();
+    let (overview, last) = site
+        .ask(move |service| {
+            let overview = ask::overview(service)?;
+            let sessions =
+                overview.at_work.iter().take(PRINTED_MAX).filter_map(|one| one.session_id.as_ref());
+            let last: Last =
+                sessions.filter_map(|id| Some((id.clone(), tail::last(&workspace, id)?))).collect();
+            Ok((overview, last))
+        })
+        .await?;
     let fresh = overview.open + overview.staged + overview.landed_today_total == 0
         && overview.needs.is_empty()
         && overview.at_work.is_empty();
@@ -40,7 +60,7 @@ pub(super) async fn show(
             div.columns {
                 div {
                     (section("needs", "Needs you", Some(overview.needs_total), &needs(&visitor, &overview)))
-                    (section("running", "Running", Some(overview.at_work_total), &at_work(&overview)))
+                    (section("running", "Running", Some(overview.at_work_total), &at_work(&overview, &last)))
                 }
                 div {
                     (section("convoys", "Convoys", Some(overview.open + overview.staged), &convoys(&overview)))
@@ -146,17 +166,18 @@ fn need_of(visitor: &Visitor, need: &NeedView) -> Markup {
     }
 }
 
-fn at_work(overview: &OverviewView) -> Markup {
+fn at_work(overview: &OverviewView, last: &Last) -> Markup {
     if overview.at_work.is_empty() {
         return empty("Nobody is at work", "Agents begin by themselves when something is started.", None);
     }
     html! {
-        ul.list { @for worker in &overview.at_work { (worker_of(worker)) } }
+        ul.list { @for worker in &overview.at_work { (worker_of(worker, last)) } }
         (more(overview.at_work.len(), overview.at_work_total, "/work", "at work"))
     }
 }
 
-fn worker_of(worker: &AtWorkView) -> Markup {
+fn worker_of(worker: &AtWorkView, last: &Last) -> Markup {
+    let printed = worker.session_id.as_ref().and_then(|id| last.get(id));
     html! {
         li {
             div.row {
@@ -176,6 +197,7 @@ fn worker_of(worker: &AtWorkView) -> Markup {
                     (link(&format!("/convoys/{convoy}"), convoy.as_str()))
                 }
             }
+            @if let Some(printed) = printed { p.said { (printed) } }
         }
     }
 }

@@ -115,7 +115,8 @@ fn an_agent_that_ignores_signals_is_stopped_in_bounded_time() {
     assert!(gone(agent, PATIENCE));
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(600), "it was not asked first: {took:?}");
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    // An agent's own steps hold, and not the ten seconds that it gets where nothing is said.
+    assert!(took < Duration::from_secs(9), "{took:?}");
     room.wait_events("worker.stopped", 1);
     assert_eq!(room.worker("gt-1")["sessions"][0]["exit"]["signal"], 9);
     oracle::check(&room, &["gt-1"]);
@@ -125,7 +126,8 @@ fn an_agent_that_ignores_signals_is_stopped_in_bounded_time() {
 fn an_agent_that_never_exits_is_ended_by_the_limit_that_it_reaches() {
     for (limit, why) in [("wall_time", "it ran longer than it may"), ("silence", "it showed no sign of life")]
     {
-        let config = format!("{ONE_ATTEMPT}[limits]\n{limit} = \"700ms\"\n");
+        // It has to be at work before, and its engine dead.
+        let config = format!("{ONE_ATTEMPT}[limits]\n{limit} = \"2s\"\n");
         let room = Room::new(&Script::always([Step::Hang]), &config);
         room.issues(&["gt-1"]);
         room.launch(&["gt-1"]);

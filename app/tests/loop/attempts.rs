@@ -239,7 +239,7 @@ fn a_silent_agent_is_stopped_and_the_next_one_told() {
     let script = Script::default()
         .attempt(1, [Step::Hang])
         .attempt(2, [&[save_prompt(&env, "prompt")][..], &commit("a", "a\n")].concat());
-    let room = Room::around(env, "[limits]\nsilence = \"200ms\"\n", &script);
+    let room = Room::around(env, "[limits]\nsilence = \"2s\"\n", &script);
     let convoy = room.launch_new("gt-a", "");
     room.lands(&convoy);
     assert!(room.saved("prompt").contains("it showed no sign of life"));

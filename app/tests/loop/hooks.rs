@@ -119,7 +119,7 @@ fn a_hook_that_hangs_is_ended_with_all_that_it_started() {
     let pids = env.root().join("pids");
     // Of the first run: the attempt is made again at once, and its hook hangs again.
     let line = format!("sleep 1000 & [ -e '{0}' ] || echo $! > '{0}'; wait", pids.display());
-    let config = hook("before_run", &line) + "timeout = \"1s\"\n";
+    let config = hook("before_run", &line) + "timeout = \"2s\"\n";
     let room = Room::around(env, &config, &Script::works());
     room.launch_new("gt-a", "");
     room.until("session.over", "hook before_run ran longer than it may");

@@ -39,4 +39,5 @@ mod staged;
 mod steps;
 mod templates;
 mod tmux;
+mod top;
 mod witness;

@@ -65,7 +65,7 @@ fn gates_see_what_would_land_and_the_limit_is_kept() {
 #[test]
 fn a_gate_that_takes_too_long_is_killed_with_all_that_it_started() {
     let line = "(trap '' TERM INT HUP; echo $$ > \"$HOME/gate\"; setsid sleep 600 & exec sleep 600)";
-    let room = Room::with(&gate("slow", line, "timeout = \"300ms\""), &Script::works());
+    let room = Room::with(&gate("slow", line, "timeout = \"2s\""), &Script::works());
     room.convoy("config set retry.max_attempts 1");
     let convoy = room.launch_new("gt-a", "");
     let said = room.stalls(&convoy);

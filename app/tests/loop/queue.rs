@@ -132,7 +132,7 @@ fn who_conflicts_within_a_batch_is_tried_after_it() {
         .or(first("gt-a", edit("zwei")))
         .or(first("gt-b", edit("deux")))
         .attempt(2, [save_prompt(&env, "prompt"), shell(resolve)]);
-    let room = Room::around(env, &(gate("true") + "[merge]\nbatch_wait = \"1s\"\nbatch_max = 2\n"), &script);
+    let room = Room::around(env, &(gate("true") + "[merge]\nbatch_wait = \"5s\"\nbatch_max = 2\n"), &script);
     let convoy = room.launch_new("gt-a gt-b", "--merge queue");
     room.lands(&convoy);
     assert_eq!(room.events("merge.set_aside").len(), 1, "{}", room.story());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::room::{Room, commit, outside, shell, text};
 
-const PATIENCE: &str = "[witness]\nquiet = \"1s\"\nstuck = \"2s\"\nstop = \"3s\"\n";
+const PATIENCE: &str = "[witness]\nquiet = \"2s\"\nstuck = \"4s\"\nstop = \"6s\"\n";
 
 /// An agent whose output is understood as Claude Code's, as the default one.
 fn understood(env: &TestEnv, script: &Script) -> String {
@@ -66,7 +66,7 @@ fn a_silent_agent_is_reminded_told_of_stopped_and_tried_again() {
 
 #[test]
 fn an_agent_that_computes_is_not_stopped() {
-    let busy = Step::Try(["timeout", "6", "sh", "-c", "while :; do :; done"].map(str::to_owned).into());
+    let busy = Step::Try(["timeout", "9", "sh", "-c", "while :; do :; done"].map(str::to_owned).into());
     let room = Room::with(PATIENCE, &Script::always([&[busy][..], &commit("a", "a\n")].concat()));
     let convoy = room.launch_new("gt-a", "");
     room.lands(&convoy);
@@ -78,7 +78,7 @@ fn an_agent_that_computes_is_not_stopped() {
 fn a_long_tool_is_not_silence() {
     let env = outside();
     let steps_of_agent =
-        [&[began(1, "make test"), Step::SleepMs(5_000), ended(1)][..], &commit("a", "a\n")].concat();
+        [&[began(1, "make test"), Step::SleepMs(8_000), ended(1)][..], &commit("a", "a\n")].concat();
     let script = Script::always(steps_of_agent);
     let config = understood(&env, &script);
     let room = Room::around(env, &config, &script);

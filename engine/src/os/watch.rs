@@ -99,6 +99,23 @@ impl Watcher {
         }
     }
 
+    /// Blocks until something has changed, or until another descriptor can be read or has no other side; whether it was
+    /// the change.
+    ///
+    /// # Errors
+    /// When the system refuses to tell.
+    pub fn wait_unless(&self, other: &impl std::os::fd::AsFd) -> std::io::Result<bool> {
+        loop {
+            let mut fds = [PollFd::new(&self.fd, PollFlags::IN), PollFd::new(other, PollFlags::IN)];
+            match poll(&mut fds, None) {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) if !fds[1].revents().is_empty() => return Ok(false),
+                Ok(_) => return self.wait().map(|()| true),
+            }
+        }
+    }
+
     /// Blocks until something has changed since it was made or since the last call.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 //! JSON of the real one, and `pr merge|close` for the person who maintains the repository.
 //!
 //! Requests are kept in `$HOME/fake-gh.json`, every call in `$HOME/fake-gh.calls`. It works in the repository of its
-//! folder, whose remote `origin` is the forge's.
+//! folder, whose remote `origin` is the forge's. Calls are carried out one after the other, as on a forge: what one
+//! decides while another looks must not be lost.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -16,6 +17,7 @@ fn main() {
     note_call(&args);
     let (words, flags) = split(&args);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let _turn = turn();
     let mut pulls = read();
     match words.as_slice() {
         ["pr", "create"] => create(&mut pulls, &flags),
@@ -27,9 +29,17 @@ fn main() {
         other => fail(&format!("unknown command {other:?}")),
     }
     let text = serde_json::to_string_pretty(&pulls).unwrap_or_default();
-    if std::fs::write(file("fake-gh.json"), text).is_err() {
+    // Whole or not at all: whoever called may be killed, and this with it.
+    let made = file("fake-gh.json.new");
+    if std::fs::write(&made, text).and_then(|()| std::fs::rename(&made, file("fake-gh.json"))).is_err() {
         fail("cannot keep the requests");
     }
+}
+
+/// Waits until no other call is carried out. It is over with this process, however that ends.
+fn turn() -> std::fs::File {
+    let lock = std::fs::File::options().append(true).create(true).open(file("fake-gh.lock"));
+    lock.and_then(|lock| lock.lock().map(|()| lock)).unwrap_or_else(|why| fail(&why.to_string()))
 }
 
 fn fail(why: &str) -> ! {

@@ -95,11 +95,17 @@ pub(super) fn until_over(
         return Ok(Over::Stands(standing));
     }
     let workspace = desk.ctx.workspace()?;
-    if !desk.writes && !background::status(&workspace)?.running {
-        return Err(Error::refused("no engine runs, so that nothing changes, and this server only looks")
+    let open = || {
+        // Who only looks has nobody begin to work.
+        if !desk.writes && !background::status(&workspace)?.running {
+            return Err(Error::refused(
+                "no engine runs, so that nothing changes, and this server only looks",
+            )
             .hint("a person starts it with: convoy up"));
-    }
-    let mut follow = Follow::new(workspace, Some(timeout));
+        }
+        desk.ctx.staying()
+    };
+    let mut follow = Follow::new(workspace.clone(), Some(timeout));
     desk.waits(&follow);
     let mut teller = desk.teller();
     let mut said = String::new();
@@ -116,7 +122,7 @@ pub(super) fn until_over(
         }
         Ok(Look { end: None, seq })
     };
-    let end = follow.until(|| desk.ctx.staying(), look, |event| Ok(matters(event)));
+    let end = follow.until(open, look, |event| Ok(matters(event)));
     desk.goes_on();
     Ok(match end? {
         End::Reached(standing) => Over::Stands(standing),

@@ -14,8 +14,8 @@ fn review(env: convoy_testkit::env::TestEnv, security: Vec<Step>) -> (Desk, Valu
         .role("performance", reviews("Fast", []))
         .role("synthesis", [ranks(1)]);
     let desk = Desk::around(env, "", &script);
-    let roles = |role: &str| format!("[[agents]]\nrole = \"{role}\"\nmax_attempts = 1\ntimeout = \"3s\"\n");
-    let roles: String = ["correctness", "security", "performance"].map(roles).concat();
+    let roles = |role: &str| format!("[[agents]]\nrole = \"{role}\"\nmax_attempts = 1\n");
+    let roles: String = ["correctness", "performance", "security"].map(roles).concat() + "timeout = \"3s\"\n";
     desk.write(
         "templates/once.toml",
         &format!("name = \"once\"\ndescription = \"A review\"\nextends = \"code-review\"\n{roles}"),
@@ -211,7 +211,8 @@ fn a6_the_whole_has_a_time_limit() {
     let desk = Desk::around(env, "", &script);
     desk.agent_file("reader", &reader("", "Read."));
     desk.template("three", "a b c:b", "");
-    let convoy = desk.waits("three --timeout 3s", 5);
+    // Time enough for the one that does not hang.
+    let convoy = desk.waits("three --timeout 6s", 5);
     assert_eq!(states(&convoy), "a completed, b failed, c failed");
     assert_eq!((&convoy["outcome"], &convoy["context"]["timed_out"]), (&json!("partial"), &json!(true)));
     assert!(!desk.room.env.root().join("said/c").exists(), "nothing begins when the time is up");

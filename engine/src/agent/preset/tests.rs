@@ -100,6 +100,12 @@ fn a_role_leaves_an_agent_its_tools_and_its_way_of_asking() {
         of("claude", Some("dontAsk")),
         "--tools=Read,Bash | --allowedTools=Read,Bash(git log *),Bash(git show *) | --permission-mode | dontAsk"
     );
+    let claude = all.get("claude").unwrap();
+    let with_server = claude.mcp.allowing(Some(&tools[..1])).unwrap();
+    assert_eq!(
+        claude.role_arguments(Some(&with_server), None).join(" | "),
+        "--tools=Read | --allowedTools=Read,mcp__convoy__*"
+    );
     assert_eq!(of("gemini", Some("plan")), "--approval-mode | plan");
     assert_eq!((of("codex", Some("x")), of("plain", None)), (String::new(), String::new()));
     let claude = all.get("claude").unwrap();

@@ -12,6 +12,7 @@ mod witness;
 
 pub use log::SqliteLog;
 pub use reader::{Reader, Verified};
+pub(crate) use witness::read as acknowledged;
 
 /// What this version calls itself in a log that it makes.
 pub const WRITER: &str = concat!("convoy ", env!("CARGO_PKG_VERSION"));

@@ -57,7 +57,7 @@ fn encode(tail: Tail) -> [u8; BYTES] {
 
 /// What the witness in `dir` names. One that is torn or unknown reads as none: it is a second opinion, and the
 /// chain in the log is the first.
-pub(super) fn read(dir: &Path) -> io::Result<Option<Tail>> {
+pub(crate) fn read(dir: &Path) -> io::Result<Option<Tail>> {
     let bytes = match std::fs::read(path(dir)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
