@@ -119,9 +119,10 @@ impl From<Failure> for Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let Self { status, kind, message, hints } = self.clone();
+        let Self { status, kind, message, hints, after_s } = self.clone();
         let view = ErrorView { kind, message, hints };
-        let mut response = (status, axum::Json(ErrorBody { error: view })).into_response();
+        let response = (status, axum::Json(ErrorBody { error: view })).into_response();
+        let mut response = timed(response, after_s);
         // Where people look, a page is made of it.
         response.extensions_mut().insert(self);
         response

@@ -29,6 +29,8 @@ use crate::{ask, pages};
 
 /// How many callers are served at once, watchers with them; more wait in the port's own queue.
 const CALLERS_MAX: usize = 4096;
+/// How many files that needs: a caller has one, and the engine some for each agent.
+const FILES_MAX: u64 = 2 * CALLERS_MAX as u64;
 /// How long a caller may take to send the head of a request.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// The largest body, in bytes: an issue's text of 1 MiB, escaped, with room.
@@ -56,6 +58,7 @@ pub(crate) fn face(opened: Opened) -> std::io::Result<Callers> {
         workspace,
         env,
     }));
+    convoy_engine::os::process::allow_open_files(FILES_MAX);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()

@@ -26,7 +26,11 @@ fn talking() -> (Room, Site) {
     (room, site)
 }
 
-/// Ends what a test left open.
+/// Everything that happened.
+pub(crate) fn all(room: &Room) -> Vec<Value> {
+    room.story().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 fn lines(message: &Value) -> Vec<String> {
     message["lines"].as_array().unwrap().iter().map(|line| text(line, "/text").to_owned()).collect()
 }
@@ -37,7 +41,7 @@ fn events_come_as_the_command_prints_them_and_go_on_from_any_number() {
     room.issues("gt-a gt-b");
     let mut live = site.events("/api/events", None);
     let start = live.next().unwrap();
-    let known = room.events("")[..].last().unwrap()["seq"].clone();
+    let known = all(&room).last().unwrap()["seq"].clone();
     assert_eq!((start.name.as_str(), &start.data), ("start", &json!({"seq": known})));
     room.issues("gt-c");
     let came = live.next().unwrap();
@@ -45,7 +49,7 @@ fn events_come_as_the_command_prints_them_and_go_on_from_any_number() {
     assert_eq!((came.name.as_str(), &came.data), ("issue.created", &printed));
     assert_eq!(came.id, printed["seq"].to_string());
     // From the beginning, by the address or by what a browser says it saw last.
-    let all = room.events("");
+    let all = all(&room);
     for (path, last) in [("/api/events?since=0", None), ("/api/events?since=2", Some("0"))] {
         let mut again = site.events(path, last);
         assert_eq!(again.next().unwrap().data, json!({"seq": 0}));
@@ -105,7 +109,7 @@ fn a_convoy_is_watched_with_its_agents_until_it_lands() {
     }
     let subjects: Vec<&str> = seen.iter().map(|message| text(message, "/event/subject")).collect();
     assert!(!subjects.contains(&"gt-x") && !subjects.contains(&"gt-y"), "{subjects:?}");
-    let all = room.events("");
+    let all = all(&room);
     assert!(seen.iter().all(|message| all.contains(&message["event"])));
     // The others were told the same.
     assert_eq!(live.until("end")["reason"], "over");

@@ -9,6 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 /// The longest path that fits into the address of a Unix socket, with its closing zero.
 const ADDRESS_BYTES_MAX: usize = 107;
@@ -27,7 +28,11 @@ fn with_short<T>(path: &Path, act: impl FnOnce(&Path) -> io::Result<T>) -> io::R
     act(&short.join(path.file_name().ok_or_else(bad)?))
 }
 
-/// Listens at `path`, in place of a socket that an earlier process left there.
+/// How many callers wait in the system's queue.
+const WAITING_MAX: i32 = 128;
+
+/// Listens at `path`, in place of a socket that an earlier process left there. Only its user can open it, from the moment
+/// that it is there.
 ///
 /// # Errors
 /// Those of the system.
@@ -36,7 +41,15 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    with_short(path, |short| UnixListener::bind(short))
+    with_short(path, |short| {
+        let flags = SocketFlags::CLOEXEC;
+        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        // A name is made with the mode that its socket has; nobody ever finds it with another.
+        rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+        rustix::net::bind(&socket, &SocketAddrUnix::new(short)?)?;
+        rustix::net::listen(&socket, WAITING_MAX)?;
+        Ok(UnixListener::from(socket))
+    })
 }
 
 /// Connects to `path`.

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use super::report::{self, Figure};
 use super::{
-    append, build, checkpoint, close, findings, gap, idle, intake, issues, landing, memory, status, tracker,
+    append, build, checkpoint, close, findings, gap, http, idle, intake, issues, landing, memory, status,
+    tracker,
 };
 use crate::chore;
 
@@ -28,7 +29,7 @@ pub(super) struct Wanted {
 /// A group: its name, and what measures it.
 type Group = (&'static str, fn(&Wanted) -> Result<Vec<Figure>>);
 
-const GROUPS: [Group; 13] = [
+const GROUPS: [Group; 14] = [
     ("close", close::measure),
     ("landing", landing::measure),
     ("tracker", tracker::measure),
@@ -40,6 +41,7 @@ const GROUPS: [Group; 13] = [
     ("issues", issues::measure),
     ("intake", intake::measure),
     ("memory", memory::measure),
+    ("http", http::measure),
     ("build", build::measure),
     ("idle", idle::measure),
 ];

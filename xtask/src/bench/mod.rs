@@ -19,6 +19,8 @@ mod floor;
 #[cfg(feature = "bench")]
 mod gap;
 #[cfg(feature = "bench")]
+mod http;
+#[cfg(feature = "bench")]
 mod idle;
 #[cfg(feature = "bench")]
 mod intake;
@@ -38,6 +40,8 @@ mod room;
 mod status;
 #[cfg(feature = "bench")]
 mod tracker;
+#[cfg(feature = "bench")]
+mod wire;
 
 /// Builds what is measured, and measures it.
 #[cfg(not(feature = "bench"))]
