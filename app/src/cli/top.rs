@@ -80,20 +80,11 @@ fn look(service: &dyn Service, wanted: &Wanted) -> Result<(Data, Vec<Envelope>),
     Ok((data, events))
 }
 
-/// Workers to whom something may still happen, and of those that failed or were stopped the ones whose issue still waits:
-/// once it is somebody else's, or closed, they are history.
+/// Workers, without those that are history.
 fn workers(service: &dyn Service) -> Result<Vec<WorkerView>, Failure> {
-    let mut workers = ask::workers(service, false)?;
-    let is_over = |worker: &WorkerView| matches!(worker.state.as_str(), "failed" | "stopped");
-    let over = workers.iter().filter(|worker| is_over(worker));
+    let workers = ask::workers(service, false)?;
+    let over = workers.iter().filter(|worker| top::is_over(worker));
     let issues: Vec<String> = over.map(|worker| worker.issue_id.to_string()).collect();
-    if issues.is_empty() {
-        return Ok(workers);
-    }
-    let issues = ask::issues_by_id(service, issues)?;
-    let waits = |worker: &WorkerView| {
-        issues.iter().any(|issue| issue.worker.as_ref() == Some(&worker.id) && issue.closed_at.is_none())
-    };
-    workers.retain(|worker| !is_over(worker) || waits(worker));
-    Ok(workers)
+    let issues = if issues.is_empty() { Vec::new() } else { ask::issues_by_id(service, issues)? };
+    Ok(top::current(workers, &issues))
 }

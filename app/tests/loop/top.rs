@@ -14,7 +14,11 @@ use crate::room::{Room, SOON, commit, outside};
 fn talks(env: &TestEnv) -> Vec<Step> {
     let first = Step::Print("first \u{1b}[2J\u{1b}]0;mine\u{7} words".into());
     let second = Step::Print("and second words".into());
-    [&[first, Room::hold(env, "more"), second, Room::hold(env, "go")][..], &commit("$CONVOY_ISSUE.txt", "a\n")].concat()
+    [
+        &[first, Room::hold(env, "more"), second, Room::hold(env, "go")][..],
+        &commit("$CONVOY_ISSUE.txt", "a\n"),
+    ]
+    .concat()
 }
 
 fn room() -> Room {
@@ -62,12 +66,19 @@ fn a_person_looks_on_stops_a_worker_lets_it_go_on_and_leaves() {
     top.sees("Stopped gt-a", SOON);
     top.sees("stopped by overseer", SOON);
     assert_eq!(room.worker("gt-a")["state"], "stopped");
-    // What is refused is said with its reason.
-    top.types("ry");
-    top.until(SOON, |shown| shown.contains("Retrying gt-a")).unwrap();
+    // It stays on the screen for as long as its issue waits.
+    let stands = |shown: &str| shown.lines().any(|row| row.contains("home/") && row.contains("stopped"));
+    top.until(SOON, stands).unwrap();
+    room.issues("gt-c");
+    top.until(SOON, stands).unwrap();
+    top.types("r");
+    top.sees("Let gt-a be worked on again?", SOON);
+    top.types("y");
+    top.sees("Retrying gt-a", SOON);
     room.open("go");
     // Both land, by themselves and on the screen.
-    top.sees("1 landed today", SOON);
+    let shown = top.sees("1 landed today", SOON);
+    assert!(!stands(&shown), "{shown}");
     top.types("\x1b[D");
     top.types("c");
     top.sees("(y/n)", SOON);
