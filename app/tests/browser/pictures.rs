@@ -1,0 +1,149 @@
+//! The pictures of the documents, taken of a workspace in which real processes work. As a test it only takes them;
+//! `cargo xtask pictures` keeps them.
+
+use std::path::PathBuf;
+
+use convoy_testkit::browser::Scheme;
+use convoy_testkit::env::{TestEnv, agent_toml};
+use convoy_testkit::fake_agent::{Script, Step};
+use serde_json::{Value, json};
+
+use crate::desk::{Desk, hears, ranks};
+use crate::room::{Room, outside, says, text};
+use crate::visit::Visit;
+
+/// Where to; a temporary folder if it is not said.
+const VARIABLE: &str = "CONVOY_PICTURES";
+/// The largest that one may be: a README shows four.
+const BYTES_MAX: u64 = 200 * 1024;
+
+/// A line as Claude Code prints it.
+fn said(message: usize, content: &Value, usage: (u64, u64)) -> Step {
+    let line = json!({
+        "type": "assistant", "session_id": "00000000-0000-4000-8000-000000000000",
+        "message": {
+            "id": format!("msg_{message}"), "type": "message", "role": "assistant", "model": "claude-sonnet-4-5",
+            "content": [content],
+            "usage": { "input_tokens": usage.0, "output_tokens": usage.1 },
+        },
+    });
+    Step::Print(line.to_string())
+}
+
+fn words(message: usize, words: &str) -> Step {
+    said(message, &json!({ "type": "text", "text": words }), (1200, 180))
+}
+
+fn uses(message: usize, tool: &str, input: &Value) -> Step {
+    said(message, &json!({ "type": "tool_use", "id": format!("t{message}"), "name": tool, "input": input }), (9000, 240))
+}
+
+/// What an agent prints while it works on something of this name.
+fn at_work(file: &str) -> Vec<Step> {
+    vec![
+        words(1, &format!("I'll look at how {file} is put together before I change it.")),
+        uses(2, "Read", &json!({ "file_path": file })),
+        uses(3, "Grep", &json!({ "pattern": "retry", "path": "src" })),
+        words(4, "Retries are counted in two places. I'll move both behind one function and add a test."),
+        uses(5, "Edit", &json!({ "file_path": file, "old_string": "attempts += 1", "new_string": "attempt.count()" })),
+        uses(6, "Bash", &json!({ "command": "cargo test --workspace" })),
+    ]
+}
+
+fn reviewer(env: &TestEnv, name: &str, found: &[Value]) -> Vec<Step> {
+    let mut steps = at_work("src/lib.txt");
+    steps.push(hears(env, &format!("go-{name}")));
+    steps.push(Step::Output(format!("# {name}\n\nSee the findings.\n")));
+    steps.push(Step::Findings(found.to_vec()));
+    steps
+}
+
+fn finding(severity: &str, title: &str, line: usize, problem: &str) -> Value {
+    let quote = ["the first line", "the second line", "the third line"][line - 1];
+    json!({
+        "severity": severity, "category": "logic", "title": title, "file": "src/lib.txt", "line": line,
+        "end_line": null, "quote": quote, "problem": problem, "impact": "Requests are lost under load",
+        "fix": "Count attempts in one place", "confidence": "high",
+    })
+}
+
+fn script(env: &TestEnv) -> Script {
+    let work = |issue: &str, hold: Option<&str>| {
+        let mut steps = at_work(&format!("src/{issue}.rs"));
+        steps.extend(hold.map(|gate| Room::hold(env, gate)));
+        steps.push(Step::Write { path: format!("src/{issue}.rs"), content: "// done\n".to_owned() });
+        steps.push(Step::Commit(format!("Do {issue}")));
+        steps
+    };
+    Script::default()
+        .role("correctness", reviewer(env, "correctness", &[finding("high", "Retries are counted twice", 1, "Both the client and the queue count an attempt.")]))
+        .role("security", reviewer(env, "security", &[finding("critical", "The token is logged", 2, "On failure the whole request is printed.")]))
+        .role("performance", reviewer(env, "performance", &[finding("medium", "The list is copied for each row", 3, "A copy of all rows is made per row.")]))
+        .role("synthesis", [ranks(3)])
+        .issue("gt-auth", work("gt-auth", None))
+        .issue("gt-retry", work("gt-retry", None))
+        .issue("gt-docs", vec![says(&["blocked", "Which of the two tokens is meant to stay?"])])
+        .issue("gt-queue", work("gt-queue", Some("never")))
+        .issue("gt-search", work("gt-search", Some("never")))
+}
+
+#[test]
+fn are_taken_of_what_there_is() {
+    let env = outside();
+    let script = script(&env);
+    // It prints as Claude Code does, so that there is a conversation to be read, and something to be paid.
+    let said = format!("writable = [{}, ", json!(format!("{}/", env.root().join("said").display())));
+    let scribe = agent_toml("scribe", &env.fake_agent(&script), "claude", &[]).replacen("writable = [", &said, 1);
+    let desk = Desk::around(env, "", &script);
+    desk.room.configure(&scribe);
+    desk.room.convoy("config set defaults.agent scribe");
+    let room = &desk.room;
+    room.convoy("up");
+    let issues = [
+        ("gt-auth", "Log in with a passkey"),
+        ("gt-retry", "Retry what the network lost"),
+        ("gt-docs", "Describe the tokens in the handbook"),
+        ("gt-queue", "One queue for all uploads"),
+        ("gt-search", "Search in titles first"),
+    ];
+    for (id, title) in issues {
+        let needs: &[&str] = if id == "gt-search" { &["--needs", "gt-retry"] } else { &[] };
+        room.env.convoy(["issue", "create", title, "--id", id, "-q"].iter().chain(needs)).ok();
+    }
+    let make = |name: &str, issues: &[&str]| {
+        let words = ["create", name].into_iter().chain(issues.iter().copied()).chain(["--run", "-q"]);
+        room.env.convoy(words).ok().stdout.trim().to_owned()
+    };
+    let landed = make("Passkeys", &["gt-auth"]);
+    room.lands(&landed);
+    make("Release 2.4", &["gt-retry", "gt-docs", "gt-queue", "gt-search"]);
+    room.until("issue.needs_human", "Which of the two tokens");
+    let review = desk.starts("code-review --files src/**");
+    for name in ["correctness", "security", "performance"] {
+        std::fs::write(room.env.root().join(format!("said/go-{name}")), "").unwrap();
+    }
+    desk.over(&review);
+    let Some(mut visit) = Visit::new(&room.env) else { return };
+    #[expect(clippy::disallowed_methods, reason = "whoever wants to keep them says where")]
+    let kept = std::env::var_os(VARIABLE).map(PathBuf::from);
+    let place = kept.unwrap_or_else(|| room.env.root().join("pictures"));
+    std::fs::create_dir_all(&place).unwrap();
+    let worker = text(&room.worker("gt-queue"), "/id").to_owned();
+    visit.browser.size(1200, 760);
+    for (name, path, scheme, waits) in [
+        ("overview", "/".to_owned(), Scheme::Light, "Release 2.4"),
+        ("convoy", format!("/convoys/{review}"), Scheme::Light, "The token is logged"),
+        ("worker", format!("/work/{worker}"), Scheme::Dark, "cargo test --workspace"),
+        ("costs", "/costs".to_owned(), Scheme::Light, "claude-sonnet-4-5"),
+    ] {
+        visit.browser.scheme(scheme);
+        visit.page(&path);
+        visit.browser.see("main", waits);
+        let file = place.join(format!("{name}.png"));
+        visit.browser.picture(&file, false);
+        let bytes = std::fs::metadata(&file).unwrap().len();
+        assert!((5_000..BYTES_MAX).contains(&bytes), "{name}: {bytes} bytes");
+        assert_eq!(visit.browser.errors(), Vec::<String>::new(), "{name}");
+    }
+    room.convoy("down --stop-agents");
+}
