@@ -50,7 +50,7 @@ pub(crate) mod review;
 mod rig;
 pub(crate) mod roles;
 mod run;
-mod schema;
+pub(crate) mod schema;
 mod session;
 mod skill;
 mod sling;

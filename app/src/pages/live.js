@@ -27,7 +27,8 @@
     for (const { name, value } of [...fresh.attributes])
       if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
     for (const { name } of [...old.attributes]) if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);
-    if (old.dataset.output !== undefined) return;
+    // Of what is printed the page may have more by now.
+    if (old.dataset.output) return [...old.childNodes].forEach((line) => { if (line.at < Number(old.dataset.from)) line.remove(); });
     // What scripts made stays where it is; the rest is the same thing if it has the same name, or the same place.
     const had = [...old.childNodes].filter((node) => !node.dataset?.js), named = new Map(had.map((node) => [key(node), node]));
     const loose = had.filter((node) => !key(node)), used = new Set();
@@ -75,12 +76,12 @@
   const offsets = new Map(), fed = new WeakSet();
   const print = ({ session, worker, next, lines }) => {
     offsets.set(session, next);
-    const box = all("[data-output]").find((box) => box.dataset.output === worker);
+    const box = all("[data-output]").find((box) => box.dataset.output === worker || box.dataset.output === session);
     if (!box) return;
     // What stood there when the page was made is in the stream as well.
     if (!fed.has(box)) { fed.add(box); box.textContent = ""; }
     const sticks = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-    for (const line of lines) box.append(document.createTextNode(line.text + "\n"));
+    for (const { offset, text } of lines) box.append(Object.assign(document.createTextNode(text + "\n"), { at: offset }));
     while (box.childNodes.length > LINES_MAX) box.firstChild.remove();
     if (sticks) box.scrollTop = box.scrollHeight;
   };
@@ -138,6 +139,7 @@
     clearTimeout(later);
     if (stop || document.hidden || !isLive) return;
     const path = $("[data-stream]")?.dataset.stream;
+    all("[data-from]").forEach(({ dataset: { output, from } }) => { if (!offsets.has(output)) offsets.set(output, from); });
     if (path) socket(path); else events();
   };
   // A page that nobody sees holds no connection: browsers have few of them.

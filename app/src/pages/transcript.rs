@@ -113,7 +113,8 @@ fn conversation(of: &Of, talk: &Conversation) -> Markup {
         @if let Some(session) = live {
             section aria-labelledby="live" {
                 h2 #live { "As it goes on" }
-                pre.live data-output=(of.worker.id) tabindex="0" role="log" aria-label="What the agent prints" {}
+                pre.live data-output=(session.id) data-from=(talk.place.to) tabindex="0" role="log"
+                    data-stream={ "/api/work/" (of.worker.id) "/stream" } aria-label="What the agent prints" {}
                 p.hint { "From the command line: " (command(&format!("convoy logs {} -f", session.id))) }
             }
         }

@@ -22,7 +22,8 @@ fn room() -> (Room, Vec<String>) {
         .issue("gt-c", at_work);
     let room = Room::around(env, "", &script);
     room.convoy("up");
-    for (id, title) in [("gt-a", "Do the first"), ("gt-b", "<b>Which</b> database"), ("gt-c", long.as_str())] {
+    for (id, title) in [("gt-a", "Do the first"), ("gt-b", "<b>Which</b> database"), ("gt-c", long.as_str())]
+    {
         room.env.convoy(["issue", "create", title, "--id", id, "-q"]).ok();
     }
     let landed = room.launch("gt-a");

@@ -35,7 +35,11 @@ fn words(message: usize, words: &str) -> Step {
 }
 
 fn uses(message: usize, tool: &str, input: &Value) -> Step {
-    said(message, &json!({ "type": "tool_use", "id": format!("t{message}"), "name": tool, "input": input }), (9000, 240))
+    said(
+        message,
+        &json!({ "type": "tool_use", "id": format!("t{message}"), "name": tool, "input": input }),
+        (9000, 240),
+    )
 }
 
 /// What an agent prints while it works on something of this name.
@@ -45,7 +49,11 @@ fn at_work(file: &str) -> Vec<Step> {
         uses(2, "Read", &json!({ "file_path": file })),
         uses(3, "Grep", &json!({ "pattern": "retry", "path": "src" })),
         words(4, "Retries are counted in two places. I'll move both behind one function and add a test."),
-        uses(5, "Edit", &json!({ "file_path": file, "old_string": "attempts += 1", "new_string": "attempt.count()" })),
+        uses(
+            5,
+            "Edit",
+            &json!({ "file_path": file, "old_string": "attempts += 1", "new_string": "attempt.count()" }),
+        ),
         uses(6, "Bash", &json!({ "command": "cargo test --workspace" })),
     ]
 }
@@ -76,9 +84,40 @@ fn script(env: &TestEnv) -> Script {
         steps
     };
     Script::default()
-        .role("correctness", reviewer(env, "correctness", &[finding("high", "Retries are counted twice", 1, "Both the client and the queue count an attempt.")]))
-        .role("security", reviewer(env, "security", &[finding("critical", "The token is logged", 2, "On failure the whole request is printed.")]))
-        .role("performance", reviewer(env, "performance", &[finding("medium", "The list is copied for each row", 3, "A copy of all rows is made per row.")]))
+        .role(
+            "correctness",
+            reviewer(
+                env,
+                "correctness",
+                &[finding(
+                    "high",
+                    "Retries are counted twice",
+                    1,
+                    "Both the client and the queue count an attempt.",
+                )],
+            ),
+        )
+        .role(
+            "security",
+            reviewer(
+                env,
+                "security",
+                &[finding("critical", "The token is logged", 2, "On failure the whole request is printed.")],
+            ),
+        )
+        .role(
+            "performance",
+            reviewer(
+                env,
+                "performance",
+                &[finding(
+                    "medium",
+                    "The list is copied for each row",
+                    3,
+                    "A copy of all rows is made per row.",
+                )],
+            ),
+        )
         .role("synthesis", [ranks(3)])
         .issue("gt-auth", work("gt-auth", None))
         .issue("gt-retry", work("gt-retry", None))
@@ -93,7 +132,8 @@ fn are_taken_of_what_there_is() {
     let script = script(&env);
     // It prints as Claude Code does, so that there is a conversation to be read, and something to be paid.
     let said = format!("writable = [{}, ", json!(format!("{}/", env.root().join("said").display())));
-    let scribe = agent_toml("scribe", &env.fake_agent(&script), "claude", &[]).replacen("writable = [", &said, 1);
+    let scribe =
+        agent_toml("scribe", &env.fake_agent(&script), "claude", &[]).replacen("writable = [", &said, 1);
     let desk = Desk::around(env, "", &script);
     desk.room.configure(&scribe);
     desk.room.convoy("config set defaults.agent scribe");
