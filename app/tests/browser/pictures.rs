@@ -8,7 +8,7 @@ use convoy_testkit::env::{TestEnv, agent_toml};
 use convoy_testkit::fake_agent::{Script, Step};
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, hears, ranks};
+use crate::desk::{Desk, hears};
 use crate::room::{Room, outside, says, text};
 use crate::visit::Visit;
 
@@ -59,20 +59,61 @@ fn at_work(file: &str) -> Vec<Step> {
 }
 
 fn reviewer(env: &TestEnv, name: &str, found: &[Value]) -> Vec<Step> {
-    let mut steps = at_work("src/lib.txt");
+    let mut steps = at_work("src/upload.rs");
     steps.push(hears(env, &format!("go-{name}")));
     steps.push(Step::Output(format!("# {name}\n\nSee the findings.\n")));
     steps.push(Step::Findings(found.to_vec()));
     steps
 }
 
-fn finding(severity: &str, title: &str, line: usize, problem: &str) -> Value {
-    let quote = ["the first line", "the second line", "the third line"][line - 1];
+/// What the reviewers look at.
+const REVIEWED: [&str; 7] = [
+    "pub fn send(client: &Client, request: &Request) -> Result<Reply, Error> {",
+    "    let mut attempts = 0;",
+    "    loop {",
+    "        attempts += 1;",
+    "        match client.post(request) {",
+    "            Err(error) if attempts < 3 => log::warn!(\"{error}: {request:?}\"),",
+    "            other => return other.map(|reply| reply.rows().clone()),",
+];
+
+fn finding(severity: &str, title: &str, line: usize, [problem, impact, fix]: [&str; 3]) -> Value {
     json!({
-        "severity": severity, "category": "logic", "title": title, "file": "src/lib.txt", "line": line,
-        "end_line": null, "quote": quote, "problem": problem, "impact": "Requests are lost under load",
-        "fix": "Count attempts in one place", "confidence": "high",
+        "severity": severity, "category": "logic", "title": title, "file": "src/upload.rs", "line": line,
+        "end_line": null, "quote": REVIEWED[line - 1].trim(), "problem": problem, "impact": impact, "fix": fix,
+        "confidence": "high",
     })
+}
+
+/// What they found.
+fn found() -> [(&'static str, Value); 3] {
+    let pause = [
+        "There is no pause between attempts.",
+        "A service that is down gets three times the load.",
+        "Wait longer after each failure.",
+    ];
+    let token = [
+        "The whole request is printed, with its headers.",
+        "Whoever reads the log can act as the user.",
+        "Print the request's id.",
+    ];
+    let rows = [
+        "The reply is owned here already.",
+        "Twice the memory for large replies.",
+        "Move the rows out of it.",
+    ];
+    [
+        ("correctness", finding("high", "A failure is tried again at once", 4, pause)),
+        ("security", finding("critical", "The token is written to the log", 6, token)),
+        ("performance", finding("medium", "All rows are copied", 7, rows)),
+    ]
+}
+
+/// What it comes to.
+fn sums_up() -> Step {
+    let summary = "Do not merge yet: a failed upload prints the user's token. The rest is small.";
+    let ranking = json!({ "order": ["F1", "F2", "F3"], "summary": summary, "top": ["F1"] });
+    Step::Output(format!("# In short\n\n```json synthesis\n{ranking}\n```\n"))
 }
 
 fn script(env: &TestEnv) -> Script {
@@ -83,42 +124,11 @@ fn script(env: &TestEnv) -> Script {
         steps.push(Step::Commit(format!("Do {issue}")));
         steps
     };
-    Script::default()
-        .role(
-            "correctness",
-            reviewer(
-                env,
-                "correctness",
-                &[finding(
-                    "high",
-                    "Retries are counted twice",
-                    1,
-                    "Both the client and the queue count an attempt.",
-                )],
-            ),
-        )
-        .role(
-            "security",
-            reviewer(
-                env,
-                "security",
-                &[finding("critical", "The token is logged", 2, "On failure the whole request is printed.")],
-            ),
-        )
-        .role(
-            "performance",
-            reviewer(
-                env,
-                "performance",
-                &[finding(
-                    "medium",
-                    "The list is copied for each row",
-                    3,
-                    "A copy of all rows is made per row.",
-                )],
-            ),
-        )
-        .role("synthesis", [ranks(3)])
+    let reviewers = found()
+        .into_iter()
+        .fold(Script::default(), |script, (name, found)| script.role(name, reviewer(env, name, &[found])));
+    reviewers
+        .role("synthesis", [sums_up()])
         .issue("gt-auth", work("gt-auth", None))
         .issue("gt-retry", work("gt-retry", None))
         .issue("gt-docs", vec![says(&["blocked", "Which of the two tokens is meant to stay?"])])
@@ -138,6 +148,8 @@ fn are_taken_of_what_there_is() {
     desk.room.configure(&scribe);
     desk.room.convoy("config set defaults.agent scribe");
     let room = &desk.room;
+    room.repo().write("src/upload.rs", &format!("{}\n        }}\n    }}\n}}\n", REVIEWED.join("\n")));
+    room.repo().commit("Send uploads");
     room.convoy("up");
     let issues = [
         ("gt-auth", "Log in with a passkey"),
@@ -158,11 +170,12 @@ fn are_taken_of_what_there_is() {
     room.lands(&landed);
     make("Release 2.4", &["gt-retry", "gt-docs", "gt-queue", "gt-search"]);
     room.until("issue.needs_human", "Which of the two tokens");
-    let review = desk.starts("code-review --files src/**");
+    let review = desk.starts("code-review --files src/*.rs");
     for name in ["correctness", "security", "performance"] {
         std::fs::write(room.env.root().join(format!("said/go-{name}")), "").unwrap();
     }
     desk.over(&review);
+    room.convoy("cost budget 20 --day");
     let Some(mut visit) = Visit::new(&room.env) else { return };
     #[expect(clippy::disallowed_methods, reason = "whoever wants to keep them says where")]
     let kept = std::env::var_os(VARIABLE).map(PathBuf::from);
@@ -171,8 +184,8 @@ fn are_taken_of_what_there_is() {
     let worker = text(&room.worker("gt-queue"), "/id").to_owned();
     visit.browser.size(1200, 760);
     for (name, path, scheme, waits) in [
-        ("overview", "/".to_owned(), Scheme::Light, "Release 2.4"),
-        ("convoy", format!("/convoys/{review}"), Scheme::Light, "The token is logged"),
+        ("overview", "/".to_owned(), Scheme::Light, "Describe the tokens"),
+        ("convoy", format!("/convoys/{review}"), Scheme::Light, "The token is written to the log"),
         ("worker", format!("/work/{worker}"), Scheme::Dark, "cargo test --workspace"),
         ("costs", "/costs".to_owned(), Scheme::Light, "claude-sonnet-4-5"),
     ] {

@@ -24,6 +24,8 @@ impl Visit {
         let link = env.convoy(["dashboard", "--print"]).ok().stdout.trim().to_owned();
         self.site = link.split_once("/login").expect("a link to come in").0.to_owned();
         assert_eq!(self.browser.open(&link), 200);
+        // It leads on to the overview by itself.
+        self.browser.see("nav [aria-current=page]", "Overview");
     }
 
     /// Goes to a page, which has to be there.
