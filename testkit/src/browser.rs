@@ -44,7 +44,10 @@ impl Browser {
         let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/browser");
         let program = PROGRAMS.map(PathBuf::from).into_iter().find(|program| program.exists());
         let (Some(program), true) = (program, modules.join("node_modules/playwright-core").exists()) else {
-            #[expect(clippy::disallowed_methods, reason = "tests are told by their runner what has to be there")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "tests are told by their runner what has to be there"
+            )]
             let insists = std::env::var_os(INSIST).is_some_and(|value| value == "1");
             assert!(!insists, "there is no browser for the tests: cargo xtask browser");
             return None;

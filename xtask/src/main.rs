@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         ["pictures"] => pictures::run(),
         ["bench", ref words @ ..] => bench::run(words),
         ["faults", ref words @ ..] => faults::run(words),
-        _ => chore::usage("cargo xtask test|tidy|docs|agents|linters|mcp-client|browser|pictures|bench|faults [TEST…]"),
+        _ => chore::usage(
+            "cargo xtask test|tidy|docs|agents|linters|mcp-client|browser|pictures|bench|faults [TEST…]",
+        ),
     }
 }
