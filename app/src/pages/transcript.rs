@@ -113,7 +113,7 @@ fn conversation(of: &Of, talk: &Conversation) -> Markup {
         @if let Some(session) = live {
             section aria-labelledby="live" {
                 h2 #live { "As it goes on" }
-                pre.live data-output=(session.id) data-from=(talk.place.to) tabindex="0" role="log"
+                pre.live data-output=(of.worker.id) data-session=(session.id) data-from=(talk.place.to) tabindex="0" role="log"
                     data-stream={ "/api/work/" (of.worker.id) "/stream" } aria-label="What the agent prints" {}
                 p.hint { "From the command line: " (command(&format!("convoy logs {} -f", session.id))) }
             }
