@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use convoy_api::Service;
-use convoy_core::view::{ConvoyView, RoleView};
+use convoy_core::view::{ConvoyView, RoleView, WorkerView};
 use convoy_engine::reports::{self, Reports};
+use convoy_engine::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -70,7 +71,7 @@ impl Output {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let (convoy, reports) = find(ctx, &self.convoy)?;
         if let Some(name) = &self.role {
-            let view = one(ctx, &convoy, &reports, name)?;
+            let view = one(&mut by(ctx), &convoy, &reports, name)?;
             return print(ctx, &view);
         }
         if !ctx.out.json
@@ -78,28 +79,41 @@ impl Output {
         {
             return print(ctx, &report);
         }
-        let view = all(ctx, &convoy, &reports)?;
+        let view = all(&mut by(ctx), &convoy, &reports)?;
         ctx.out.json(&view)?;
         ctx.out.say(&listed(&convoy, &view))?;
         Ok(DONE)
     }
 }
 
+/// Tells who worked on an issue, as far as that can be told.
+pub(crate) type Who<'a> = dyn FnMut(&str) -> Option<WorkerView> + 'a;
+
+/// Told by the engine that a command calls.
+pub(crate) fn by(ctx: &mut Context) -> impl FnMut(&str) -> Option<WorkerView> {
+    |issue| ctx.with(|service: &dyn Service| ask::worker(service, issue)).ok()
+}
+
 /// A convoy of a template, and where what it wrote is.
 pub(crate) fn find(ctx: &mut Context, convoy: &str) -> Result<(ConvoyView, Reports), Error> {
     let workspace = ctx.workspace()?;
     let convoy = ctx.with(|service| Ok(ask::convoy(service, convoy)?.0))?;
-    let reports = Reports::of(&workspace, &convoy).ok_or_else(|| {
+    let reports = written_by(&workspace, &convoy)?;
+    Ok((convoy, reports))
+}
+
+/// Where what a convoy of a template wrote is.
+pub(crate) fn written_by(workspace: &Workspace, convoy: &ConvoyView) -> Result<Reports, Error> {
+    Reports::of(workspace, convoy).ok_or_else(|| {
         let what = format!("convoy {} is not of a template, and writes no reports", convoy.id);
         Error::refused(what)
             .hint(format!("see what its agents printed: convoy logs <issue of {}>", convoy.id))
-    })?;
-    Ok((convoy, reports))
+    })
 }
 
 /// What one role wrote.
 pub(crate) fn one(
-    ctx: &mut Context,
+    who: &mut Who<'_>,
     convoy: &ConvoyView,
     reports: &Reports,
     name: &str,
@@ -112,7 +126,7 @@ pub(crate) fn one(
         );
         return Err(Error::from(failure).hint(format!("its roles are: {}", names.join(", "))));
     };
-    let Some(file) = role.files.first() else { return Err(wrote_nothing(ctx, convoy, reports, role)) };
+    let Some(file) = role.files.first() else { return Err(wrote_nothing(who, convoy, reports, role)) };
     Ok(FileView {
         role: Some(role.role.clone()),
         path: reports.path(file).map_err(unreadable)?,
@@ -121,7 +135,7 @@ pub(crate) fn one(
     })
 }
 
-fn wrote_nothing(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports, role: &RoleView) -> Error {
+fn wrote_nothing(who: &mut Who<'_>, convoy: &ConvoyView, reports: &Reports, role: &RoleView) -> Error {
     let name = &role.role;
     let (why, hint) = match (role.status.as_str(), &role.why) {
         ("failed", Some(why)) => {
@@ -133,7 +147,7 @@ fn wrote_nothing(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports, role
         }
         _ => (" yet".to_owned(), format!("see how it goes: convoy status {}", convoy.id)),
     };
-    let left = left(ctx, reports, role);
+    let left = left(who, reports, role);
     let error = Error::refused(format!("role {name} has written nothing{why}")).hint(hint);
     match left.as_slice() {
         [] => error,
@@ -145,14 +159,13 @@ fn wrote_nothing(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports, role
 }
 
 /// What attempts of a role left that came to nothing.
-fn left(ctx: &mut Context, reports: &Reports, role: &RoleView) -> Vec<PathBuf> {
+fn left(who: &mut Who<'_>, reports: &Reports, role: &RoleView) -> Vec<PathBuf> {
     if role.attempts == 0 || role.status == "completed" {
         return Vec::new();
     }
     let issue = role.issue_id.to_string();
     // That a worker cannot be shown is no reason not to show what there is.
-    let sessions = ctx.with(|service: &dyn Service| ask::worker(service, &issue));
-    let sessions = sessions.map(|worker| worker.sessions).unwrap_or_default();
+    let sessions = who(&issue).map(|worker| worker.sessions).unwrap_or_default();
     let of = |session| {
         let (folder, names) = reports.left_by(session);
         names.into_iter().map(move |name| folder.join(name))
@@ -173,16 +186,16 @@ fn report(convoy: &ConvoyView, reports: &Reports) -> Result<Option<FileView>, Er
 }
 
 /// The report, and the files of all roles.
-pub(crate) fn all(ctx: &mut Context, convoy: &ConvoyView, reports: &Reports) -> Result<OutputView, Error> {
+pub(crate) fn all(who: &mut Who<'_>, convoy: &ConvoyView, reports: &Reports) -> Result<OutputView, Error> {
     let report = report(convoy, reports)?;
-    let roles: Vec<RoleOutput> = convoy.roles.iter().map(|role| of_role(ctx, reports, role)).collect();
+    let roles: Vec<RoleOutput> = convoy.roles.iter().map(|role| of_role(who, reports, role)).collect();
     let (convoy_id, path) = (convoy.id.to_string(), reports.folder().to_owned());
     Ok(OutputView { convoy_id, path, report, roles })
 }
 
-fn of_role(ctx: &mut Context, reports: &Reports, role: &RoleView) -> RoleOutput {
+fn of_role(who: &mut Who<'_>, reports: &Reports, role: &RoleView) -> RoleOutput {
     let files = role.files.iter().filter_map(|file| reports.path(file).ok()).collect();
-    let left = left(ctx, reports, role);
+    let left = left(who, reports, role);
     RoleOutput { role: role.role.clone(), status: role.status.clone(), files, left }
 }
 

@@ -147,7 +147,7 @@ fn camel(schema: &mut Schema) {
 /// A fact, as `convoy events` prints it.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is of use")]
-struct Event {
+pub(crate) struct Event {
     /// Its place in the one total order of the workspace.
     seq: Seq,
     /// When.
@@ -174,7 +174,7 @@ struct ErrorReport {
 /// What went wrong.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is of use")]
-struct ErrorShape {
+pub(crate) struct ErrorShape {
     /// What kind.
     code: String,
     /// What and why.
@@ -186,7 +186,7 @@ struct ErrorShape {
 /// What came of one of the things that a command was asked to change.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is of use")]
-struct Item {
+pub(crate) struct Item {
     /// Its id, or the reference as given if that leads nowhere.
     id: String,
     /// Whether it is as asked for now.
@@ -202,7 +202,7 @@ struct Item {
 /// The engine itself.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is of use")]
-struct Engine {
+pub(crate) struct Engine {
     /// Whether there is a background engine.
     running: bool,
     pid: u32,
@@ -231,7 +231,7 @@ struct Engine {
 /// Why something is not running, or has not landed.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is of use")]
-struct WhyShape {
+pub(crate) struct WhyShape {
     id: String,
     /// issue, convoy or worker.
     kind: String,
@@ -243,7 +243,7 @@ struct WhyShape {
 /// One reason.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is of use")]
-struct ReasonShape {
+pub(crate) struct ReasonShape {
     /// For scripts.
     code: String,
     /// For people.

@@ -5,6 +5,7 @@ use convoy_api::query::{ConvoyFilter, CostOf, IssueFilter};
 use convoy_api::{Failure, Service};
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
+use convoy_core::view::WorkerView;
 
 use super::context::Context;
 use super::progress::Scope;
@@ -70,11 +71,29 @@ fn look(service: &dyn Service, wanted: &Wanted) -> Result<(Data, Vec<Envelope>),
         overview,
         convoys,
         convoys_total,
-        workers: ask::workers(service, false)?,
+        workers: workers(service)?,
         stranded: ask::stranded(service)?,
         needs_human: ask::issues(service, needs_human)?.0,
         convoy: convoy.map(|(convoy, _)| convoy),
         cost,
     };
     Ok((data, events))
+}
+
+/// Workers to whom something may still happen, and of those that failed or were stopped the ones whose issue still waits:
+/// once it is somebody else's, or closed, they are history.
+fn workers(service: &dyn Service) -> Result<Vec<WorkerView>, Failure> {
+    let mut workers = ask::workers(service, false)?;
+    let is_over = |worker: &WorkerView| matches!(worker.state.as_str(), "failed" | "stopped");
+    let over = workers.iter().filter(|worker| is_over(worker));
+    let issues: Vec<String> = over.map(|worker| worker.issue_id.to_string()).collect();
+    if issues.is_empty() {
+        return Ok(workers);
+    }
+    let issues = ask::issues_by_id(service, issues)?;
+    let waits = |worker: &WorkerView| {
+        issues.iter().any(|issue| issue.worker.as_ref() == Some(&worker.id) && issue.closed_at.is_none())
+    };
+    workers.retain(|worker| !is_over(worker) || waits(worker));
+    Ok(workers)
 }

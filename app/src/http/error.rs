@@ -3,7 +3,7 @@
 use aide::OperationOutput;
 use aide::generate::GenContext;
 use aide::openapi::{Operation, Response as OpenApiResponse};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use convoy_api::{Code, Failure};
 use schemars::JsonSchema;
@@ -21,7 +21,7 @@ pub(crate) struct ErrorBody {
 pub(crate) struct ErrorView {
     /// What kind: `refused`, `invalid`, `ambiguous`, `not_found`, `conflict`, `cycle`, `unknown`, `disk_full`,
     /// `corrupt`, `timeout` or `unavailable`; of this interface itself also `unauthorized`, `forbidden`, `too_large`,
-    /// `not_allowed`, `busy`.
+    /// `not_allowed`, `unsupported`, `busy`.
     kind: &'static str,
     /// What and why, one line.
     message: String,
@@ -36,21 +36,33 @@ pub(crate) struct Error {
     pub(super) kind: &'static str,
     pub(super) message: String,
     pub(super) hints: Vec<String>,
+    /// In how many seconds it may go better.
+    after_s: Option<u64>,
 }
 
 impl Error {
     /// An error of this interface itself.
     pub(super) fn new(status: StatusCode, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { status, kind, message: message.into(), hints: Vec::new() }
+        Self { status, kind, message: message.into(), hints: Vec::new(), after_s: None }
     }
     /// With advice.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
+    /// With this advice in the place of any other.
+    pub(super) fn instead(mut self, hint: impl Into<String>) -> Self {
+        self.hints = vec![hint.into()];
+        self
+    }
+    /// To be tried again in so many seconds.
+    pub(super) fn after(mut self, seconds: u64) -> Self {
+        self.after_s = Some(seconds);
+        self
+    }
     /// As a person reads it.
     pub(crate) fn page(&self) -> Response {
-        crate::pages::error(self.status, &self.message, &self.hints)
+        timed(crate::pages::error(self.status, &self.message, &self.hints), self.after_s)
     }
     /// As whoever sent a request with these headers can read it.
     pub(super) fn response(self, headers: &HeaderMap) -> Response {
@@ -60,6 +72,31 @@ impl Error {
         } else {
             self.into_response()
         }
+    }
+}
+
+fn timed(mut response: Response, seconds: Option<u64>) -> Response {
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+impl From<crate::error::Error> for Error {
+    fn from(error: crate::error::Error) -> Self {
+        let crate::error::Error { kind, message, hints, status } = error;
+        let http = match (kind, status) {
+            ("not_found", _) => StatusCode::NOT_FOUND,
+            ("conflict", _) => StatusCode::CONFLICT,
+            ("unknown" | "corrupt" | "output", _) => StatusCode::INTERNAL_SERVER_ERROR,
+            ("unavailable", _) => StatusCode::SERVICE_UNAVAILABLE,
+            ("disk_full", _) => StatusCode::INSUFFICIENT_STORAGE,
+            ("timeout", _) => StatusCode::GATEWAY_TIMEOUT,
+            (_, 2) => StatusCode::BAD_REQUEST,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let kind = if kind == "usage" { "invalid" } else { kind };
+        Self { status: http, kind, message, hints, after_s: None }
     }
 }
 
@@ -76,21 +113,7 @@ impl From<Failure> for Error {
             Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         let hints = failure.hint.into_iter().collect();
-        Self { status, kind: failure.code.name(), message: failure.message, hints }
-    }
-}
-
-impl From<crate::error::Error> for Error {
-    fn from(error: crate::error::Error) -> Self {
-        let crate::error::Error { kind, message, hints, .. } = error;
-        let status = match kind {
-            "not_found" => StatusCode::NOT_FOUND,
-            "conflict" => StatusCode::CONFLICT,
-            "usage" => StatusCode::BAD_REQUEST,
-            "unavailable" => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::UNPROCESSABLE_ENTITY,
-        };
-        Self { status, kind, message, hints }
+        Self { status, kind: failure.code.name(), message: failure.message, hints, after_s: None }
     }
 }
 

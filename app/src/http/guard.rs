@@ -5,11 +5,16 @@
 //! another page (`Origin`), and has to know the token or have a cookie that was given for it. With a cookie, which
 //! browsers send by themselves, what changes something also needs the mark of our own forms.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use convoy_engine::clock::Instant;
 
 use super::error::Error;
 use super::site::Site;
@@ -20,6 +25,11 @@ const FORM_BYTES_MAX: usize = 4 * 1024 * 1024;
 const MARK_HEADER: &str = "x-convoy-form";
 /// The field in which a form of ours sends it.
 const MARK_FIELD: &str = "_form";
+
+/// How many may try to come in with what is not right, in how long, before they are told to wait.
+const TRIES_MAX: usize = 20;
+/// In how long.
+const TRIES_FOR: Duration = Duration::from_secs(60);
 
 /// By which way a request came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,7 +64,8 @@ pub(super) async fn guard(State(site): State<Site>, request: Request, next: Next
     };
     set(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY);
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(header::REFERRER_POLICY, "no-referrer");
+    // Not "no-referrer": with that, browsers send `Origin: null` with our own forms too.
+    set(header::REFERRER_POLICY, "same-origin");
     set(header::CACHE_CONTROL, "no-store");
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
@@ -93,10 +104,16 @@ async fn admit(site: &Site, mut request: Request) -> Result<Request, Error> {
             request.extensions_mut().insert(Visitor { mark: String::new() });
             return Ok(request);
         }
-        return Err(stranger("this is not the token of this workspace"));
+        return Err(site.0.strangers.answer("this is not the token of this workspace"));
     }
     let Some(cookie) = cookie(site, headers) else {
-        return Err(stranger("nobody here knows you"));
+        // Whoever shows nothing has not tried anything.
+        let tried = headers.get_all(header::COOKIE).iter().any(|line| is_named(site, line));
+        return Err(if tried {
+            site.0.strangers.answer("this is no cookie of this workspace")
+        } else {
+            stranger("nobody here knows you")
+        });
     };
     let upgrade = headers.contains_key(header::UPGRADE);
     if upgrade && !headers.contains_key(header::ORIGIN) {
@@ -108,6 +125,33 @@ async fn admit(site: &Site, mut request: Request) -> Result<Request, Error> {
     }
     request.extensions_mut().insert(Visitor { mark });
     Ok(request)
+}
+
+/// Those who tried to come in with what is not right.
+#[derive(Default)]
+pub(super) struct Strangers(Mutex<VecDeque<Instant>>);
+
+impl Strangers {
+    /// What one more of them is told. Whoever has the right token is let in at any time: nobody can keep a person out by
+    /// trying wrong ones.
+    pub(super) fn answer(&self, why: &str) -> Error {
+        let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while tries.front().is_some_and(|try_| try_.elapsed() >= TRIES_FOR) {
+            tries.pop_front();
+        }
+        if tries.len() < TRIES_MAX {
+            tries.push_back(Instant::now());
+            return stranger(why);
+        }
+        let wait = tries.front().map_or(TRIES_FOR, |first| TRIES_FOR.saturating_sub(first.elapsed()));
+        Error::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "busy",
+            "too many have tried to come in with what is not right",
+        )
+        .hint(format!("try again in {} s", wait.as_secs() + 1))
+        .after(wait.as_secs() + 1)
+    }
 }
 
 fn stranger(why: &str) -> Error {
@@ -134,6 +178,13 @@ fn cookie(site: &Site, headers: &HeaderMap) -> Option<String> {
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let (_, value) = pairs.find(|(key, value)| *key == name && site.0.secret.is_cookie(value))?;
     Some(value.to_owned())
+}
+
+/// Whether a line of cookies has one that is called like ours.
+fn is_named(site: &Site, line: &HeaderValue) -> bool {
+    let name = site.0.secret.cookie_name();
+    let pairs = line.to_str().unwrap_or_default().split(';');
+    pairs.filter_map(|pair| pair.trim().split_once('=')).any(|(key, _)| key == name)
 }
 
 /// A request that changes something, if it carries the mark: in a header, or as a field of its form.

@@ -4,12 +4,14 @@
 mod api;
 mod assets;
 mod error;
+mod give;
 mod guard;
 mod patient;
 pub(crate) mod secret;
 mod server;
 mod site;
 mod stream;
+mod take;
 mod tasks;
 
 pub(crate) use assets::address as assets_address;

@@ -50,6 +50,8 @@ pub(crate) fn face(opened: Opened) -> std::io::Result<Callers> {
         hosts: Site::hosts(address, &hosts),
         secret: Secret::new(token, &engine),
         streams: Streams::new(watching, &workspace),
+        counters: api::Counters::default(),
+        strangers: guard::Strangers::default(),
         service,
         workspace,
         env,
@@ -142,6 +144,8 @@ fn router(site: Site) -> Router {
         .merge(api)
         .merge(pages)
         .fallback(nothing)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(site.clone(), api::counted))
         .layer(Extension(Arc::new(document)))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(site.clone(), guard::guard))
@@ -155,6 +159,16 @@ async fn nothing(request: Request) -> Response {
         .response(request.headers())
 }
 
+async fn not_allowed(request: Request) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    Error::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "not_allowed",
+        format!("{path} cannot be asked for by {method}"),
+    )
+    .response(request.headers())
+}
+
 #[derive(serde::Deserialize)]
 struct Link {
     code: String,
@@ -165,9 +179,8 @@ struct Link {
 async fn login(State(site): State<Site>, Query(link): Query<Link>) -> Result<Response, Response> {
     let secret = &site.0.secret;
     if !secret.use_link(&link.code) {
-        let hints = ["get a new one: convoy dashboard".to_owned()];
-        let why = "this link was used already, or is too old";
-        return Err(pages::error(StatusCode::UNAUTHORIZED, why, &hints));
+        let stranger = site.0.strangers.answer("this link was used already, or is too old");
+        return Err(stranger.instead("get a new one: convoy dashboard").page());
     }
     let (value, lasts) = secret.cookie().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())?;
     let cookie = format!(

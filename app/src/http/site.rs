@@ -11,8 +11,12 @@ use convoy_core::command::Request;
 use convoy_engine::os::spawn::Environment;
 use convoy_engine::workspace::Workspace;
 
+use super::api::Counters;
+use super::give::unseen;
+use super::guard::Strangers;
 use super::secret::Secret;
 use super::stream::Streams;
+use super::take::Caller;
 use super::tasks;
 
 /// What every handler has. Cheap to clone.
@@ -25,6 +29,8 @@ pub(super) struct Inner {
     pub(super) env: Environment,
     pub(super) secret: Secret,
     pub(super) streams: Streams,
+    pub(super) counters: Counters,
+    pub(super) strangers: Strangers,
     /// What may stand in `Host`, in lower case.
     pub(super) hosts: BTreeSet<String>,
 }
@@ -51,9 +57,44 @@ impl Site {
         self.ask(move |service| service.order(Order { request, actor, key, dry_run: false })).await
     }
 
+    /// Has something done, on behalf of whoever asks.
+    ///
+    /// # Errors
+    /// What the service says.
+    pub(super) async fn act(&self, request: Request, caller: Caller) -> Result<Outcome, Failure> {
+        let order = caller.order(request);
+        self.ask(move |service| service.order(order)).await
+    }
+
+    /// Has something made, and asks what it is like; also whether it was made now.
+    ///
+    /// # Errors
+    /// What the service says.
+    pub(super) async fn make<T: Send + 'static>(
+        &self,
+        request: Request,
+        caller: Caller,
+        show: impl FnOnce(&dyn Service, &str) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<(T, bool), Failure> {
+        let order = caller.order(request);
+        self.ask(move |service| {
+            let outcome = service.order(order)?;
+            let item = outcome.items.into_iter().next();
+            let (id, changed) = item.map(|item| (item.id, item.changed)).unwrap_or_default();
+            let value = show(service, &id).map_err(|failure| unseen(&id, failure))?;
+            Ok((value, changed))
+        })
+        .await
+    }
+
     /// What streams share.
     pub(super) fn streams(&self) -> &Streams {
         &self.0.streams
+    }
+
+    /// What was asked for so far.
+    pub(super) fn counters(&self) -> &Counters {
+        &self.0.counters
     }
 
     /// Where the files are.

@@ -14,7 +14,7 @@ use crate::room::{Room, SOON, commit, outside};
 fn talks(env: &TestEnv) -> Vec<Step> {
     let first = Step::Print("first \u{1b}[2J\u{1b}]0;mine\u{7} words".into());
     let second = Step::Print("and second words".into());
-    [&[first, Room::hold(env, "more"), second, Room::hold(env, "go")][..], &commit("a", "a\n")].concat()
+    [&[first, Room::hold(env, "more"), second, Room::hold(env, "go")][..], &commit("$CONVOY_ISSUE.txt", "a\n")].concat()
 }
 
 fn room() -> Room {
@@ -83,17 +83,17 @@ fn pages_search_and_sizes() {
     let room = room();
     room.issues("gt-a gt-b");
     let one = room.json("create Alpha gt-a")["id"].as_str().unwrap().to_owned();
-    let two = room.json("create Beta gt-b")["id"].as_str().unwrap().to_owned();
+    room.convoy("create Beta gt-b");
     let mut top = room.env.on_terminal(["top"]);
     top.sees(&one, SOON);
     top.types("/alph");
     top.sees("Convoys 1 of 2", SOON);
     top.types("\x1b");
-    top.sees(&two, SOON);
+    top.sees("Convoys 2 ─", SOON);
     top.types("/beta\r\r");
     top.sees("Do gt-b", SOON);
     top.types("\x1b");
-    top.sees("Convoys 2", SOON);
+    top.sees("Convoys 2 ─", SOON);
     top.types("?");
     top.sees("bring the engine up", SOON);
     top.types("$");

@@ -174,6 +174,8 @@ fn the_first_page_of_all_says_how_to_begin_and_what_is_not_there_is_a_page_too()
             "{path}"
         );
     }
+    // Otherwise a browser sends forms of ours with an origin that is nobody's.
+    assert_eq!(page.header("referrer-policy").as_deref(), Some("same-origin"));
     let size = |path: &str| browser.page(path).body.len();
     let links = |what: &str| page.body.split('"').find(|part| part.ends_with(what)).unwrap().to_owned();
     let weight = size("/") + size(&links("/style.css")) + size(&links("/live.js"));

@@ -314,6 +314,13 @@ pub fn behind_the_engine(pid: u32) {
     }
 }
 
+/// The memory that this process has in use, in bytes, where the system says so.
+pub fn resident_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

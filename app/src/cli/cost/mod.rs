@@ -3,7 +3,7 @@
 mod budget;
 mod csv;
 mod prices;
-mod report;
+pub(crate) mod report;
 mod status;
 
 pub(super) use budget::limit_line;

@@ -2,49 +2,15 @@
 //! OpenAPI document is made from the handlers' own types.
 
 mod convoys;
+mod costs;
 mod engine;
+mod issues;
+mod mail;
+mod metrics;
+mod routes;
+mod templates;
+mod values;
+mod work;
 
-use aide::axum::ApiRouter;
-use aide::axum::routing::get_with;
-use aide::openapi::OpenApi;
-use aide::transform::TransformOpenApi;
-use axum::routing::get;
-use axum::{Extension, Json};
-use std::sync::Arc;
-
-use super::site::Site;
-
-/// Every route for programs.
-pub(super) fn router() -> ApiRouter<Site> {
-    ApiRouter::new()
-        .api_route(
-            "/health",
-            get_with(engine::health, |op| op.id("health").summary("Whether the engine serves")),
-        )
-        .api_route(
-            "/api/overview",
-            get_with(engine::overview, |op| {
-                op.id("overview").summary("What needs a person, who is at work, what landed, what it costs")
-            }),
-        )
-        .api_route(
-            "/api/convoys",
-            get_with(convoys::list, |op| op.id("listConvoys").summary("Convoys that fit")),
-        )
-        .api_route(
-            "/api/convoys/{id}",
-            get_with(convoys::show, |op| op.id("showConvoy").summary("One convoy")),
-        )
-        .route("/api/openapi.json", get(document))
-}
-
-/// What the document says of itself.
-pub(super) fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
-    api.title("Convoy")
-        .version(env!("CARGO_PKG_VERSION"))
-        .summary("Drives batches of coding-agent work to completion")
-}
-
-async fn document(Extension(document): Extension<Arc<OpenApi>>) -> Json<OpenApi> {
-    Json(OpenApi::clone(&document))
-}
+pub(super) use metrics::{Counters, counted};
+pub(super) use routes::{describe, router};

@@ -17,6 +17,9 @@ use convoy_engine::tails::Tails;
 use convoy_engine::workspace::Workspace;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(super) use outputs::OutputView;
+pub(super) use sse::session_of;
+
 use super::error::Error;
 use super::site::Site;
 use concerns::Concerns;
@@ -45,6 +48,11 @@ impl Streams {
         }
     }
 
+    /// Outputs that can be read.
+    pub(super) fn tails(&self) -> Tails {
+        self.outputs.tails()
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         STREAMS_MAX - self.places.available_permits()
@@ -65,7 +73,7 @@ pub(super) fn router() -> ApiRouter<Site> {
         .api_route(
             "/api/events",
             get_with(sse::events, |op| {
-                op.id("watchEvents").summary("What happens, as it does: server-sent events").description(
+                op.tag("streams").id("watchEvents").summary("What happens, as it does: server-sent events").description(
                     "The id of each is its number, its name the dotted type, its data an event. `start` says from where \
                      on; `missed` that numbers were left out because the reader was too slow.",
                 )
@@ -74,7 +82,7 @@ pub(super) fn router() -> ApiRouter<Site> {
         .api_route(
             "/api/work/{id}/output/stream",
             get_with(sse::output, |op| {
-                op.id("watchOutput").summary("What an agent prints, as it does: server-sent events").description(
+                op.tag("streams").id("watchOutput").summary("What an agent prints, as it does: server-sent events").description(
                     "`output` has lines; its id says where to go on. `end`: that is all.",
                 )
             }),
@@ -82,13 +90,13 @@ pub(super) fn router() -> ApiRouter<Site> {
         .api_route(
             "/api/convoys/{id}/stream",
             get_with(ws::convoy, |op| {
-                op.id("watchConvoy").summary("What happens in a convoy and what its agents print: a WebSocket")
+                op.tag("streams").id("watchConvoy").summary("What happens in a convoy and what its agents print: a WebSocket")
             }),
         )
         .api_route(
             "/api/work/{id}/stream",
             get_with(ws::work, |op| {
-                op.id("watchWork").summary("What happens to a worker and what its agent prints: a WebSocket")
+                op.tag("streams").id("watchWork").summary("What happens to a worker and what its agent prints: a WebSocket")
             }),
         )
 }

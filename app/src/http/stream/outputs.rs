@@ -104,6 +104,11 @@ impl Outputs {
         Self { tails, begin: tokio::sync::Mutex::default(), followed: Mutex::default() }
     }
 
+    /// Those that can be read.
+    pub(super) fn tails(&self) -> Tails {
+        self.tails.clone()
+    }
+
     /// Where to begin who wants to see the end: about so many bytes before it.
     pub(super) async fn before_end(&self, session: &SessionId, bytes: u64) -> Result<u64, Failure> {
         let (tails, session) = (self.tails.clone(), session.clone());

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +20,7 @@ use super::events::{Events, Filter, Next};
 use super::hub::Joined;
 use super::outputs::Watch;
 use crate::ask;
+use crate::http::take::{Id, Path, Query};
 use crate::http::{Error, Site};
 
 /// How often something is sent while nothing happens, so that both sides know that the other is there.
@@ -119,23 +120,30 @@ pub(in crate::http) struct From {
 }
 
 /// The session that is meant by a worker's, issue's or session's id: one that is named, otherwise the latest.
-pub(in crate::http) fn session_of<'a>(worker: &'a WorkerView, of: &str) -> Option<&'a SessionId> {
+///
+/// # Errors
+/// When it has had none.
+pub(in crate::http) fn session_of<'a>(worker: &'a WorkerView, of: &str) -> Result<&'a SessionId, Error> {
     let named = worker.sessions.iter().find(|session| session.id.as_str().starts_with(of));
-    named.or(worker.sessions.last()).map(|session| &session.id)
+    named.or(worker.sessions.last()).map(|session| &session.id).ok_or_else(|| {
+        Error::new(StatusCode::NOT_FOUND, "not_found", format!("{} has had no session yet", worker.id))
+            .hint(format!("convoy why {}", worker.issue_id))
+    })
 }
 
 /// What an agent prints, as it does.
 pub(in crate::http) async fn output(
     State(site): State<Site>,
-    Path(id): Path<String>,
+    Path(id): Path<Id>,
     headers: HeaderMap,
     Query(from): Query<From>,
 ) -> Result<Response, Error> {
     let streams = site.streams();
     let place = streams.place()?;
+    let id = id.text();
     let of = id.clone();
     let worker = site.ask(move |service| ask::worker(service, &of)).await?;
-    let session = session_of(&worker, &id).cloned().ok_or_else(|| no_session(&worker))?;
+    let session = session_of(&worker, &id)?.clone();
     let last = last_id(&headers).and_then(|id| id.split_once(':'));
     let last = last.filter(|(of, _)| *of == session.as_str()).and_then(|(_, at)| at.parse().ok());
     let at = match last.or(from.offset) {
@@ -151,11 +159,6 @@ pub(in crate::http) async fn output(
     }
     let state = OutputStream { watch: Some(watch), session, _joined: joined, _place: place };
     Ok(sse(unfold(state, |mut state| async move { state.next().await.map(|event| (Ok(event), state)) })))
-}
-
-fn no_session(worker: &WorkerView) -> Error {
-    Error::new(StatusCode::NOT_FOUND, "not_found", format!("{} has had no session yet", worker.id))
-        .hint(format!("convoy why {}", worker.issue_id))
 }
 
 struct OutputStream {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use convoy_api::Failure;
@@ -24,6 +24,7 @@ use super::events::{Events, Filter, Next};
 use super::outputs::{Printed, Watch};
 use super::sse::SHOWN_BYTES;
 use crate::ask;
+use crate::http::take::{Id, Path};
 use crate::http::{Error, Site};
 
 /// How long a message may take to be sent.
@@ -77,24 +78,24 @@ impl From {
 /// What happens in a convoy.
 pub(in crate::http) async fn convoy(
     State(site): State<Site>,
-    Path(id): Path<String>,
+    Path(id): Path<Id>,
     RawQuery(query): RawQuery,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Error> {
     let from = From::parse(query.as_deref())?;
-    let (concern, _) = site.ask(move |service| ask::convoy_concern(service, &id)).await?;
+    let (concern, _) = site.ask(move |service| ask::convoy_concern(service, &id.text())).await?;
     serve(site, concern, from, upgrade).await
 }
 
 /// What happens to a worker.
 pub(in crate::http) async fn work(
     State(site): State<Site>,
-    Path(id): Path<String>,
+    Path(id): Path<Id>,
     RawQuery(query): RawQuery,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Error> {
     let from = From::parse(query.as_deref())?;
-    let (concern, _) = site.ask(move |service| ask::work_concern(service, &id)).await?;
+    let (concern, _) = site.ask(move |service| ask::work_concern(service, &id.text())).await?;
     serve(site, concern, from, upgrade).await
 }
 

@@ -132,8 +132,8 @@ impl Tool for Report {
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
         let (convoy, reports) = output::find(desk.ctx, &self.convoy)?;
         match &self.role {
-            Some(role) => Answer::of(&output::one(desk.ctx, &convoy, &reports, role)?),
-            None => Answer::of(&output::all(desk.ctx, &convoy, &reports)?),
+            Some(role) => Answer::of(&output::one(&mut output::by(desk.ctx), &convoy, &reports, role)?),
+            None => Answer::of(&output::all(&mut output::by(desk.ctx), &convoy, &reports)?),
         }
     }
 }

@@ -1,0 +1,230 @@
+//! Figures, as Prometheus reads them: names with units, labels from lists that do not grow.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use aide::OperationOutput;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter};
+use convoy_api::{Answer, Failure, Query, Service};
+use convoy_core::view::OverviewView;
+
+use crate::ask;
+use crate::http::{Error, Site};
+
+/// Under which states issues are counted.
+const ISSUE_STATES: [&str; 6] = ["open", "in_progress", "submitted", "needs_human", "closed", "unknown"];
+/// Under which states convoys are counted.
+const CONVOY_STATES: [&str; 4] = ["staged", "open", "landed", "abandoned"];
+
+/// Requests that were answered, by route, method and kind of status.
+#[derive(Default)]
+pub(in crate::http) struct Counters(Mutex<BTreeMap<(String, &'static str, u16), u64>>);
+
+impl Counters {
+    fn count(&self, route: String, method: &'static str, status: u16) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *all.entry((route, method, status)).or_default() += 1;
+    }
+}
+
+/// Counts a request. Routes are those that there are; whatever else was asked for is one of them.
+pub(in crate::http) async fn counted(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let method = match request.method().as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        _ => "other",
+    };
+    let response = next.run(request).await;
+    site.counters().count(route, method, response.status().as_u16());
+    response
+}
+
+/// The text of all figures.
+pub(super) struct Figures(String);
+
+impl IntoResponse for Figures {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], self.0).into_response()
+    }
+}
+
+impl OperationOutput for Figures {
+    type Inner = String;
+
+    fn operation_response(
+        context: &mut aide::generate::GenContext,
+        operation: &mut aide::openapi::Operation,
+    ) -> Option<aide::openapi::Response> {
+        String::operation_response(context, operation)
+    }
+    fn inferred_responses(
+        context: &mut aide::generate::GenContext,
+        operation: &mut aide::openapi::Operation,
+    ) -> Vec<(Option<aide::openapi::StatusCode>, aide::openapi::Response)> {
+        String::inferred_responses(context, operation)
+    }
+}
+
+struct Seen {
+    engine: EngineView,
+    overview: OverviewView,
+    stranded: usize,
+    issues: Vec<(&'static str, usize)>,
+    convoys: Vec<(&'static str, usize)>,
+}
+
+fn look(service: &dyn Service) -> Result<Seen, Failure> {
+    let issues = |status: &'static str| {
+        let status_name = Some(status.to_owned());
+        let filter = IssueFilter { status: status_name, all: true, limit: Some(0), ..IssueFilter::default() };
+        Ok((status, ask::issues(service, filter)?.1))
+    };
+    let convoys = |status: &'static str| {
+        let status_name = Some(status.to_owned());
+        let filter =
+            ConvoyFilter { status: status_name, all: true, limit: Some(0), ..ConvoyFilter::default() };
+        match service.ask(Query::ConvoyLines(filter))? {
+            Answer::ConvoyLines { total, .. } => Ok((status, total)),
+            _ => Ok((status, 0)),
+        }
+    };
+    Ok(Seen {
+        engine: ask::engine(service)?,
+        overview: ask::overview(service)?,
+        stranded: ask::stranded(service)?.len(),
+        issues: ISSUE_STATES.into_iter().map(issues).collect::<Result<_, Failure>>()?,
+        convoys: CONVOY_STATES.into_iter().map(convoys).collect::<Result<_, Failure>>()?,
+    })
+}
+
+pub(super) async fn show(State(site): State<Site>) -> Result<Figures, Error> {
+    let Seen { engine, overview, stranded, issues, convoys } = site.ask(look).await?;
+    let mut text = Text::default();
+    text.one(
+        "convoy_info",
+        "gauge",
+        "Always 1; the version of the engine.",
+        &[("version", &engine.version)],
+        1,
+    );
+    text.many("convoy_convoys", "gauge", "Convoys by status.", "status", &convoys);
+    text.many("convoy_issues", "gauge", "Issues by status.", "status", &issues);
+    text.one("convoy_stranded_convoys", "gauge", "Open convoys in which nothing moves.", &[], stranded);
+    text.one("convoy_sessions_live", "gauge", "Agents at work.", &[], overview.live_sessions);
+    text.one(
+        "convoy_issues_startable",
+        "gauge",
+        "Issues that wait for an agent only.",
+        &[],
+        overview.startable,
+    );
+    let dollars = |micros: i64| {
+        format!(
+            "{}{}.{:06}",
+            if micros < 0 { "-" } else { "" },
+            micros.abs() / 1_000_000,
+            micros.abs() % 1_000_000
+        )
+    };
+    text.one(
+        "convoy_spent_today_dollars",
+        "gauge",
+        "What was spent today (UTC), in US dollars.",
+        &[],
+        dollars(overview.spent_today.micros),
+    );
+    text.one(
+        "convoy_reserved_dollars",
+        "gauge",
+        "What is promised to those at work, in US dollars.",
+        &[],
+        dollars(overview.reserved.micros),
+    );
+    text.one("convoy_events_total", "counter", "Events in the log.", &[], engine.seq);
+    text.one("convoy_notices_unread", "gauge", "Notices that nobody has read.", &[], overview.unread);
+    text.one(
+        "convoy_deliveries_undelivered",
+        "gauge",
+        "Deliveries that were given up.",
+        &[],
+        overview.undelivered,
+    );
+    let started = engine.started_at.as_millis();
+    text.one(
+        "process_start_time_seconds",
+        "gauge",
+        "When the engine started, since 1970.",
+        &[],
+        format!("{}.{:03}", started / 1000, started % 1000),
+    );
+    if let Some(bytes) = convoy_engine::os::process::resident_bytes() {
+        text.one("process_resident_memory_bytes", "gauge", "Memory of the engine.", &[], bytes);
+    }
+    text.one("convoy_http_streams", "gauge", "Streams that are open.", &[], site.streams().count());
+    text.head("convoy_http_requests_total", "counter", "Requests that were answered.");
+    let all = site.counters().0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for ((route, method, status), count) in all {
+        let labels = [("route", route.as_str()), ("method", method), ("status", &status.to_string())];
+        text.line("convoy_http_requests_total", &labels, count);
+    }
+    Ok(Figures(text.0))
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let pairs: Vec<String> =
+            labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        let labels = if pairs.is_empty() { String::new() } else { format!("{{{}}}", pairs.join(",")) };
+        let _ = writeln!(self.0, "{name}{labels} {value}");
+    }
+
+    fn one(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        labels: &[(&str, &str)],
+        value: impl std::fmt::Display,
+    ) {
+        self.head(name, kind, help);
+        self.line(name, labels, value);
+    }
+
+    fn many(&mut self, name: &str, kind: &str, help: &str, label: &str, values: &[(&str, usize)]) {
+        self.head(name, kind, help);
+        values.iter().for_each(|(value, count)| self.line(name, &[(label, value)], count));
+    }
+}
+
+/// As the format has it.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_escaped() {
+        let mut text = Text::default();
+        text.line("a_total", &[("name", "a\"b\\c\nd")], 1);
+        assert_eq!(text.0, "a_total{name=\"a\\\"b\\\\c\\nd\"} 1\n");
+    }
+}
