@@ -104,7 +104,7 @@ fn raw(page: &Page) -> Markup {
 /// What the agent said, did and met with; and what it says from now on, if it is at work.
 fn conversation(of: &Of, talk: &Conversation) -> Markup {
     let latest = of.session.as_ref().filter(|session| of.worker.session_id.as_ref() == Some(&session.id));
-    let live = latest.filter(|_| !talk.place.ended && talk.place.to >= talk.place.size);
+    let live = latest.filter(|session| session.state == "running" && of.from.is_none());
     html! {
         (places(of, "conversation", &talk.place))
         @if talk.items.is_empty() { p.soft { "Nothing was said yet." } }
