@@ -5,6 +5,7 @@ mod cli;
 mod demo;
 mod error;
 mod http;
+mod live;
 mod mcp;
 mod output;
 mod pages;

@@ -7,9 +7,13 @@ use std::fmt::Write as _;
 use convoy_core::issue::MoneyView;
 use convoy_core::time::{Span, Time};
 pub(crate) use convoy_engine::text::{block, is_hostile, line};
+use unicode_width::UnicodeWidthStr as _;
 
 /// The longest title in a list, in characters. `show` prints it whole, and so does `--json`.
 pub(crate) const TITLE_CHARS: usize = 120;
+
+/// How many characters one column of a terminal may take: a letter with its marks.
+const CHARS_OF_A_COLUMN: usize = 4;
 
 /// Each line of the text, safe and indented.
 pub(crate) fn indented(text: &str, by: &str) -> String {
@@ -28,6 +32,42 @@ pub(crate) fn cut(text: &str, chars_max: usize) -> String {
 /// A title in a list.
 pub(crate) fn title(text: &str) -> String {
     cut(text, TITLE_CHARS)
+}
+
+/// How many columns a terminal needs for a text. It may need more or fewer: fonts and terminals do not agree.
+pub(crate) fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// The text on one line, safe, and cut to so many columns of a terminal.
+pub(crate) fn fit(text: &str, columns_max: usize) -> String {
+    // What takes no column may come without end, and is cut as well.
+    let chars_max = CHARS_OF_A_COLUMN * columns_max + CHARS_OF_A_COLUMN;
+    let safe = line(text.char_indices().nth(chars_max).map_or(text, |(at, _)| &text[..at]));
+    if safe.len() >= text.len() && columns(&safe) <= columns_max {
+        return safe.into_owned();
+    }
+    let mut fits = String::new();
+    for c in safe.chars() {
+        fits.push(c);
+        if columns(&fits) >= columns_max {
+            fits.pop();
+            break;
+        }
+    }
+    if columns_max > 0 {
+        fits.push('…');
+    }
+    fits
+}
+
+/// How long something has lasted, to the second: `7s`, `2m 05s`, `1h 02m`.
+pub(crate) fn lasted(seconds: i64) -> String {
+    match seconds.max(0) {
+        s @ ..60 => format!("{s}s"),
+        s @ ..3600 => format!("{}m {:02}s", s / 60, s % 60),
+        s => format!("{}h {:02}m", s / 3600, s / 60 % 60),
+    }
 }
 
 /// A point in time in the local zone: `2025-12-30T10:15:00-08:00`.
@@ -102,6 +142,29 @@ mod tests {
         assert_eq!(cut("abcd", 3), "ab…");
         assert_eq!(cut(&"é".repeat(600), 120).chars().count(), 120);
         assert_eq!(cut("\u{1b}\u{1b}\u{1b}", 6), "\\x1b\\…");
+    }
+
+    #[test]
+    fn what_fits_into_columns_is_never_wider() {
+        assert_eq!(fit("abc", 3), "abc");
+        assert_eq!(fit("abcd", 3), "ab…");
+        assert_eq!(fit("日本語", 6), "日本語");
+        assert_eq!(fit("日本語", 5), "日本…");
+        assert_eq!(fit("日本語", 4), "日…");
+        assert_eq!((fit("ab", 1), fit("ab", 0)), ("…".to_owned(), String::new()));
+        assert_eq!(fit("\u{1b}[2J", 5), "\\x1b…");
+        let odd = "a\u{301}👩‍👩‍👧❤️🚚\u{200d}日\u{fe0f}".repeat(3);
+        for most in 0..60 {
+            assert!(columns(&fit(&odd, most)) <= most, "{most}: {:?}", fit(&odd, most));
+        }
+        let marks = format!("a{}", "\u{301}".repeat(100_000));
+        assert!(fit(&marks, 10).chars().count() < 50);
+    }
+
+    #[test]
+    fn a_time_is_told_to_the_second_while_that_is_of_interest() {
+        let told = [-3, 7, 59, 60, 125, 3599, 3600, 7325].map(lasted);
+        assert_eq!(told, ["0s", "7s", "59s", "1m 00s", "2m 05s", "59m 59s", "1h 00m", "2h 02m"]);
     }
 
     #[test]

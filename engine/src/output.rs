@@ -4,7 +4,8 @@ mod items;
 mod page;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read as _, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use convoy_api::{Code, Failure};
 use convoy_core::id::SessionId;
@@ -17,6 +18,8 @@ use crate::workspace::Workspace;
 pub use items::{Item, ItemKind, items};
 pub use page::{Conversation, PAGE_BYTES, Page, conversation, page, prompt};
 
+/// How much of the end of an output is looked at for its last line. Single lines of some agents have a few KiB.
+const GLANCE_BYTES: u64 = 64 * 1024;
 /// How many lines of an earlier attempt's output become part of the next prompt.
 const TAIL_LINES: usize = 20;
 /// The longest text of one item that is shown.
@@ -110,6 +113,63 @@ fn read(
     }
 }
 
+/// Sees whenever a session's agent prints something.
+///
+/// # Errors
+/// When the session has no folder, or the system has no more watches.
+pub fn watch(workspace: &Workspace, session: &SessionId) -> std::io::Result<Watcher> {
+    Watcher::new([workspace.sessions_dir().join(session.as_str())])
+}
+
+/// The last line that a session's agent has printed and `wanted` makes something of; nothing if there is none. It is
+/// text of the agent's, made readable, and not fit for a terminal yet.
+pub fn last_line(
+    workspace: &Workspace,
+    session: &SessionId,
+    wanted: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
+    let dir = SessionDir::new(workspace.sessions_dir().join(session.as_str()));
+    let translator = dir.spec().map(|spec| spec.translator).unwrap_or(Output::Plain);
+    let (end, whole) = end_of(&newest(&dir)?).ok()?;
+    last_of(translator, &end, whole, wanted)
+}
+
+/// The last line of the end of an output; `whole` says whether it is all of it.
+fn last_of(
+    translator: Output,
+    end: &str,
+    whole: bool,
+    wanted: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
+    // A line that has no end yet may be a prompt for people, but half a JSON value says nothing.
+    let text = match translator {
+        Output::Plain => end,
+        Output::Claude | Output::Codex | Output::Gemini => {
+            end.rsplit_once('\n').map_or("", |(whole, _)| whole)
+        }
+    };
+    // What stands before the first line's end began before what was read.
+    let text = if whole { text } else { text.split_once('\n').map_or("", |(_, whole)| whole) };
+    let readable = |line: &str| readable(translator, line)?.lines().rev().find_map(&wanted);
+    text.rsplit(['\n', '\r']).filter(|line| !line.is_empty()).find_map(readable)
+}
+
+/// The end of a file, and whether that is all of it.
+fn end_of(path: &Path) -> std::io::Result<(String, bool)> {
+    let mut file = File::open(path)?;
+    let before = file.metadata()?.len().saturating_sub(GLANCE_BYTES);
+    file.seek(SeekFrom::Start(before))?;
+    let mut bytes = Vec::new();
+    file.take(GLANCE_BYTES).read_to_end(&mut bytes)?;
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), before == 0))
+}
+
+/// The file that was written last: a long output is in several while it grows.
+fn newest(dir: &SessionDir) -> Option<PathBuf> {
+    let written = |path: PathBuf| Some((path.metadata().ok()?.modified().ok()?, path));
+    dir.outputs().into_iter().filter_map(written).max_by_key(|(at, _)| *at).map(|(_, path)| path)
+}
+
 /// The end of what a session printed, made readable; nothing if it is kept no longer.
 pub(crate) fn tail(workspace: &Workspace, session: &SessionId) -> String {
     let mut last = std::collections::VecDeque::new();
@@ -134,5 +194,43 @@ fn cut(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_is_one_that_says_something() {
+        let last = |output, end, whole| {
+            last_of(output, end, whole, |line| (!line.trim().is_empty()).then(|| line.trim().to_owned()))
+        };
+        let plain = |end| last(Output::Plain, end, true);
+        assert_eq!(plain("").as_deref(), None);
+        assert_eq!(plain("one\ntwo\n \n\n").as_deref(), Some("two"));
+        assert_eq!(plain("one\nGo on? ").as_deref(), Some("Go on?"));
+        assert_eq!(plain("10%\r20%\r").as_deref(), Some("20%"));
+        // What was cut is no line.
+        assert_eq!(last(Output::Plain, "ne without its beginning\n", false).as_deref(), None);
+        let said = |text: &str| {
+            format!(
+                "{{\"type\":\"assistant\",\"message\":{{\"content\":[{{\"type\":\"text\",\"text\":{text:?}}}]}}}}\n"
+            )
+        };
+        let end = format!("{}{{\"type\":\"user\"}}\n{{\"type\":\"assi", said("first\nsecond\n"));
+        assert_eq!(last(Output::Claude, &end, true).as_deref(), Some("second"));
+        assert_eq!(last(Output::Claude, "{\"type\":\"system\"}\n", true).as_deref(), None);
+    }
+
+    #[test]
+    fn of_a_long_output_only_the_end_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("output.log");
+        let long = GLANCE_BYTES as usize + 10;
+        std::fs::write(&path, [vec![b'x'; long], b"\nlast".to_vec()].concat()).unwrap();
+        let (end, whole) = end_of(&path).unwrap();
+        assert_eq!((end.len(), whole), (GLANCE_BYTES as usize, false));
+        assert!(end.ends_with("x\nlast"));
     }
 }

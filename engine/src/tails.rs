@@ -15,7 +15,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 
 use crate::agent::Output;
-use crate::output::readable;
+use crate::output::{Item, items, readable};
 use crate::supervisor::files::{SessionDir, open_plain};
 use crate::tasks::{self, Kind};
 use crate::workspace::Workspace;
@@ -67,6 +67,12 @@ impl Tail {
         Self { session: session.clone(), dir, translator }
     }
 
+    /// Of the session in this folder, whose output is plain.
+    #[cfg(test)]
+    pub(crate) fn at(folder: &std::path::Path, session: &SessionId) -> Self {
+        Self { session: session.clone(), dir: SessionDir::new(folder), translator: Output::Plain }
+    }
+
     fn wrong(&self, error: &std::io::Error) -> Failure {
         if error.kind() == std::io::ErrorKind::NotFound {
             Failure::new(Code::NotFound, format!("there is no output of {}", self.session))
@@ -114,12 +120,42 @@ impl Tail {
     /// # Errors
     /// When there is no output, or it cannot be read.
     pub fn before_end(&self, bytes: u64) -> Result<u64, Failure> {
-        self.find(bytes).map_err(|error| self.wrong(&error))
+        let find = || self.begin(self.len()?.saturating_sub(bytes));
+        find().map_err(|error| self.wrong(&error))
     }
 
-    fn find(&self, bytes: u64) -> std::io::Result<u64> {
+    /// Where the line begins that an offset is in.
+    ///
+    /// # Errors
+    /// When there is no output, or it cannot be read.
+    pub fn line_at(&self, offset: u64) -> Result<u64, Failure> {
+        let find = || self.begin(offset.min(self.len()?));
+        find().map_err(|error| self.wrong(&error))
+    }
+
+    /// How much there is, in bytes.
+    ///
+    /// # Errors
+    /// When there is no output.
+    pub fn size(&self) -> Result<u64, Failure> {
+        self.len().map_err(|error| self.wrong(&error))
+    }
+
+    /// What stands in a line of it.
+    pub fn items(&self, line: &str) -> Vec<Item> {
+        items(self.translator, line)
+    }
+
+    fn len(&self) -> std::io::Result<u64> {
+        Ok(open_plain(&self.dir.output())?.metadata()?.len())
+    }
+
+    fn begin_of_last(&self) -> std::io::Result<u64> {
+        self.begin(self.len()?)
+    }
+
+    fn begin(&self, mut end: u64) -> std::io::Result<u64> {
         let mut file = open_plain(&self.dir.output())?;
-        let mut end = file.metadata()?.len().saturating_sub(bytes);
         let mut block = Vec::new();
         while end > 0 {
             let start = end.saturating_sub(BLOCK_BYTES);
@@ -199,7 +235,7 @@ impl Tails {
         let watch = inotify::add_watch(&shared.fd, tail.dir.path(), flags)
             .map_err(|error| tail.wrong(&error.into()))?;
         // What is written from here on is told. The file itself may not be there yet.
-        let at = tail.find(0).or_else(|error| match error.kind() {
+        let at = tail.begin_of_last().or_else(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Ok(0),
             _ => Err(tail.wrong(&error)),
         })?;

@@ -194,10 +194,10 @@ impl TestEnv {
         self.run(command)
     }
 
-    /// Starts `convoy` in the repository on a terminal.
+    /// Starts `convoy` in the repository on a terminal, which is its own: what is typed there, and its size, come as signals.
     pub fn on_terminal<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Terminal {
-        let mut command = self.command(&self.binary, &self.dir());
-        command.args(args);
+        let mut command = self.command("setsid", &self.dir());
+        command.arg("--ctty").arg(&self.binary).args(args);
         Terminal::start(command)
     }
 

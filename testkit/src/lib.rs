@@ -4,6 +4,7 @@
 //! small real program otherwise (`fake_agent`). `env` is the room that a test lives in. It serves integration
 //! tests: the unit tests of the engine see another copy of its types.
 
+pub mod browser;
 pub mod conformance;
 pub mod env;
 pub mod fake_agent;

@@ -75,6 +75,38 @@ impl Terminal {
         }
     }
 
+    /// Waits until what stands on the screen is as wanted, and returns it.
+    ///
+    /// # Panics
+    /// When it does not become so in time.
+    #[track_caller]
+    pub fn sees_that(&mut self, timeout: Duration, holds: impl Fn(&str) -> bool) -> String {
+        self.until(timeout, holds).unwrap_or_else(|seen| {
+            panic!("the screen is otherwise:\n{seen}\nwritten: {:?}", self.written());
+        })
+    }
+
+    /// Everything that was written to it so far.
+    pub fn written(&self) -> String {
+        String::from_utf8_lossy(&self.shown).into_owned()
+    }
+
+    /// Where the cursor is (row, column), if it can be seen.
+    pub fn cursor(&self) -> Option<(u16, u16)> {
+        let screen = self.picture.screen();
+        (!screen.hide_cursor()).then(|| screen.cursor_position())
+    }
+
+    /// Kills the program, as nothing else can be so sudden, and takes what it had written by then.
+    ///
+    /// # Panics
+    /// When it has ended already and was collected.
+    pub fn kills(&mut self) {
+        self.child.kill().expect("a program that is there");
+        self.child.wait().expect("the child is not collected yet");
+        while wait::readable(self.screen.as_fd(), Duration::ZERO) && self.read() > 0 {}
+    }
+
     /// Reads a piece of what is shown; how much it was.
     fn read(&mut self) -> usize {
         let mut piece = [0; 4096];

@@ -2,11 +2,13 @@
 
 mod agents;
 mod bench;
+mod browser;
 mod chore;
 mod docs;
 mod faults;
 mod linters;
 mod mcp_client;
+mod pictures;
 mod test;
 mod tidy;
 mod tools;
@@ -22,8 +24,12 @@ fn main() -> ExitCode {
         ["agents"] => agents::run(),
         ["linters"] => linters::run(),
         ["mcp-client"] => mcp_client::run(),
+        ["browser"] => browser::run(),
+        ["pictures"] => pictures::run(),
         ["bench", ref words @ ..] => bench::run(words),
         ["faults", ref words @ ..] => faults::run(words),
-        _ => chore::usage("cargo xtask test|tidy|docs|agents|linters|mcp-client|bench|faults [TEST…]"),
+        _ => chore::usage(
+            "cargo xtask test|tidy|docs|agents|linters|mcp-client|browser|pictures|bench|faults [TEST…]",
+        ),
     }
 }

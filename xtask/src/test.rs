@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use crate::chore::{self, Stream};
-use crate::{agents, docs, linters, mcp_client, tidy, tools};
+use crate::{agents, browser, docs, linters, mcp_client, tidy, tools};
 
 /// One step: its name, how long it took, what went wrong.
 struct Done {
@@ -91,6 +91,7 @@ fn tools_needed() -> Result<(), String> {
     tools::need("tmux", "-V", &["tmux"], "agents can be hosted in it")?;
     linters::install()?;
     mcp_client::install()?;
+    browser::install()?;
     agents::install()
 }
 

@@ -10,7 +10,7 @@ use convoy_core::view::ConvoyView;
 use convoy_engine::forge;
 
 use super::context::Context;
-use super::{ask, values};
+use super::{ask, run, values};
 use crate::error::{DONE, Error};
 use crate::output::{BOLD, paint};
 use crate::text;
@@ -22,6 +22,7 @@ use crate::text;
 #[command(after_help = "Examples:\n  convoy create 'Deploy v2.0' gt-abc gt-def\n  \
     convoy create 'Deploy v2.0' gt-abc --notify mayor/ --notify --human\n  \
     convoy create 'Deploy v2.0' gt-abc gt-def --run --max-parallel 2\n  \
+    convoy create 'Deploy v2.0' gt-abc gt-def --run --wait\n  \
     convoy create 'Sprint' gt-abc --due 2026-01-15\n  \
     convoy create --from-epic gt-epic")]
 pub(super) struct Create {
@@ -51,6 +52,9 @@ pub(super) struct Create {
     /// Have it worked on at once, in the background
     #[arg(long)]
     run: bool,
+    /// Follow it until it lands, as 'convoy run' does
+    #[arg(long, requires = "run")]
+    wait: bool,
 }
 
 impl Create {
@@ -70,14 +74,24 @@ impl Create {
             due: self.due,
             budget: self.budget,
         };
+        let since = if self.wait { Some(ctx.with(|service| Ok(ask::engine(service)?.seq))?) } else { None };
         let (outcome, (convoy, _)) = ctx.act_and_ask(request, ask::convoy)?;
         let changed = outcome.items.iter().any(|item| item.changed);
-        ctx.out.json(&convoy)?;
+        if !self.wait {
+            ctx.out.json(&convoy)?;
+        }
         ctx.out.say(&made(&convoy, changed))?;
+        if !self.wait {
+            ctx.out.say(&format!("\n{}\n", next(&convoy)))?;
+        }
         if convoy.merge == MergeStrategy::Pr
             && let Err(error) = forge::find(&ctx.env)
         {
             ctx.out.aside(&format!("warning: {error}\n"));
+        }
+        if let Some(since) = since {
+            ctx.out.say("\n")?;
+            return run::Run::since(convoy.id.to_string(), since).run(ctx);
         }
         if ctx.out.quiet && !ctx.out.json {
             ctx.out.raw(&format!("{}\n", convoy.id))?;
@@ -102,7 +116,12 @@ fn made(convoy: &ConvoyView, changed: bool) -> String {
     if let Some(due) = convoy.due_at {
         let _ = writeln!(said, "  Due:       {}", text::time(due));
     }
-    let next = match (convoy.status.as_str(), convoy.started_at) {
+    said
+}
+
+fn next(convoy: &ConvoyView) -> String {
+    let id = &convoy.id;
+    match (convoy.status.as_str(), convoy.started_at) {
         ("landed", _) => {
             format!("It landed at once: all of its issues are closed.\n\nNext: convoy status {id}")
         }
@@ -112,7 +131,5 @@ fn made(convoy: &ConvoyView, changed: bool) -> String {
         (_, None) => format!(
             "It only tracks until it is started.\n\nNext: convoy run {id}    (have it worked on)\n      convoy status {id}"
         ),
-    };
-    let _ = writeln!(said, "\n{next}");
-    said
+    }
 }

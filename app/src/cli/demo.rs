@@ -1,20 +1,26 @@
 //! `convoy demo`, and the two programs that it runs as agent and gate.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use convoy_api::Service;
+use convoy_api::{Control, Service};
 use convoy_core::event::{Envelope, Event};
 use convoy_core::id::Seq;
 use convoy_engine::background;
+use convoy_engine::engine::Engine;
+use convoy_engine::workspace::Workspace;
 
 use super::ask;
 use super::context::Context;
+use super::display::Display;
+use super::follow::{End, Follow, Look, See};
 use super::progress::Scope;
 use crate::demo::report::{Report, report};
 use crate::demo::{Stage, agent};
-use crate::error::{DONE, Error};
+use crate::error::{DONE, Error, INTERRUPTED};
+use crate::live::Stream;
 use crate::text;
 
 /// See a convoy land: a small real repository, five issues, a built-in agent
@@ -40,7 +46,9 @@ impl Demo {
         ))?;
         let engine = background::foreground(&workspace, &stage.env, crate::http::face)?;
         let convoy = stage.order(&engine)?;
-        let events = follow(ctx, &engine, &convoy)?;
+        let Some(events) = follow(ctx, &workspace, &engine, &convoy)? else {
+            return interrupted(ctx, engine);
+        };
         let mut report = report(&convoy, &events);
         let notice = ask::mail(&engine, "overseer".to_owned())?.pop();
         drop(engine);
@@ -57,23 +65,46 @@ impl Demo {
     }
 }
 
-/// Shows what happens until the convoy has landed, or a person would be needed.
-fn follow(ctx: &mut Context, service: &dyn Service, convoy: &str) -> Result<Vec<Envelope>, Error> {
-    let (view, _) = ask::convoy(service, convoy)?;
-    let mut scope = Scope::new(Some(&view), &[]);
-    let mut events = Vec::new();
-    for event in service.watch(Seq(0))? {
-        let event = event?;
-        if let Some(line) = scope.line(&event) {
-            ctx.out.say(&line)?;
-        }
+/// Shows what happens until the convoy has landed, or a person would be needed; nothing if a person has had enough.
+fn follow(
+    ctx: &mut Context,
+    workspace: &Workspace,
+    service: &dyn Service,
+    convoy: &str,
+) -> Result<Option<Vec<Envelope>>, Error> {
+    let follow = Follow::new(workspace.clone(), None).interruptible()?;
+    let (mut display, mut follow) = Display::new(&ctx.out, &ctx.env, Stream::Out, workspace, follow)?;
+    display.scope = Scope::new(Some(&ask::convoy(service, convoy)?.0), &[]);
+    let display = RefCell::new(display);
+    let events = RefCell::new(Vec::new());
+    let mut look = |service: &dyn Service| -> Result<Look<()>, Error> {
+        let view = ask::convoy(service, convoy)?.0;
+        display.borrow_mut().look_at(service, &view)?;
+        // It is told from the first event on, and the report is made of all.
+        Ok(Look { end: None, seq: Seq(0) })
+    };
+    let mut see = |event: &Envelope| -> Result<See, Error> {
+        let see = display.borrow_mut().see(event)?;
         let over = matches!(event.event, Event::ConvoyLanded { .. } | Event::IssueNeedsHuman { .. });
-        events.push(event);
-        if over {
-            break;
-        }
+        events.borrow_mut().push(event.clone());
+        Ok(if over { See::Stop } else { see })
+    };
+    let mut show = |woken| display.borrow_mut().show(woken);
+    let end = follow.through(service, &mut look, &mut see, &mut show)?;
+    display.borrow_mut().clear()?;
+    match end {
+        Some(End::Unseen) => Ok(Some(events.into_inner())),
+        Some(End::Interrupted) => Ok(None),
+        Some(End::Reached(()) | End::TimeOut) | None => Err(Error::refused("the demo's engine has gone")),
     }
-    Ok(events)
+}
+
+/// Nothing of it goes on: its folder goes, and so do its agents.
+fn interrupted(ctx: &mut Context, engine: Engine) -> Result<u8, Error> {
+    engine.control(Control::Down { stop_agents: true })?;
+    drop(engine);
+    ctx.out.say("\nInterrupted. Its agents are stopped, and the folder is gone again.\n")?;
+    Ok(INTERRUPTED)
 }
 
 fn said(report: &Report, stage: &Stage) -> String {

@@ -59,7 +59,7 @@ impl Events {
             }
             Ok(if seen.is_closed() { See::Stop } else { See::Nothing })
         };
-        match Follow::new(ctx.workspace()?, None).until(|| ctx.staying(), look, see)? {
+        match Follow::new(ctx.workspace()?, None).while_read()?.until(|| ctx.staying(), look, see)? {
             End::Reached(()) | End::TimeOut | End::Interrupted | End::Unseen => Ok(DONE),
         }
     }

@@ -3,6 +3,9 @@
 //! One thread passes on the engine's events, another one signals; whoever follows reads one queue. When the engine
 //! goes, for a newer one perhaps, the way to it is opened anew and events are read on from the last one seen.
 
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
@@ -15,7 +18,8 @@ use convoy_engine::clock::Instant;
 use convoy_engine::lock::WorkspaceLock;
 use convoy_engine::tasks::{self, Kind};
 use convoy_engine::workspace::Workspace;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use rustix::event::{PollFd, PollFlags, poll};
+use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGWINCH};
 
 use super::way::Way;
 use crate::error::{Error, INTERRUPTED};
@@ -25,6 +29,8 @@ const QUEUE_MAX: usize = 256;
 /// How often in a row the engine may go away without a word before that is an error.
 const RECONNECTS_MAX: u32 = 10;
 
+/// How long a look may wait that only numbers call for: cost and tokens come by the dozen.
+const SOON: Span = Span::from_secs(1);
 /// How long an engine that leaves is waited for before the way to it is tried again.
 const LEAVE_WAIT: Duration = Duration::from_secs(1);
 
@@ -41,6 +47,8 @@ pub(crate) struct Look<T> {
 pub(crate) enum See {
     /// Nothing.
     Nothing,
+    /// Another look, within a second.
+    Soon,
     /// Another look.
     Look,
     /// An end: nobody is there any more who would see it.
@@ -60,6 +68,19 @@ pub(crate) enum End<T> {
     Unseen,
 }
 
+/// Why what is shown beside the events is to be shown anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Woken {
+    /// There was a look.
+    Looked,
+    /// An agent printed something.
+    Output,
+    /// The time has come that was asked for.
+    Clock,
+    /// The terminal has another size, or this process was stopped, and goes on.
+    Resized,
+}
+
 /// Ends a following from another thread.
 #[derive(Clone)]
 pub(crate) struct Interrupter(SyncSender<Input>);
@@ -73,8 +94,28 @@ impl Interrupter {
 
 enum Input {
     Event(Box<Envelope>),
+    Woken(Woken),
     Gone,
     Interrupt,
+    Unseen,
+}
+
+/// Wakes whoever follows, once for any number of calls until it has looked.
+#[derive(Clone)]
+pub(super) struct Waker {
+    post: SyncSender<Input>,
+    pending: Arc<AtomicBool>,
+}
+
+impl Waker {
+    /// An agent printed something. A full queue means that whoever follows is awake.
+    pub(super) fn wake(&self) {
+        if !self.pending.swap(true, Ordering::SeqCst)
+            && self.post.try_send(Input::Woken(Woken::Output)).is_err()
+        {
+            self.pending.store(false, Ordering::SeqCst);
+        }
+    }
 }
 
 /// One following.
@@ -82,6 +123,7 @@ pub(crate) struct Follow {
     workspace: Workspace,
     inbox: Receiver<Input>,
     post: SyncSender<Input>,
+    pending: Arc<AtomicBool>,
     deadline: Option<Instant>,
     seen: Option<Seq>,
 }
@@ -90,7 +132,44 @@ impl Follow {
     /// Follows what happens in a workspace, for at most this long.
     pub(crate) fn new(workspace: Workspace, timeout: Option<Span>) -> Self {
         let (post, inbox) = sync_channel(QUEUE_MAX);
-        Self { workspace, inbox, post, deadline: timeout.map(|span| Instant::now().plus(span)), seen: None }
+        let deadline = timeout.map(|span| Instant::now().plus(span));
+        Self { workspace, inbox, post, pending: Arc::default(), deadline, seen: None }
+    }
+
+    /// What wakes it from other threads.
+    pub(super) fn waker(&self) -> Waker {
+        Waker { post: self.post.clone(), pending: Arc::clone(&self.pending) }
+    }
+
+    /// Ends also when whoever read stdout has gone, without waiting for something to print that would tell.
+    pub(super) fn while_read(self) -> Result<Self, Error> {
+        let failed = |error: std::io::Error| Error::refused(format!("cannot watch the output: {error}"));
+        let stdout = std::io::stdout().as_fd().try_clone_to_owned().map_err(failed)?;
+        let post = self.post.clone();
+        let wait = move || {
+            // Nothing is waited for but its end, which needs no asking. Of a file there is none.
+            let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+            while matches!(poll(&mut ends, None), Err(rustix::io::Errno::INTR)) {}
+            let _ = post.send(Input::Unseen);
+        };
+        tasks::start(Kind::Watch, wait).map_err(failed)?;
+        Ok(self)
+    }
+
+    /// Says also when the terminal was resized, or this process was stopped and goes on.
+    pub(super) fn on_terminal(self) -> Result<Self, Error> {
+        let failed = |error: std::io::Error| Error::refused(format!("cannot wait for signals: {error}"));
+        let mut signals = signal_hook::iterator::Signals::new([SIGWINCH, SIGCONT]).map_err(failed)?;
+        let post = self.post.clone();
+        let pass_on = move || {
+            for _ in signals.forever() {
+                if post.send(Input::Woken(Woken::Resized)).is_err() {
+                    return;
+                }
+            }
+        };
+        tasks::start(Kind::Watch, pass_on).map_err(failed)?;
+        Ok(self)
     }
 
     /// Takes a person's Ctrl-C as the wish to end the following, not the process. The second one ends it.
@@ -117,14 +196,25 @@ impl Follow {
     /// Looks until what is looked for is there.
     pub(crate) fn until<T>(
         &mut self,
+        open: impl FnMut() -> Result<Way, Error>,
+        look: impl FnMut(&dyn Service) -> Result<Look<T>, Error>,
+        see: impl FnMut(&Envelope) -> Result<See, Error>,
+    ) -> Result<End<T>, Error> {
+        self.until_shown(open, look, see, |_| Ok(None))
+    }
+
+    /// The same, with something that is shown beside the events: `show` says when it is to be shown anew at the latest.
+    pub(super) fn until_shown<T>(
+        &mut self,
         mut open: impl FnMut() -> Result<Way, Error>,
         mut look: impl FnMut(&dyn Service) -> Result<Look<T>, Error>,
         mut see: impl FnMut(&Envelope) -> Result<See, Error>,
+        mut show: impl FnMut(Woken) -> Result<Option<Instant>, Error>,
     ) -> Result<End<T>, Error> {
         let mut misses = 0;
         loop {
             let before = self.seen;
-            match self.once(&mut open, &mut look, &mut see) {
+            match self.once(&mut open, &mut look, &mut see, &mut show) {
                 Ok(Some(end)) => return Ok(end),
                 Err(error) if error.kind != Code::Unavailable.name() || misses >= RECONNECTS_MAX => {
                     return Err(error);
@@ -141,9 +231,10 @@ impl Follow {
         open: &mut impl FnMut() -> Result<Way, Error>,
         look: &mut impl FnMut(&dyn Service) -> Result<Look<T>, Error>,
         see: &mut impl FnMut(&Envelope) -> Result<See, Error>,
+        show: &mut impl FnMut(Woken) -> Result<Option<Instant>, Error>,
     ) -> Result<Option<End<T>>, Error> {
         let way = open()?;
-        let mut end = self.through(&way, look, see)?;
+        let mut end = self.through(&way, look, see, show)?;
         if end.is_none() && way.is_here() {
             // Somebody had this process's own engine leave: that is no reason to bring up another.
             end = Some(End::Interrupted);
@@ -162,11 +253,12 @@ impl Follow {
     }
 
     /// The same, until this engine goes.
-    fn through<T>(
+    pub(super) fn through<T>(
         &mut self,
         service: &dyn Service,
         look: &mut impl FnMut(&dyn Service) -> Result<Look<T>, Error>,
         see: &mut impl FnMut(&Envelope) -> Result<See, Error>,
+        show: &mut impl FnMut(Woken) -> Result<Option<Instant>, Error>,
     ) -> Result<Option<End<T>>, Error> {
         let Look { end, seq } = look(service)?;
         if let Some(end) = end {
@@ -174,26 +266,36 @@ impl Follow {
         }
         let after = *self.seen.get_or_insert(seq);
         self.subscribe(service.watch(after)?)?;
-        let mut due = false;
+        let mut again = show(Woken::Looked)?;
+        let (mut due, mut soon): (bool, Option<Instant>) = (false, None);
         loop {
-            let input = if due { self.try_next() } else { self.next() };
+            let input = if due { self.try_next() } else { self.next(earliest(again, soon)) };
             match input {
                 Next::Input(Input::Event(event)) => {
                     self.seen = Some(event.seq);
                     match see(&event)? {
                         See::Nothing => {}
+                        See::Soon => soon = soon.or_else(|| Some(Instant::now().plus(SOON))),
                         See::Look => due = true,
                         See::Stop => return Ok(Some(End::Unseen)),
                     }
                 }
+                Next::Input(Input::Woken(woken)) => {
+                    self.pending.store(false, Ordering::SeqCst);
+                    again = show(woken)?;
+                }
+                Next::Input(Input::Unseen) => return Ok(Some(End::Unseen)),
                 Next::Input(Input::Interrupt) => return Ok(Some(End::Interrupted)),
                 Next::Input(Input::Gone) => return Ok(None),
                 Next::TimeOut => return Ok(Some(End::TimeOut)),
+                Next::Clock if soon.is_some_and(|soon| soon.left().is_zero()) => due = true,
+                Next::Clock => again = show(Woken::Clock)?,
                 Next::Nothing => {
-                    due = false;
+                    (due, soon) = (false, None);
                     if let Some(end) = look(service)?.end {
                         return Ok(Some(End::Reached(end)));
                     }
+                    again = show(Woken::Looked)?;
                 }
             }
         }
@@ -215,13 +317,15 @@ impl Follow {
         started.map(drop).map_err(|error| Error::refused(format!("cannot follow events: {error}")))
     }
 
-    fn next(&self) -> Next {
-        let Some(deadline) = self.deadline else {
+    /// Waits for the next input, or until the clock calls.
+    fn next(&self, call: Option<Instant>) -> Next {
+        let Some(until) = earliest(self.deadline, call) else {
             return self.inbox.recv().map_or(Next::Input(Input::Gone), Next::Input);
         };
-        match self.inbox.recv_timeout(deadline.left()) {
+        match self.inbox.recv_timeout(until.left()) {
             Ok(input) => Next::Input(input),
-            Err(RecvTimeoutError::Timeout) => Next::TimeOut,
+            Err(RecvTimeoutError::Timeout) if self.deadline == Some(until) => Next::TimeOut,
+            Err(RecvTimeoutError::Timeout) => Next::Clock,
             Err(RecvTimeoutError::Disconnected) => Next::Input(Input::Gone),
         }
     }
@@ -235,8 +339,13 @@ impl Follow {
     }
 }
 
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    [one, other].into_iter().flatten().min()
+}
+
 enum Next {
     Input(Input),
     Nothing,
+    Clock,
     TimeOut,
 }

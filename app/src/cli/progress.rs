@@ -45,6 +45,11 @@ impl Scope {
         Some(format!("{}  {}  {what}\n", text::clock(event.at), text::line(&subject)))
     }
 
+    /// What people call an issue: the role that it is, else its id.
+    pub(super) fn name(&self, issue: &IssueId) -> String {
+        self.roles.get(issue).cloned().unwrap_or_else(|| issue.to_string())
+    }
+
     fn learn(&mut self, event: &Event) {
         match event {
             Event::WorkerAssigned { worker } => {
@@ -83,8 +88,7 @@ impl Scope {
             (Some(convoy), None) => event.subject == *convoy,
         };
         let what = if ours { sentence(&event.event)? } else { return None };
-        let name = |issue: IssueId| self.roles.get(&issue).cloned().unwrap_or_else(|| issue.to_string());
-        Some((issue.map_or_else(|| event.subject.clone(), name), what))
+        Some((issue.map_or_else(|| event.subject.clone(), |issue| self.name(&issue)), what))
     }
 }
 

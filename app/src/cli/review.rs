@@ -15,10 +15,11 @@ use convoy_engine::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::board::{self, Standing, Told};
+use super::board::{self, Standing};
 use super::context::Context;
 use super::{ask, values};
 use crate::error::{DONE, Error, INTERRUPTED, PARTIAL};
+use crate::live::Stream;
 use crate::text;
 
 /// The status of a review that wants changes.
@@ -109,7 +110,7 @@ impl Review {
         if !ctx.out.quiet {
             ctx.out.aside(&started(&convoy));
         }
-        let standing = board::until_over(ctx, &convoy, since, Told::Aside)?;
+        let standing = board::until_over(ctx, &convoy, since, Stream::Err)?;
         let Some(standing) = standing else { return detached(ctx, &convoy.id) };
         let status = report(ctx, &standing)?;
         match pull.filter(|_| self.comment) {

@@ -1,20 +1,24 @@
 //! `convoy run`: have work done, and follow it.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 
 use clap::Args;
 use convoy_api::query::ConvoyFilter;
 use convoy_api::{Failure, Order, Service};
 use convoy_core::command::Request;
+use convoy_core::event::Envelope;
 use convoy_core::id::{ConvoyId, Seq};
 use convoy_core::view::{ConvoyView, StrandedView};
 
 use super::context::Context;
-use super::follow::{End, Follow, Look, See};
-use super::progress::{self, Scope};
+use super::display::Display;
+use super::follow::{End, Follow, Look};
+use super::progress::Scope;
 use super::way::Way;
 use super::{ask, roles, status};
 use crate::error::{DONE, Error, INTERRUPTED, PARTIAL};
+use crate::live::Stream;
 use crate::text;
 
 /// Have a convoy worked on, and follow it until it lands
@@ -26,6 +30,9 @@ use crate::text;
 pub(super) struct Run {
     /// The convoy, or a unique prefix of its id
     convoy: Option<String>,
+    /// From which event on it is followed, if not from now on.
+    #[arg(skip)]
+    since: Option<Seq>,
 }
 
 /// Where things stand when nothing more is to be followed.
@@ -37,7 +44,12 @@ struct Standing {
 impl Run {
     /// Of one convoy.
     pub(super) fn of(convoy: String) -> Self {
-        Self { convoy: Some(convoy) }
+        Self { convoy: Some(convoy), since: None }
+    }
+
+    /// Of one convoy, with everything since an event.
+    pub(super) fn since(convoy: String, seq: Seq) -> Self {
+        Self { convoy: Some(convoy), since: Some(seq) }
     }
 
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
@@ -49,22 +61,21 @@ impl Run {
             None => None,
         };
         let mut begun = None;
-        let scope = std::cell::RefCell::new(Scope::default());
+        let follow = Follow::new(workspace.clone(), None).interruptible()?;
+        let (display, mut follow) = Display::new(&ctx.out, &ctx.env, Stream::Out, &workspace, follow)?;
+        let display = RefCell::new(display);
         let look = |service: &dyn Service| -> Result<Look<Standing>, Error> {
+            let mut display = display.borrow_mut();
             let seq = match begun {
                 Some(seq) => seq,
-                None => *begun.insert(self.begin(service, start.take(), &mut scope.borrow_mut())?),
+                None => *begun.insert(self.begin(service, start.take(), &mut display.scope)?),
             };
-            Ok(Look { end: self.standing(service)?, seq })
+            Ok(Look { end: self.standing(service, &mut display)?, seq })
         };
-        let out = &mut ctx.out;
-        let see = |event: &convoy_core::event::Envelope| {
-            if let Some(line) = scope.borrow_mut().line(event) {
-                out.say(&line)?;
-            }
-            Ok(if progress::moves(&event.event) { See::Look } else { See::Nothing })
-        };
-        let end = Follow::new(workspace.clone(), None).interruptible()?.until(open, look, see)?;
+        let see = |event: &Envelope| display.borrow_mut().see(event);
+        let show = |woken| display.borrow_mut().show(woken);
+        let end = follow.until_shown(open, look, see, show)?;
+        display.borrow_mut().clear()?;
         match end {
             End::Reached(standing) => report(ctx, self.convoy.is_some(), &standing),
             End::Interrupted | End::TimeOut | End::Unseen => detached(ctx, self.convoy.as_deref()),
@@ -73,7 +84,10 @@ impl Run {
 
     /// Starts the convoy. What happened before is not followed.
     fn begin(&self, service: &dyn Service, start: Option<Order>, scope: &mut Scope) -> Result<Seq, Failure> {
-        let seq = ask::engine(service)?.seq;
+        let seq = match self.since {
+            Some(seq) => seq,
+            None => ask::engine(service)?.seq,
+        };
         let convoy =
             self.convoy.as_deref().map(|id| ask::convoy(service, id)).transpose()?.map(|found| found.0);
         *scope = Scope::new(convoy.as_ref(), &ask::workers(service, false)?);
@@ -84,16 +98,18 @@ impl Run {
     }
 
     /// Where things stand, if nothing more is to be followed.
-    fn standing(&self, service: &dyn Service) -> Result<Option<Standing>, Failure> {
+    fn standing(&self, service: &dyn Service, display: &mut Display) -> Result<Option<Standing>, Failure> {
         let stuck: Vec<StrandedView> =
             ask::stranded(service)?.into_iter().filter(|found| found.category.is_stuck()).collect();
         let is_stuck = |id: &ConvoyId| stuck.iter().any(|convoy| convoy.convoy_id == *id);
         if let Some(id) = &self.convoy {
             let (convoy, _) = ask::convoy(service, id)?;
+            display.look_at(service, &convoy)?;
             let over = convoy.closed_at.is_some() || is_stuck(&convoy.id);
             let stuck = stuck.iter().filter(|stuck| stuck.convoy_id == convoy.id).cloned().collect();
             return Ok(over.then(|| Standing { convoys: vec![convoy], stuck }));
         }
+        display.look_around(service)?;
         let engine = ask::engine(service)?;
         if engine.live_sessions > 0 || !engine.open_convoys.iter().all(is_stuck) {
             return Ok(None);

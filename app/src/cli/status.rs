@@ -82,7 +82,7 @@ fn watch(ctx: &mut Context, one: Option<&str>) -> Result<u8, Error> {
         Event::SessionUsage { .. } => Ok(See::Nothing),
         _ => Ok(See::Look),
     };
-    match Follow::new(ctx.workspace()?, None).until(|| ctx.staying(), look, see)? {
+    match Follow::new(ctx.workspace()?, None).while_read()?.until(|| ctx.staying(), look, see)? {
         End::Reached(()) | End::TimeOut | End::Interrupted | End::Unseen => Ok(DONE),
     }
 }

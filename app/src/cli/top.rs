@@ -5,6 +5,7 @@ use convoy_api::query::{ConvoyFilter, CostOf, IssueFilter};
 use convoy_api::{Failure, Service};
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
+use convoy_core::view::WorkerView;
 
 use super::context::Context;
 use super::progress::Scope;
@@ -70,11 +71,20 @@ fn look(service: &dyn Service, wanted: &Wanted) -> Result<(Data, Vec<Envelope>),
         overview,
         convoys,
         convoys_total,
-        workers: ask::workers(service, false)?,
+        workers: workers(service)?,
         stranded: ask::stranded(service)?,
         needs_human: ask::issues(service, needs_human)?.0,
         convoy: convoy.map(|(convoy, _)| convoy),
         cost,
     };
     Ok((data, events))
+}
+
+/// Workers, without those that are history.
+fn workers(service: &dyn Service) -> Result<Vec<WorkerView>, Failure> {
+    let workers = ask::workers(service, false)?;
+    let over = workers.iter().filter(|worker| top::is_over(worker));
+    let issues: Vec<String> = over.map(|worker| worker.issue_id.to_string()).collect();
+    let issues = if issues.is_empty() { Vec::new() } else { ask::issues_by_id(service, issues)? };
+    Ok(top::current(workers, &issues))
 }

@@ -3,7 +3,7 @@
 use convoy_core::view::{SessionView, WorkerView};
 use maud::{Markup, html};
 
-use super::parts::{badge, block, duration, moment, money, safe, section, table, title};
+use super::parts::{badge, block, duration, moment, money, safe, section, title};
 
 /// Everybody who ever had it, with every attempt and what it came to.
 pub(super) fn attempts(workers: &[WorkerView]) -> Markup {
@@ -38,42 +38,46 @@ fn of_worker(worker: &WorkerView) -> Markup {
 
 /// The attempts of a worker; that which is shown is marked.
 pub(super) fn sessions(worker: &WorkerView, shown: Option<&str>) -> Markup {
-    let heads = ["Attempt", "State", "What came of it", "Model", "Began", "Took", "Cost"];
-    table(
-        "Attempts",
-        true,
-        &heads,
-        &html! {
-            @for session in &worker.sessions { (attempt(worker, session, shown == Some(session.id.as_str()))) }
-        },
-    )
+    html! {
+        ul.list { @for session in &worker.sessions { (attempt(worker, session, shown == Some(session.id.as_str()))) } }
+    }
 }
 
 fn attempt(worker: &WorkerView, session: &SessionView, shown: bool) -> Markup {
-    let took = session.started_at.zip(session.ended_at).map(|(from, to)| to.since(from).as_secs());
+    let ran = session.started_at.zip(session.ended_at).map(|(from, to)| to.since(from).as_millis());
     html! {
-        tr aria-current=[shown.then_some("true")] {
-            td { a.id href={ "/work/" (worker.id) "?session=" (session.id) } { (session.number) ". " (session.id) } }
-            td { (badge(&session.state)) }
-            td.wide {
-                @if let Some(outcome) = &session.outcome { (safe(outcome)) }
-                @if let Some(why) = &session.why { div.sub { (safe(why)) } }
+        li aria-current=[shown.then_some("true")] {
+            div.row {
+                a.id href={ "/work/" (worker.id) "?session=" (session.id) } { (session.number) ". " (session.id) }
+                span.grow { @if let Some(outcome) = &session.outcome { (safe(outcome)) } }
+                (badge(&session.state))
+            }
+            @if let Some(why) = &session.why { p { (safe(why)) } }
+            div.sub {
+                @if let Some(at) = session.started_at { span { "began " (moment(at)) } }
+                @if let Some(ms) = ran { span { "took " (took(ms)) } }
+                @if let Some(model) = &session.model { span { (safe(model)) } }
+                @if let Some(cost) = &session.cost { span { (money(cost)) } }
+                @if let Some(source) = &session.cost_source { span { (safe(source).replace('_', "-")) } }
                 @if let Some(exit) = &session.exit {
-                    div.sub {
-                        @if let Some(code) = exit.code { span { "exit " (code) } }
-                        @if let Some(signal) = exit.signal { span { "signal " (signal) } }
-                        @if exit.kind != "exited" { span { (safe(&exit.kind)) } }
-                        @if exit.leaked > 0 { span { (exit.leaked) " left over processes ended" } }
-                    }
+                    @if let Some(code) = exit.code { span { "exit " (code) } }
+                    @if let Some(signal) = exit.signal { span { "signal " (signal) } }
+                    @if exit.kind != "exited" { span { (safe(&exit.kind).replace('_', " ")) } }
+                    @if exit.leaked > 0 { span { (exit.leaked) " left over processes ended" } }
                 }
             }
-            td data-label="Model" { @if let Some(model) = &session.model { (safe(model)) } }
-            td data-label="Began" { @if let Some(at) = session.started_at { (moment(at)) } }
-            td data-label="Took" { @if let Some(seconds) = took { (duration(seconds)) } }
-            td data-label="Cost" {
-                @if let Some(cost) = &session.cost { (money(cost)) }
-                @if let Some(source) = &session.cost_source { span.soft { " " (safe(source).replace('_', " ")) } }
-            }
+        }
+    }
+}
+
+/// How long something took: in seconds if it was short.
+pub(super) fn took(ms: i64) -> Markup {
+    let ms = ms.max(0);
+    html! {
+        @match ms {
+            ..10_000 => span.num { (ms / 1000) "." (ms % 1000 / 100) " s" },
+            10_000..60_000 => span.num { (ms / 1000) " s" },
+            _ => (duration(ms / 1000)),
         }
     }
 }

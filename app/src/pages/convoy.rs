@@ -389,5 +389,5 @@ fn evidence(details: &DetailsView) -> Markup {
             }
         }
     };
-    table("Evidence", true, &["Issue", "Commit", "Change", "Gates", "Cost"], &rows)
+    table("What shows that it is done", true, &["Issue", "Commit", "Change", "Gates", "Cost"], &rows)
 }

@@ -18,8 +18,9 @@ use crate::ask;
 use crate::http::{Error, Site, Visitor};
 use crate::text;
 
-/// How many days the chart shows.
+/// How many days the chart shows at most, and at least.
 const DAYS: i32 = 30;
+const DAYS_MIN: i32 = 14;
 /// How many lines of a breakdown are shown; the command line has all.
 const LINES_MAX: usize = 12;
 
@@ -107,8 +108,10 @@ fn figures(cost: &CostView, budgets: &[BudgetView]) -> Markup {
 
 fn of_limit(limit: &BudgetView) -> Markup {
     html! {
-        @if let Some(amount) = &limit.limit { "of " (money(amount)) }
-        @if let Some(at) = limit.begins_anew_at { ", anew at " (moment(at)) }
+        span {
+            @if let Some(amount) = &limit.limit { "of " (money(amount)) }
+            @if let Some(at) = limit.begins_anew_at { ", anew at " (moment(at)) }
+        }
     }
 }
 
@@ -119,7 +122,7 @@ fn known(cost: &CostView) -> Markup {
         ("Estimated", money(&cost.estimated)),
         ("Self-reported", money(&cost.self_reported)),
         ("Carried from elsewhere", money(&cost.carried)),
-        ("Tokens", tokens(cost.usage)),
+        ("Tokens", html! { @if cost.usage == Tokens::default() { "none" } (tokens(cost.usage)) }),
     ];
     if cost.unpriced != Tokens::default() {
         facts_of.push(("Unpriced tokens", tokens(cost.unpriced)));
@@ -136,7 +139,7 @@ fn tokens(tokens: Tokens) -> Markup {
         (tokens.cache_write, "written"),
     ];
     html! {
-        @if tokens == Tokens::default() { span.soft { "–" } } @else {
+        @if tokens != Tokens::default() {
             span.sub { @for (n, what) in parts { @if n > 0 { span.num { (chart::grouped(n)) " " (what) } } } }
         }
     }
@@ -148,9 +151,9 @@ fn by_day(cost: &CostView) -> Markup {
     let nothing = || Bar { label: String::new(), parts: [0; 4], said: String::new() };
     let days: Vec<Bar> = (0..DAYS)
         .rev()
-        .map(date)
-        .filter(|date| *date >= first)
-        .map(|date| {
+        .map(|ago| (ago, date(ago)))
+        .filter(|(ago, date)| *ago < DAYS_MIN || *date >= first)
+        .map(|(_, date)| {
             let line = cost.by_day.iter().find(|line| line.id.as_deref() == Some(date.as_str()));
             let said = line.map_or_else(|| "$0.00".to_owned(), |line| text::money(&line.cost));
             let parts = line.map(parts).unwrap_or_default();
@@ -206,7 +209,7 @@ fn rows(label: &str, of: &str, lines: &[&CostLine], to: Option<&str>, none: &str
     table(
         label,
         true,
-        &[of, "Cost", "Share", "Known", "Tokens"],
+        &[of, "Cost", "Share"],
         &html! {
             @for line in lines {
                 tr {
@@ -216,11 +219,11 @@ fn rows(label: &str, of: &str, lines: &[&CostLine], to: Option<&str>, none: &str
                             (Some(id), None) => span.name { (safe(id)) },
                             (None, _) => span.soft { (none) },
                         }
+                        div.sub { span { (how(line)) } (tokens(line.usage)) }
                     }
                     td data-label="Cost" { (amount(line)) }
                     td data-label="Share" { (chart::share(parts(line), most, line.share)) }
-                    td data-label="Known" { span.soft { (how(line)) } }
-                    td data-label="Tokens" { (tokens(line.usage)) }
+
                 }
             }
         },

@@ -78,10 +78,10 @@ pub(super) fn graph(label: &str, nodes: &[Node]) -> Markup {
 fn boxed(node: &Node, x: usize, y: usize) -> Markup {
     let label = text::line(&node.label);
     html! {
-        a class=(node.tone.class()) href=(node.to) aria-label={ (label) ", " (node.state) } {
+        a class=(node.tone.class()) href=(node.to) {
             title { (label) " · " (node.state) }
             rect x=(x) y=(y) width=(WIDE) height=(HIGH) rx="6" {}
-            text.sign x=(x + 11) y=(y + 19) { (node.sign) }
+            text.sign aria-hidden="true" x=(x + 11) y=(y + 19) { (node.sign) }
             text x=(x + 29) y=(y + 18) { (text::cut(&node.label, LABEL_CHARS)) }
             text.of x=(x + 29) y=(y + 34) { (text::cut(&node.of, OF_CHARS)) }
         }

@@ -98,7 +98,7 @@ fn checks(report: &Report) -> Markup {
         "Checks",
         Some(report.findings.len()),
         &html! {
-            p { (badge_of(tone, sign, words)) }
+            p.row { (badge_of(tone, sign, if report.health == Health::Ok { "well" } else { "see below" })) span.grow { (words) } }
             (table("Checks", true, &["State", "Check", "What was found"], &html! {
                 @for finding in findings {
                     tr {

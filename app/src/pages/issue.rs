@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::actions::{Deed, act};
-use super::attempts::attempts;
+use super::attempts::{attempts, took};
 use super::forms::{Action, Fields, action, flash, marked};
 use super::layout::page;
 use super::parts::{
@@ -143,7 +143,7 @@ fn about(issue: &IssueView, story: &StoryView, cost: &CostView) -> Markup {
     let mut add = |name, value: Option<Markup>| known.extend(value.map(|value| (name, value)));
     let issue_link = |id: &convoy_core::id::IssueId| link(&format!("/issues/{id}"), id.as_str());
     add("Rig", Some(html! { (safe(&issue.rig)) @if !issue.rig_known { " (not in the configuration)" } }));
-    let labels = html! { @for label in &issue.labels { span.label { (safe(label)) } " " } };
+    let labels = html! { @for label in &issue.labels { span.tag { (safe(label)) } " " } };
     add("Labels", (!issue.labels.is_empty()).then_some(labels));
     add("Part of", issue.parent.as_ref().map(issue_link));
     add(
@@ -282,7 +282,7 @@ fn proof(evidence: &Evidence) -> Markup {
     // An address of others: shown, and no link, since it may lead anywhere.
     add("Request", evidence.request.as_ref().map(|url| html! { code { (safe(url)) } }));
     add("Change", evidence.diff.as_ref().map(|diff| html! {
-        span.num { (diff.files) " files " span.plus { "+" (diff.insertions) } " " span.minus { "−" (diff.deletions) } }
+        span.num { (crate::text::count(diff.files as usize, "file")) " " span.plus { "+" (diff.insertions) } " " span.minus { "−" (diff.deletions) } }
     }));
     add("Change", evidence.no_change.then(|| html! { "none was needed" }));
     add("Cost", evidence.cost.as_ref().map(money));
@@ -296,7 +296,7 @@ fn proof(evidence: &Evidence) -> Markup {
                         td { (safe(&gate.name)) }
                         td { (badge(if gate.passed { "passed" } else { "failed" })) }
                         td data-label="Exit" { @if let Some(code) = gate.code { (code) } }
-                        td data-label="Took" { (gate.duration) }
+                        td data-label="Took" { (took(gate.duration.as_millis())) }
                     }
                 }
             }))

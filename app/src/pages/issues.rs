@@ -157,7 +157,7 @@ fn row(issue: &IssueView) -> Markup {
             td.wide {
                 (title(&issue.title))
                 div.sub {
-                    @for label in &issue.labels { span.label { (safe(label)) } }
+                    @for label in &issue.labels { span.tag { (safe(label)) } }
                     @if let Some(assignee) = &issue.assignee { span { "with " (safe(assignee)) } }
                     @if let [first, rest @ ..] = issue.blocked_by.as_slice() {
                         span {
@@ -178,7 +178,7 @@ fn row(issue: &IssueView) -> Markup {
 
 fn chooser(which: &Which, rigs: &[RigView]) -> Markup {
     html! {
-        form.chooser method="get" action="/issues" role="search" aria-label="Which issues" {
+        form.chooser method="get" role="search" aria-label="Which issues" {
             label { "Status"
                 select name="status" {
                     @for (value, word) in STATUSES {

@@ -1,7 +1,5 @@
-// What makes pages live. Without it they can be read, and every form works.
-//
-// When something has happened, the page is asked for once more, and what differs is changed in place: whatever has the
-// focus, is scrolled, opened or typed stays as it is. What agents print is appended as text.
+// What makes pages live; without it they can be read, and every form works. When something has happened, the page is asked
+// for once more, and what differs is changed in place: what has the focus, is scrolled, opened or typed stays as it is.
 (() => {
   "use strict";
   const LINES_MAX = 400, PAUSE_MS = 250, BETWEEN_MS = 1000, QUIET_MS = 4000, AGES_MS = 15000, BACK_MS = [500, 1000, 2000, 5000];
@@ -12,14 +10,13 @@
   const main = $("#main"), link = $("#link");
   let seq = Number($("meta[name=convoy-seq]")?.content ?? NaN);
   const isLive = Number.isFinite(seq);
-  const make = (name, text, set = {}) => Object.assign(document.createElement(name), { textContent: text, ...set });
+  const make = (name, text = "", set = {}) => Object.assign(document.createElement(name), { textContent: text, ...set });
 
   // The same page, changed where it differs.
   const key = (node) => node.nodeType !== 1 ? null
     : node.id || node.dataset.output || (/^(LI|TR)$/.test(node.tagName) && $("a", node)?.getAttribute("href")) || null;
-  const edited = (form) => form.contains(document.activeElement) && document.activeElement !== document.body || all("input,textarea,select", form).some((field) =>
-    field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked
-      : field.tagName === "SELECT" ? all("option", field).some((o) => o.selected !== o.defaultSelected) : field.value !== field.defaultValue);
+  const typed = new WeakSet(), edited = (form) => typed.has(form) || form.contains(document.activeElement);
+  document.addEventListener("input", ({ target }) => typed.add(target.form));
   const morph = (old, fresh) => {
     if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) return void old.replaceWith(fresh);
     if (old.nodeType !== 1) { if (old.data !== fresh.data) old.data = fresh.data; return; }
@@ -27,7 +24,8 @@
     for (const { name, value } of [...fresh.attributes])
       if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
     for (const { name } of [...old.attributes]) if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);
-    if (old.dataset.output !== undefined) return;
+    // Of what is printed the page may have more by now.
+    if (old.dataset.output) return [...old.childNodes].forEach((line) => { if (line.at < Number(old.dataset.from)) line.remove(); });
     // What scripts made stays where it is; the rest is the same thing if it has the same name, or the same place.
     const had = [...old.childNodes].filter((node) => !node.dataset?.js), named = new Map(had.map((node) => [key(node), node]));
     const loose = had.filter((node) => !key(node)), used = new Set();
@@ -76,11 +74,11 @@
   const print = ({ session, worker, next, lines }) => {
     offsets.set(session, next);
     const box = all("[data-output]").find((box) => box.dataset.output === worker);
-    if (!box) return;
+    if (!box || (box.dataset.session ?? session) !== session) return;
     // What stood there when the page was made is in the stream as well.
     if (!fed.has(box)) { fed.add(box); box.textContent = ""; }
     const sticks = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-    for (const line of lines) box.append(document.createTextNode(line.text + "\n"));
+    for (const { offset, text } of lines) box.append(Object.assign(document.createTextNode(text + "\n"), { at: offset }));
     while (box.childNodes.length > LINES_MAX) box.firstChild.remove();
     if (sticks) box.scrollTop = box.scrollHeight;
   };
@@ -138,6 +136,7 @@
     clearTimeout(later);
     if (stop || document.hidden || !isLive) return;
     const path = $("[data-stream]")?.dataset.stream;
+    all("[data-from]").forEach(({ dataset: { session, from } }) => { if (!offsets.has(session)) offsets.set(session, from); });
     if (path) socket(path); else events();
   };
   // A page that nobody sees holds no connection: browsers have few of them.
@@ -176,8 +175,8 @@
     }
     ages();
   };
-  const dialog = (fill) => {
-    const box = make("dialog", "");
+  const dialog = (ariaLabel, fill) => {
+    const box = make("dialog", "", { ariaLabel });
     fill(box);
     box.onclose = () => box.remove();
     box.onclick = (event) => { if (event.target === box) box.close(); };
@@ -188,13 +187,12 @@
     const summary = event.target.closest?.("details.confirm > summary");
     if (!summary) return;
     event.preventDefault();
-    dialog((box) => {
+    dialog(summary.textContent, (box) => {
       const form = $("form", summary.parentElement).cloneNode(true), back = make("button", "Leave it", { type: "button", className: "button" });
       back.onclick = () => box.close();
       const row = make("div", "", { className: "actions" });
       row.append($("button", form), back);
       form.append(row);
-      box.ariaLabel = summary.textContent;
       box.append(form);
     });
   });
@@ -206,19 +204,14 @@
 
   // Keys.
   const places = all("nav a[data-key]");
-  const help = () => dialog((box) => {
-    const list = make("dl", "");
-    const row = (keys, what) => {
-      const dt = make("dt", "");
-      keys.forEach((one) => dt.append(make("kbd", one), " "));
+  const help = () => dialog("Keys", (box) => {
+    const list = make("dl"), keys = places.map((a) => [`g ${a.dataset.key}`, a.textContent]);
+    for (const [key, what] of [...keys, ["/", "The filter of the page"], ["?", "This"], ["Esc", "Away with it"]]) {
+      const dt = make("dt");
+      dt.append(make("kbd", key));
       list.append(dt, make("dd", what));
-    };
-    places.forEach((a) => row(["g", a.dataset.key], a.textContent.trim()));
-    row(["/"], "The filter of the page");
-    row(["?"], "This");
-    row(["Esc"], "Away with it");
+    }
     box.append(make("h2", "Keys"), list);
-    box.ariaLabel = "Keys";
   });
   let going = 0;
   document.addEventListener("keydown", (event) => {

@@ -81,7 +81,7 @@ pub(super) async fn list(
         @if shown.is_empty() {
             (empty("No mail.", "What lands, and what needs a person, is told here.", None))
         } @else {
-            (table("Notices", true, &["", "Subject", "About", "Came", ""], &html! {
+            (table("Notices", true, &["Subject", "About", "Came", ""], &html! {
                 @for notice in &shown { (row(&visitor, notice, &back)) }
             }))
             (pager(&back, skip, shown.len(), total))
@@ -99,7 +99,7 @@ fn unread(notices: &[NoticeView]) -> usize {
 fn chooser(address: &str, all: bool, mailboxes: &[MailboxView]) -> Markup {
     let known = mailboxes.iter().any(|mailbox| mailbox.address == address);
     html! {
-        form.chooser method="get" action="/mail" role="search" aria-label="Which mail" {
+        form.chooser method="get" role="search" aria-label="Which mail" {
             label { "Mailbox"
                 select name="box" {
                     @if !known { option value=(address) selected { (safe(address)) } }
@@ -120,8 +120,8 @@ fn row(visitor: &Visitor, notice: &NoticeView, back: &str) -> Markup {
     let new = notice.read_at.is_none();
     html! {
         tr.unread[new] {
-            td { @if new { span.dot title="unread" { "●" span.hidden { "unread" } } } }
             td.wide {
+                @if new { span.dot title="unread" { "●" span.hidden { "unread" } " " } }
                 a.name href={ "/mail/" (notice.id) } { (title(&notice.subject)) }
                 div.sub { span { (safe(notice.kind.name()).replace('_', " ")) } span { "from " (safe(&notice.from)) } }
             }

@@ -14,8 +14,8 @@ use crate::cli::progress::Scope;
 /// The most sentences.
 const SHOWN_MAX: usize = 50;
 /// How many events are read at a time, and how many times at most: what is older is on the command line.
-const CHUNK: usize = 1000;
-const CHUNKS_MAX: usize = 5;
+const CHUNK: usize = 500;
+const CHUNKS_MAX: usize = 6;
 
 /// One sentence.
 pub(super) struct Told {

@@ -104,7 +104,7 @@ fn raw(page: &Page) -> Markup {
 /// What the agent said, did and met with; and what it says from now on, if it is at work.
 fn conversation(of: &Of, talk: &Conversation) -> Markup {
     let latest = of.session.as_ref().filter(|session| of.worker.session_id.as_ref() == Some(&session.id));
-    let live = latest.filter(|_| !talk.place.ended && talk.place.to >= talk.place.size);
+    let live = latest.filter(|session| session.state == "running" && of.from.is_none());
     html! {
         (places(of, "conversation", &talk.place))
         @if talk.items.is_empty() { p.soft { "Nothing was said yet." } }
@@ -113,7 +113,8 @@ fn conversation(of: &Of, talk: &Conversation) -> Markup {
         @if let Some(session) = live {
             section aria-labelledby="live" {
                 h2 #live { "As it goes on" }
-                pre.live data-output=(of.worker.id) tabindex="0" role="log" aria-label="What the agent prints" {}
+                pre.live data-output=(of.worker.id) data-session=(session.id) data-from=(talk.place.to) tabindex="0" role="log"
+                    data-stream={ "/api/work/" (of.worker.id) "/stream" } aria-label="What the agent prints" {}
                 p.hint { "From the command line: " (command(&format!("convoy logs {} -f", session.id))) }
             }
         }

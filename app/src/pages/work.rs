@@ -79,7 +79,9 @@ fn left(visitor: &Visitor, worker: &WorkerFactsView) -> Markup {
                 span { (money(&worker.spent)) }
             }
             @if let Some(why) = &worker.why { p { (safe(why)) } }
-            @if let Some(lesson) = &worker.last_lesson { p.soft { (safe(lesson)) } }
+            @if let Some(lesson) = &worker.last_lesson {
+                @if worker.why.as_deref().is_none_or(|why| !why.contains(lesson.as_str())) { p.soft { (safe(lesson)) } }
+            }
             @if let Some(line) = &worker.command {
                 div.row {
                     (command(line))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use convoy_core::id::{ConvoyId, Seq};
+use convoy_core::id::{ConvoyId, IssueId, Seq, WorkerId};
 use convoy_core::view::{
     ConvoyLineView, ConvoyView, CostView, IssueView, OverviewView, StrandedView, WorkerView,
 };
@@ -103,6 +103,24 @@ impl<'a> Problem<'a> {
             Self::Worker(worker) => worker.issue_id.as_str(),
         }
     }
+}
+
+/// Whether a worker failed or was stopped, and does nothing more by itself.
+pub(crate) fn is_over(worker: &WorkerView) -> bool {
+    matches!(worker.state.as_str(), "failed" | "stopped")
+}
+
+/// Of those that are over, only the last one of each issue that still waits: once it is closed, or somebody else's, they
+/// are history. Workers come in the order in which they were assigned.
+pub(crate) fn current(mut workers: Vec<WorkerView>, issues: &[IssueView]) -> Vec<WorkerView> {
+    let last: BTreeMap<IssueId, WorkerId> =
+        workers.iter().map(|worker| (worker.issue_id.clone(), worker.id.clone())).collect();
+    let waits = |worker: &WorkerView| {
+        let issue = issues.iter().find(|issue| issue.id == worker.issue_id);
+        issue.is_some_and(|issue| issue.closed_at.is_none()) && last.get(&worker.issue_id) == Some(&worker.id)
+    };
+    workers.retain(|worker| !is_over(worker) || waits(worker));
+    workers
 }
 
 fn need_of(convoy: &ConvoyLineView, stuck: Option<bool>) -> Need {

@@ -1,5 +1,6 @@
 //! Streams that end, and readers that go away.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -80,6 +81,52 @@ fn events_are_followed_over_a_restart_of_the_engine() {
     assert!(following.printed("gt-3", LONG));
     let seen = following.stdout();
     assert_eq!(seen.lines().count(), 3, "each once: {seen}");
+}
+
+#[test]
+fn following_ends_when_its_reader_goes_away_though_nothing_happens() {
+    let env = workspace();
+    env.convoy(["issue", "create", "t", "--id", "gt-1"]).ok();
+    let id = env.convoy(["create", "c", "gt-1", "-q"]).ok().stdout.trim().to_owned();
+    let events = env.convoy(["events"]).ok().stdout.lines().count();
+    for words in [vec!["events", "-f"], vec!["events", "-f", "--json"], vec!["status", &id, "--watch"]] {
+        let mut command = env.command(env!("CARGO_BIN_EXE_convoy"), &env.dir());
+        command.args(&words).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // When it has printed everything that there is, nothing to be printed can tell it any more.
+        let printed = if words[0] == "events" { events } else { 1 };
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        assert_eq!(stdout.lines().take(printed).count(), printed);
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""), "{words:?}");
+    }
+}
+
+#[test]
+fn events_are_followed_from_a_number_on_and_of_one_type() {
+    let env = workspace();
+    for n in ["gt-1", "gt-2"] {
+        env.convoy(["issue", "create", "t", "--id", n]).ok();
+    }
+    let all = env.convoy(["events", "--json"]).ok().stdout;
+    let of = |line: &str, key: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()[key].clone();
+    let second = all.lines().find(|line| of(line, "subject") == "gt-2").unwrap();
+    let before = of(second, "seq").as_u64().unwrap() - 1;
+    let file = env.root().join("followed");
+    let mut command = env.command(env!("CARGO_BIN_EXE_convoy"), &env.dir());
+    command.args(["events", "-f", "--json", "--type", "issue.", "--since", &before.to_string()]);
+    let mut child = command.stdout(std::fs::File::create(&file).unwrap()).spawn().unwrap();
+    let printed = |text: &str| convoy_testkit::wait::for_text(&file, text, LONG);
+    assert!(printed("gt-2"), "what was before it was asked for");
+    env.convoy(["create", "c", "gt-2"]).ok();
+    env.convoy(["issue", "close", "gt-2"]).ok();
+    assert!(printed("issue.closed"), "a file has no reader that could go away");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let seen = std::fs::read_to_string(&file).unwrap();
+    let kinds: Vec<String> = seen.lines().map(|line| of(line, "type").as_str().unwrap().to_owned()).collect();
+    assert_eq!(kinds, ["issue.created", "issue.closed"], "neither gt-1 nor the convoy");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do, by panicking")]
 
+mod along;
 mod asked;
 mod attempts;
 mod budgets;

@@ -9,7 +9,7 @@ use convoy_testkit::fake_agent::Script;
 use convoy_testkit::receiver::{Received, Receiver, Reply, hmac_sha256};
 use serde_json::Value;
 
-use crate::room::{Room, outside, text};
+use crate::room::{Room, outside, says, text};
 
 const SECRET: &str = "whsec-canary-4711";
 
@@ -242,6 +242,52 @@ fn the_desktop_is_told_by_its_own_program() {
         convoy.as_str().unwrap()
     );
     assert_eq!(shown, expected.replace("<1m]", "&lt;1m]"));
+}
+
+/// What a desktop was told: urgency and subject of each notification.
+fn desktop(env: &TestEnv) {
+    let script = "#!/bin/sh\nwhile [ \"$1\" != -- ]; do case $1 in --urgency=*) u=${1#*=};; esac; shift; done\n\
+        echo \"$u: $2\" >>shown\n";
+    program(env, "bin/notify-send", script);
+}
+
+#[test]
+fn one_word_has_landings_and_needs_shown_on_the_desktop_once_each() {
+    let env = outside();
+    desktop(&env);
+    let asks = Script::default().issue("gt-b", [says(&["blocked", "which database?"])]);
+    let script = Script { cases: [asks.cases, Script::works().cases].concat() };
+    let room = Room::around(env, "[notify]\nbackoff = \"10ms\"\n", &script);
+    room.convoy("up");
+    room.issues("gt-a gt-b");
+    room.convoy("config set notify.desktop true");
+    let landed = room.launch("gt-a");
+    room.lands(&landed);
+    room.launch("gt-b");
+    room.until("issue.needs_human", "which database?");
+    let delivered = room.follow("notice.delivered");
+    let inbox = room.json("mail inbox");
+    let notices = inbox.as_array().unwrap();
+    assert_eq!(notices.len(), 2, "{inbox:#}");
+    for notice in notices {
+        assert!(delivered.printed(text(notice, "/id"), crate::room::SOON));
+    }
+    let shown = fs::read_to_string(room.env.dir().join("shown")).unwrap();
+    let mut shown: Vec<&str> = shown.lines().collect();
+    shown.sort_unstable();
+    let [needs, lands] = &shown[..] else { panic!("once each: {shown:?}") };
+    assert!(needs.starts_with("critical: ") && needs.contains("gt-b"), "{needs}");
+    assert!(lands.starts_with("normal: Convoy Landed: "), "{lands}");
+    // Whoever says more precisely what is wanted is not told twice, and nobody else's notices are shown.
+    let precise = "{ '*' = [{ desktop = true, name = \"mine\", timeout = \"5s\" }] }";
+    room.env.convoy(["config", "set", "notify.routes", precise]).ok();
+    room.convoy("mail send overseer -s Hello -m text");
+    let hello =
+        room.json("mail inbox").as_array().unwrap().iter().find(|n| n["subject"] == "Hello").unwrap().clone();
+    assert!(delivered.printed(text(&hello, "/id"), crate::room::SOON));
+    let routes: Vec<Value> =
+        room.json("mail outbox --all").as_array().unwrap().iter().map(|d| d["route"].clone()).collect();
+    assert_eq!(routes, ["desktop", "desktop", "mine"]);
 }
 
 #[test]

@@ -14,7 +14,11 @@ use crate::room::{Room, SOON, commit, outside};
 fn talks(env: &TestEnv) -> Vec<Step> {
     let first = Step::Print("first \u{1b}[2J\u{1b}]0;mine\u{7} words".into());
     let second = Step::Print("and second words".into());
-    [&[first, Room::hold(env, "more"), second, Room::hold(env, "go")][..], &commit("a", "a\n")].concat()
+    [
+        &[first, Room::hold(env, "more"), second, Room::hold(env, "go")][..],
+        &commit("$CONVOY_ISSUE.txt", "a\n"),
+    ]
+    .concat()
 }
 
 fn room() -> Room {
@@ -62,12 +66,19 @@ fn a_person_looks_on_stops_a_worker_lets_it_go_on_and_leaves() {
     top.sees("Stopped gt-a", SOON);
     top.sees("stopped by overseer", SOON);
     assert_eq!(room.worker("gt-a")["state"], "stopped");
-    // What is refused is said with its reason.
-    top.types("ry");
-    top.until(SOON, |shown| shown.contains("Retrying gt-a")).unwrap();
+    // It stays on the screen for as long as its issue waits.
+    let stands = |shown: &str| shown.lines().any(|row| row.contains("home/") && row.contains("stopped"));
+    top.until(SOON, stands).unwrap();
+    room.issues("gt-c");
+    top.until(SOON, stands).unwrap();
+    top.types("r");
+    top.sees("Let gt-a be worked on again?", SOON);
+    top.types("y");
+    top.sees("Retrying gt-a", SOON);
     room.open("go");
     // Both land, by themselves and on the screen.
-    top.sees("1 landed today", SOON);
+    let shown = top.sees("1 landed today", SOON);
+    assert!(!stands(&shown), "{shown}");
     top.types("\x1b[D");
     top.types("c");
     top.sees("(y/n)", SOON);
@@ -83,17 +94,17 @@ fn pages_search_and_sizes() {
     let room = room();
     room.issues("gt-a gt-b");
     let one = room.json("create Alpha gt-a")["id"].as_str().unwrap().to_owned();
-    let two = room.json("create Beta gt-b")["id"].as_str().unwrap().to_owned();
+    room.convoy("create Beta gt-b");
     let mut top = room.env.on_terminal(["top"]);
     top.sees(&one, SOON);
     top.types("/alph");
     top.sees("Convoys 1 of 2", SOON);
     top.types("\x1b");
-    top.sees(&two, SOON);
+    top.sees("Convoys 2 ─", SOON);
     top.types("/beta\r\r");
     top.sees("Do gt-b", SOON);
     top.types("\x1b");
-    top.sees("Convoys 2", SOON);
+    top.sees("Convoys 2 ─", SOON);
     top.types("?");
     top.sees("bring the engine up", SOON);
     top.types("$");

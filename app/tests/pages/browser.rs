@@ -1,6 +1,6 @@
 //! As much of a browser as these tests need: it follows the link, keeps the cookie, loads pages, sends their forms.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
 use crate::room::Room;
@@ -71,13 +71,25 @@ impl Browser {
         self.page(&answer.header("location").unwrap())
     }
 
-    fn send(&self, head: &str, body: &str) -> Page {
+    /// Follows a stream until something is said there.
+    #[track_caller]
+    pub(crate) fn follow(&self, path: &str, until: &str) {
+        let mut lines = BufReader::new(self.call(&format!("GET {path} HTTP/1.1\r\n"), "")).lines();
+        assert!(lines.any(|line| line.unwrap().contains(until)), "{path} ended without {until}");
+    }
+
+    fn call(&self, head: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.host).unwrap();
         let (host, cookie) = (&self.host, &self.cookie);
         let request = format!(
             "{head}Host: {host}\r\nAccept: text/html\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes()).unwrap();
+        stream
+    }
+
+    fn send(&self, head: &str, body: &str) -> Page {
+        let mut stream = self.call(head, body);
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();

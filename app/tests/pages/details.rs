@@ -52,7 +52,7 @@ fn an_issue_is_shown_with_its_neighbours_its_attempts_and_what_shows_that_it_is_
         let value = if key.ends_with("branch") { value } else { &value[..12] };
         assert!(evidence.contains(value), "{key}: {evidence}");
     }
-    assert!(evidence.contains("+1") && evidence.contains("1 files"), "{evidence}");
+    assert!(evidence.contains("+1") && evidence.contains("1 file "), "{evidence}");
     // What came of each attempt.
     let page = browser.page("/issues/gt-bad");
     let worker = room.worker("gt-bad");
@@ -165,7 +165,7 @@ fn a_worker_is_shown_with_what_it_says_changes_and_was_told() {
         "{}",
         talk.body
     );
-    assert!(talk.body.contains(&format!("data-output=\"{id}\"")), "{}", talk.body);
+    assert!(talk.body.contains(&format!("data-output=\"{session}\"")), "{}", talk.body);
     assert!(talk.body.contains(&format!("data-stream=\"/api/work/{id}/stream\"")), "{}", talk.body);
     let raw = browser.page(&format!("/work/{id}?raw=1&session={session}"));
     assert!(text_of(&raw.body).contains("and complain"), "{}", raw.body);

@@ -10,7 +10,7 @@ const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>
 #[test]
 fn nothing_that_somebody_wrote_becomes_markup() {
     let fails = Case { steps: vec![Step::Complain(HOSTILE.to_owned()), Step::Exit(1)], ..Case::default() };
-    let room = Room::with("[retry]\nmax_attempts = 1\n", &Script { cases: vec![fails] });
+    let room = Room::with("", &Script { cases: vec![fails] });
     let issue = |id: &str, more: &[&str]| {
         let mut words =
             vec!["issue", "create", HOSTILE, "--id", id, "--body", HOSTILE, "--label", "<b>x</b>"];

@@ -4,6 +4,7 @@
 
 mod agree;
 mod browser;
+mod criterion;
 mod details;
 mod forms;
 mod hostile;

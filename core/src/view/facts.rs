@@ -74,9 +74,12 @@ pub fn facts(state: &State, policy: &Policy, asking: Option<&ConvoyId>, now: Tim
     let wanted = |worker: &&Worker| {
         let known = worker.state.is_active()
             || matches!(worker.state, WorkerState::Failed { .. } | WorkerState::Stopped { .. });
-        // What became of the issue of a worker that gave up is a matter of its own.
-        let open = state.issues.get(&worker.content.issue).is_some_and(|issue| !issue.was_closed());
-        known && open && (asking.is_none() || worker.content.convoy.as_ref() != asking)
+        // What became of the issue of a worker that gave up is a matter of its own: somebody else may have it, too.
+        let issue = state.issues.get(&worker.content.issue).filter(|issue| !issue.was_closed());
+        let current = issue.is_some_and(|issue| {
+            worker.state.is_active() || issue.worker.as_ref() == Some(&worker.content.id)
+        });
+        known && current && (asking.is_none() || worker.content.convoy.as_ref() != asking)
     };
     let mut workers: Vec<WorkerFactsView> =
         state.workers.values().filter(wanted).map(|worker| of_worker(state, policy, worker, now)).collect();

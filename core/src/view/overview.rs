@@ -1,6 +1,8 @@
 //! Everything that somebody wants to see first: what needs a person, who is at work, what goes on, what landed today,
 //! what it costs. Counts are of all; lists are bounded, and say of how many they are the first.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -109,8 +111,10 @@ pub struct ConvoyLineView {
 
 /// The overview.
 pub fn overview(state: &State, policy: &Policy, now: Time) -> OverviewView {
-    let mut needs: Vec<NeedView> = stuck(state, policy, now).into_iter().map(of_convoy).collect();
-    needs.extend(state.issues.values().filter(|issue| is_left(state, issue)).map(of_issue));
+    let stuck = stuck(state, policy, now);
+    let said: BTreeSet<ConvoyId> = stuck.iter().map(|stranded| stranded.convoy_id.clone()).collect();
+    let mut needs: Vec<NeedView> = stuck.into_iter().map(of_convoy).collect();
+    needs.extend(state.issues.values().filter(|issue| is_left(issue, &said)).map(of_issue));
     let mut at_work: Vec<&Worker> =
         state.index.active.iter().filter_map(|id| state.workers.get(id)).collect();
     at_work.sort_by_key(|worker| (worker.assigned_at, worker.content.id.clone()));
@@ -126,7 +130,7 @@ pub fn overview(state: &State, policy: &Policy, now: Time) -> OverviewView {
     let (needs_total, at_work_total, landed_today_total) = (needs.len(), at_work.len(), landed.len());
     needs.truncate(LISTED_MAX);
     let lined = |convoy: &Convoy| line(state, policy, convoy, now);
-    let recent = |of: &std::collections::BTreeSet<(u64, ConvoyId)>| -> Vec<ConvoyId> {
+    let recent = |of: &BTreeSet<(u64, ConvoyId)>| -> Vec<ConvoyId> {
         of.iter().rev().take(LISTED_MAX).map(|(_, id)| id.clone()).collect()
     };
     let mut shown = recent(&state.index.open);
@@ -188,10 +192,9 @@ fn needs_human(issue: &Issue) -> bool {
     matches!(issue.status, issue::Status::NeedsHuman { .. })
 }
 
-/// Whether an issue needs a person and no open convoy would say so.
-fn is_left(state: &State, issue: &Issue) -> bool {
-    let open = |id: &ConvoyId| state.convoys.get(id).is_some_and(Convoy::is_open);
-    needs_human(issue) && !issue.convoys.iter().any(open)
+/// Whether an issue needs a person and no convoy has said so: one in which others go on is not stuck.
+fn is_left(issue: &Issue, said: &BTreeSet<ConvoyId>) -> bool {
+    needs_human(issue) && !issue.convoys.iter().any(|id| said.contains(id))
 }
 
 fn of_convoy(stranded: StrandedView) -> NeedView {

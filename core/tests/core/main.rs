@@ -20,6 +20,7 @@ mod show;
 mod spending;
 mod staged;
 mod staging;
+mod stories;
 mod templated;
 mod tracker;
 mod turns;

@@ -175,6 +175,7 @@ pub const KEYS: &[Key] = &[
         Some("{}"),
         "where notices go besides their mailboxes, by address: desktop, webhook or command; \"*\" is every address",
     ),
+    key("notify.desktop", Some("false"), "show what you are told as notifications of your desktop, too"),
     key("notify.backoff", Some("\"10s\""), "the pause after a delivery first failed; it doubles with each"),
     key("notify.backoff_max", Some("\"10m\""), "the longest pause"),
     key("notify.max_tries", Some("12"), "how often a delivery is tried before it is given up"),

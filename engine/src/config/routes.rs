@@ -18,6 +18,8 @@ use crate::log::Hash;
 
 /// The key.
 const KEY: &str = "notify.routes";
+/// The short way to the one route that most people want.
+const DESKTOP: &str = "notify.desktop";
 /// The address that stands for every one.
 const EVERY: &str = "*";
 /// What a route may hold.
@@ -85,6 +87,13 @@ impl Routes {
         every.into_iter().chain(own.map(|(address, _)| address.to_string())).collect()
     }
 
+    /// Whether the person is told on the desktop already, perhaps under another name or with another time.
+    fn lead_to_the_desktop(&self) -> bool {
+        let own = self.by_address.get(&Address::overseer()).into_iter().flatten();
+        let mut routes = self.every.iter().chain(own).filter_map(|name| self.by_name.get(name));
+        routes.any(|route| route.way == Way::Desktop)
+    }
+
     fn add(&mut self, address: &str, route: Route) -> Result<(), String> {
         if self.by_name.get(&route.name).is_some_and(|other| *other != route) {
             return Err(format!("two routes have the name {:?}", route.name.as_str()));
@@ -113,6 +122,16 @@ impl Config {
     /// # Errors
     /// Names the address, the route and what is wrong with it.
     pub fn routes(&self) -> Result<Routes, Failure> {
+        let mut routes = self.routes_by_address()?;
+        if self.entry(DESKTOP).is_some() && self.flag(DESKTOP)? && !routes.lead_to_the_desktop() {
+            let route = Route { name: made_name(&Way::Desktop), way: Way::Desktop, timeout: TIMEOUT_DEFAULT };
+            let added = routes.add(Address::overseer().as_str(), route);
+            added.map_err(|what| Failure::new(Code::Invalid, format!("{DESKTOP}: {what}")))?;
+        }
+        Ok(routes)
+    }
+
+    fn routes_by_address(&self) -> Result<Routes, Failure> {
         let Some(entry) = self.entry(KEY) else { return Ok(Routes::default()) };
         let wrong = |what: String| Failure::new(Code::Invalid, format!("{KEY} ({}): {what}", entry.origin));
         let Some(table) = entry.value.as_table() else {

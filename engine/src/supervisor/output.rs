@@ -24,7 +24,8 @@ pub(super) struct OutputLog {
     dropped: u64,
 }
 
-fn segment_path(path: &Path, index: usize) -> PathBuf {
+/// Where a part of a long output is while it grows.
+pub(super) fn segment_path(path: &Path, index: usize) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{index}"));
     PathBuf::from(name)

@@ -6,6 +6,7 @@ use convoy_core::command::Request;
 use serde_json::json;
 
 use super::super::act::{Deed, KEYS, Wish};
+use super::super::data::current;
 use super::super::key::Key::{self, *};
 use super::super::model::{Link, List, Model, Page, Pane, Prompt};
 use super::workspace::{busy, changed, empty};
@@ -243,4 +244,25 @@ fn enter_looks_on_while_a_worker_works() {
         wish,
         Some(Wish::Watch { session: "s-one".parse().unwrap(), issue: "gt-one".parse().unwrap() })
     );
+}
+
+#[test]
+fn those_whose_issue_has_gone_on_are_history() {
+    let data = changed(|look| {
+        // gt-three failed twice and waits; gt-one was stopped and is closed; gt-two was stopped and is worked on again.
+        let mut older = look["workers"][2].clone();
+        older["id"] = json!("w-older");
+        let mut stopped = look["workers"][0].clone();
+        (stopped["id"], stopped["state"]) = (json!("w-stopped"), json!("stopped"));
+        look["workers"][1]["state"] = json!("stopped");
+        let mut closed = look["needs_human"][0].clone();
+        (closed["id"], closed["closed_at"]) = (json!("gt-one"), look["workers"][0]["started_at"].clone());
+        look["needs_human"].as_array_mut().unwrap().push(closed);
+        let all = look["workers"].as_array_mut().unwrap();
+        all.insert(0, older);
+        all.insert(0, stopped);
+    });
+    let left = current(data.workers, &data.needs_human);
+    let left: Vec<&str> = left.iter().map(|worker| worker.id.as_str()).collect();
+    assert_eq!(left, ["w-two", "w-three", "w-four"]);
 }
