@@ -196,7 +196,7 @@ fn a_worker_is_shown_with_what_it_says_changes_and_was_told() {
     assert_eq!(browser.post(&format!("/work/{id}/nudge"), &[("text", "hello")]).status, 403);
 
     browser.submit(&talk, "/work/gt-slow/stop", &[]);
-    room.until("worker.stopped", "");
+    room.until("session.over", "");
     let list = browser.page("/work");
     assert!(list.between("id=\"gave-up\"", "</section>").contains(&format!("/work/{id}\"")), "{}", list.body);
     room.open("go");
