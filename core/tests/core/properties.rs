@@ -227,7 +227,7 @@ proptest! {
                 Some(request) => drop(door.ask(request, "ann", None)),
                 None => drop(door.plan()),
             }
-            for batch in door.log[seen..].to_vec() {
+            for batch in door.log[seen..].iter().cloned() {
                 for envelope in batch.envelopes(seq) {
                     seq = Seq(envelope.seq.0 + 1);
                     for (id, concern) in &mut watched {
