@@ -73,7 +73,7 @@ fn a_review_is_started_followed_and_read_on_its_page_and_another_is_stopped() {
     let other = visit.browser.address();
     let other = other.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
     visit.browser.click("summary", "Stop");
-    visit.browser.click("details[open] button", "Stop");
+    visit.browser.click("dialog form button", "Stop");
     visit.browser.see("main", "It is being stopped");
     let over = desk.over(&other);
     assert_eq!(over["context"]["stopped_by"], "overseer", "{over:#}");
