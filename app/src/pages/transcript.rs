@@ -148,7 +148,7 @@ fn turn(kind: ItemKind, text: &str) -> Markup {
         li class={ "turn " (class) } {
             span.who { (who) }
             @match kind {
-                ItemKind::Message | ItemKind::End => p.said { (shown) },
+                ItemKind::Message | ItemKind::End => p.words { (shown) },
                 ItemKind::Call | ItemKind::Answer if long => {
                     details { summary { (title(text.lines().next().unwrap_or_default())) } pre { (shown) } }
                 },

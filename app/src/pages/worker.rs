@@ -103,7 +103,7 @@ pub(super) async fn show(
                         a href=(of.address(one)) aria-current=[(one == view).then_some("page")] { (name) }
                     }
                 }
-                div { (body) }
+                div.stack { (body) }
             }
             div {
                 (about(worker))
