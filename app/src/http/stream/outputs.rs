@@ -241,13 +241,10 @@ impl Watch {
     /// Reads one part of the file; nothing if there is nothing to be shown in it.
     async fn read(&mut self) -> Option<Arc<Printed>> {
         let (tail, at, raw) = (self.tail.clone(), self.at, self.raw);
-        let part = match tasks::blocking(move || tail.part(at, READ_BYTES, raw)).await {
-            Ok(part) => part,
+        let Ok(part) = tasks::blocking(move || tail.part(at, READ_BYTES, raw)).await else {
             // Nothing is printed yet, or nothing of it is left, of which the follower tells.
-            Err(_) => {
-                self.behind = false;
-                return None;
-            }
+            self.behind = false;
+            return None;
         };
         self.behind = part.next > self.at;
         self.at = part.next;
