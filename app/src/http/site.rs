@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use convoy_api::{Failure, Order, Outcome, Service};
-use convoy_core::address::Address;
+use convoy_api::{Failure, Outcome, Service};
 use convoy_core::command::Request;
 use convoy_engine::os::spawn::Environment;
 use convoy_engine::workspace::Workspace;
@@ -53,8 +52,7 @@ impl Site {
     /// # Errors
     /// What the service says.
     pub(crate) async fn order(&self, request: Request, key: Option<String>) -> Result<Outcome, Failure> {
-        let actor = Address::overseer().as_str().to_owned();
-        self.ask(move |service| service.order(Order { request, actor, key, dry_run: false })).await
+        self.act(request, Caller { actor: None, key }).await
     }
 
     /// Has something done, on behalf of whoever asks.

@@ -282,7 +282,7 @@ impl Model {
             }
             None => {
                 self.said =
-                    Some(Said::good("Choose a worker or an issue to retry: Tab, or Enter on a convoy."))
+                    Some(Said::good("Choose a worker or an issue to retry: Tab, or Enter on a convoy."));
             }
         }
     }

@@ -74,7 +74,7 @@ fn first(bytes: &[u8]) -> First {
         [0x7f | 0x08, ..] => known(Key::Backspace),
         [0, ..] => First::Key(None, 1),
         [control @ 1..0x20, ..] => known(Key::Ctrl(char::from(control | 0x60))),
-        [ref rest @ ..] => character(rest),
+        _ => character(bytes),
     }
 }
 

@@ -92,5 +92,5 @@ fn pages_are_light_and_can_be_read_without_any_script() {
     visit.browser.click("summary", "Stop");
     visit.browser.click("details[open] button", "Stop");
     visit.browser.see("main", "It is being stopped");
-    room.until("worker.stopped", "gt-c");
+    room.until("worker.stopped", "w-");
 }

@@ -59,7 +59,7 @@ fn a_review_is_started_followed_and_read_on_its_page_and_another_is_stopped() {
         visit.browser.see(&format!("#role-{name}"), "completed");
     }
     for name in REVIEWERS {
-        visit.browser.see("#report", &format!("What {name} found"));
+        visit.browser.see("main", &format!("What {name} found"));
     }
     assert_eq!(visit.browser.address(), address, "nobody has loaded it again");
     visit.is_fine("a review that is over");

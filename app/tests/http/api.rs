@@ -97,7 +97,7 @@ fn things_are_made_once_and_changed_and_closed() {
     assert!(site.get(&path).is(200).value()["read_at"].is_string());
     site.ask("POST", &format!("{path}/archive")).send().is(200);
     site.ask("PUT", "/api/costs/budgets").json(&json!({"day": true, "budget_usd": "5"})).send().is(200);
-    assert_eq!(room.json("cost budget --day")["limit"]["usd"], "5.0000");
+    assert_eq!(room.json("cost budget --day")["limit"]["usd"], "5.00");
 }
 
 #[test]

@@ -280,7 +280,7 @@ fn what_is_asked_for_without_a_body_has_none() {
     for path in ["/api/convoys", "/health", "/", "/metrics"] {
         let answer = site.ask("HEAD", path).send().is(200);
         assert_eq!(answer.body, "");
-        for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")] {
+        for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin")] {
             assert_eq!(answer.headers[name], value, "{path}");
         }
         assert!(answer.headers["content-security-policy"].starts_with("default-src 'none'"), "{path}");

@@ -72,6 +72,21 @@ impl Concern {
         self.sessions.insert(session.clone(), worker.clone());
     }
 
+    /// Takes in what another look at the same has found.
+    pub fn merge(&mut self, other: Self) {
+        self.ids.extend(other.ids);
+        self.sessions.extend(other.sessions);
+    }
+
+    /// Whether there may be more to it after an event than the event says: an issue that is tracked from now on may have
+    /// been worked on before.
+    pub fn is_widened(event: &Event) -> bool {
+        matches!(
+            event,
+            Event::ConvoyIssuesAdded { .. } | Event::ConvoyCreated { .. } | Event::ConvoyStaged { .. }
+        )
+    }
+
     /// Whether an event concerns it; what it learns from the event is known from then on.
     pub fn covers(&mut self, envelope: &Envelope) -> bool {
         let has = |id: &str| self.ids.contains(id);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use convoy_core::command::Request;
-use convoy_core::id::IssueId;
+use convoy_core::id::{IssueId, Seq};
 use convoy_core::import::{Existing, ForeignStatus, Hold};
 use convoy_core::issue::{CloseReason, DependencyType};
 use convoy_core::state::State;
@@ -206,6 +206,47 @@ proptest! {
             prop_assert_eq!(stranded, view::stuck(state, policy, now));
             let (total, _, _) = door.state.live_sessions(&door.policy.home, None);
             prop_assert!(total <= door.policy.max_parallel);
+        }
+    }
+
+    /// Whoever watches a convoy from some moment on knows, from the events alone, all that somebody finds who looks later.
+    #[test]
+    fn whoever_watches_a_convoy_learns_what_concerns_it(steps in prop::collection::vec(step(), 1..40)) {
+        let mut door = Door::new();
+        for n in 0..ISSUES {
+            let request = Request::IssueCreate {
+                id: Some(id(n)), rig: None, title: "T".into(), body: String::new(),
+                issue_type: convoy_core::issue::IssueType::Task, priority: 2, labels: Vec::new(),
+                parent: None, needs: Vec::new(), acceptance: Vec::new(),
+            };
+            door.ask(request, "ann", None).unwrap();
+        }
+        let (mut watched, mut seen, mut seq) = (std::collections::BTreeMap::new(), door.log.len(), Seq(1000));
+        for step in &steps {
+            match request(&door.state, step) {
+                Some(request) => drop(door.ask(request, "ann", None)),
+                None => drop(door.plan()),
+            }
+            for batch in door.log[seen..].iter().cloned() {
+                for envelope in batch.envelopes(seq) {
+                    seq = Seq(envelope.seq.0 + 1);
+                    for (id, concern) in &mut watched {
+                        let covered = view::Concern::covers(concern, &envelope);
+                        prop_assert!(covered || envelope.subject != concern.id);
+                        if covered && view::Concern::is_widened(&envelope.event) {
+                            concern.merge(view::Concern::convoy(&door.state, &door.state.convoys[id]));
+                        }
+                    }
+                }
+            }
+            seen = door.log.len();
+            for (id, convoy) in &door.state.convoys {
+                let found = view::Concern::convoy(&door.state, convoy);
+                let known = watched.entry(id.clone()).or_insert_with(|| found.clone());
+                let missing: Vec<&String> = found.ids.difference(&known.ids).collect();
+                prop_assert!(missing.is_empty(), "{missing:?} of {id}");
+                prop_assert!(found.sessions.keys().all(|session| known.sessions.contains_key(session)));
+            }
         }
     }
 

@@ -1,3 +1,5 @@
+//! Output that is followed, from real files that grow.
+
 use std::io::Write;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter};
 use convoy_api::{Answer, Failure, Query, Service};
 use convoy_core::view::OverviewView;
+use convoy_engine::os::process;
 
 use crate::ask;
 use crate::http::{Error, Site};
@@ -107,69 +108,11 @@ fn look(service: &dyn Service) -> Result<Seen, Failure> {
 }
 
 pub(super) async fn show(State(site): State<Site>) -> Result<Figures, Error> {
-    let Seen { engine, overview, stranded, issues, convoys } = site.ask(look).await?;
+    let seen = site.ask(look).await?;
     let mut text = Text::default();
-    text.one(
-        "convoy_info",
-        "gauge",
-        "Always 1; the version of the engine.",
-        &[("version", &engine.version)],
-        1,
-    );
-    text.many("convoy_convoys", "gauge", "Convoys by status.", "status", &convoys);
-    text.many("convoy_issues", "gauge", "Issues by status.", "status", &issues);
-    text.one("convoy_stranded_convoys", "gauge", "Open convoys in which nothing moves.", &[], stranded);
-    text.one("convoy_sessions_live", "gauge", "Agents at work.", &[], overview.live_sessions);
-    text.one(
-        "convoy_issues_startable",
-        "gauge",
-        "Issues that wait for an agent only.",
-        &[],
-        overview.startable,
-    );
-    let dollars = |micros: i64| {
-        format!(
-            "{}{}.{:06}",
-            if micros < 0 { "-" } else { "" },
-            micros.abs() / 1_000_000,
-            micros.abs() % 1_000_000
-        )
-    };
-    text.one(
-        "convoy_spent_today_dollars",
-        "gauge",
-        "What was spent today (UTC), in US dollars.",
-        &[],
-        dollars(overview.spent_today.micros),
-    );
-    text.one(
-        "convoy_reserved_dollars",
-        "gauge",
-        "What is promised to those at work, in US dollars.",
-        &[],
-        dollars(overview.reserved.micros),
-    );
-    text.one("convoy_events_total", "counter", "Events in the log.", &[], engine.seq);
-    text.one("convoy_notices_unread", "gauge", "Notices that nobody has read.", &[], overview.unread);
-    text.one(
-        "convoy_deliveries_undelivered",
-        "gauge",
-        "Deliveries that were given up.",
-        &[],
-        overview.undelivered,
-    );
-    let started = engine.started_at.as_millis();
-    text.one(
-        "process_start_time_seconds",
-        "gauge",
-        "When the engine started, since 1970.",
-        &[],
-        format!("{}.{:03}", started / 1000, started % 1000),
-    );
-    if let Some(bytes) = convoy_engine::os::process::resident_bytes() {
-        text.one("process_resident_memory_bytes", "gauge", "Memory of the engine.", &[], bytes);
-    }
-    text.one("convoy_http_streams", "gauge", "Streams that are open.", &[], site.streams().count());
+    of_work(&mut text, &seen);
+    of_engine(&mut text, &seen.engine);
+    text.gauge("convoy_http_streams", "Streams that are open.", site.streams().count());
     text.head("convoy_http_requests_total", "counter", "Requests that were answered.");
     let all = site.counters().0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for ((route, method, status), count) in all {
@@ -177,6 +120,39 @@ pub(super) async fn show(State(site): State<Site>) -> Result<Figures, Error> {
         text.line("convoy_http_requests_total", &labels, count);
     }
     Ok(Figures(text.0))
+}
+
+fn of_work(text: &mut Text, seen: &Seen) {
+    let Seen { overview, stranded, issues, convoys, .. } = seen;
+    text.many("convoy_convoys", "Convoys by status.", "status", convoys);
+    text.many("convoy_issues", "Issues by status.", "status", issues);
+    text.gauge("convoy_stranded_convoys", "Open convoys in which nothing moves.", stranded);
+    text.gauge("convoy_sessions_live", "Agents at work.", overview.live_sessions);
+    text.gauge("convoy_issues_startable", "Issues that wait for an agent only.", overview.startable);
+    let (spent, reserved) = (dollars(overview.spent_today.micros), dollars(overview.reserved.micros));
+    text.gauge("convoy_spent_today_dollars", "What was spent today (UTC), in US dollars.", spent);
+    text.gauge("convoy_reserved_dollars", "What is promised to those at work, in US dollars.", reserved);
+    text.gauge("convoy_notices_unread", "Notices that nobody has read.", overview.unread);
+    text.gauge("convoy_deliveries_undelivered", "Deliveries that were given up.", overview.undelivered);
+}
+
+fn of_engine(text: &mut Text, engine: &EngineView) {
+    text.head("convoy_info", "gauge", "Always 1; the version of the engine.");
+    text.line("convoy_info", &[("version", &engine.version)], 1);
+    text.head("convoy_events_total", "counter", "Events in the log.");
+    text.line("convoy_events_total", &[], engine.seq);
+    let started = engine.started_at.as_millis();
+    let started = format!("{}.{:03}", started / 1000, started % 1000);
+    text.gauge("process_start_time_seconds", "When the engine started, since 1970.", started);
+    if let Some(bytes) = process::resident_bytes() {
+        text.gauge("process_resident_memory_bytes", "Memory of the engine.", bytes);
+    }
+}
+
+fn dollars(micros: i64) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    let micros = micros.unsigned_abs();
+    format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
 #[derive(Default)]
@@ -194,20 +170,13 @@ impl Text {
         let _ = writeln!(self.0, "{name}{labels} {value}");
     }
 
-    fn one(
-        &mut self,
-        name: &str,
-        kind: &str,
-        help: &str,
-        labels: &[(&str, &str)],
-        value: impl std::fmt::Display,
-    ) {
-        self.head(name, kind, help);
-        self.line(name, labels, value);
+    fn gauge(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
+        self.head(name, "gauge", help);
+        self.line(name, &[], value);
     }
 
-    fn many(&mut self, name: &str, kind: &str, help: &str, label: &str, values: &[(&str, usize)]) {
-        self.head(name, kind, help);
+    fn many(&mut self, name: &str, help: &str, label: &str, values: &[(&str, usize)]) {
+        self.head(name, "gauge", help);
         values.iter().for_each(|(value, count)| self.line(name, &[(label, value)], count));
     }
 }

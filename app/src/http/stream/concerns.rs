@@ -20,6 +20,11 @@ impl Shared {
         self.concern().covers(envelope)
     }
 
+    /// Takes in what another look has found.
+    pub(super) fn merge(&self, concern: Concern) {
+        self.concern().merge(concern);
+    }
+
     /// Whose a session of it is.
     pub(super) fn worker(&self, session: &SessionId) -> Option<WorkerId> {
         self.concern().sessions.get(session).cloned()
@@ -36,10 +41,7 @@ impl Concerns {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = all.get(&concern.id).and_then(Weak::upgrade) {
             // What it did not hear of while nobody was ahead.
-            let mut shared = known.concern();
-            shared.ids.extend(concern.ids);
-            shared.sessions.extend(concern.sessions);
-            drop(shared);
+            known.merge(concern);
             return known;
         }
         all.retain(|_, one| one.strong_count() > 0);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use convoy_api::Failure;
 use convoy_core::id::Seq;
+use convoy_core::view::Concern;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::concerns;
@@ -94,6 +95,9 @@ impl Events {
             while let Some(happened) = self.page.pop_front() {
                 self.at = happened.envelope.seq;
                 if self.filter.wants(&happened) {
+                    if Concern::is_widened(&happened.envelope.event) {
+                        self.look_again(happened.envelope.subject.clone()).await;
+                    }
                     return Some(Next::Event(happened));
                 }
             }
@@ -132,6 +136,14 @@ impl Events {
                 }
                 Err(RecvError::Closed) => return None,
             }
+        }
+    }
+
+    /// Finds out what else concerns it now. What cannot be found out now is found with the next event of its kind.
+    async fn look_again(&self, convoy: String) {
+        let Some(concern) = &self.filter.concern else { return };
+        if let Ok((found, _)) = self.site.ask(move |service| ask::convoy_concern(service, &convoy)).await {
+            concern.merge(found);
         }
     }
 

@@ -158,7 +158,7 @@ fn who_scrolls_back_stays_there_while_more_is_printed() {
     let model = pressed(model, &[Key::PageUp, Key::PageUp, Key::PageUp]);
     let before = picture(&model, 80, 24);
     assert!(before.contains("line 69") && !before.contains("line 70"), "{before}");
-    let mut more = model.clone();
+    let mut more = model;
     more.printed((100..150).map(|n| format!("line {n}")));
     let after = picture(&more, 80, 24);
     assert!(after.contains("line 69") && !after.contains("line 70"), "{after}");

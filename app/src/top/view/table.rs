@@ -101,7 +101,7 @@ pub(super) fn rows<'a>(
 
 /// A bar: how much of something is done.
 pub(super) fn bar<'a>(done: usize, total: usize, width: usize, paint: Paint) -> Vec<Span<'a>> {
-    let full = if total == 0 { 0 } else { done.min(total) * width / total };
+    let full = (done.min(total) * width).checked_div(total).unwrap_or(0);
     // What has begun shows, and what is not finished is not full.
     let full = if done > 0 { full.max(1) } else { full };
     vec![
