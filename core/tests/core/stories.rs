@@ -1,4 +1,4 @@
-//! Views that gather what is kept in several places: the story of an issue, every mailbox, who gave up.
+//! Views that gather what is kept in several places: the story of an issue, every mailbox.
 
 use convoy_core::command::Request;
 use convoy_core::id::IssueId;
@@ -27,15 +27,8 @@ fn ask(door: &mut Door, request: Request) {
     door.ask(request, "overseer", None).unwrap();
 }
 
-fn sling(door: &mut Door, id: &str) {
-    let issues = vec![id.to_owned()];
-    let (target, agent, model, base, budget) = (None, None, None, None, None);
-    let (no_convoy, force) = (false, false);
-    ask(door, Request::Sling { issues, target, agent, model, base, no_convoy, force, budget });
-}
-
 #[test]
-fn a_story_has_both_sides_of_dependencies_and_everybody_who_worked() {
+fn a_story_has_both_sides_of_dependencies() {
     let mut door = Door::new();
     issue(&mut door, "gt-epic", None, &[]);
     issue(&mut door, "gt-a", None, &[]);
@@ -63,13 +56,6 @@ fn a_story_has_both_sides_of_dependencies_and_everybody_who_worked() {
     assert!(of.workers.is_empty() && of.convoys.is_empty() && of.queued.is_none());
     let epic = story(&door, "gt-epic");
     assert_eq!((epic.parts_total, epic.parts.len(), epic.seq), (2, 2, door.state.seq));
-
-    sling(&mut door, "gt-a");
-    ask(&mut door, Request::WorkRelease { issue: "gt-a".to_owned() });
-    sling(&mut door, "gt-a");
-    let of = story(&door, "gt-a");
-    assert_eq!((of.workers.len(), of.convoys.len()), (2, 1), "{of:#?}");
-    assert_eq!(of.issue.worker.as_ref(), Some(&of.workers[0].id), "the latest comes first");
 }
 
 #[test]
@@ -94,20 +80,4 @@ fn mailboxes_count_what_was_not_put_away() {
     assert_eq!(seen(&door), [("mayor/".to_owned(), 2, 1), ("overseer".to_owned(), 1, 1)]);
     ask(&mut door, Request::MailArchive { notices: mayors });
     assert_eq!(seen(&door), [("mayor/".to_owned(), 0, 0), ("overseer".to_owned(), 1, 1)]);
-}
-
-#[test]
-fn whoever_was_followed_by_somebody_else_did_not_give_up() {
-    let mut door = Door::new();
-    issue(&mut door, "gt-a", None, &[]);
-    sling(&mut door, "gt-a");
-    ask(&mut door, Request::WorkStop { issue: "gt-a".to_owned() });
-    let states = |door: &Door| -> Vec<String> {
-        let facts = view::facts(&door.state, &door.policy, None, door.now);
-        facts.workers.into_iter().map(|worker| worker.state).collect()
-    };
-    assert_eq!(states(&door), ["stopped"]);
-    sling(&mut door, "gt-a");
-    assert_eq!(states(&door).iter().filter(|state| *state == "stopped").count(), 0, "{:?}", states(&door));
-    assert_eq!(states(&door).len(), 1);
 }
