@@ -148,7 +148,6 @@ fn tokens(tokens: Tokens) -> Markup {
 /// A bar for each of the last days.
 fn by_day(cost: &CostView) -> Markup {
     let first = cost.by_day.iter().filter_map(|line| line.id.as_deref()).min().unwrap_or_default().to_owned();
-    let nothing = || Bar { label: String::new(), parts: [0; 4], said: String::new() };
     let days: Vec<Bar> = (0..DAYS)
         .rev()
         .map(|ago| (ago, date(ago)))
@@ -157,7 +156,7 @@ fn by_day(cost: &CostView) -> Markup {
             let line = cost.by_day.iter().find(|line| line.id.as_deref() == Some(date.as_str()));
             let said = line.map_or_else(|| "$0.00".to_owned(), |line| text::money(&line.cost));
             let parts = line.map(parts).unwrap_or_default();
-            Bar { parts, said: format!("{date}: {said}"), label: date, ..nothing() }
+            Bar { parts, said: format!("{date}: {said}"), label: date }
         })
         .collect();
     let lines: Vec<&CostLine> = cost.by_day.iter().rev().collect();

@@ -77,6 +77,7 @@ fn what_needs_nobody_is_passed_over_without_a_word() {
 /// `cargo test -p convoy-core --test core crowded -- --ignored --nocapture`: figures, for people to judge.
 #[test]
 #[ignore = "it measures, and says nothing else"]
+#[expect(clippy::disallowed_methods, reason = "it measures")]
 fn figures() {
     for landed in [0, 9] {
         let door = crowd(10_000, landed);
