@@ -195,8 +195,10 @@ fn a_worker_is_shown_with_what_it_says_changes_and_was_told() {
     assert!(command.stderr.contains(&text_of(refused.between("<h1>", "</h1>"))), "{}", command.stderr);
     assert_eq!(browser.post(&format!("/work/{id}/nudge"), &[("text", "hello")]).status, 403);
 
+    let session = text(&room.worker("gt-slow"), "/session_id").to_owned();
     browser.submit(&talk, "/work/gt-slow/stop", &[]);
-    room.until("session.over", "");
+    room.until("worker.stopped", &id);
+    room.until("session.over", &session);
     let list = browser.page("/work");
     assert!(list.between("id=\"gave-up\"", "</section>").contains(&format!("/work/{id}\"")), "{}", list.body);
     room.open("go");
