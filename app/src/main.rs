@@ -4,14 +4,18 @@ mod ask;
 mod cli;
 mod demo;
 mod error;
+mod follow;
 mod http;
 mod live;
 mod mcp;
 mod output;
 mod pages;
+mod progress;
 mod tell;
 mod text;
 mod top;
+mod values;
+mod way;
 
 fn main() -> std::process::ExitCode {
     let env = convoy_engine::os::spawn::Environment::new(std::env::vars_os());

@@ -26,7 +26,6 @@ mod display;
 mod doctor;
 mod down;
 mod events;
-pub(crate) mod follow;
 mod hook;
 mod import;
 mod init;
@@ -43,7 +42,6 @@ mod outbox;
 pub(crate) mod output;
 mod overview;
 pub(crate) mod own;
-pub(crate) mod progress;
 mod remove;
 mod reopen;
 pub(crate) mod review;
@@ -68,10 +66,8 @@ mod top;
 mod tracker;
 mod up;
 mod usage;
-pub(crate) mod values;
 mod wait;
 mod watch;
-mod way;
 mod why;
 mod witness;
 mod work;
@@ -83,8 +79,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use convoy_engine::os::spawn::Environment;
 
-use crate::ask;
 use crate::error::Error;
+use crate::{ask, follow, progress, values, way};
 use context::{Context, Global};
 
 /// Drives batches of coding-agent work to completion.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::protocol::{self, Id};
 use super::wire::{Out, Pending};
 use crate::cli::context::Context;
-use crate::cli::follow::Follow;
+use crate::follow::Follow;
 
 /// A call, while it is worked on.
 pub(super) struct Desk<'a> {

@@ -12,7 +12,7 @@ use convoy_engine::tasks::{self, Kind};
 use serde_json::{Value, json};
 
 use super::protocol::{self, BUSY, Fault, Id, Incoming, PARSE_ERROR};
-use crate::cli::follow::Interrupter;
+use crate::follow::Interrupter;
 use crate::output::escape_json;
 
 /// The longest line that is read. An issue's body may have a megabyte, and JSON escapes it.

@@ -26,9 +26,9 @@ use super::layout::page;
 use super::parts::{command, empty, safe, title};
 use super::preview;
 use crate::ask;
-use crate::cli::values;
 use crate::http::{Error, Site, Visitor};
 use crate::text;
+use crate::values;
 
 /// The most open issues that a form offers.
 const OFFERED_MAX: usize = 50;

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use super::parts::{age, clock_of, empty, safe};
 use crate::ask;
-use crate::cli::progress::Scope;
+use crate::progress::Scope;
 
 /// The most sentences.
 const SHOWN_MAX: usize = 50;

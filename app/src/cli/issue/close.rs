@@ -4,8 +4,8 @@ use clap::Args;
 use convoy_core::command::Request;
 
 use crate::cli::context::Context;
-use crate::cli::values;
 use crate::error::Error;
+use crate::values;
 
 /// Close issues
 ///

@@ -8,8 +8,8 @@ use convoy_core::issue::CloseReason;
 
 use super::dep::is_convoy;
 use crate::cli::context::Context;
-use crate::cli::values;
 use crate::error::Error;
+use crate::values;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {

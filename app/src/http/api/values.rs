@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 use convoy_core::money::Money;
 use convoy_core::time::Span;
 
-use crate::cli::values;
 use crate::http::Error;
+use crate::values;
 
 fn named<T>(name: &str, value: Result<T, String>) -> Result<T, Error> {
     value.map_err(|why| Error::new(StatusCode::BAD_REQUEST, "invalid", format!("{name}: {why}")))

@@ -5,8 +5,8 @@ use convoy_core::time::{Span, Time};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::cli::values;
 use crate::error::Error;
+use crate::values;
 
 fn named<T>(name: &str, value: Result<T, String>) -> Result<T, Error> {
     value.map_err(|why| Error::usage(format!("{name}: {why}")))

@@ -13,8 +13,8 @@ use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool};
 use super::values;
 use crate::ask;
-use crate::cli::follow::{End, Follow, Look, See};
 use crate::error::Error;
+use crate::follow::{End, Follow, Look, See};
 
 /// How long is waited if nobody says so: a client that gives up before does not wait for ever.
 const TIMEOUT_S: i64 = 300;

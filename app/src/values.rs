@@ -57,7 +57,7 @@ macro_rules! named {
     ($(#[$doc:meta])* $name:ident -> $target:ident { $($(#[$variant_doc:meta])* $variant:ident),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-        pub(super) enum $name { $($(#[$variant_doc])* $variant),* }
+        pub(crate) enum $name { $($(#[$variant_doc])* $variant),* }
         impl From<$name> for $target {
             fn from(value: $name) -> Self {
                 match value { $($name::$variant => Self::$variant),* }
@@ -85,27 +85,27 @@ named! {
 
 /// What a convoy is made with, by whichever command.
 #[derive(Debug, clap::Args)]
-pub(super) struct Terms {
+pub(crate) struct Terms {
     /// Who is told when it lands; you if not given
     #[arg(long, value_name = "ADDR")]
-    pub(super) owner: Option<String>,
+    pub(crate) owner: Option<String>,
     /// Who else is told; may be repeated, '--human' is the person
     #[arg(long, value_name = "ADDR", allow_hyphen_values = true, value_parser = subscriber)]
-    pub(super) notify: Vec<String>,
+    pub(crate) notify: Vec<String>,
     /// How branches land
     #[arg(long)]
-    pub(super) merge: Option<Merge>,
+    pub(crate) merge: Option<Merge>,
     /// Branch that they land in
     #[arg(long, value_name = "BRANCH")]
-    pub(super) base: Option<String>,
+    pub(crate) base: Option<String>,
     /// How many agents may work on it at once
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(super) max_parallel: Option<u32>,
+    pub(crate) max_parallel: Option<u32>,
 }
 
 /// A text that may be long: given, or read from a file or from stdin.
 #[derive(Debug, clap::Args)]
-pub(super) struct Body {
+pub(crate) struct Body {
     /// The whole story
     #[arg(long, value_name = "TEXT", conflicts_with = "body_file")]
     body: Option<String>,
@@ -116,7 +116,7 @@ pub(super) struct Body {
 
 impl Body {
     /// The text, if one was given.
-    pub(super) fn read(self) -> Result<Option<String>, Error> {
+    pub(crate) fn read(self) -> Result<Option<String>, Error> {
         match (self.body, self.body_file) {
             (Some(text), _) => Ok(Some(text)),
             (None, Some(path)) => read_text(&path).map(Some),
@@ -126,7 +126,7 @@ impl Body {
 }
 
 /// The text of a file, or of stdin.
-pub(super) fn read_text(path: &Path) -> Result<String, Error> {
+pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
     let stdin = path == Path::new("-");
     let name = if stdin { "stdin".to_owned() } else { path.display().to_string() };
     let failed = |error: std::io::Error| Error::usage(format!("--body-file: cannot read {name}: {error}"));

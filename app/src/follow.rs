@@ -21,8 +21,8 @@ use convoy_engine::workspace::Workspace;
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGWINCH};
 
-use super::way::Way;
 use crate::error::{Error, INTERRUPTED};
+use crate::way::Way;
 
 /// Events that may wait to be seen; the engine's own queue holds the others.
 const QUEUE_MAX: usize = 256;
@@ -70,7 +70,7 @@ pub(crate) enum End<T> {
 
 /// Why what is shown beside the events is to be shown anew.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Woken {
+pub(crate) enum Woken {
     /// There was a look.
     Looked,
     /// An agent printed something.
@@ -102,14 +102,14 @@ enum Input {
 
 /// Wakes whoever follows, once for any number of calls until it has looked.
 #[derive(Clone)]
-pub(super) struct Waker {
+pub(crate) struct Waker {
     post: SyncSender<Input>,
     pending: Arc<AtomicBool>,
 }
 
 impl Waker {
     /// An agent printed something. A full queue means that whoever follows is awake.
-    pub(super) fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if !self.pending.swap(true, Ordering::SeqCst)
             && self.post.try_send(Input::Woken(Woken::Output)).is_err()
         {
@@ -137,12 +137,12 @@ impl Follow {
     }
 
     /// What wakes it from other threads.
-    pub(super) fn waker(&self) -> Waker {
+    pub(crate) fn waker(&self) -> Waker {
         Waker { post: self.post.clone(), pending: Arc::clone(&self.pending) }
     }
 
     /// Ends also when whoever read stdout has gone, without waiting for something to print that would tell.
-    pub(super) fn while_read(self) -> Result<Self, Error> {
+    pub(crate) fn while_read(self) -> Result<Self, Error> {
         let failed = |error: std::io::Error| Error::refused(format!("cannot watch the output: {error}"));
         let stdout = std::io::stdout().as_fd().try_clone_to_owned().map_err(failed)?;
         let post = self.post.clone();
@@ -157,7 +157,7 @@ impl Follow {
     }
 
     /// Says also when the terminal was resized, or this process was stopped and goes on.
-    pub(super) fn on_terminal(self) -> Result<Self, Error> {
+    pub(crate) fn on_terminal(self) -> Result<Self, Error> {
         let failed = |error: std::io::Error| Error::refused(format!("cannot wait for signals: {error}"));
         let mut signals = signal_hook::iterator::Signals::new([SIGWINCH, SIGCONT]).map_err(failed)?;
         let post = self.post.clone();
@@ -204,7 +204,7 @@ impl Follow {
     }
 
     /// The same, with something that is shown beside the events: `show` says when it is to be shown anew at the latest.
-    pub(super) fn until_shown<T>(
+    pub(crate) fn until_shown<T>(
         &mut self,
         mut open: impl FnMut() -> Result<Way, Error>,
         mut look: impl FnMut(&dyn Service) -> Result<Look<T>, Error>,
@@ -253,7 +253,7 @@ impl Follow {
     }
 
     /// The same, until this engine goes.
-    pub(super) fn through<T>(
+    pub(crate) fn through<T>(
         &mut self,
         service: &dyn Service,
         look: &mut impl FnMut(&dyn Service) -> Result<Look<T>, Error>,

@@ -40,13 +40,13 @@ impl Scope {
     }
 
     /// The line of an event, if it has one and belongs to what is followed.
-    pub(super) fn line(&mut self, event: &Envelope) -> Option<String> {
+    pub(crate) fn line(&mut self, event: &Envelope) -> Option<String> {
         let (subject, what) = self.told(event)?;
         Some(format!("{}  {}  {what}\n", text::clock(event.at), text::line(&subject)))
     }
 
     /// What people call an issue: the role that it is, else its id.
-    pub(super) fn name(&self, issue: &IssueId) -> String {
+    pub(crate) fn name(&self, issue: &IssueId) -> String {
         self.roles.get(issue).cloned().unwrap_or_else(|| issue.to_string())
     }
 
@@ -296,7 +296,7 @@ fn stepped(health: &Health, step: Option<Step>, unable: Option<&str>) -> String 
 }
 
 /// Whether it can change what a convoy, or all of them, have come to; usage and mail cannot.
-pub(super) fn moves(event: &Event) -> bool {
+pub(crate) fn moves(event: &Event) -> bool {
     !matches!(
         event,
         Event::SessionUsage { .. }
