@@ -172,9 +172,8 @@ fn an_agent_that_does_not_end_after_its_turn_is_stopped() {
 
 #[test]
 fn an_agent_that_is_stopped_and_begins_another_turn_is_not_given_time_for_it() {
-    let mut session = talks(
-        "next() { RESULT; INIT; }; trap next INT; trap 'exit 3' TERM; read -r a; INIT; cat go; cat go",
-    );
+    let mut session =
+        talks("next() { RESULT; INIT; }; trap next INT; trap 'exit 3' TERM; read -r a; INIT; cat go; cat go");
     session.spec.stop =
         [StopSignal::Int, StopSignal::Term].map(|signal| Step { signal, wait_ms: 60_000 }).into();
     let go = session.fifo("go");
