@@ -84,6 +84,11 @@ pub struct State {
 pub struct Index {
     /// Open issues that nothing blocks, that no worker has, in a started open convoy.
     pub startable: Startable,
+    /// Open issues of which more is to be said than that they are open: somebody has them, they failed, are held,
+    /// are also a tracker's, or of several convoys.
+    pub eventful: BTreeSet<IssueId>,
+    /// Rigs that issues are of, or were.
+    pub rigs: BTreeSet<RigName>,
     /// Workers to whom something may still happen.
     pub active: BTreeSet<WorkerId>,
     /// Workers that were ever assigned for a convoy.
@@ -277,6 +282,9 @@ impl State {
             }
         }
         self.index.startable = startable;
+        let eventful = self.issues.values().filter(|issue| is_eventful(issue));
+        self.index.eventful = eventful.map(|issue| issue.content.id.clone()).collect();
+        self.index.rigs = self.issues.values().map(|issue| issue.content.rig.clone()).collect();
         let pending = self.issues.values().filter(|issue| !tracker::steps(self, issue).is_empty());
         let pending: Vec<_> = pending.map(|i| (i.content.rig.clone(), i.content.id.clone())).collect();
         for (rig, id) in pending {
@@ -364,11 +372,19 @@ impl State {
     }
 
     /// Puts the issue into the queue of what can be started, or takes it out; and likewise the queue of what its
-    /// tracker is to be told.
+    /// tracker is to be told, and the other lists.
     pub(crate) fn refresh_startable(&mut self, id: &IssueId) {
         self.refresh_pushes(id);
         self.index.startable.take(id);
         let Some(issue) = self.issues.get(id) else { return };
+        if is_eventful(issue) {
+            self.index.eventful.insert(id.clone());
+        } else {
+            self.index.eventful.remove(id);
+        }
+        if !self.index.rigs.contains(&issue.content.rig) {
+            self.index.rigs.insert(issue.content.rig.clone());
+        }
         if let Some(convoy) = self.starts_for(issue).map(|convoy| convoy.content.id.clone()) {
             self.index.startable.put(issue, &convoy);
         }
@@ -410,4 +426,13 @@ impl State {
             self.refresh_startable(issue);
         }
     }
+}
+
+fn is_eventful(issue: &Issue) -> bool {
+    let plain = matches!(issue.status, issue::Status::Open)
+        && issue.worker.is_none()
+        && issue.held.is_none()
+        && issue.mirror.is_none()
+        && issue.convoys.len() <= 1;
+    !plain && !issue.is_closed()
 }

@@ -197,7 +197,7 @@ fn a_worker_is_shown_with_what_it_says_changes_and_was_told() {
 
     let session = text(&room.worker("gt-slow"), "/session_id").to_owned();
     browser.submit(&talk, "/work/gt-slow/stop", &[]);
-    room.until("worker.stopped", &id);
+    room.until("worker.stopped", id);
     room.until("session.over", &session);
     let list = browser.page("/work");
     assert!(list.between("id=\"gave-up\"", "</section>").contains(&format!("/work/{id}\"")), "{}", list.body);

@@ -41,6 +41,10 @@ impl Startable {
     pub fn contains(&self, issue: &IssueId) -> bool {
         self.places.contains_key(issue)
     }
+    /// Whether anything of this convoy can.
+    pub fn serves(&self, convoy: &ConvoyId) -> bool {
+        self.rigs.values().any(|rig| rig.queues.contains_key(convoy))
+    }
     /// All that can, in no order that matters.
     pub fn issues(&self) -> impl Iterator<Item = &IssueId> {
         self.places.keys()

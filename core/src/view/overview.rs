@@ -114,7 +114,8 @@ pub fn overview(state: &State, policy: &Policy, now: Time) -> OverviewView {
     let stuck = stuck(state, policy, now);
     let said: BTreeSet<ConvoyId> = stuck.iter().map(|stranded| stranded.convoy_id.clone()).collect();
     let mut needs: Vec<NeedView> = stuck.into_iter().map(of_convoy).collect();
-    needs.extend(state.issues.values().filter(|issue| is_left(issue, &said)).map(of_issue));
+    let eventful = state.index.eventful.iter().filter_map(|id| state.issues.get(id));
+    needs.extend(eventful.filter(|issue| is_left(issue, &said)).map(of_issue));
     let mut at_work: Vec<&Worker> =
         state.index.active.iter().filter_map(|id| state.workers.get(id)).collect();
     at_work.sort_by_key(|worker| (worker.assigned_at, worker.content.id.clone()));

@@ -1,11 +1,13 @@
 //! Open convoys in which nothing is moving, or that are overdue.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::convoy::Convoy;
 use crate::id::{ConvoyId, IssueId};
-use crate::issue::{Issue, Status};
+use crate::issue::Issue;
 use crate::policy::Policy;
 use crate::state::State;
 use crate::time::Time;
@@ -150,36 +152,25 @@ pub fn stranded(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> 
 }
 
 /// Those of them that do not go on before a person does something. In a large workspace most wait for nothing but room,
-/// or for their start, which is seen without making sentences of it.
+/// or for their start, which is seen without looking at their issues, and without making sentences.
 pub fn stuck(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> {
+    let eventful = state.index.eventful.iter().filter_map(|id| state.issues.get(id));
+    let eventful: BTreeSet<&ConvoyId> = eventful.flat_map(|issue| &issue.convoys).collect();
+    let rigs_go = state.index.rigs.iter().all(|rig| policy.hold(rig).is_none());
+    // True only if it is certain that nothing is wrong with a convoy, but that nobody has begun.
+    let waits_for_room = |convoy: &&Convoy| {
+        rigs_go && convoy.open_count > 0 && !eventful.contains(&convoy.content.id) && {
+            convoy.started_at.is_none()
+                || state.index.startable.serves(&convoy.content.id)
+                    && crate::decide::convoy_affords(state, policy, convoy, now).is_ok()
+        }
+    };
     let convoys = state.index.open.iter().filter_map(|(_, id)| state.convoys.get(id));
-    let others = convoys.filter(|convoy| !waits_for_room(state, policy, convoy, now));
+    let others = convoys.filter(|convoy| !waits_for_room(convoy));
     others
         .filter_map(|convoy| one(state, policy, convoy, now))
         .filter(|one| one.category.is_stuck())
         .collect()
-}
-
-/// Whether nothing is wrong with a convoy, but that nobody has begun: true only if that is certain.
-fn waits_for_room(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> bool {
-    let begun = convoy.started_at.is_some();
-    let mut waits = false;
-    for issue in convoy.content.tracked.iter().filter_map(|id| state.issues.get(id)) {
-        if issue.is_closed() {
-            continue;
-        }
-        let plain = matches!(issue.status, Status::Open)
-            && issue.worker.is_none()
-            && issue.held.is_none()
-            && issue.mirror.is_none()
-            && issue.convoys.len() == 1
-            && policy.hold(&issue.content.rig).is_none();
-        if !plain {
-            return false;
-        }
-        waits |= !begun || state.is_ready(issue);
-    }
-    waits && (!begun || crate::decide::convoy_affords(state, policy, convoy, now).is_ok())
 }
 
 /// One convoy, if nothing of it moves, or it should have landed before.
