@@ -382,9 +382,6 @@ impl State {
         } else {
             self.index.eventful.remove(id);
         }
-        if !self.index.rigs.contains(&issue.content.rig) {
-            self.index.rigs.insert(issue.content.rig.clone());
-        }
         if let Some(convoy) = self.starts_for(issue).map(|convoy| convoy.content.id.clone()) {
             self.index.startable.put(issue, &convoy);
         }

@@ -18,6 +18,7 @@ pub(super) fn issue(state: &mut State, imported: &ImportedIssue) {
         Some(old) => {
             let before: Vec<IssueId> = old.blockers().cloned().collect();
             state.index.startable.take(&id);
+            state.index.rigs.insert(imported.issue.rig.clone());
             for blocker in &before {
                 undepend(state, blocker, &id);
             }

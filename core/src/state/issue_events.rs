@@ -79,6 +79,7 @@ pub(super) fn link(state: &mut State, mut issue: Issue) {
     let id = issue.content.id.clone();
     issue.dependents = state.index.awaited.remove(&id).unwrap_or_default();
     let blockers: Vec<IssueId> = issue.blockers().cloned().collect();
+    state.index.rigs.insert(issue.content.rig.clone());
     state.issues.insert(id.clone(), issue);
     for blocker in blockers {
         depend(state, &blocker, &id);
