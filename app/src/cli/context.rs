@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anstream::ColorChoice;
 use clap::{Args, ValueEnum};
-use convoy_api::{Code, Failure, Order, Outcome, Service};
+use convoy_api::{Failure, Order, Outcome, Service};
 use convoy_core::address::Address;
 use convoy_core::command::Request;
 use convoy_engine::config::{Config, Sources};
@@ -173,16 +173,7 @@ impl Context {
         ask: impl FnOnce(&dyn Service, &str) -> Result<T, Failure>,
     ) -> Result<(Outcome, T), Error> {
         let order = self.order(request)?;
-        self.with(|service| {
-            let outcome = service.order(order)?;
-            let id = outcome.items.first().map(|item| item.id.as_str()).unwrap_or_default();
-            let view = ask(service, id).map_err(|failure| Failure {
-                code: Code::Unknown,
-                message: format!("{id} is recorded, but cannot be shown: {}", failure.message),
-                hint: failure.hint,
-            })?;
-            Ok((outcome, view))
-        })
+        self.with(|service| ask::after(service, order, ask))
     }
 
     /// A way to an engine that stays: the background engine, which is brought up if it is not.

@@ -103,9 +103,8 @@ impl Review {
         let order = ctx.order(resolved.request(None, Vec::new(), None, self.budget))?;
         let (convoy, since) = ctx.with(|service| {
             let since = ask::engine(service)?.seq;
-            let outcome = service.order(order)?;
-            let id = outcome.items.first().map(|item| item.id.clone()).unwrap_or_default();
-            Ok((ask::convoy(service, &id)?.0, since))
+            let (_, (convoy, _)) = ask::after(service, order, ask::convoy)?;
+            Ok((convoy, since))
         })?;
         if !ctx.out.quiet {
             ctx.out.aside(&started(&convoy));

@@ -180,9 +180,7 @@ impl Start {
         let order = ctx.order(resolved.request(owner, notify, epic, budget))?;
         let (convoy, since) = ctx.with(|service| {
             let since = ask::engine(service)?.seq;
-            let outcome = service.order(order)?;
-            let id = outcome.items.first().map(|item| item.id.clone()).unwrap_or_default();
-            let convoy = ask::convoy(service, &id).map_err(|failure| recorded(&id, failure))?.0;
+            let (_, (convoy, _)) = ask::after(service, order, ask::convoy)?;
             Ok((convoy, since))
         })?;
         if !wait {
@@ -269,11 +267,6 @@ fn unknown(failure: Failure, what: &str) -> Error {
     }
     Error { message: format!("{what:?} is no convoy, and {}", error.message), ..error }
         .hint("see: convoy template list, convoy list --all")
-}
-
-fn recorded(id: &str, failure: Failure) -> Failure {
-    let message = format!("{id} is recorded, but cannot be shown: {}", failure.message);
-    Failure { code: Code::Unknown, message, hint: failure.hint }
 }
 
 /// What would be started. The engine is asked whether it would take it.

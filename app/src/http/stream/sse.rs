@@ -62,6 +62,8 @@ pub(in crate::http) async fn events(
     let place = streams.place()?;
     // What a browser says it has seen is later than what the page's address says.
     let since = last_id(&headers).and_then(|id| id.parse().ok()).or(wanted.since).map(Seq);
+    // It is there before it asks what belongs to the convoy: what happens in between comes to it.
+    let joined = streams.hub.join().await?;
     let concern = match wanted.convoy {
         Some(id) => {
             let (concern, _) = site.ask(move |service| ask::convoy_concern(service, &id)).await?;
@@ -69,7 +71,6 @@ pub(in crate::http) async fn events(
         }
         None => None,
     };
-    let joined = streams.hub.join().await?;
     let events = Events::new(site.clone(), joined, since, Filter { kind: wanted.kind, concern });
     let start = event("start", &events.at().to_string(), &json!({"seq": events.at()}).to_string());
     let state = EventStream { events, start: Some(start), _place: place };
@@ -89,12 +90,10 @@ impl EventStream {
         }
         loop {
             return Some(match self.events.next().await? {
-                Next::Event(happened) => event(
-                    happened.envelope.event.name(),
-                    &happened.envelope.seq.to_string(),
-                    happened.json.as_str(),
-                ),
-                Next::Missed { from, to } => {
+                Next::Event(happened) => {
+                    event(happened.envelope.event.name(), &happened.envelope.seq.to_string(), happened.json())
+                }
+                Next::Missed { from, to, .. } => {
                     event("missed", &to.to_string(), &json!({"from": from, "to": to}).to_string())
                 }
                 Next::Current => continue,

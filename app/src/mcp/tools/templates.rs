@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use convoy_api::{Code, Failure, Order};
+use convoy_api::Order;
 use convoy_core::command::Request;
 use convoy_core::id::{AgentName, IssueId};
 use convoy_engine::templates::{self, Resolved};
@@ -199,16 +199,7 @@ pub(super) fn agent(name: Option<String>) -> Result<Option<AgentName>, Error> {
 
 /// Begins a template convoy, and shows it.
 pub(super) fn begun(desk: &mut Desk<'_>, order: Order) -> Result<convoy_core::view::ConvoyView, Error> {
-    desk.ctx.with(|service| {
-        let outcome = service.order(order)?;
-        let id = outcome.items.first().map(|item| item.id.clone()).unwrap_or_default();
-        let recorded = |failure: Failure| Failure {
-            code: Code::Unknown,
-            message: format!("{id} is recorded, but cannot be shown: {}", failure.message),
-            hint: failure.hint,
-        };
-        Ok(ask::convoy(service, &id).map_err(recorded)?.0)
-    })
+    desk.ctx.with(|service| Ok(ask::after(service, order, ask::convoy)?.1.0))
 }
 
 impl Tool for Synthesize {
