@@ -5,7 +5,7 @@ use convoy_api::{Answer, Code, Failure, Order, Outcome, Query, Service};
 use convoy_core::command::BudgetScope;
 use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
-use convoy_core::id::Seq;
+use convoy_core::id::{Seq, SessionId};
 use convoy_core::view::{
     BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
     EpicView, FactsView, FiguresView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView,
@@ -295,6 +295,20 @@ pub(crate) fn overview(service: &dyn Service) -> Result<OverviewView, Failure> {
         Answer::Overview { overview } => Ok(*overview),
         _ => Err(other()),
     }
+}
+
+/// The session that a worker's, an issue's or its own id means: one that is named, otherwise the latest.
+pub(crate) fn session_of<'a>(worker: &'a WorkerView, of: &str) -> Result<&'a SessionId, Failure> {
+    let named = worker.sessions.iter().find(|session| session.id.as_str().starts_with(of));
+    named.or(worker.sessions.last()).map(|session| &session.id).ok_or_else(|| {
+        Failure::new(Code::Refused, format!("{} has had no session yet", worker.id))
+            .hint(format!("convoy why {}", worker.issue_id))
+    })
+}
+
+/// The same, of a worker that is not known yet.
+pub(crate) fn session(service: &dyn Service, of: &str) -> Result<SessionId, Failure> {
+    Ok(session_of(&worker(service, of)?, of)?.clone())
 }
 
 /// How many there are of what.

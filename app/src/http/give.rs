@@ -15,7 +15,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
-use crate::cli::schema::Item;
+use crate::shapes::Item;
 
 /// How many entries a page has if nobody says how many.
 const PAGE: usize = 100;

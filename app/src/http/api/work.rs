@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::values;
 use crate::ask;
 use crate::http::give::{Cut, Did, DidAll, Page};
-use crate::http::stream::{OutputView, session_of};
+use crate::http::stream::OutputView;
 use crate::http::take::{Body, Caller, Id, Path, Query, Speaker};
 use crate::http::{Error, Site, tasks};
 use crate::tell::tell;
@@ -191,7 +191,7 @@ pub(super) async fn nudge(
 async fn found(site: &Site, id: &str) -> Result<(WorkerView, SessionId), Error> {
     let of = id.to_owned();
     let worker = site.ask(move |service| ask::worker(service, &of)).await?;
-    let session = session_of(&worker, id)?.clone();
+    let session = ask::session_of(&worker, id)?.clone();
     Ok((worker, session))
 }
 

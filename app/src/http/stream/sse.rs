@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use convoy_core::id::{Seq, SessionId};
-use convoy_core::view::WorkerView;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use schemars::JsonSchema;
@@ -118,18 +117,6 @@ pub(in crate::http) struct From {
     raw: bool,
 }
 
-/// The session that is meant by a worker's, issue's or session's id: one that is named, otherwise the latest.
-///
-/// # Errors
-/// When it has had none.
-pub(in crate::http) fn session_of<'a>(worker: &'a WorkerView, of: &str) -> Result<&'a SessionId, Error> {
-    let named = worker.sessions.iter().find(|session| session.id.as_str().starts_with(of));
-    named.or(worker.sessions.last()).map(|session| &session.id).ok_or_else(|| {
-        Error::new(StatusCode::NOT_FOUND, "not_found", format!("{} has had no session yet", worker.id))
-            .hint(format!("convoy why {}", worker.issue_id))
-    })
-}
-
 /// What an agent prints, as it does.
 pub(in crate::http) async fn output(
     State(site): State<Site>,
@@ -142,7 +129,7 @@ pub(in crate::http) async fn output(
     let id = id.text();
     let of = id.clone();
     let worker = site.ask(move |service| ask::worker(service, &of)).await?;
-    let session = session_of(&worker, &id)?.clone();
+    let session = ask::session_of(&worker, &id)?.clone();
     let last = last_id(&headers).and_then(|id| id.split_once(':'));
     let last = last.filter(|(of, _)| *of == session.as_str()).and_then(|(_, at)| at.parse().ok());
     let at = match last.or(from.offset) {
