@@ -134,6 +134,21 @@ fn of_a_convoy_some_types_are_told_although_others_say_what_belongs_to_it() {
 }
 
 #[test]
+fn who_watches_is_told_that_the_engine_leaves() {
+    let (room, site) = talking();
+    room.issues("gt-a");
+    let id = text(&room.json("create First gt-a"), "/id").to_owned();
+    let mut convoy = site.socket(&format!("/api/convoys/{id}/stream"));
+    convoy.until("start");
+    let mut events = site.events("/api/events", None);
+    assert_eq!(events.next().unwrap().name, "start");
+    room.convoy("down");
+    assert_eq!(convoy.until("end")["reason"], "leaving");
+    assert_eq!(convoy.next().unwrap_err(), 1001);
+    assert!(events.next().is_none());
+}
+
+#[test]
 fn output_is_sent_to_browsers_and_read_by_parts() {
     let (room, site) = talking();
     let convoy = room.launch_new("gt-a", "");
