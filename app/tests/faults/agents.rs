@@ -46,8 +46,12 @@ fn a_supervisor_that_is_killed_is_lost_and_leaves_nothing_running() {
     let convoy = room.launch(&["gt-1"]);
     let waiting = room.env.wait_witness("waiting", 2);
     let session = room.env.witness()[0]["env"]["CONVOY_SESSION"].as_str().unwrap().to_owned();
+    let follows = room.env.start(["logs", &session, "-f"]);
     kill(room.supervisor_pid(&session));
     room.land(&convoy);
+    // Nobody writes an end of it, and yet that is all.
+    assert_eq!(follows.wait(PATIENCE).status, 0);
+    room.convoy(["logs", &session, "-f"]).ok();
     for entry in &waiting {
         assert!(!lives(pid_of(entry)), "{entry}");
     }

@@ -70,6 +70,7 @@ impl<'a> Follower<'a> {
                     self.listen(world, dir, client);
                 }
                 Probe::Dead(record) => {
+                    dir.mark_lost();
                     self.catch_up(world, dir)?;
                     let path = std::path::Path::new(&self.job.workdir.path);
                     let killed = reap_leftovers(&session, path).map_err(|error| text(&error))?;

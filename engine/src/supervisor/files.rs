@@ -10,6 +10,7 @@
 //! | `stdout` | supervisor | its standard output alone, if the specification wants it; durable before `exit.json` |
 //! | `observations.ndjson` | supervisor | one line each, numbered from 1 without gaps |
 //! | `exit.json` | supervisor | once, durable, after the agent's whole tree is dead |
+//! | `lost` | engine | empty, once nobody is left who would write `exit.json`: wakes those who follow the output |
 //! | `sock` | supervisor | its Unix socket |
 //! | `signal/worker.json` | agent | what it has to say, if it can only write files (see `signal`) |
 //! | `call` | engine, for a supervisor in tmux | the socket on which its first connection is made; gone after it |
@@ -126,6 +127,14 @@ impl RunRecord {
             process: Process::current()?,
             at: clock::now(),
         })
+    }
+
+    /// Whether nobody is left who would say how the session ended.
+    ///
+    /// # Errors
+    /// When the system does not say which boot this is.
+    pub fn is_dead(&self) -> std::io::Result<bool> {
+        Ok(self.by == RunBy::Fence || self.boot_id != process::boot_id()? || !self.process.is_alive())
     }
 }
 
@@ -245,6 +254,13 @@ impl SessionDir {
         self.read("exit.json")
     }
 
+    /// Whether its agent prints no more: it has ended, or its supervisor is gone without a word.
+    pub fn is_over(&self) -> bool {
+        let ended = || self.exit().is_ok_and(|exit| exit.is_some());
+        let dead = |record: RunRecord| record.is_dead().unwrap_or(false);
+        ended() || self.run_record().ok().flatten().is_some_and(dead)
+    }
+
     /// All observations with a number above `after`, in order.
     ///
     /// # Errors
@@ -315,6 +331,11 @@ impl SessionDir {
     /// Says who the agent is. Not durable on its own: after a power failure there is no agent to find.
     pub(super) fn write_started(&self, started: &Started) -> Result<(), Error> {
         self.write_new("started.json", &self.json("started.json", started)?)
+    }
+
+    /// Says that nobody will say how it ended. That is so without this file, too.
+    pub(crate) fn mark_lost(&self) {
+        let _ = self.write_new("lost", b"");
     }
 
     /// Says how it ended, durably and once.

@@ -115,8 +115,7 @@ pub fn probe(dir: &SessionDir) -> Result<Probe, Error> {
             return Ok(Probe::Ended(exit));
         }
         let Some(record) = dir.run_record()? else { return Ok(Probe::NeverStarted) };
-        let same_boot = record.boot_id == process::boot_id().map_err(io_error("read the boot id"))?;
-        if record.by == RunBy::Fence || !same_boot || !record.process.is_alive() {
+        if record.is_dead().map_err(io_error("read the boot id"))? {
             // It may have written its exit between the two looks.
             return Ok(dir.exit()?.map_or(Probe::Dead(record), Probe::Ended));
         }
