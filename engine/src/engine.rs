@@ -189,8 +189,8 @@ impl Engine {
         face: Face,
     ) -> Result<(), Failure> {
         let show = |places: Places| places.show(face, self.handle.clone(), workspace, env);
-        let callers = self.places.take().map(show).transpose()?;
-        self.serving = Some(server::serve(workspace, self.handle(), callers)?);
+        let shown = self.places.take().map(show).transpose()?;
+        self.serving = Some(server::serve(workspace, self.handle(), shown)?);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use convoy_api::{Code, Failure, Service};
 use convoy_core::event::Envelope;
@@ -29,8 +30,19 @@ const TOKEN_BYTES_MIN: usize = 32;
 /// Takes over a caller at the engine's socket who speaks HTTP.
 pub type Callers = Box<dyn Fn(UnixStream) + Send + Sync>;
 
+/// Lets everybody go who is served, and waits so long until they have their answers.
+pub type Leave = Box<dyn FnOnce(Duration) + Send>;
+
 /// Shows an engine. Called once, when the engine is about to serve.
-pub type Face = fn(Opened) -> std::io::Result<Callers>;
+pub type Face = fn(Opened) -> std::io::Result<Shown>;
+
+/// An engine that is shown.
+pub struct Shown {
+    /// For those at its socket.
+    pub callers: Callers,
+    /// Called once, when it has ended.
+    pub leave: Leave,
+}
 
 /// What a face gets.
 pub struct Opened {
@@ -123,7 +135,7 @@ impl Places {
         handle: Handle,
         workspace: &Workspace,
         env: &Environment,
-    ) -> Result<Callers, Failure> {
+    ) -> Result<Shown, Failure> {
         let Self { listener, hosts, token, .. } = self;
         let watching = Watching(handle.clone());
         let (workspace, env) = (workspace.clone(), env.clone());

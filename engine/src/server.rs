@@ -10,7 +10,7 @@ use convoy_api::{Code, Control, Failure};
 use convoy_core::id::Seq;
 
 use crate::engine::watch;
-use crate::face::Callers;
+use crate::face::{Callers, Leave, Shown};
 use crate::inbox::Handle;
 use crate::os::socket;
 use crate::permits::Permits;
@@ -31,6 +31,7 @@ const LAST_REPLIES_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 /// A socket that is served.
 pub(crate) struct Serving {
     answering: Arc<Permits>,
+    leave: Option<Leave>,
 }
 
 impl Serving {
@@ -38,15 +39,14 @@ impl Serving {
     /// committed last would otherwise look to its caller as if nobody knew what became of it.
     pub(crate) fn end(self) {
         self.answering.wait_free(CONNECTIONS_MAX, LAST_REPLIES_MAX);
+        if let Some(leave) = self.leave {
+            leave(LAST_REPLIES_MAX);
+        }
     }
 }
 
 /// Opens the socket and serves it until the process ends.
-pub(crate) fn serve(
-    workspace: &Workspace,
-    handle: Handle,
-    callers: Option<Callers>,
-) -> Result<Serving, Failure> {
+pub(crate) fn serve(workspace: &Workspace, handle: Handle, shown: Option<Shown>) -> Result<Serving, Failure> {
     let path = workspace.socket();
     let wrong = |error: std::io::Error| {
         Failure::new(Code::Unavailable, format!("cannot listen on {}: {error}", path.display()))
@@ -60,10 +60,10 @@ pub(crate) fn serve(
     // As many as there can be connections, so that none ever waits for one; they only count.
     let answering = Arc::new(Permits::new(CONNECTIONS_MAX));
     let ours = Arc::clone(&answering);
-    let callers = callers.map(Arc::new);
+    let (callers, leave) = shown.map(|Shown { callers, leave }| (Arc::new(callers), leave)).unzip();
     tasks::start(Kind::Listener, move || accept(&listener, &handle, &ours, callers.as_ref()))
         .map_err(wrong)?;
-    Ok(Serving { answering })
+    Ok(Serving { answering, leave })
 }
 
 fn accept(

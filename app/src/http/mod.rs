@@ -6,6 +6,7 @@ mod assets;
 mod error;
 mod give;
 mod guard;
+mod leaving;
 mod patient;
 pub(crate) mod secret;
 mod server;

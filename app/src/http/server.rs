@@ -1,5 +1,6 @@
 //! The server: one thread with its runtime; callers from the port and from the engine's socket; what is where.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router, middleware};
 use convoy_api::query::EngineView;
-use convoy_engine::face::{Callers, Opened};
+use convoy_engine::face::{Opened, Shown};
 use convoy_engine::tasks::{self as threads, Kind};
+use futures_util::future::{Either, select};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -20,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::Error;
 use super::guard::{self, Way};
+use super::leaving::Leaving;
 use super::patient::Patient;
 use super::secret::Secret;
 use super::site::{Inner, Site};
@@ -28,7 +31,7 @@ use super::{api, assets, tasks};
 use crate::{ask, pages};
 
 /// How many callers are served at once, watchers with them; more wait in the port's own queue.
-const CALLERS_MAX: usize = 4096;
+const CALLERS_MAX: u32 = 4096;
 /// How many files that needs: a caller has one, and the engine some for each agent.
 const FILES_MAX: u64 = 2 * CALLERS_MAX as u64;
 /// How long a caller may take to send the head of a request.
@@ -42,16 +45,17 @@ const BLOCKING_KEPT: Duration = Duration::from_secs(10);
 /// How long nobody is let in after somebody could not be.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Shows an engine: serves its port and whoever comes by its socket, until the process ends.
-pub(crate) fn face(opened: Opened) -> std::io::Result<Callers> {
+/// Shows an engine: serves its port and whoever comes by its socket, until it leaves.
+pub(crate) fn face(opened: Opened) -> std::io::Result<Shown> {
     let Opened { service, watching, workspace, env, listener, hosts, token } = opened;
     let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
     let engine =
         ask::engine(service.as_ref()).map(|view| engine_name(&view)).map_err(std::io::Error::other)?;
+    let (leaves, leaving) = Leaving::channel();
     let site = Site(Arc::new(Inner {
         hosts: Site::hosts(address, &hosts),
         secret: Secret::new(token, &engine),
-        streams: Streams::new(watching, &workspace),
+        streams: Streams::new(watching, &workspace, leaving.clone()),
         counters: api::Counters::default(),
         strangers: guard::Strangers::default(),
         service,
@@ -66,36 +70,49 @@ pub(crate) fn face(opened: Opened) -> std::io::Result<Callers> {
         .thread_keep_alive(BLOCKING_KEPT)
         .thread_name("http-call")
         .build()?;
-    let places = Arc::new(Semaphore::new(CALLERS_MAX));
+    let places = Arc::new(Semaphore::new(CALLERS_MAX as usize));
     // To lay something around a router is to build it again: not for each connection.
-    let router = router(site);
+    let router = router(site.clone());
     let at_port = router.clone().layer(Extension(Way::Port));
     let at_socket = router.layer(Extension(Way::Socket));
     let handle = runtime.handle().clone();
-    let kept = Arc::clone(&places);
+    let (kept, until) = (Arc::clone(&places), leaving.clone());
     if let Some(listener) = &listener {
         listener.set_nonblocking(true)?;
     }
     threads::start(Kind::Listener, move || {
         runtime.block_on(async move {
-            match listener.map(tokio::net::TcpListener::from_std) {
-                Some(Ok(listener)) => accept(listener, at_port, kept).await,
-                // Only those at the socket: they come by themselves.
-                None | Some(Err(_)) => std::future::pending().await,
+            // Those at the socket come by themselves.
+            if let Some(Ok(listener)) = listener.map(tokio::net::TcpListener::from_std) {
+                let ended = until.clone().come();
+                select(pin!(accept(listener, at_port, kept, until)), pin!(ended)).await;
             }
+            std::future::pending::<()>().await;
         });
     })?;
-    Ok(Box::new(move |stream| {
-        let (router, places) = (at_socket.clone(), Arc::clone(&places));
-        let _entered = handle.enter();
+    let (entered, all) = (handle.clone(), Arc::clone(&places));
+    let callers = Box::new(move |stream: std::os::unix::net::UnixStream| {
+        let (router, places, leaving) = (at_socket.clone(), Arc::clone(&places), leaving.clone());
+        let _entered = entered.enter();
         let taken = stream.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(stream));
         let Ok(stream) = taken else { return };
         tasks::start(async move {
             if let Ok(place) = places.acquire_owned().await {
-                serve(stream, router, place).await;
+                serve(stream, router, place, leaving).await;
             }
         });
-    }))
+    });
+    let leave = move |patience| {
+        leaves.now();
+        handle.block_on(async {
+            let gone = async {
+                let _ = all.acquire_many(CALLERS_MAX).await;
+                site.streams().ended().await;
+            };
+            let _ = tokio::time::timeout(patience, gone).await;
+        });
+    };
+    Ok(Shown { callers, leave: Box::new(leave) })
 }
 
 /// What tells an engine from the one before it.
@@ -103,12 +120,12 @@ pub(crate) fn engine_name(view: &EngineView) -> String {
     format!("{}@{}", view.pid, view.started_at)
 }
 
-async fn accept(listener: tokio::net::TcpListener, router: Router, places: Arc<Semaphore>) {
+async fn accept(listener: tokio::net::TcpListener, router: Router, places: Arc<Semaphore>, leaving: Leaving) {
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let _ = stream.set_nodelay(true);
-                tasks::start(serve(stream, router.clone(), place));
+                tasks::start(serve(stream, router.clone(), place, leaving.clone()));
             }
             // Out of descriptors: it is no use to ask again at once.
             Err(_) => {
@@ -118,8 +135,8 @@ async fn accept(listener: tokio::net::TcpListener, router: Router, places: Arc<S
     }
 }
 
-/// Serves one caller, request after request.
-async fn serve<S>(stream: S, router: Router, place: OwnedSemaphorePermit)
+/// Serves one caller, request after request; of an engine that leaves, only what was asked for already.
+async fn serve<S>(stream: S, router: Router, place: OwnedSemaphorePermit, leaving: Leaving)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -129,8 +146,12 @@ where
         .header_read_timeout(HEAD_PATIENCE)
         .serve_connection(TokioIo::new(Patient::new(stream)), service)
         .with_upgrades();
+    let mut connection = pin!(connection);
     // That a caller went away, or spoke no HTTP, is nobody's concern but its own.
-    let _ = connection.await;
+    if let Either::Right(_) = select(connection.as_mut(), pin!(leaving.come())).await {
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
     drop(place);
 }
 

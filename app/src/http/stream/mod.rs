@@ -20,13 +20,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(super) use outputs::OutputView;
 
 use super::error::Error;
+use super::leaving::Leaving;
 use super::site::Site;
 use concerns::Concerns;
 use hub::Hub;
 use outputs::Outputs;
 
 /// How many streams there are at once: each holds a descriptor.
-const STREAMS_MAX: usize = 4096;
+const STREAMS_MAX: u32 = 4096;
 
 /// What all streams share.
 pub(super) struct Streams {
@@ -34,16 +35,18 @@ pub(super) struct Streams {
     outputs: Outputs,
     concerns: Concerns,
     places: Arc<Semaphore>,
+    leaving: Leaving,
 }
 
 impl Streams {
     /// Of this engine.
-    pub(super) fn new(watching: Watching, workspace: &Workspace) -> Self {
+    pub(super) fn new(watching: Watching, workspace: &Workspace, leaving: Leaving) -> Self {
         Self {
             hub: Arc::new(Hub::new(watching)),
             outputs: Outputs::new(Tails::new(workspace)),
             concerns: Concerns::default(),
-            places: Arc::new(Semaphore::new(STREAMS_MAX)),
+            places: Arc::new(Semaphore::new(STREAMS_MAX as usize)),
+            leaving,
         }
     }
 
@@ -54,7 +57,12 @@ impl Streams {
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        STREAMS_MAX - self.places.available_permits()
+        STREAMS_MAX as usize - self.places.available_permits()
+    }
+
+    /// Waits until all have ended.
+    pub(super) async fn ended(&self) {
+        let _ = self.places.acquire_many(STREAMS_MAX).await;
     }
 
     /// A place for one more.

@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use convoy_core::id::{Seq, SessionId};
-use futures_util::Stream;
 use futures_util::stream::unfold;
+use futures_util::{Stream, StreamExt};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -144,7 +144,8 @@ pub(in crate::http) async fn output(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let state = OutputStream { watch: Some(watch), session, _joined: joined, _place: place };
-    Ok(sse(unfold(state, |mut state| async move { state.next().await.map(|event| (Ok(event), state)) })))
+    let output = unfold(state, |mut state| async move { state.next().await.map(|event| (Ok(event), state)) });
+    Ok(sse(output.take_until(streams.leaving.clone().come())))
 }
 
 struct OutputStream {
