@@ -62,13 +62,13 @@ impl Which {
             label: given(&self.label),
             rig: given(&self.rig),
             convoy: given(&self.convoy),
-            // As on the command line: roles of template convoys only where they are asked for.
-            no_steps: issue_type.is_none() && !self.label.starts_with("convoy:") && self.convoy.is_empty(),
             issue_type,
             ready: !self.ready.is_empty(),
             limit: Some(PAGE),
             skip: self.skip.parse().unwrap_or(0),
-        })
+            ..IssueFilter::default()
+        }
+        .as_listed())
     }
 
     /// The address of these issues, without the page.
@@ -108,7 +108,7 @@ pub(super) async fn list(
     Query(which): Query<Which>,
 ) -> Result<Markup, Error> {
     let filter = which.filter()?;
-    let skip = filter.skip;
+    let (skip, no_steps) = (filter.skip, filter.no_steps);
     let (seq, rigs, (issues, total)) = site
         .ask(move |service| {
             let seq = ask::engine(service)?.seq;
@@ -118,7 +118,7 @@ pub(super) async fn list(
     let main = html! {
         (flash(which.did.as_deref()))
         div.head { div { h1 { "Issues" } p.soft { (total) " " (which.words()) } } }
-        (chooser(&which, &rigs))
+        (chooser(&which, &rigs, no_steps))
         @if issues.is_empty() {
             @if which.chosen() || skip > 0 {
                 (empty("No issue fits.", "Ask for less, or see those that are not closed.", None))
@@ -142,8 +142,8 @@ impl Which {
     fn words(&self) -> &str {
         match (self.status.as_str(), self.ready.is_empty()) {
             (_, false) => "could be worked on now",
-            ("" | "all", true) if self.status.is_empty() => "not closed",
-            ("all", true) => "in all",
+            ("", true) if self.convoy.is_empty() => "not closed",
+            ("" | "all", true) => "in all",
             (status, true) => {
                 STATUSES.iter().find(|(value, _)| *value == status).map_or("", |(_, word)| *word)
             }
@@ -178,7 +178,7 @@ fn row(issue: &IssueView) -> Markup {
     }
 }
 
-fn chooser(which: &Which, rigs: &[RigView]) -> Markup {
+fn chooser(which: &Which, rigs: &[RigView], no_steps: bool) -> Markup {
     html! {
         form.chooser method="get" role="search" aria-label="Which issues" {
             label { "Status"
@@ -190,7 +190,7 @@ fn chooser(which: &Which, rigs: &[RigView]) -> Markup {
             }
             label { "Type"
                 select name="type" {
-                    option value="" { "any but roles" }
+                    option value="" { (if no_steps { "any but roles" } else { "any" }) }
                     @for (name, _) in IssueType::NAMES {
                         option value=(name) selected[which.kind == name] { (name) }
                     }
