@@ -46,6 +46,7 @@ pub(super) struct Which {
     #[serde(rename = "type")]
     kind: String,
     ready: String,
+    convoy: String,
     skip: String,
     did: Option<String>,
 }
@@ -60,14 +61,14 @@ impl Which {
             status: status.filter(|status| status != "all"),
             label: given(&self.label),
             rig: given(&self.rig),
-            convoy: None,
-            // As on the command line: roles of template convoys only where they are asked for.
-            no_steps: issue_type.is_none() && !self.label.starts_with("convoy:"),
+            convoy: given(&self.convoy),
             issue_type,
             ready: !self.ready.is_empty(),
             limit: Some(PAGE),
             skip: self.skip.parse().unwrap_or(0),
-        })
+            ..IssueFilter::default()
+        }
+        .as_listed())
     }
 
     /// The address of these issues, without the page.
@@ -78,6 +79,7 @@ impl Which {
             ("label", &self.label),
             ("type", &self.kind),
             ("ready", &self.ready),
+            ("convoy", &self.convoy),
         ];
         let given: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let query = serde_urlencoded::to_string(given).unwrap_or_default();
@@ -106,7 +108,7 @@ pub(super) async fn list(
     Query(which): Query<Which>,
 ) -> Result<Markup, Error> {
     let filter = which.filter()?;
-    let skip = filter.skip;
+    let (skip, no_steps) = (filter.skip, filter.no_steps);
     let (seq, rigs, (issues, total)) = site
         .ask(move |service| {
             let seq = ask::engine(service)?.seq;
@@ -116,7 +118,7 @@ pub(super) async fn list(
     let main = html! {
         (flash(which.did.as_deref()))
         div.head { div { h1 { "Issues" } p.soft { (total) " " (which.words()) } } }
-        (chooser(&which, &rigs))
+        (chooser(&which, &rigs, no_steps))
         @if issues.is_empty() {
             @if which.chosen() || skip > 0 {
                 (empty("No issue fits.", "Ask for less, or see those that are not closed.", None))
@@ -140,8 +142,8 @@ impl Which {
     fn words(&self) -> &str {
         match (self.status.as_str(), self.ready.is_empty()) {
             (_, false) => "could be worked on now",
-            ("" | "all", true) if self.status.is_empty() => "not closed",
-            ("all", true) => "in all",
+            ("", true) if self.convoy.is_empty() => "not closed",
+            ("" | "all", true) => "in all",
             (status, true) => {
                 STATUSES.iter().find(|(value, _)| *value == status).map_or("", |(_, word)| *word)
             }
@@ -176,7 +178,7 @@ fn row(issue: &IssueView) -> Markup {
     }
 }
 
-fn chooser(which: &Which, rigs: &[RigView]) -> Markup {
+fn chooser(which: &Which, rigs: &[RigView], no_steps: bool) -> Markup {
     html! {
         form.chooser method="get" role="search" aria-label="Which issues" {
             label { "Status"
@@ -188,7 +190,7 @@ fn chooser(which: &Which, rigs: &[RigView]) -> Markup {
             }
             label { "Type"
                 select name="type" {
-                    option value="" { "any but roles" }
+                    option value="" { (if no_steps { "any but roles" } else { "any" }) }
                     @for (name, _) in IssueType::NAMES {
                         option value=(name) selected[which.kind == name] { (name) }
                     }
@@ -202,6 +204,7 @@ fn chooser(which: &Which, rigs: &[RigView]) -> Markup {
                     }
                 }
             }
+            @if !which.convoy.is_empty() { label { "Convoy" input type="text" name="convoy" value=(which.convoy); } }
             label { "Label" input type="text" name="label" value=(which.label) placeholder="any"; }
             label.check { input type="checkbox" name="ready" value="1" checked[!which.ready.is_empty()]; "Ready now" }
             button.button type="submit" { "Show" }
