@@ -6,7 +6,7 @@ use convoy_core::money::Money;
 use convoy_core::review::ReviewResult;
 use convoy_core::template::{ReportKind, Verdict};
 use convoy_core::time::Span;
-use convoy_core::view::{ConvoyView, StrandedView};
+use convoy_core::view::{ConvoyView, StandingView, StrandedView};
 use convoy_engine::findings::Synthesis;
 use convoy_engine::pull::{Commented, Pull};
 use convoy_engine::reports::Reports;
@@ -15,7 +15,7 @@ use convoy_engine::workspace::Workspace;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::board::{self, Standing};
+use super::board;
 use super::context::Context;
 use super::{ask, values};
 use crate::error::{DONE, Error, INTERRUPTED, PARTIAL};
@@ -207,7 +207,7 @@ pub(crate) struct Outcome {
     pub(crate) status: u8,
 }
 
-fn report(ctx: &mut Context, standing: &Standing) -> Result<u8, Error> {
+fn report(ctx: &mut Context, standing: &StandingView) -> Result<u8, Error> {
     let outcome = outcome(&ctx.workspace()?, &standing.convoy, standing.stuck.as_ref())?;
     ctx.out.json(&outcome.view)?;
     if let Some(content) = outcome.report.filter(|_| !ctx.out.json) {

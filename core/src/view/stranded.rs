@@ -173,6 +173,12 @@ pub fn stuck(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> {
         .collect()
 }
 
+/// One convoy, if it is open and does not go on before a person does something.
+pub(super) fn stuck_one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<StrandedView> {
+    let stranded = convoy.is_open().then(|| one(state, policy, convoy, now)).flatten();
+    stranded.filter(|one| one.category.is_stuck())
+}
+
 /// One convoy, if nothing of it moves, or it should have landed before.
 pub(super) fn one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<StrandedView> {
     let id = &convoy.content.id;

@@ -2,6 +2,7 @@
 
 use convoy_core::template::ReportKind;
 use convoy_core::time::Span;
+use convoy_core::view::StandingView;
 use convoy_engine::templates;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -98,7 +99,7 @@ fn verdict(desk: &mut Desk<'_>, convoy: &str) -> Result<Answer, Error> {
         Over::TimeOut => return Err(goes_on("the time ran out")),
         Over::Unwanted => return Err(goes_on("nobody waits any more")),
     };
-    let Some((convoy, stuck)) = standing else { return Err(goes_on("it is not there")) };
+    let Some(StandingView { convoy, stuck }) = standing else { return Err(goes_on("it is not there")) };
     let outcome = review::outcome(&desk.ctx.workspace()?, &convoy, stuck.as_ref())?;
     let mut answer = Answer::of(&outcome.view)?;
     if let Some((why, hint)) = outcome.trouble {
