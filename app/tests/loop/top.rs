@@ -97,8 +97,11 @@ fn pages_search_and_sizes() {
     room.convoy("create Beta gt-b");
     let mut top = room.env.on_terminal(["top"]);
     top.sees(&one, SOON);
-    top.types("/alph");
-    top.sees("Convoys 1 of 2", SOON);
+    // What is pasted is a text where one is typed, and no keys elsewhere.
+    top.types("\x1b[200~sy\x1b[201~/\x1b[200~al\rph\x1b[201~");
+    let shown = top.sees("Convoys 1 of 2", SOON);
+    assert!(shown.contains("/alph") && !shown.contains("(y/n)"), "{shown}");
+    assert!(top.written().contains("\x1b[?2004h"));
     top.types("\x1b");
     top.sees("Convoys 2 ─", SOON);
     top.types("/beta\r\r");
@@ -197,9 +200,10 @@ fn enter_lends_the_screen_to_the_terminal_of_an_agent() {
     let convoy = room.launch_new("gt-a", "");
     room.env.wait_witness("waiting", 1);
     let mut top = room.env.on_terminal(["top"]);
-    for _ in 0..2 {
+    // What is typed ahead, and is more than may wait to be seen, is for nobody, and holds nothing up.
+    for ahead in ["", &"j".repeat(900)] {
         top.sees("first", SOON);
-        top.types("\t\r");
+        top.types(&format!("\t\r{ahead}"));
         top.sees("Ctrl-c leaves", SOON);
         top.types("\u{3}");
         top.sees("Workers 1", SOON);
@@ -211,6 +215,14 @@ fn enter_lends_the_screen_to_the_terminal_of_an_agent() {
     top.sees("bring the engine up", SOON);
     top.types("q");
     assert_eq!(top.ended(SOON), 0);
+    is_given_back(&top, &room.env);
+    // Whoever ends it does not have to wait until the person has seen enough.
+    let mut top = room.env.on_terminal(["top"]);
+    top.sees("first", SOON);
+    top.types("\t\r");
+    top.sees("Ctrl-c leaves", SOON);
+    top.signal(Signal::TERM);
+    assert_eq!(top.ended(SOON), 130);
     is_given_back(&top, &room.env);
     room.open("more");
     room.open("go");

@@ -126,6 +126,22 @@ fn what_changes_something_asks_first() {
 }
 
 #[test]
+fn what_is_pasted_is_no_answer_and_no_key() {
+    let paste = |text: &str| -> Vec<Key> { text.chars().map(Pasted).collect() };
+    for before in [vec![], vec![Tab], typed("s"), typed("p")] {
+        let mut model = busy();
+        press(&mut model, &before);
+        let untouched = model.clone();
+        assert_eq!(press(&mut model, &paste("systemry q/")), None, "{before:?}");
+        assert_eq!(model, untouched, "{before:?}");
+    }
+    let mut model = busy();
+    press(&mut model, &typed("/"));
+    press(&mut model, &paste("log"));
+    assert_eq!((model.search.as_str(), &model.prompt), ("log", &Prompt::Search));
+}
+
+#[test]
 fn what_cannot_be_meant_is_said() {
     for (model, keys) in [
         (busy(), typed("r")),
