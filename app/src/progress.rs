@@ -349,7 +349,7 @@ mod tests {
         for (event, shown, waits) in [
             (Event::SessionStopRequested { session: session(), epoch }, See::Look, See::Look),
             (Event::SessionStarted { session: session(), epoch, n: 1, pid: 1, at }, See::Look, See::Nothing),
-            (Event::CheckpointFailed { session: session(), why: "no room".into() }, See::Soon, See::Nothing),
+            (Event::NoticeRead { notice: "n-1".parse().unwrap() }, See::Soon, See::Nothing),
         ] {
             assert_eq!((see(&event, true), see(&event, false)), (shown, waits), "{event:?}");
         }

@@ -56,6 +56,7 @@ pub(crate) struct Global {
 }
 
 /// What a command runs in.
+#[derive(Clone)]
 pub(crate) struct Context {
     /// The environment of the process.
     pub(crate) env: Environment,

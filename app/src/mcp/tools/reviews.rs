@@ -49,6 +49,7 @@ impl Tool for Review {
     const TITLE: &'static str = "Have a change reviewed";
     const KIND: Kind = Kind::Changes { destroys: false, again: false, outside: true };
     const MORE: Option<&'static str> = Some("convoy_output with its convoy");
+    const WAITS: bool = true;
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
         let (wait, budget) = (self.wait, self.budget_usd.map(values::budget).transpose()?);

@@ -48,6 +48,7 @@ impl Tool for Wait {
     const TITLE: &'static str = "Wait for convoys";
     const KIND: Kind = Kind::Looks;
     const MORE: Option<&'static str> = Some("convoy_show with one of them");
+    const WAITS: bool = true;
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
         let ids = values::some("convoys", self.convoys)?;
@@ -116,9 +117,7 @@ pub(super) fn until_over(
         }
         Ok(Look { end: None, seq })
     };
-    let end = follow.until(open, look, |event| Ok(progress::see(&event.event, false)));
-    desk.goes_on();
-    Ok(match end? {
+    Ok(match follow.until(open, look, |event| Ok(progress::see(&event.event, false)))? {
         End::Reached(standing) => Over::Stands(standing),
         End::TimeOut => Over::TimeOut,
         End::Interrupted | End::Unseen => Over::Unwanted,
