@@ -11,7 +11,8 @@ use convoy_core::time::Time;
 use convoy_core::view::{
     BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
     EpicView, FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView,
-    RigView, SessionView, StageView, StandingView, StoryView, StrandedView, TrackerView, WorkerView,
+    RigView, SessionView, StageView, StandingView, StoryView, StrandedView, TrackerView, WorkerFactsView,
+    WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -48,10 +49,9 @@ pub enum Query {
         id: String,
     },
     /// Workers; without `all` only those to whom something may still happen, or that failed.
-    Workers {
-        /// All that ever were.
-        all: bool,
-    },
+    Workers(WorkerFilter),
+    /// How those do who are at work, or gave up.
+    WorkerFacts,
     /// One worker, by its id, its issue or its session.
     Worker {
         /// Reference.
@@ -99,11 +99,8 @@ pub enum Query {
         /// Only this one: its issue, worker or session.
         issue: Option<String>,
     },
-    /// A mailbox, oldest first.
-    Mail {
-        /// Whose.
-        address: String,
-    },
+    /// A mailbox.
+    Mail(MailFilter),
     /// Every mailbox that anything was ever sent to.
     Mailboxes,
     /// Deliveries of notices, oldest first.
@@ -227,6 +224,36 @@ pub struct IssueFilter {
     pub skip: usize,
 }
 
+/// Which workers, in the order in which they were assigned.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkerFilter {
+    /// All that ever were.
+    pub all: bool,
+    /// The latest first.
+    pub latest: bool,
+    /// At most so many; all if none.
+    pub limit: Option<usize>,
+    /// Without the first so many.
+    pub skip: usize,
+}
+
+/// Which notices, the oldest first.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MailFilter {
+    /// Of this mailbox.
+    pub address: String,
+    /// Without those that were put away.
+    pub kept: bool,
+    /// The latest first.
+    pub latest: bool,
+    /// At most so many; all if none.
+    pub limit: Option<usize>,
+    /// Without the first so many.
+    pub skip: usize,
+}
+
 /// Which convoys.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -256,7 +283,8 @@ pub enum Answer {
     Convoys { convoys: Vec<ConvoyView>, total: usize },
     Convoy { convoy: Box<ConvoyView>, seq: Seq },
     ConvoyDetails { details: Box<DetailsView> },
-    Workers { workers: Vec<WorkerView> },
+    Workers { workers: Vec<WorkerView>, total: usize },
+    WorkerFacts { workers: Vec<WorkerFactsView>, left_out: usize },
     Worker { worker: Box<WorkerView> },
     Why(WhyView),
     Stage { stage: Box<StageView> },
@@ -267,7 +295,7 @@ pub enum Answer {
     ConvoyLines { convoys: Vec<ConvoyLineView>, total: usize },
     Concern { concern: Box<Concern>, seq: Seq },
     Queue { items: Vec<QueueItemView> },
-    Mail { notices: Vec<NoticeView> },
+    Mail { notices: Vec<NoticeView>, total: usize },
     Mailboxes { mailboxes: Vec<MailboxView> },
     Outbox { deliveries: Vec<DeliveryView> },
     Notice { notice: Box<NoticeView> },

@@ -1,6 +1,6 @@
 //! Questions with answers of the right kind.
 
-use convoy_api::query::{ConvoyFilter, CostOf, EngineView, IssueFilter, WhyView};
+use convoy_api::query::{ConvoyFilter, CostOf, EngineView, IssueFilter, MailFilter, WhyView, WorkerFilter};
 use convoy_api::{Answer, Code, Failure, Query, Service};
 use convoy_core::command::BudgetScope;
 use convoy_core::cost::Day;
@@ -9,8 +9,7 @@ use convoy_core::id::Seq;
 use convoy_core::view::{
     BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
     EpicView, FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView,
-    RigView, StageView, StandingView, StoryView,
-    StrandedView, TrackerView, WorkerView,
+    RigView, StageView, StandingView, StoryView, StrandedView, TrackerView, WorkerFactsView, WorkerView,
 };
 
 fn other() -> Failure {
@@ -84,8 +83,24 @@ pub(crate) fn facts(service: &dyn Service) -> Result<FactsView, Failure> {
 
 /// Workers.
 pub(crate) fn workers(service: &dyn Service, all: bool) -> Result<Vec<WorkerView>, Failure> {
-    match service.ask(Query::Workers { all })? {
-        Answer::Workers { workers } => Ok(workers),
+    Ok(worker_page(service, WorkerFilter { all, ..WorkerFilter::default() })?.0)
+}
+
+/// Workers, and how many there are without the limit.
+pub(crate) fn worker_page(
+    service: &dyn Service,
+    filter: WorkerFilter,
+) -> Result<(Vec<WorkerView>, usize), Failure> {
+    match service.ask(Query::Workers(filter))? {
+        Answer::Workers { workers, total } => Ok((workers, total)),
+        _ => Err(other()),
+    }
+}
+
+/// How those do who are at work, or gave up; and how many more there are.
+pub(crate) fn worker_facts(service: &dyn Service) -> Result<(Vec<WorkerFactsView>, usize), Failure> {
+    match service.ask(Query::WorkerFacts)? {
+        Answer::WorkerFacts { workers, left_out } => Ok((workers, left_out)),
         _ => Err(other()),
     }
 }
@@ -163,10 +178,18 @@ pub(crate) fn rest(service: &dyn Service) -> Result<Option<Vec<StandingView>>, F
     }
 }
 
-/// A mailbox.
+/// A mailbox, oldest first.
 pub(crate) fn mail(service: &dyn Service, address: String) -> Result<Vec<NoticeView>, Failure> {
-    match service.ask(Query::Mail { address })? {
-        Answer::Mail { notices } => Ok(notices),
+    Ok(mail_page(service, MailFilter { address, ..MailFilter::default() })?.0)
+}
+
+/// Notices of a mailbox, and how many there are without the limit.
+pub(crate) fn mail_page(
+    service: &dyn Service,
+    filter: MailFilter,
+) -> Result<(Vec<NoticeView>, usize), Failure> {
+    match service.ask(Query::Mail(filter))? {
+        Answer::Mail { notices, total } => Ok((notices, total)),
         _ => Err(other()),
     }
 }

@@ -318,6 +318,12 @@ impl State {
         issue.blockers().filter(|id| self.issues.get(*id).is_none_or(|blocker| !blocker.is_closed()))
     }
 
+    /// Whether the issue of a worker still waits for it: it is not closed, and nobody else has it.
+    pub fn is_current(&self, worker: &Worker) -> bool {
+        let issue = self.issues.get(&worker.content.issue).filter(|issue| !issue.was_closed());
+        issue.is_some_and(|issue| issue.worker.as_ref() == Some(&worker.content.id))
+    }
+
     /// Whether nothing stands between the issue and a worker, as far as the issue itself is concerned.
     pub fn is_ready(&self, issue: &Issue) -> bool {
         matches!(issue.status, issue::Status::Open)

@@ -38,11 +38,11 @@ pub use delivery::{DeliveryStatus, DeliveryView, delivery};
 pub use details::{DetailsView, LandedView, WaitView, details};
 pub use epic::{EpicView, active_epics, background, cost_of_epic, epic, epics, own_session};
 use epic::{cost_of_folder, parent_of};
-pub use facts::{FactsView, TroubleView, WorkerFactsView, facts};
+pub use facts::{FactsView, TroubleView, WorkerFactsView, facts, worker_facts};
 pub use issue::{DependencyView, IssueView, assignee, issue};
 pub use notice::{MailboxView, NoticeView, mailboxes, notice};
 pub use overview::{
-    AtWorkView, ConvoyLineView, LISTED_MAX, NeedKind, NeedView, OverviewView, line, overview,
+    AtWorkView, ConvoyLineView, LISTED_MAX, NeedKind, NeedView, OverviewView, lines, overview,
 };
 pub use queue::{QueueItemView, queue};
 pub use rig::{

@@ -307,16 +307,22 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Vec
             None => vec![merging(submission, issue)],
         },
         WorkerState::Stopped { by } => {
-            vec![reason("stopped", format!("{by} stopped it")).run(format!("convoy work retry {issue}"))]
+            vec![retried(state, worker, reason("stopped", format!("{by} stopped it")))]
         }
-        WorkerState::Failed { why } => {
-            vec![reason("failed", why.clone()).run(format!("convoy work retry {issue}"))]
-        }
+        WorkerState::Failed { why } => vec![retried(state, worker, reason("failed", why.clone()))],
         WorkerState::Released => {
             vec![reason("released", "its issue was taken from it").run(format!("convoy sling {issue}"))]
         }
         WorkerState::Done => vec![reason("done", "its issue is closed by its work")],
     }
+}
+
+/// One that gave up is tried again, unless its issue does not wait for it any more.
+fn retried(state: &State, worker: &Worker, reason: Reason) -> Reason {
+    if state.is_current(worker) {
+        return reason.run(format!("convoy work retry {}", worker.content.issue));
+    }
+    reason
 }
 
 /// What the witness found wrong with a session that runs.

@@ -61,18 +61,20 @@ pub fn stored(
     env: &Environment,
     epic: Option<&str>,
 ) -> Result<Vec<StoredCheckpoint>, Failure> {
-    let mut found: Vec<StoredCheckpoint> =
-        Checkpoints::open(workspace, env)?.list(epic)?.found.into_iter().filter_map(read).collect();
-    found.sort_by_key(|stored| std::cmp::Reverse((stored.sequence, stored.timestamp)));
-    Ok(found)
+    Ok(read(&Checkpoints::open(workspace, env)?.list(epic)?.found))
 }
 
-/// One that is written as this version writes them; anybody may have put anything there.
-fn read(found: Found) -> Option<StoredCheckpoint> {
-    let mut value = serde_json::to_value(&found.stored).ok()?;
-    // Its folder is its epic, whatever it says of itself.
-    value["epic_id"] = found.folder.into();
-    serde_json::from_value(value).ok()
+/// Those that are written as this version writes them, the newest first; anybody may have put anything there.
+pub fn read(found: &[Found]) -> Vec<StoredCheckpoint> {
+    let one = |found: &Found| {
+        let mut value = serde_json::to_value(&found.stored).ok()?;
+        // Its folder is its epic, whatever it says of itself.
+        value["epic_id"] = found.folder.clone().into();
+        serde_json::from_value(value).ok()
+    };
+    let mut stored: Vec<StoredCheckpoint> = found.iter().filter_map(one).collect();
+    stored.sort_by_key(|stored| std::cmp::Reverse((stored.sequence, stored.timestamp)));
+    stored
 }
 
 /// What a session that goes on is to take over, and the number that its checkpoints come after.

@@ -54,6 +54,10 @@ const deeds = {
   gone: (step) => found(step).waitFor({ state: 'detached' }),
   click: (step) => found(step).click(),
   fill: (step) => found(step).fill(step.value),
+  value: (step) => found(step).inputValue(),
+  focus: (step) => found(step).focus(),
+  // Wherever that is: on the page, or beside it.
+  tap: ({ x, y }) => page.mouse.click(x, y),
   press: ({ key }) => page.keyboard.press(key),
   texts: ({ selector }) => page.locator(selector).allInnerTexts(),
   attributes: ({ selector, name }) => page.locator(selector).evaluateAll((all, name) => all.map((one) => one.getAttribute(name)), name),

@@ -120,6 +120,21 @@ impl Browser {
     pub fn fill(&mut self, selector: &str, value: &str) {
         self.does("fill", json!({ "selector": selector, "value": value }));
     }
+    /// What a field has.
+    #[track_caller]
+    pub fn value(&mut self, selector: &str) -> String {
+        self.does("value", json!({ "selector": selector })).as_str().expect("text").to_owned()
+    }
+    /// Gives the focus to something with this text.
+    #[track_caller]
+    pub fn focus(&mut self, selector: &str, text: &str) {
+        self.does("focus", json!({ "selector": selector, "text": text }));
+    }
+    /// Clicks at a place of the window.
+    #[track_caller]
+    pub fn tap(&mut self, x: u32, y: u32) {
+        self.does("tap", json!({ "x": x, "y": y }));
+    }
     /// Presses a key.
     #[track_caller]
     pub fn press(&mut self, key: &str) {

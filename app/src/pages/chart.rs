@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use super::parts::tone_of;
+
 /// The parts of a bar, from its foot: the class, and what it means.
 pub(super) const PARTS: [(&str, &str); 4] = [
     ("reported", "reported"),
@@ -106,11 +108,7 @@ pub(super) fn share(parts: [i64; 4], most: i64, share: f64) -> Markup {
 pub(super) fn used(spent: i64, promised: i64, limit: i64, percent: Option<i64>) -> Markup {
     let spent_width = scaled(spent, limit, 100);
     let promised_width = scaled(promised, limit, 100 - spent_width);
-    let tone = match percent.unwrap_or(0) {
-        ..80 => "fine",
-        80..100 => "near",
-        _ => "over",
-    };
+    let tone = tone_of(percent.unwrap_or(0));
     let said = format!("{} % spent, {} % promised", percent.unwrap_or(0), scaled(promised, limit, 100));
     html! {
         span class={ "meter " (tone) } title=(said) {
@@ -127,19 +125,6 @@ pub(super) fn used(spent: i64, promised: i64, limit: i64, percent: Option<i64>) 
 /// The colour of a part, for the legend.
 pub(super) fn key(class: &str) -> Markup {
     html! { svg.key viewBox="0 0 10 10" width="10" height="10" aria-hidden="true" { rect class=(class) width="10" height="10" {} } }
-}
-
-/// A number with its thousands apart: `12,345`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

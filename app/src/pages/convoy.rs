@@ -15,8 +15,8 @@ use super::graph::{self, NODES_MAX, Node};
 use super::layout::page;
 use super::overview::After;
 use super::parts::{
-    Tone, age, badge, badge_of, block, command, convoy_badge, duration, empty, facts, link, moment, money,
-    progress, safe, section, sign, spend, table, title,
+    Tone, age, badge, badge_of, block, command, commit, convoy_badge, duration, empty, facts, link, moment,
+    money, progress, safe, section, sign, spend, table, title,
 };
 use super::report::Report;
 use super::{tail, timeline};
@@ -24,8 +24,6 @@ use crate::ask;
 use crate::http::{Error, Site, Visitor};
 use crate::text;
 
-/// How much of a commit's name is shown.
-const COMMIT_CHARS: usize = 12;
 /// The most issues that the list shows.
 const LISTED_MAX: usize = 500;
 
@@ -82,9 +80,10 @@ pub(super) async fn show(
 
 fn head(visitor: &Visitor, details: &DetailsView) -> Markup {
     let convoy = &details.convoy;
-    let at_work = details.workers.iter().filter(|worker| worker.state == "running").count();
+    // Of one that is over nothing is printed any more: only what concerns it may still happen.
+    let stream = convoy.closed_at.is_none().then(|| format!("/api/convoys/{}/stream", convoy.id));
     html! {
-        div.head data-stream={ "/api/convoys/" (convoy.id) "/stream" } {
+        div.head data-convoy=(convoy.id) data-stream=[stream] {
             div {
                 p.eyebrow {
                     @if let Some(template) = &convoy.template { (safe(template)) " · " }
@@ -95,7 +94,7 @@ fn head(visitor: &Visitor, details: &DetailsView) -> Markup {
                     (convoy_badge(&convoy.status, convoy.outcome.as_deref()))
                     @if convoy.overdue { (badge_of(Tone::Alert, "!", "overdue")) }
                     @if convoy.held { (badge_of(Tone::Wait, "→", "held open")) }
-                    (progress(convoy.completed, at_work, convoy.total))
+                    (progress(convoy.completed, details.at_work, convoy.total))
                     (spend(&convoy.spent, convoy.budget.as_ref()))
                 }
             }
@@ -184,9 +183,8 @@ fn facts_of(convoy: &ConvoyView) -> Vec<(&'static str, Markup)> {
     facts.extend(convoy.epic_id.as_deref().map(|epic| ("Epic", text(epic))));
     facts.extend(convoy.close_reason.as_deref().map(|why| ("Reason", text(why))));
     if let Some(run) = &convoy.context {
-        let short = |commit: &str| safe(&commit.chars().take(COMMIT_CHARS).collect::<String>());
-        facts.extend(run.commit.as_deref().map(|commit| ("Commit", html! { code { (short(commit)) } })));
-        facts.extend(run.base.as_deref().map(|base| ("Compared with", html! { code { (short(base)) } })));
+        facts.extend(run.commit.as_deref().map(|id| ("Commit", commit(id))));
+        facts.extend(run.base.as_deref().map(|id| ("Compared with", commit(id))));
         if !run.files.is_empty() {
             facts.push((
                 "Files",
@@ -272,7 +270,7 @@ fn list(details: &DetailsView) -> Markup {
     html! {
         (table("Issues", true, &["Issue", "State", "Worker", "Type", "Id"], &rows))
         @if convoy.tracked.len() > LISTED_MAX {
-            p.more { a href={ "/issues?convoy=" (convoy.id) } { "All " (convoy.tracked.len()) " issues" } }
+            p.more { a href={ "/issues?convoy=" (convoy.id) "&status=all" } { "All " (convoy.tracked.len()) " issues" } }
         }
     }
 }
@@ -325,7 +323,6 @@ fn worker_of(visitor: &Visitor, details: &DetailsView, worker: &WorkerView, prin
     let name =
         role.map_or_else(|| tracked.map_or("", |issue| issue.title.as_str()), |role| role.role.as_str());
     let (is_live, back) = (worker.state == "running", format!("/convoys/{}", details.convoy.id));
-    let stuck = matches!(worker.state.as_str(), "failed" | "stopped") && details.convoy.status == "open";
     html! {
         li {
             div.row {
@@ -342,7 +339,7 @@ fn worker_of(visitor: &Visitor, details: &DetailsView, worker: &WorkerView, prin
             @if let Some(why) = worker.why.as_deref().filter(|_| !is_live && worker.state != "done") {
                 p { (safe(why)) }
             }
-            @if stuck && role.is_none() {
+            @if worker.can_retry && role.is_none() && details.convoy.closed_at.is_none() {
                 div.actions {
                     (action(visitor, &Action {
                         path: format!("/work/{}/retry", worker.issue_id), label: "Try again", tone: Tone::Busy,
@@ -351,7 +348,7 @@ fn worker_of(visitor: &Visitor, details: &DetailsView, worker: &WorkerView, prin
                 }
             }
             @if is_live {
-                pre.live data-output=(worker.id) tabindex="0" role="log" aria-label={ "Output of " (safe(name)) } { (printed) }
+                pre.live data-output=(worker.id) data-session=[worker.session_id.as_ref()] tabindex="0" role="log" aria-label={ "Output of " (safe(name)) } { (printed) }
             }
             @if let Some(lesson) = worker.lessons.last() {
                 details.more-of id={ "lesson-" (worker.id) } {
@@ -370,9 +367,7 @@ fn evidence(details: &DetailsView) -> Markup {
             tr {
                 td { a href={ "/issues/" (landed.issue_id) } { (title(&landed.title)) } }
                 td data-label="Commit" {
-                    @if let Some(commit) = shown.merge_commit.as_ref().or(shown.commit.as_ref()) {
-                        code { (safe(&commit.chars().take(COMMIT_CHARS).collect::<String>())) }
-                    }
+                    @if let Some(id) = shown.merge_commit.as_ref().or(shown.commit.as_ref()) { (commit(id)) }
                     @if shown.no_change { span.soft { "nothing had to be changed" } }
                 }
                 td data-label="Change" {

@@ -13,7 +13,7 @@ use super::actions::checked;
 use super::forms::{Fields, PAGE, flash, marked, pager};
 use super::layout::page;
 use super::overview::state;
-use super::parts::{age, badge, command, empty, link, progress, safe, spend, table, title};
+use super::parts::{age, badge, command, empty, link, moment, progress, safe, spend, table, title};
 use super::start::dollars;
 use crate::ask;
 use crate::http::{Error, Site, Visitor};
@@ -87,13 +87,14 @@ fn rows(convoys: &[ConvoyLineView]) -> Markup {
                 td { (state(convoy)) }
                 td data-label="Progress" { (progress(convoy.completed, convoy.at_work, convoy.total)) }
                 td data-label="Spent" { (spend(&convoy.spent, convoy.budget.as_ref())) }
+                td data-label="Due" { @if let Some(at) = convoy.due_at { (moment(at)) } }
                 td data-label="Template" { @if let Some(template) = &convoy.template { (safe(template)) } }
                 td data-label="Age" { (age(convoy.closed_at.or(convoy.started_at).unwrap_or(convoy.created_at))) }
                 td data-label="Id" { (link(&format!("/convoys/{}", convoy.id), convoy.id.as_str())) }
             }
         }
     };
-    table("Convoys", true, &["Convoy", "State", "Progress", "Spent", "Template", "Age", "Id"], &rows)
+    table("Convoys", true, &["Convoy", "State", "Progress", "Spent", "Due", "Template", "Age", "Id"], &rows)
 }
 
 /// The form for a new one.

@@ -13,7 +13,7 @@ use maud::{Markup, html};
 
 use super::chart::{self, Bar};
 use super::layout::page;
-use super::parts::{Tone, badge_of, empty, facts, moment, money, safe, section, table, title};
+use super::parts::{Tone, badge_of, command, empty, facts, moment, money, safe, section, table, title};
 use crate::ask;
 use crate::http::{Error, Site, Visitor};
 use crate::text;
@@ -23,6 +23,9 @@ const DAYS: i32 = 30;
 const DAYS_MIN: i32 = 14;
 /// How many lines of a breakdown are shown; the command line has all.
 const LINES_MAX: usize = 12;
+
+/// How many budgets are shown; a workspace may have had a limit for each of its convoys.
+const BUDGETS_MAX: usize = 50;
 
 /// Costs of the workspace.
 pub(super) async fn show(
@@ -140,7 +143,7 @@ fn tokens(tokens: Tokens) -> Markup {
     ];
     html! {
         @if tokens != Tokens::default() {
-            span.sub { @for (n, what) in parts { @if n > 0 { span.num { (chart::grouped(n)) " " (what) } } } }
+            span.sub { @for (n, what) in parts { @if n > 0 { span.num { (text::grouped(n)) " " (what) } } } }
         }
     }
 }
@@ -218,7 +221,7 @@ fn rows(label: &str, of: &str, lines: &[&CostLine], to: Option<&str>, none: &str
                             (Some(id), None) => span.name { (safe(id)) },
                             (None, _) => span.soft { (none) },
                         }
-                        div.sub { span { (how(line)) } (tokens(line.usage)) }
+                        div.sub { span { (line.known()) } (tokens(line.usage)) }
                     }
                     td data-label="Cost" { (amount(line)) }
                     td data-label="Share" { (chart::share(parts(line), most, line.share)) }
@@ -231,37 +234,25 @@ fn rows(label: &str, of: &str, lines: &[&CostLine], to: Option<&str>, none: &str
 
 /// What it costs; that nothing is known of it is no zero.
 fn amount(line: &CostLine) -> Markup {
-    let unmetered = line.cost.micros == 0 && line.sessions > 0 && line.unmetered == line.sessions;
-    let unpriced = line.cost.micros == 0 && line.unpriced != Tokens::default();
-    html! {
-        @if unmetered { span.soft { "unmetered" } }
-        @else if unpriced { span.soft { "unpriced" } }
-        @else { (money(&line.cost)) }
-    }
-}
-
-/// In which ways its figure is known.
-fn how(line: &CostLine) -> String {
-    let kinds = [
-        ("reported", line.reported.micros != 0),
-        ("estimated", line.estimated.micros != 0),
-        ("self-reported", line.self_reported.micros != 0),
-        ("elsewhere", line.carried.micros != 0),
-        ("unpriced", line.unpriced != Tokens::default() && line.cost.micros != 0),
-    ];
-    let words: Vec<&str> = kinds.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect();
-    words.join(", ")
+    html! { @match line.unknown() { Some(why) => span.soft { (why) }, None => (money(&line.cost)) } }
 }
 
 fn limits(budgets: &[BudgetView]) -> Markup {
+    let mut shown: Vec<&BudgetView> = budgets.iter().collect();
+    // Where nothing can be spent any more there is nothing to be done.
+    shown.sort_by_key(|budget| !budget.active);
+    shown.truncate(BUDGETS_MAX);
     let body = html! {
         @if budgets.is_empty() {
             (empty("No limits are set.", "A limit keeps agents from starting, and stops those that reach it.",
                 Some("convoy cost budget 20 --day")))
         } @else {
             (table("Budgets", true, &["Of", "Used", "Spent", "Promised", "Limit", "Free"], &html! {
-                @for budget in budgets { (limit(budget)) }
+                @for budget in &shown { (limit(budget)) }
             }))
+            @if budgets.len() > shown.len() {
+                p.more.soft { "and " (budgets.len() - shown.len()) " more: " (command("convoy cost budget --all")) }
+            }
         }
     };
     section("budgets", "Budgets", Some(budgets.len()), &body)

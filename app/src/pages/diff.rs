@@ -3,10 +3,8 @@
 use convoy_engine::changes::{ChangesView, Place};
 use maud::{Markup, html};
 
-use super::parts::{block, empty, safe};
+use super::parts::{block, commit, empty, safe};
 
-/// How many digits of a commit people read.
-const SHORT: usize = 12;
 /// Of how many files the lines are shown unfolded.
 const UNFOLDED: usize = 20;
 
@@ -38,7 +36,7 @@ pub(super) fn show(view: &ChangesView) -> Markup {
             p {
                 span.num { (stat.files) @if stat.files == 1 { " file " } @else { " files " } }
                 span.num.plus { "+" (stat.insertions) } " " span.num.minus { "−" (stat.deletions) }
-                span.soft { " " (place) ", since " code { (view.base.chars().take(SHORT).collect::<String>()) } }
+                span.soft { " " (place) ", since " (commit(&view.base)) }
             }
             @match change.bytes {
                 Some(bytes) if bytes > change.text.len() => {

@@ -212,7 +212,7 @@ fn queue(visitor: &Visitor, all: &[QueueItemView]) -> Markup {
                             td data-label="Merge" { (item.strategy.name()) @if item.round > 0 { span.soft { ", round " (item.round) } } }
                             td data-label="Waits for" { @if let Some(seconds) = item.age_s { (duration(seconds)) } }
                             td {
-                                @if matches!(item.state.as_str(), "blocked" | "paused" | "requested") {
+                                @if item.can_retry {
                                     @if let Some(deed) = Deed::of(&format!("convoy mq retry {}", item.issue_id)) {
                                         (deed.button(visitor, HERE))
                                     }

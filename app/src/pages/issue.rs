@@ -17,7 +17,7 @@ use super::attempts::{attempts, took};
 use super::forms::{Action, Fields, action, flash, marked};
 use super::layout::page;
 use super::parts::{
-    Tone, age, badge, block, command, facts, link, moment, money, safe, section, table, title,
+    Tone, age, badge, block, command, commit, facts, link, moment, money, safe, section, table, title,
 };
 use crate::ask;
 use crate::http::{Error, Site, Visitor};
@@ -29,8 +29,6 @@ const REASONS: [(&str, CloseReason, &str); 4] = [
     ("dropped", CloseReason::Dropped, "dropped: it will not be done"),
     ("duplicate", CloseReason::Duplicate, "duplicate: another issue stands for it"),
 ];
-/// How many digits of a commit people read.
-const SHORT: usize = 12;
 
 /// What stands behind the `?`.
 #[derive(Deserialize)]
@@ -274,11 +272,9 @@ fn convoys(story: &StoryView) -> Markup {
 fn proof(evidence: &Evidence) -> Markup {
     let mut known: Vec<(&str, Markup)> = Vec::new();
     let mut add = |name, value: Option<Markup>| known.extend(value.map(|value| (name, value)));
-    let commit =
-        |id: &String| html! { code title=(safe(id)) { (id.chars().take(SHORT).collect::<String>()) } };
     add("Branch", evidence.branch.as_ref().map(|branch| html! { code { (safe(branch)) } }));
-    add("Commit", evidence.commit.as_ref().map(commit));
-    add("Landed as", evidence.merge_commit.as_ref().map(commit));
+    add("Commit", evidence.commit.as_deref().map(commit));
+    add("Landed as", evidence.merge_commit.as_deref().map(commit));
     // An address of others: shown, and no link, since it may lead anywhere.
     add("Request", evidence.request.as_ref().map(|url| html! { code { (safe(url)) } }));
     add("Change", evidence.diff.as_ref().map(|diff| html! {

@@ -46,6 +46,7 @@ pub(super) struct Which {
     #[serde(rename = "type")]
     kind: String,
     ready: String,
+    convoy: String,
     skip: String,
     did: Option<String>,
 }
@@ -60,9 +61,9 @@ impl Which {
             status: status.filter(|status| status != "all"),
             label: given(&self.label),
             rig: given(&self.rig),
-            convoy: None,
+            convoy: given(&self.convoy),
             // As on the command line: roles of template convoys only where they are asked for.
-            no_steps: issue_type.is_none() && !self.label.starts_with("convoy:"),
+            no_steps: issue_type.is_none() && !self.label.starts_with("convoy:") && self.convoy.is_empty(),
             issue_type,
             ready: !self.ready.is_empty(),
             limit: Some(PAGE),
@@ -78,6 +79,7 @@ impl Which {
             ("label", &self.label),
             ("type", &self.kind),
             ("ready", &self.ready),
+            ("convoy", &self.convoy),
         ];
         let given: Vec<_> = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let query = serde_urlencoded::to_string(given).unwrap_or_default();
@@ -202,6 +204,7 @@ fn chooser(which: &Which, rigs: &[RigView]) -> Markup {
                     }
                 }
             }
+            @if !which.convoy.is_empty() { label { "Convoy" input type="text" name="convoy" value=(which.convoy); } }
             label { "Label" input type="text" name="label" value=(which.label) placeholder="any"; }
             label.check { input type="checkbox" name="ready" value="1" checked[!which.ready.is_empty()]; "Ready now" }
             button.button type="submit" { "Show" }

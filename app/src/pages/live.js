@@ -3,6 +3,8 @@
 (() => {
   "use strict";
   const LINES_MAX = 400, PAUSE_MS = 250, BETWEEN_MS = 1000, QUIET_MS = 4000, AGES_MS = 15000, BACK_MS = [500, 1000, 2000, 5000];
+  // Fewer than the engine takes.
+  const RESUMED_MAX = 200;
   // Of interest only as figures: the page may wait a little for them.
   const QUIET = /^(session\.(usage|cost|extended|conversation|self_reported)|checkpoint\.|notice\.|budget\.warned)/;
   const $ = (what, from = document) => from.querySelector(what);
@@ -12,34 +14,40 @@
   const isLive = Number.isFinite(seq);
   const make = (name, text = "", set = {}) => Object.assign(document.createElement(name), { textContent: text, ...set });
 
-  // The same page, changed where it differs.
-  const key = (node) => node.nodeType !== 1 ? null
-    : node.id || node.dataset.output || (/^(LI|TR)$/.test(node.tagName) && $("a", node)?.getAttribute("href")) || null;
-  const typed = new WeakSet(), edited = (form) => typed.has(form) || form.contains(document.activeElement);
-  document.addEventListener("input", ({ target }) => typed.add(target.form));
+  // The same page, changed where it differs. Things are the same that have the same name, by whatever gives them one; of
+  // others, the first that looks alike.
+  const name = (node) => node.getAttribute("id") || node.dataset.output || node.getAttribute("aria-labelledby")
+    || (/^(LI|TR)$/.test(node.tagName) && $("a", node)?.getAttribute("href"))
+    || (/^(FORM|DETAILS)$/.test(node.tagName) && (node.closest("form") ?? $("form", node))?.getAttribute("action"));
+  const kind = (node) =>
+    node.nodeType !== 1 ? node.nodeName : `${node.nodeName} ${name(node) || `.${node.getAttribute("class")}`}`;
+  const typed = new WeakSet();
+  const isIn = (form) => document.activeElement?.matches("input,textarea,select") && form.contains(document.activeElement);
+  const holds = (node) => node.nodeType === 1 && (node.tagName === "FORM" ? [node] : all("form", node)).some((form) => typed.has(form));
+  const own = /^(open|data-sent)$/;
+  document.addEventListener("input", ({ target }) => { if (target.form) typed.add(target.form); });
   const morph = (old, fresh) => {
-    if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) return void old.replaceWith(fresh);
     if (old.nodeType !== 1) { if (old.data !== fresh.data) old.data = fresh.data; return; }
-    if (old.tagName === "FORM" && edited(old)) return;
+    if (old.tagName === "FORM" && (typed.has(old) || isIn(old))) return;
     for (const { name, value } of [...fresh.attributes])
-      if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
-    for (const { name } of [...old.attributes]) if (name !== "open" && !fresh.hasAttribute(name)) old.removeAttribute(name);
-    // Of what is printed the page may have more by now.
-    if (old.dataset.output) return [...old.childNodes].forEach((line) => { if (line.at < Number(old.dataset.from)) line.remove(); });
-    // What scripts made stays where it is; the rest is the same thing if it has the same name, or the same place.
-    const had = [...old.childNodes].filter((node) => !node.dataset?.js), named = new Map(had.map((node) => [key(node), node]));
-    const loose = had.filter((node) => !key(node)), used = new Set();
-    let here = old.firstChild;
-    for (const node of [...fresh.childNodes]) {
-      const name = key(node), same = name ? named.get(name) : loose.shift();
-      while (here?.dataset?.js) here = here.nextSibling;
-      if (same && !used.has(same) && same.nodeName === node.nodeName) {
-        used.add(same);
-        if (same === here) here = here.nextSibling; else old.insertBefore(same, here);
-        morph(same, node);
-      } else old.insertBefore(node, here);
+      if (!own.test(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
+    for (const { name } of [...old.attributes]) if (!own.test(name) && !fresh.hasAttribute(name)) old.removeAttribute(name);
+    // Of what is printed the page has more by now.
+    if (old.dataset.output && filled.get(old) === old.dataset.session)
+      return [...old.childNodes].forEach((line) => { if (line.at < Number(old.dataset.from)) line.remove(); });
+    // What scripts made stays where it is, and so does a form in which somebody has typed.
+    const had = [...old.childNodes].filter((node) => !node.dataset?.js), spare = Map.groupBy(had, kind);
+    const pairs = [...fresh.childNodes].map((node) => [node, spare.get(kind(node))?.shift()]);
+    const left = new Set([...spare.values()].flat());
+    for (const node of left) if (!holds(node)) node.remove();
+    const next = (node) => { while (node?.dataset?.js || left.has(node)) node = node.nextSibling; return node; };
+    let here = next(old.firstChild);
+    for (const [node, same] of pairs) {
+      // What goes down is moved when its place comes, so that the others need not be.
+      if (same && here && next(here.nextSibling) === same) here = same;
+      if (same === here) here = next(here.nextSibling); else old.insertBefore(same ?? node, here);
+      if (same) morph(same, node);
     }
-    for (const node of had) if (!used.has(node)) node.remove();
   };
 
   // Asking for it once more: soon after something has happened, and not too often.
@@ -64,26 +72,43 @@
       const fresh = $("#main", page);
       if (!fresh) return;
       seq = Number($("meta[name=convoy-seq]", page)?.content ?? seq);
+      const held = document.activeElement;
       morph(main, fresh);
+      // What is moved loses it.
+      if (held !== document.activeElement && held.isConnected) held.focus({ preventScroll: true });
       dress();
+      if (stop && stop.path !== source()) { stop(); connect(); }
     } catch { /* The stream says whether the engine is there. */ } finally { asking = false; }
   };
 
-  // What agents print. Text, never markup; the end stays in sight unless somebody scrolled away from it.
-  const offsets = new Map(), fed = new WeakSet();
-  const print = ({ session, worker, next, lines }) => {
-    offsets.set(session, next);
-    const box = all("[data-output]").find((box) => box.dataset.output === worker);
-    if (!box || (box.dataset.session ?? session) !== session) return;
-    // What stood there when the page was made is in the stream as well.
-    if (!fed.has(box)) { fed.add(box); box.textContent = ""; }
-    const sticks = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-    for (const { offset, text } of lines) box.append(Object.assign(document.createTextNode(text + "\n"), { at: offset }));
+  // What agents print, by session: up to where it is known, the last lines, and whether that was all. Text, never markup;
+  // the end stays in sight unless somebody scrolled away from it.
+  const printed = new Map(), filled = new WeakMap();
+  const of = (session) => printed.get(session) ?? printed.set(session, { next: 0, lines: [], over: false }).get(session);
+  const add = (box, lines) => {
+    const sticks = box.scrollHeight - box.scrollTop - box.clientHeight < 40, from = Number(box.dataset.from ?? 0);
+    for (const { offset, text } of lines)
+      if (offset >= from) box.append(Object.assign(document.createTextNode(text + "\n"), { at: offset }));
     while (box.childNodes.length > LINES_MAX) box.firstChild.remove();
     if (sticks) box.scrollTop = box.scrollHeight;
   };
+  // What stood there when the page was made is in the stream as well.
+  const fill = (box) => {
+    const { session } = box.dataset, lines = printed.get(session)?.lines;
+    if (!lines?.length || filled.get(box) === session) return;
+    filled.set(box, session);
+    box.textContent = "";
+    add(box, lines);
+  };
+  const boxes = () => all("[data-output]");
+  const print = ({ session, next, lines }) => {
+    const known = of(session), fresh = lines.filter(({ offset }) => offset >= known.next);
+    known.next = Math.max(known.next, next);
+    known.lines = [...known.lines, ...fresh].slice(-LINES_MAX);
+    for (const box of boxes()) if (box.dataset.session === session) { if (filled.get(box) === session) add(box, fresh); else fill(box); }
+  };
 
-  // The stream: of a convoy or a worker if the page has outputs of one, else of everything.
+  // The stream: of a convoy or a worker while it has one, else of what happens: in the convoy that the page is of, or at all.
   let stop = null, fails = 0, later = 0;
   const state = (on, text) => { link.className = on ? "link on" : "link"; link.textContent = text; };
   const happened = (name, at) => { if (!(at <= seq)) soon(QUIET.test(name) ? QUIET_MS : PAUSE_MS); };
@@ -95,8 +120,10 @@
     clearTimeout(later);
     later = setTimeout(connect, BACK_MS[Math.min(fails++, BACK_MS.length - 1)]);
   };
+  const source = () => $("[data-stream]")?.dataset.stream ?? "";
   const socket = (path) => {
-    const seen = [...offsets].map(([session, at]) => `output=${encodeURIComponent(`${session}:${at}`)}`).join("&");
+    const open = [...printed].filter(([, { over }]) => !over).slice(-RESUMED_MAX);
+    const seen = open.map(([session, { next }]) => `output=${encodeURIComponent(`${session}:${next}`)}`).join("&");
     const ws = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}${seen && "?" + seen}`);
     let over = false;
     ws.onmessage = ({ data }) => {
@@ -104,19 +131,22 @@
       if (said.type === "start") began(said.seq);
       else if (said.type === "event") happened(said.name, said.seq);
       else if (said.type === "output") print(said);
+      else if (said.type === "output_end") of(said.session).over = true;
       else if (said.type === "missed") soon();
       else if (said.type === "end" && said.reason === "over") over = true;
     };
-    // Nothing more comes of it by itself; what happens elsewhere may still begin it again.
-    ws.onclose = () => { if (stop !== close) return; if (over) { stop = null; events(); } else lost(); };
+    // Nothing more comes of it by itself; what happens may still begin it again.
+    ws.onclose = () => { if (stop !== close) return; if (over) events(path); else lost(); };
     const close = () => { stop = null; ws.close(); };
-    stop = close;
+    stop = Object.assign(close, { path });
   };
-  const events = async () => {
+  const events = async (path) => {
     const cut = new AbortController(), close = () => { stop = null; cut.abort(); };
-    stop = close;
+    stop = Object.assign(close, { path });
+    const convoy = $("[data-convoy]")?.dataset.convoy;
     try {
-      const answer = await fetch(`/api/events?since=${seq}`, { headers: { accept: "text/event-stream" }, signal: cut.signal });
+      const address = `/api/events?since=${seq}${convoy ? `&convoy=${encodeURIComponent(convoy)}` : ""}`;
+      const answer = await fetch(address, { headers: { accept: "text/event-stream" }, signal: cut.signal });
       if (!answer.ok) throw 0;
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let rest = ""; ;) {
@@ -135,9 +165,9 @@
   const connect = () => {
     clearTimeout(later);
     if (stop || document.hidden || !isLive) return;
-    const path = $("[data-stream]")?.dataset.stream;
-    all("[data-from]").forEach(({ dataset: { session, from } }) => { if (!offsets.has(session)) offsets.set(session, from); });
-    if (path) socket(path); else events();
+    for (const { dataset: { session, from } } of boxes()) if (from && !printed.has(session)) of(session).next = Number(from);
+    const path = source();
+    if (path) socket(path); else events(path);
   };
   // A page that nobody sees holds no connection: browsers have few of them.
   document.addEventListener("visibilitychange", () => {
@@ -161,25 +191,38 @@
   };
 
   // Small things: commands can be copied, questions are asked in a dialog, nothing is sent twice.
+  const copy = async ({ currentTarget: button }) => {
+    const line = button.previousElementSibling;
+    try {
+      await navigator.clipboard.writeText(line.dataset.copy);
+      button.textContent = "Copied";
+    } catch {
+      // Not every address may write there: then it is a key away.
+      getSelection().selectAllChildren(line);
+      button.textContent = "Selected";
+    }
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  };
   const dress = () => {
+    for (const button of all("[data-js=copy]")) if (!button.previousElementSibling?.dataset.copy) button.remove();
     for (const line of all("[data-copy]")) {
-      if (line.nextElementSibling?.dataset.js === "copy") continue;
-      const button = make("button", "Copy", { type: "button", className: "copy", ariaLabel: `Copy ${line.dataset.copy}` });
+      const had = line.nextElementSibling?.dataset.js === "copy";
+      const button = had ? line.nextElementSibling : make("button", "Copy", { type: "button", className: "copy", onclick: copy });
+      button.ariaLabel = `Copy ${line.dataset.copy}`;
+      if (had) continue;
       button.dataset.js = "copy";
-      button.onclick = async () => {
-        await navigator.clipboard?.writeText(line.dataset.copy);
-        button.textContent = "Copied";
-        setTimeout(() => { button.textContent = "Copy"; }, 1500);
-      };
       line.after(button);
     }
+    const shown = boxes(), sessions = new Set(shown.map((box) => box.dataset.session));
+    for (const [session, { over }] of printed) if (over && !sessions.has(session)) printed.delete(session);
+    shown.forEach(fill);
     ages();
   };
+  // Esc closes it, and so does its button: a click beside it would lose what was typed.
   const dialog = (ariaLabel, fill) => {
     const box = make("dialog", "", { ariaLabel });
     fill(box);
     box.onclose = () => box.remove();
-    box.onclick = (event) => { if (event.target === box) box.close(); };
     document.body.append(box);
     box.showModal();
   };
@@ -219,7 +262,7 @@
     const went = going && Date.now() - going < 1500;
     going = 0;
     const to = went && places.find((a) => a.dataset.key === event.key);
-    const filter = event.key === "/" && $("main input[type=search], main .filter input, main .filter a");
+    const filter = event.key === "/" && $("main .filter a, main .chooser select");
     if (to) location.assign(to.href);
     else if (event.key === "g") going = Date.now();
     else if (event.key === "?") help();

@@ -3,6 +3,7 @@
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
+use convoy_api::query::MailFilter;
 use convoy_api::{Code, Failure};
 use convoy_core::address::Address;
 use convoy_core::command::Request;
@@ -14,7 +15,7 @@ use serde::Deserialize;
 use super::actions::act;
 use super::forms::{Action, Fields, PAGE, action, flash, marked, pager};
 use super::layout::page;
-use super::parts::{Tone, age, badge, block, empty, link, moment, safe, section, table, title};
+use super::parts::{Tone, age, badge, block, command, empty, link, moment, safe, section, table, title};
 use crate::ask;
 use crate::http::{Error, Site, Visitor};
 
@@ -56,25 +57,24 @@ pub(super) async fn list(
     Query(which): Query<Which>,
 ) -> Result<Markup, Error> {
     let address = which.checked()?;
-    let asked = address.clone();
-    let (seq, mut notices, mailboxes, outbox) = site
+    let (all, skip) = (!which.all.is_empty(), which.skip.parse().unwrap_or(0));
+    let filter = MailFilter { address: address.clone(), kept: !all, latest: true, limit: Some(PAGE), skip };
+    let (seq, (shown, total), mailboxes, outbox) = site
         .ask(move |service| {
             let seq = ask::engine(service)?.seq;
-            Ok((seq, ask::mail(service, asked)?, ask::mailboxes(service)?, ask::outbox(service, false)?))
+            let page = ask::mail_page(service, filter)?;
+            Ok((seq, page, ask::mailboxes(service)?, ask::outbox(service, false)?))
         })
         .await?;
-    let all = !which.all.is_empty();
-    notices.retain(|notice| all || notice.archived_at.is_none());
-    notices.reverse();
-    let (total, skip) = (notices.len(), which.skip.parse().unwrap_or(0));
-    let shown: Vec<&NoticeView> = notices.iter().skip(skip).take(PAGE).collect();
+    let unread =
+        mailboxes.iter().find(|mailbox| mailbox.address == address).map_or(0, |mailbox| mailbox.unread);
     let back = address_of(&address, all);
     let main = html! {
         (flash(which.did.as_deref()))
         div.head {
             div {
                 h1 { "Mail" }
-                p.soft { "For " (safe(&address)) ": " (unread(&notices)) " unread of " (total) }
+                p.soft { "For " (safe(&address)) ": " (unread) " unread of " (total) }
             }
         }
         (chooser(&address, all, &mailboxes))
@@ -90,10 +90,6 @@ pub(super) async fn list(
         (write(&visitor, &back))
     };
     Ok(page(&visitor, "Mail", "/mail", Some(seq), &main))
-}
-
-fn unread(notices: &[NoticeView]) -> usize {
-    notices.iter().filter(|notice| notice.read_at.is_none() && notice.archived_at.is_none()).count()
 }
 
 fn chooser(address: &str, all: bool, mailboxes: &[MailboxView]) -> Markup {
@@ -181,7 +177,7 @@ fn deliveries(visitor: &Visitor, outbox: &[DeliveryView], back: &str) -> Markup 
     html! {
         @if !outbox.is_empty() {
             (section("outbox", "On their way out", Some(outbox.len()), &table("Deliveries", true, &heads, &html! {
-                @for one in outbox {
+                @for one in outbox.iter().take(PAGE) {
                     tr {
                         td { (badge(one.status.name())) }
                         td.wide {
@@ -198,6 +194,9 @@ fn deliveries(visitor: &Visitor, outbox: &[DeliveryView], back: &str) -> Markup 
                             }))
                         }
                     }
+                }
+                @if outbox.len() > PAGE {
+                    tr { td colspan=(heads.len()) { "and " (outbox.len() - PAGE) " more: " (command("convoy mail outbox")) } }
                 }
             })))
         }

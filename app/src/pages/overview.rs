@@ -141,7 +141,12 @@ fn needs(visitor: &Visitor, overview: &OverviewView) -> Markup {
     }
     html! {
         ul.list.needs { @for need in &overview.needs { (need_of(visitor, need)) } }
-        (more(overview.needs.len(), overview.needs_total, "/convoys?status=open", "that need somebody"))
+        @if overview.needs_total > overview.needs.len() {
+            p.more {
+                "and " (overview.needs_total - overview.needs.len()) " more, the first of "
+                a href="/convoys" { "the convoys" } " or " a href="/issues?status=needs_human" { "issues that need a person" }
+            }
+        }
     }
 }
 
@@ -246,10 +251,11 @@ fn line(convoy: &ConvoyLineView) -> Markup {
 
 /// How a convoy is, in badges.
 pub(super) fn state(convoy: &ConvoyLineView) -> Markup {
+    let needs = convoy.stuck || convoy.needs_human;
     html! {
-        @if convoy.needs_human { (badge_of(Tone::Alert, "!", "needs you")) }
+        @if needs { (badge_of(Tone::Alert, "!", "needs you")) }
         @if convoy.overdue { (badge_of(Tone::Alert, "!", "overdue")) }
-        @if !convoy.needs_human || convoy.closed_at.is_some() {
+        @if !needs || convoy.closed_at.is_some() {
             (convoy_badge(&convoy.status, convoy.outcome.as_deref()))
         }
     }

@@ -12,6 +12,8 @@ use crate::text;
 
 /// The most wagons that are drawn one by one; a longer convoy is a bar.
 const WAGONS_MAX: usize = 24;
+/// How many digits of a commit are shown.
+const COMMIT_CHARS: usize = 12;
 /// The longest title in a list, in characters; its page has all of it.
 const TITLE_CHARS: usize = 120;
 
@@ -123,11 +125,7 @@ pub(super) fn spend(spent: &MoneyView, limit: Option<&MoneyView>) -> Markup {
 /// How much of something is used up: a bar whose colour turns at four fifths, and at all.
 pub(super) fn meter(used: i64, limit: i64, what: &str) -> Markup {
     let share = if limit <= 0 { 100 } else { (used.max(0).saturating_mul(100) / limit).min(999) };
-    let tone = match share {
-        ..80 => "fine",
-        80..100 => "near",
-        _ => "over",
-    };
+    let tone = tone_of(share);
     html! {
         span class={ "meter " (tone) } {
             svg viewBox="0 0 100 4" preserveAspectRatio="none" width="64" height="5" role="img"
@@ -137,6 +135,15 @@ pub(super) fn meter(used: i64, limit: i64, what: &str) -> Markup {
             }
             span.num { (share) "%" }
         }
+    }
+}
+
+/// How much of a limit is used up, in per cent, as a colour.
+pub(super) fn tone_of(percent: i64) -> &'static str {
+    match percent {
+        ..80 => "fine",
+        80..100 => "near",
+        _ => "over",
     }
 }
 
@@ -204,6 +211,11 @@ pub(super) fn duration(seconds: i64) -> Markup {
 /// An id, as a link to its page.
 pub(super) fn link(address: &str, id: &str) -> Markup {
     html! { a.id href=(address) { (safe(id)) } }
+}
+
+/// A commit: as many digits as people read, all of them in the tooltip.
+pub(super) fn commit(id: &str) -> Markup {
+    html! { code title=(safe(id)) { (safe(&id.chars().take(COMMIT_CHARS).collect::<String>())) } }
 }
 
 /// A command line to copy.

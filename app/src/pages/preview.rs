@@ -11,15 +11,13 @@ use maud::{Markup, html};
 
 use super::forms::Fields;
 use super::graph::{Node, graph};
-use super::parts::{Tone, duration, facts, money, safe, section, table};
+use super::parts::{Tone, commit, duration, facts, money, safe, section, table};
 use crate::ask;
 use crate::http::Visitor;
 use crate::text;
 
 /// The most files that are named.
 const FILES_SHOWN: usize = 100;
-/// How much of a commit's name is shown.
-const COMMIT_CHARS: usize = 12;
 
 /// What may be spent today, if that is limited.
 pub(super) fn day(service: &dyn Service) -> Result<Option<BudgetView>, Failure> {
@@ -70,11 +68,9 @@ fn about(
     day: Option<&BudgetView>,
 ) -> Vec<(&'static str, Markup)> {
     let run = &resolved.run;
-    let short =
-        |commit: &str| html! { code { (safe(&commit.chars().take(COMMIT_CHARS).collect::<String>())) } };
     let mut facts = vec![("Rig", html! { (run.rig) })];
-    facts.extend(run.commit.as_deref().map(|commit| ("Commit", short(commit))));
-    facts.extend(run.diff_base.as_deref().map(|base| ("Compared with", short(base))));
+    facts.extend(run.commit.as_deref().map(|id| ("Commit", commit(id))));
+    facts.extend(run.diff_base.as_deref().map(|id| ("Compared with", commit(id))));
     facts.extend(resolved.max_parallel.map(|n| ("At once", html! { (text::count(n as usize, "role")) })));
     facts.extend(run.timeout.map(|limit| ("At most", duration(limit.as_secs()))));
     for issue in &run.issues {

@@ -32,27 +32,27 @@ pub(super) fn read(service: &dyn Service, details: &DetailsView) -> Result<Vec<T
         Some(at) => seq_at(service, at, details.seq)?,
         None => details.seq,
     };
-    // Sentences of early events need what later chunks do not say, so that chunks are put together before they are told.
-    let mut events: Vec<Envelope> = Vec::new();
-    let mut told = Vec::new();
-    let mut from = end;
+    // Sentences of later events need what only earlier ones say, so that all are told when they are together; about how many
+    // there are is known before.
+    let mut chunks: Vec<Vec<Envelope>> = Vec::new();
+    let (mut found, mut from) = (0, end);
     for _ in 0..CHUNKS_MAX {
         let start = Seq(from.0.saturating_sub(CHUNK as u64));
         let (mut chunk, _) = ask::events(service, start, CHUNK, None)?;
         chunk.retain(|event| event.seq <= from);
         let begun = chunk.first().is_none_or(|event| event.at < convoy.created_at);
-        chunk.append(&mut events);
-        events = chunk;
-        let said = |event: &Envelope| {
-            let (who, what) = scope.told(event)?;
-            Some(Told { at: event.at, who, what })
-        };
-        told = events.iter().filter_map(said).collect();
-        if told.len() >= SHOWN_MAX || begun || start.0 == 0 {
+        found += chunk.iter().filter(|event| scope.told(event).is_some()).count();
+        chunks.push(chunk);
+        if found >= SHOWN_MAX || begun || start.0 == 0 {
             break;
         }
         from = start;
     }
+    let said = |event: &Envelope| {
+        let (who, what) = scope.told(event)?;
+        Some(Told { at: event.at, who, what })
+    };
+    let mut told: Vec<Told> = chunks.iter().rev().flatten().filter_map(said).collect();
     let spare = told.len().saturating_sub(SHOWN_MAX);
     told.drain(..spare);
     told.reverse();

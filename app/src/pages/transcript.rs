@@ -8,7 +8,7 @@ use convoy_engine::{changes, own};
 use maud::{Markup, html};
 
 use super::diff;
-use super::parts::{block, command, empty, safe, table, title};
+use super::parts::{block, command, commit, empty, safe, table, title};
 use super::worker::Of;
 use crate::http::{Site, blocking};
 
@@ -40,13 +40,12 @@ pub(super) async fn body(site: &Site, view: &str, of: &Of) -> Markup {
             let ids: Vec<String> = of.worker.sessions.iter().map(|one| one.id.to_string()).collect();
             let worker = of.worker.id.clone();
             let read = move || {
-                let mut listing = Checkpoints::open(&workspace, &env)?.list(None)?;
-                listing
-                    .found
-                    .retain(|found| found.stored.session_id.as_ref().is_some_and(|id| ids.contains(id)));
-                let stored = own::stored(&workspace, &env, None)?;
+                let all = Checkpoints::open(&workspace, &env)?.list(None)?.found;
+                let stored = own::read(&all);
                 let brief = own::latest_of(&stored, &worker).map(|stored| own::brief_of(stored, None, None));
-                Ok((listing.found, brief))
+                let of_it =
+                    |found: &Found| found.stored.session_id.as_ref().is_some_and(|id| ids.contains(id));
+                Ok((all.into_iter().filter(of_it).collect::<Vec<_>>(), brief))
             };
             blocking(read).await.map(|(found, brief)| checkpoints(&found, brief.as_deref()))
         }
@@ -175,10 +174,8 @@ fn checkpoints(found: &[Found], brief: Option<&str>) -> Markup {
                             div.sub { (safe(one.stored.reason.as_str().unwrap_or_default())) }
                         }
                         td data-label="Commit" {
-                            @let commit = one.stored.wip_commit.as_ref().or(one.stored.git_commit.as_ref());
-                            @if let Some(commit) = commit {
-                                code title=(safe(commit)) { (safe(&commit.chars().take(12).collect::<String>())) }
-                            }
+                            @let id = one.stored.wip_commit.as_ref().or(one.stored.git_commit.as_ref());
+                            @if let Some(id) = id { (commit(id)) }
                         }
                     }
                 }

@@ -2,7 +2,8 @@
 
 use axum::Extension;
 use axum::extract::{Query, State};
-use convoy_core::view::{FactsView, WorkerFactsView, WorkerView};
+use convoy_api::query::WorkerFilter;
+use convoy_core::view::WorkerFactsView;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -31,10 +32,9 @@ pub(super) async fn list(
     if !which.all.is_empty() {
         return everybody(&site, &visitor, &which).await;
     }
-    let (seq, facts) = site.ask(|service| Ok((ask::engine(service)?.seq, ask::facts(service)?))).await?;
-    let FactsView { workers, workers_left_out, .. } = &facts;
-    let (gave_up, at_work): (Vec<_>, Vec<_>) =
-        workers.iter().partition(|worker| matches!(worker.state.as_str(), "failed" | "stopped"));
+    let (seq, (workers, left_out)) =
+        site.ask(|service| Ok((ask::engine(service)?.seq, ask::worker_facts(service)?))).await?;
+    let (gave_up, at_work): (Vec<_>, Vec<_>) = workers.iter().partition(|worker| worker.gave_up);
     let main = html! {
         (flash(which.did.as_deref()))
         div.head { div { h1 { "Work" } (views(false)) } }
@@ -49,8 +49,8 @@ pub(super) async fn list(
         @if !at_work.is_empty() {
             (section("at-work", "At work", Some(at_work.len()), &busy(&at_work)))
         }
-        @if *workers_left_out > 0 {
-            p.more { "and " (workers_left_out) " more: " a href="/work?all=1" { "everybody" } }
+        @if left_out > 0 {
+            p.more { "and " (left_out) " more: " a href="/work?all=1" { "everybody" } }
         }
     };
     Ok(page(&visitor, "Work", "/work", Some(seq), &main))
@@ -135,11 +135,10 @@ pub(super) fn health_badge(health: &str) -> Markup {
 }
 
 async fn everybody(site: &Site, visitor: &Visitor, which: &Which) -> Result<Markup, Error> {
-    let (seq, mut workers) =
-        site.ask(|service| Ok((ask::engine(service)?.seq, ask::workers(service, true)?))).await?;
-    workers.reverse();
-    let (total, skip) = (workers.len(), which.skip.parse().unwrap_or(0));
-    let shown: Vec<&WorkerView> = workers.iter().skip(skip).take(PAGE).collect();
+    let skip = which.skip.parse().unwrap_or(0);
+    let filter = WorkerFilter { all: true, latest: true, limit: Some(PAGE), skip };
+    let (seq, (shown, total)) =
+        site.ask(move |service| Ok((ask::engine(service)?.seq, ask::worker_page(service, filter)?))).await?;
     let heads = ["Worker", "State", "Issue", "Convoy", "Agent", "Attempt", "Since", "Spent"];
     let main = html! {
         div.head { div { h1 { "Work" } (views(true)) } }

@@ -169,7 +169,7 @@ fn deeds(visitor: &Visitor, worker: &WorkerView, issue: &IssueView, live: bool, 
                 fields: None, back,
             }))
         }
-        @if matches!(worker.state.as_str(), "failed" | "stopped" | "waiting") {
+        @if worker.can_retry {
             (action(visitor, &Action {
                 path: format!("/work/{id}/retry"), label: "Try again", tone: Tone::Busy, ask: None, fields: None, back,
             }))

@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "the room of other tests, of which these need a part")]
 mod desk;
 mod every;
+mod live;
 mod pictures;
 mod review;
 #[path = "../loop/room.rs"]

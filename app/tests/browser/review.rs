@@ -14,7 +14,8 @@ fn script(env: &TestEnv) -> Script {
     let mut script = Script::default();
     for (n, name) in REVIEWERS.into_iter().enumerate() {
         let says = format!("{name} reads <b>src/lib.txt</b> \u{1b}[31mslowly\u{1b}[0m");
-        let mut steps = vec![Step::Print(says), hears(env, "go"), Step::Print(format!("{name} has read it"))];
+        let mut steps = vec![Step::Print(says), hears(env, "more"), Step::Print(format!("{name} goes on"))];
+        steps.push(hears(env, "go"));
         steps.extend(reviews(name, [finding("high", &format!("What {name} found"), n + 1)]));
         script = script.role(name, steps);
     }
@@ -45,7 +46,13 @@ fn a_review_is_started_followed_and_read_on_its_page_and_another_is_stopped() {
     // Three roles run side by side, and their output appears as it is printed: as text, and not executed.
     for name in REVIEWERS {
         visit.browser.see(&format!("#role-{name}"), "running");
-        visit.browser.see("main pre", &format!("{name} reads <b>src/lib.txt</b>"));
+        visit.browser.see("pre.live", &format!("{name} reads <b>src/lib.txt</b>"));
+    }
+    // Nothing happens, but that they go on to print.
+    std::fs::write(env.root().join("said/more"), "").unwrap();
+    for name in REVIEWERS {
+        let seen = visit.browser.see("pre.live", &format!("{name} goes on"));
+        assert!(seen.contains(&format!("{name} reads <b>src/lib.txt</b>")), "{seen}");
     }
     let address = visit.browser.address();
     let id = address.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();

@@ -1,7 +1,7 @@
 //! Pages and command line say the same of a workspace in which everything has happened.
 
 use convoy_testkit::fake_agent::{Case, Script, Step};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::browser::{Browser, Page, text_of};
 use crate::room::{Room, commit, outside, text};
@@ -13,10 +13,12 @@ pub(crate) fn busy() -> Room {
     let hold = Room::hold(&env, "go");
     let case =
         |issue: &str, steps: Vec<Step>| Case { issue: Some(issue.to_owned()), steps, ..Case::default() };
+    let spent = json!({ "status": "running", "costUsd": 0.42, "updatedAt": "2026-01-01T00:00:00Z" });
     let script = Script {
         cases: vec![
             case("gt-bad", vec![Step::Print("I give up".to_owned()), Step::Exit(1)]),
             case("gt-slow", vec![Step::Print("I am at it".to_owned()), hold]),
+            case("gt-a", [&[Step::SignalFile(spent)], commit("done.txt", "done\n").as_slice()].concat()),
             Case { steps: commit("done.txt", "done\n").to_vec(), ..Case::default() },
         ],
     };
@@ -66,6 +68,7 @@ fn every_convoy_is_shown_as_the_command_line_has_it() {
     let (list, convoys) = at_one_number(&room, &browser, "/convoys?status=all", "list --all");
     let convoys = convoys.as_array().unwrap();
     assert_eq!(convoys.len(), 6, "{convoys:#?}");
+    assert!(convoys.iter().any(|convoy| text(convoy, "/spent/usd") == "0.42"), "{convoys:#?}");
     for convoy in convoys {
         let (id, title) = (text(convoy, "/id"), text(convoy, "/title"));
         let row = list.body.split("<tr>").find(|row| row.contains(&format!("/convoys/{id}\""))).unwrap();
@@ -158,7 +161,10 @@ fn the_graph_the_workers_and_what_happened_are_on_the_page_of_a_convoy() {
     assert!(told.contains("agent started") && told.contains("started"), "{told}");
     // Of a closed one too, although much has happened since.
     let landed = room.json("list --status landed");
-    let page = browser.page(&format!("/convoys/{}", text(&landed[0], "/id")));
+    let id = text(&landed[0], "/id");
+    let page = browser.page(&format!("/convoys/{id}"));
+    // Nothing is printed there any more, and what happens elsewhere is none of its business.
+    assert!(page.body.contains(&format!("data-convoy=\"{id}\"")) && !page.body.contains("data-stream"));
     assert!(text_of(page.between("id=\"timeline\"", "</section>")).contains("landed, noticed by"));
     let evidence = text_of(page.between("id=\"evidence\"", "</section>"));
     let commit = text(&room.issue("gt-a"), "/evidence/merge_commit").to_owned();

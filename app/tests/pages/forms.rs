@@ -67,10 +67,15 @@ fn what_is_refused_says_why_on_a_page() {
 fn stuck_work_is_tried_again_from_the_overview() {
     let room = busy();
     let browser = Browser::new(&room);
+    let before = text(&room.worker("gt-bad"), "/id").to_owned();
+    assert!(browser.page(&format!("/work/{before}")).body.contains("action=\"/work/gt-bad/retry\""));
     let page = browser.page("/");
     let after = browser.submit(&page, "/work/gt-bad/retry", &[]);
     assert!(after.body.contains("It is tried again"), "{}", after.body);
     room.until("worker.assigned", "\"actor\":\"overseer\"");
+    // Whoever had it before has no say in it any more.
+    let worker = browser.page(&format!("/work/{before}"));
+    assert!(!worker.body.contains("action=\"/work/gt-bad/retry\""), "{}", worker.body);
     room.open("go");
 }
 

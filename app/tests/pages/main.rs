@@ -8,6 +8,7 @@ mod criterion;
 mod details;
 mod forms;
 mod hostile;
+mod long;
 #[path = "../loop/room.rs"]
 #[expect(dead_code, reason = "the room of the loop's tests; not all of it is needed here")]
 mod room;

@@ -80,6 +80,30 @@ pub struct CostLine {
     pub unmetered: u32,
 }
 
+impl CostLine {
+    /// Why nothing is known of what it cost, where nothing is: that is no zero.
+    pub fn unknown(&self) -> Option<&'static str> {
+        match self.cost.micros {
+            0 if self.sessions > 0 && self.unmetered == self.sessions => Some("unmetered"),
+            0 if self.unpriced != Tokens::default() => Some("unpriced"),
+            _ => None,
+        }
+    }
+
+    /// In which ways its figure is known.
+    pub fn known(&self) -> String {
+        let kinds = [
+            ("reported", self.reported.micros != 0),
+            ("estimated", self.estimated.micros != 0),
+            ("self-reported", self.self_reported.micros != 0),
+            ("elsewhere", self.carried.micros != 0),
+            ("unpriced", self.unpriced != Tokens::default() && self.cost.micros != 0),
+        ];
+        let words: Vec<&str> = kinds.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect();
+        words.join(", ")
+    }
+}
+
 /// What a session cost on a day by a model.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Cell<'a> {

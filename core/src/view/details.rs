@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ConvoyView, StrandedView, WorkerView, convoy, stranded, worker};
+use super::{ConvoyView, StrandedView, WorkerView, convoy, overview, stranded, worker};
 use crate::convoy::Convoy;
 use crate::id::{IssueId, Seq};
 use crate::issue::{Evidence, Issue, Status};
@@ -27,6 +27,7 @@ pub struct DetailsView {
     pub waits: Vec<WaitView>,
     pub workers: Vec<WorkerView>,
     pub workers_total: usize,
+    pub at_work: usize,
     pub landed: Vec<LandedView>,
     pub stranded: Option<StrandedView>,
 }
@@ -66,6 +67,7 @@ pub fn details(state: &State, policy: &Policy, of: &Convoy, now: Time) -> Detail
         convoy: convoy(state, policy, of, now),
         waits: waits.take(DETAILS_MAX).collect(),
         workers_total: workers.len(),
+        at_work: overview::at_work(state, of),
         workers: workers.iter().take(WORKERS_MAX).map(|one| worker(state, policy, one, now)).collect(),
         landed: issues().filter_map(landed).take(DETAILS_MAX).collect(),
         stranded: of.is_open().then(|| stranded::one(state, policy, of, now)).flatten(),

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::worker::gave_up;
 use super::{
     BudgetView, QueueItemView, StrandedView, TrackerView, WitnessView, WorkerView, budgets, queue, stranded,
     trackers, worker,
@@ -13,7 +14,7 @@ use crate::issue::MoneyView;
 use crate::policy::Policy;
 use crate::state::State;
 use crate::time::Time;
-use crate::worker::{Worker, WorkerState};
+use crate::worker::Worker;
 
 /// The most workers that are told of one by one; the others are counted.
 const WORKERS_MAX: usize = 200;
@@ -45,6 +46,7 @@ pub struct WorkerFactsView {
     pub session_id: Option<SessionId>,
     pub state: String,
     pub why: Option<String>,
+    pub gave_up: bool,
     pub agent: String,
     pub model: Option<String>,
     pub attempt: u32,
@@ -71,23 +73,7 @@ pub struct TroubleView {
 
 /// The facts, without the workers of the convoy that asks for them. Whoever is worst off comes first.
 pub fn facts(state: &State, policy: &Policy, asking: Option<&ConvoyId>, now: Time) -> FactsView {
-    let wanted = |worker: &&Worker| {
-        let known = worker.state.is_active()
-            || matches!(worker.state, WorkerState::Failed { .. } | WorkerState::Stopped { .. });
-        // What became of the issue of a worker that gave up is a matter of its own: somebody else may have it, too.
-        let issue = state.issues.get(&worker.content.issue).filter(|issue| !issue.was_closed());
-        let current = issue.is_some_and(|issue| {
-            worker.state.is_active() || issue.worker.as_ref() == Some(&worker.content.id)
-        });
-        known && current && (asking.is_none() || worker.content.convoy.as_ref() != asking)
-    };
-    let mut workers: Vec<WorkerFactsView> =
-        state.workers.values().filter(wanted).map(|worker| of_worker(state, policy, worker, now)).collect();
-    workers.sort_by(|a, b| {
-        (urgency(a), a.started_at, &a.worker_id).cmp(&(urgency(b), b.started_at, &b.worker_id))
-    });
-    let left_out = workers.len().saturating_sub(WORKERS_MAX);
-    workers.truncate(WORKERS_MAX);
+    let (workers, left_out) = worker_facts(state, policy, asking, now);
     let mut stranded = stranded(state, policy, now);
     stranded.retain(|convoy| asking != Some(&convoy.convoy_id));
     FactsView {
@@ -101,6 +87,29 @@ pub fn facts(state: &State, policy: &Policy, asking: Option<&ConvoyId>, now: Tim
         undelivered: state.index.undelivered.len(),
         troubles: Vec::new(),
     }
+}
+
+/// Those at work and those that gave up, without the workers of the convoy that asks, and how many more there are. Whoever is
+/// worst off comes first.
+pub fn worker_facts(
+    state: &State,
+    policy: &Policy,
+    asking: Option<&ConvoyId>,
+    now: Time,
+) -> (Vec<WorkerFactsView>, usize) {
+    let wanted = |worker: &&Worker| {
+        let open = || state.issues.get(&worker.content.issue).is_some_and(|issue| !issue.was_closed());
+        (gave_up(state, worker) || worker.state.is_active() && open())
+            && (asking.is_none() || worker.content.convoy.as_ref() != asking)
+    };
+    let mut workers: Vec<WorkerFactsView> =
+        state.workers.values().filter(wanted).map(|worker| of_worker(state, policy, worker, now)).collect();
+    workers.sort_by(|a, b| {
+        (urgency(a), a.started_at, &a.worker_id).cmp(&(urgency(b), b.started_at, &b.worker_id))
+    });
+    let left_out = workers.len().saturating_sub(WORKERS_MAX);
+    workers.truncate(WORKERS_MAX);
+    (workers, left_out)
 }
 
 fn of_worker(state: &State, policy: &Policy, of: &Worker, now: Time) -> WorkerFactsView {
@@ -117,6 +126,7 @@ fn of_worker(state: &State, policy: &Policy, of: &Worker, now: Time) -> WorkerFa
         session_id: view.session_id,
         state: view.state,
         why: view.why,
+        gave_up: view.gave_up,
         agent: view.agent,
         model: view.model,
         attempt: view.attempt,

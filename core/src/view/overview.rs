@@ -101,7 +101,9 @@ pub struct ConvoyLineView {
     pub total: usize,
     pub at_work: usize,
     pub needs_human: bool,
+    pub stuck: bool,
     pub overdue: bool,
+    pub due_at: Option<Time>,
     pub spent: MoneyView,
     pub budget: Option<MoneyView>,
     pub created_at: Time,
@@ -130,7 +132,7 @@ pub fn overview(state: &State, policy: &Policy, now: Time) -> OverviewView {
     let day = budget(state, policy, &Level::Day, now);
     let (needs_total, at_work_total, landed_today_total) = (needs.len(), at_work.len(), landed.len());
     needs.truncate(LISTED_MAX);
-    let lined = |convoy: &Convoy| line(state, policy, convoy, now);
+    let lined = |convoy: &Convoy| line(state, policy, convoy, now, said.contains(&convoy.content.id));
     let recent = |of: &BTreeSet<(u64, ConvoyId)>| -> Vec<ConvoyId> {
         of.iter().rev().take(LISTED_MAX).map(|(_, id)| id.clone()).collect()
     };
@@ -160,8 +162,43 @@ pub fn overview(state: &State, policy: &Policy, now: Time) -> OverviewView {
     }
 }
 
-/// A convoy in one line.
-pub fn line(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> ConvoyLineView {
+/// A part of these convoys, a line each: those that do not go on without somebody first, then those that are late, then the
+/// newest.
+pub fn lines(
+    state: &State,
+    policy: &Policy,
+    mut convoys: Vec<&Convoy>,
+    skip: usize,
+    limit: usize,
+    now: Time,
+) -> Vec<ConvoyLineView> {
+    let stuck: BTreeSet<ConvoyId> = stuck(state, policy, now).into_iter().map(|one| one.convoy_id).collect();
+    let eventful = state.index.eventful.iter().filter_map(|id| state.issues.get(id));
+    let asking: BTreeSet<&ConvoyId> =
+        eventful.filter(|issue| needs_human(issue)).flat_map(|issue| &issue.convoys).collect();
+    let needs = |convoy: &Convoy| {
+        let id = &convoy.content.id;
+        stuck.contains(id) || !convoy.is_closed() && asking.contains(id)
+    };
+    convoys.sort_by_key(|convoy| (!needs(convoy), !convoy.is_overdue(now), std::cmp::Reverse(convoy.number)));
+    let shown = convoys.into_iter().skip(skip).take(limit);
+    shown.map(|convoy| line(state, policy, convoy, now, stuck.contains(&convoy.content.id))).collect()
+}
+
+/// How many issues of a convoy somebody is at work on, or waits to go on with.
+pub(super) fn at_work(state: &State, convoy: &Convoy) -> usize {
+    let issues = convoy.content.tracked.iter().filter_map(|id| state.issues.get(id));
+    issues.filter(|issue| issue.worker.as_ref().is_some_and(|id| state.index.active.contains(id))).count()
+}
+
+/// A convoy in one line; `stuck` says whether nothing of it moves before a person does something.
+pub(super) fn line(
+    state: &State,
+    policy: &Policy,
+    convoy: &Convoy,
+    now: Time,
+    stuck: bool,
+) -> ConvoyLineView {
     let content = &convoy.content;
     let level = Level::Convoy(content.id.clone());
     let closed_at = match convoy.status {
@@ -169,7 +206,6 @@ pub fn line(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Convo
         Status::Staged(_) | Status::Open => None,
     };
     let issues = || content.tracked.iter().filter_map(|id| state.issues.get(id));
-    let has_worker = |issue: &Issue| issue.worker.as_ref().is_some_and(|id| state.index.active.contains(id));
     ConvoyLineView {
         id: content.id.clone(),
         title: content.title.clone(),
@@ -178,9 +214,11 @@ pub fn line(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Convo
         template: content.run.as_ref().map(|run| run.template.to_string()),
         completed: content.tracked.len() - convoy.open_count.min(content.tracked.len()),
         total: content.tracked.len(),
-        at_work: issues().filter(|issue| has_worker(issue)).count(),
+        at_work: at_work(state, convoy),
         needs_human: issues().any(needs_human),
+        stuck,
         overdue: convoy.is_overdue(now),
+        due_at: content.due,
         spent: ledger::account(state, &level, now).settled.into(),
         budget: ledger::limit(state, policy, &level).map(MoneyView::from),
         created_at: convoy.created_at,

@@ -4,7 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ConvoyLineView, IssueView, QueueItemView, WorkerView, issue, line, queue, worker};
+use super::overview::line;
+use super::{ConvoyLineView, IssueView, QueueItemView, WorkerView, issue, queue, stranded, worker};
 use crate::id::{IssueId, Seq};
 use crate::issue::{DependencyType, Issue};
 use crate::policy::Policy;
@@ -79,7 +80,11 @@ pub fn story(state: &State, policy: &Policy, of: &Issue, now: Time) -> StoryView
             .convoys
             .iter()
             .filter_map(|id| state.convoys.get(id))
-            .map(|convoy| line(state, policy, convoy, now))
+            .map(|convoy| {
+                let stranded = convoy.is_open().then(|| stranded::one(state, policy, convoy, now)).flatten();
+                let stuck = stranded.is_some_and(|one| one.category.is_stuck());
+                line(state, policy, convoy, now, stuck)
+            })
             .collect(),
         queued: of.worker.as_ref().and_then(|current| {
             queue(state, policy, now).into_iter().find(|item| item.worker_id == *current)

@@ -24,6 +24,8 @@ pub struct WorkerView {
     pub convoy_id: Option<ConvoyId>,
     pub state: String,
     pub why: Option<String>,
+    pub gave_up: bool,
+    pub can_retry: bool,
     pub agent: String,
     pub sandboxed: bool,
     pub model: Option<String>,
@@ -87,6 +89,8 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
         convoy_id: worker.content.convoy.clone(),
         state: worker.state.name().to_owned(),
         why,
+        gave_up: gave_up(state, worker),
+        can_retry: can_retry(state, worker),
         agent: worker.content.agent.to_string(),
         sandboxed: is_sandboxed(state, worker, policy),
         model: latest.and_then(|new| new.model.clone()).or_else(|| worker.content.model.clone()),
@@ -110,6 +114,25 @@ pub fn worker(state: &State, policy: &Policy, worker: &Worker, now: Time) -> Wor
         sessions,
         evidence,
     }
+}
+
+/// Whether it failed or was stopped, and its issue waits for a person to say what is next.
+pub(super) fn gave_up(state: &State, worker: &Worker) -> bool {
+    match &worker.state {
+        WorkerState::Failed { .. } | WorkerState::Stopped { .. } => state.is_current(worker),
+        WorkerState::Assigned
+        | WorkerState::Waiting { .. }
+        | WorkerState::Running { .. }
+        | WorkerState::Submitted(_)
+        | WorkerState::Done
+        | WorkerState::Released => false,
+    }
+}
+
+/// Whether a person may have it tried again, or at once.
+fn can_retry(state: &State, worker: &Worker) -> bool {
+    let waits = matches!(worker.state, WorkerState::Waiting { .. }) && state.is_current(worker);
+    (waits || gave_up(state, worker)) && worker.intent.is_none()
 }
 
 fn lesson(lesson: &Lesson) -> LessonView {

@@ -3,7 +3,10 @@
 use convoy_core::address::Address;
 use convoy_core::command::Request;
 use convoy_core::decide::{Command, Context, Entropy, step};
+use convoy_core::event::Event;
+use convoy_core::id::IssueId;
 use convoy_core::issue::{CloseReason, IssueType};
+use convoy_core::time::Span;
 use convoy_core::view;
 
 use crate::door::Door;
@@ -52,8 +55,8 @@ fn crowd(convoys: usize, landed: usize) -> Door {
             start: convoy % 2 == 0,
             from_epic: None,
             epic: None,
-            owned: false,
-            due: None,
+            owned: convoy == 3,
+            due: (convoy == 2).then(|| door.now.plus(Span::from_secs(60))),
             budget: None,
         };
         ask(&mut door, create);
@@ -74,6 +77,43 @@ fn what_needs_nobody_is_passed_over_without_a_word() {
     assert_eq!(view::stranded(state, policy, now).len(), 28);
 }
 
+#[test]
+fn convoys_that_need_somebody_come_first_then_the_late_ones_then_the_newest() {
+    let mut door = crowd(5, 0);
+    let issue = IssueId::new("gt-1x0").unwrap();
+    door.import(Event::IssueNeedsHuman { issue, why: "which database?".to_owned() });
+    // Its owner has to land it.
+    let ids = (0..10).map(|n| format!("gt-3x{n}")).collect();
+    let close = Request::IssueClose { ids, reason: CloseReason::Completed, duplicate_of: None, note: None };
+    door.ask(close, "overseer", None).unwrap();
+    door.plan();
+    let (state, policy, now) = (&door.state, &door.policy, door.now.plus(Span::from_secs(120)));
+    let of = |skip, limit| {
+        let lines = view::lines(state, policy, state.convoys.values().collect(), skip, limit, now);
+        lines
+            .into_iter()
+            .map(|line| (line.title, line.needs_human, line.stuck, line.due_at.is_some()))
+            .collect::<Vec<_>>()
+    };
+    let line = |n: usize, needs_human, stuck, due| (format!("Convoy {n}"), needs_human, stuck, due);
+    let all = [
+        line(3, false, true, false),
+        line(1, true, true, false),
+        line(2, false, false, true),
+        line(4, false, false, false),
+        line(0, false, false, false),
+    ];
+    assert_eq!(of(0, 10), all);
+    assert_eq!(of(2, 2), all[2..4]);
+    // Whoever has an issue counts, also before its agent runs.
+    let counts = view::lines(state, policy, state.convoys.values().collect(), 0, 10, now);
+    for line in counts {
+        let details = view::details(state, policy, &state.convoys[&line.id], now);
+        assert_eq!(details.at_work, line.at_work, "{}", line.title);
+    }
+    assert!(!state.index.active.is_empty());
+}
+
 /// `cargo test -p convoy-core --test core crowded -- --ignored --nocapture`: figures, for people to judge.
 #[test]
 #[ignore = "it measures, and says nothing else"]
@@ -92,6 +132,8 @@ fn figures() {
         };
         let (state, policy, now) = (&door.state, &door.policy, door.now);
         best("overview", &|| view::overview(state, policy, now).open);
+        let all = || state.convoys.values().collect();
+        best("lines", &|| view::lines(state, policy, all(), 0, 50, now).len());
         best("stuck", &|| view::stuck(state, policy, now).len());
         best("stranded", &|| view::stranded(state, policy, now).len());
     }

@@ -13,6 +13,7 @@ use convoy_core::decide::{
 use convoy_core::event::{Batch, Envelope};
 use convoy_core::id::{IssueId, RigName, Seq};
 use convoy_core::issue::{Issue, IssueType};
+use convoy_core::notice::Notice;
 use convoy_core::outbox::Delivery;
 use convoy_core::refusal::Refusal;
 use convoy_core::template::RunOutcome;
@@ -63,13 +64,16 @@ impl Dispatcher {
             Query::Convoys(filter) => {
                 let (convoys, total) = self.convoys(filter)?;
                 let view = |convoy| view::convoy(state, &self.policy, convoy, now);
-                Answer::Convoys { convoys: page(convoys, filter).map(view).collect(), total }
+                Answer::Convoys {
+                    convoys: part(convoys, false, filter.skip, filter.limit).map(view).collect(),
+                    total,
+                }
             }
             Query::ConvoyLines(filter) => {
-                let (mut convoys, total) = self.convoys(filter)?;
-                convoys.reverse();
-                let line = |convoy| view::line(state, &self.policy, convoy, now);
-                Answer::ConvoyLines { convoys: page(convoys, filter).map(line).collect(), total }
+                let (convoys, total) = self.convoys(filter)?;
+                let limit = filter.limit.unwrap_or(usize::MAX);
+                let convoys = view::lines(state, &self.policy, convoys, filter.skip, limit, now);
+                Answer::ConvoyLines { convoys, total }
             }
             Query::ConvoyConcern { id } => {
                 let concern = view::Concern::convoy(state, &state.convoys[&resolve_convoy(state, id)?]);
@@ -92,15 +96,22 @@ impl Dispatcher {
                 let details = view::details(state, &self.policy, convoy, now);
                 Answer::ConvoyDetails { details: Box::new(details) }
             }
-            Query::Workers { all } => {
+            Query::Workers(filter) => {
                 let wanted = |worker: &&Worker| {
-                    *all || worker.state.is_active()
+                    filter.all
+                        || worker.state.is_active()
                         || matches!(worker.state, WorkerState::Failed { .. } | WorkerState::Stopped { .. })
                 };
                 let mut workers: Vec<&Worker> = state.workers.values().filter(wanted).collect();
                 workers.sort_by_key(|worker| worker.assigned_at);
+                let total = workers.len();
+                let workers = part(workers, filter.latest, filter.skip, filter.limit);
                 let view = |worker| view::worker(state, &self.policy, worker, now);
-                Answer::Workers { workers: workers.into_iter().map(view).collect() }
+                Answer::Workers { workers: workers.map(view).collect(), total }
+            }
+            Query::WorkerFacts => {
+                let (workers, left_out) = view::worker_facts(state, &self.policy, None, now);
+                Answer::WorkerFacts { workers, left_out }
             }
             Query::Worker { id } => {
                 let worker = view::worker(state, &self.policy, self.worker(id)?, now);
@@ -121,11 +132,16 @@ impl Dispatcher {
             Query::Queue { rig, issue } => {
                 Answer::Queue { items: self.queue(rig.as_deref(), issue.as_deref())? }
             }
-            Query::Mail { address } => {
-                let mut notices: Vec<_> =
-                    state.notices.values().filter(|n| n.content.to.as_str() == address).collect();
-                notices.sort_by_key(|notice| (notice.created_at, notice.content.id.clone()));
-                Answer::Mail { notices: notices.into_iter().map(view::notice).collect() }
+            Query::Mail(filter) => {
+                let wanted = |notice: &&Notice| {
+                    notice.content.to.as_str() == filter.address
+                        && (!filter.kept || notice.archived_at.is_none())
+                };
+                let mut notices: Vec<_> = state.notices.values().filter(wanted).collect();
+                notices.sort_by_key(|notice| (notice.created_at, &notice.content.id));
+                let total = notices.len();
+                let notices = part(notices, filter.latest, filter.skip, filter.limit);
+                Answer::Mail { notices: notices.map(view::notice).collect(), total }
             }
             Query::Mailboxes => Answer::Mailboxes { mailboxes: view::mailboxes(state) },
             Query::Outbox { all } => {
@@ -277,7 +293,7 @@ impl Dispatcher {
         issues.retain(fits);
         issues.sort_by_key(|issue| (issue.content.priority, issue.number));
         let total = issues.len();
-        let shown = issues.into_iter().skip(filter.skip).take(filter.limit.unwrap_or(usize::MAX));
+        let shown = part(issues, false, filter.skip, filter.limit);
         Ok(Answer::Issues {
             issues: shown.map(|issue| view::issue(state, &self.policy, issue)).collect(),
             total,
@@ -430,7 +446,10 @@ fn known(field: &'static str, value: &str, names: &[&str]) -> Result<(), Failure
     Err(Refusal::Invalid { field, problem }.into())
 }
 
-/// The part of it that was asked for.
-fn page<'a>(convoys: Vec<&'a Convoy>, filter: &ConvoyFilter) -> impl Iterator<Item = &'a Convoy> {
-    convoys.into_iter().skip(filter.skip).take(filter.limit.unwrap_or(usize::MAX))
+/// The part of a list that was asked for, from its end if the latest come first.
+fn part<T>(mut all: Vec<T>, latest: bool, skip: usize, limit: Option<usize>) -> impl Iterator<Item = T> {
+    if latest {
+        all.reverse();
+    }
+    all.into_iter().skip(skip).take(limit.unwrap_or(usize::MAX))
 }

@@ -1,6 +1,6 @@
 //! Parking and removing a rig.
 
-use convoy_api::query::IssueFilter;
+use convoy_api::query::{IssueFilter, WorkerFilter};
 use convoy_api::{Answer, Code, Failure, ItemView, Query, Service};
 
 use super::{other_answer, pointer, reload};
@@ -92,7 +92,7 @@ fn is_unknown(service: &dyn Service, name: &str) -> Result<bool, Failure> {
 }
 
 fn check_unused(service: &dyn Service, name: &str, force: bool) -> Result<(), Failure> {
-    let Answer::Workers { workers } = service.ask(Query::Workers { all: false })? else {
+    let Answer::Workers { workers, .. } = service.ask(Query::Workers(WorkerFilter::default()))? else {
         return Err(other_answer());
     };
     let working: Vec<String> = workers

@@ -161,35 +161,16 @@ pub(super) fn bars(lines: &[CostLine]) -> String {
 fn row(line: &CostLine, most: i64) -> Vec<String> {
     let id = line.id.as_deref().map_or_else(|| "(none)".to_owned(), |id| text::cut(id, NAME_CHARS));
     let name = line.name.as_deref().map(|name| text::cut(name, NAME_CHARS)).unwrap_or_default();
-    let money = if line.cost.micros == 0 && line.sessions > 0 && line.unmetered == line.sessions {
-        "unmetered".to_owned()
-    } else if line.cost.micros == 0 && line.unpriced != Tokens::default() {
-        "unpriced".to_owned()
-    } else {
-        text::money(&line.cost)
-    };
+    let money = line.unknown().map_or_else(|| text::money(&line.cost), str::to_owned);
     vec![
         id,
         name,
         paint(GOOD, bar(line.cost.micros, most)),
         format!("{:>4.0} %", line.share * 100.0),
         money,
-        known(line),
+        line.known(),
         short(line.usage),
     ]
-}
-
-/// How its figure is known.
-fn known(line: &CostLine) -> String {
-    let kinds = [
-        ("reported", line.reported.micros != 0),
-        ("estimated", line.estimated.micros != 0),
-        ("self-reported", line.self_reported.micros != 0),
-        ("elsewhere", line.carried.micros != 0),
-        ("unpriced", line.unpriced != Tokens::default() && line.cost.micros != 0),
-    ];
-    let words: Vec<&str> = kinds.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect();
-    words.join(", ")
 }
 
 /// A bar of eighths, as long as the amount is a part of the greatest.
@@ -211,21 +192,8 @@ fn short(tokens: Tokens) -> String {
         return String::new();
     }
     let Tokens { input, output, cache_read, cache_write } = tokens;
-    let [input, output, read, write] = [input, output, cache_read, cache_write].map(grouped);
+    let [input, output, read, write] = [input, output, cache_read, cache_write].map(text::grouped);
     format!("in {input}  out {output}  cache {read} read, {write} written")
-}
-
-/// A number with its thousands apart: `12,345`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -234,7 +202,7 @@ mod tests {
 
     #[test]
     fn figures_are_as_people_read_them() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 999, 1000, 1_234_567].map(text::grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(bar(10, 10), "█".repeat(20));
         assert_eq!(bar(5, 10), format!("{}{}", "█".repeat(10), " ".repeat(10)));
         assert_eq!(bar(0, 10).trim(), "");

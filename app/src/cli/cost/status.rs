@@ -9,7 +9,7 @@ use convoy_core::view::{CostLine, CostView};
 use super::super::ask;
 use super::super::context::Context;
 use super::Of;
-use super::report::{bars, grouped};
+use super::report::bars;
 use crate::error::{DONE, Error};
 use crate::output::{BOLD, paint};
 use crate::text;
@@ -91,9 +91,9 @@ pub(super) fn summary(cost: &CostView) -> String {
 pub(super) fn tokens(tokens: Tokens) -> String {
     format!(
         "{} input, {} output, {} cache read, {} cache write",
-        grouped(tokens.input),
-        grouped(tokens.output),
-        grouped(tokens.cache_read),
-        grouped(tokens.cache_write)
+        text::grouped(tokens.input),
+        text::grouped(tokens.output),
+        text::grouped(tokens.cache_read),
+        text::grouped(tokens.cache_write)
     )
 }
