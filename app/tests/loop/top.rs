@@ -71,6 +71,11 @@ fn a_person_looks_on_stops_a_worker_lets_it_go_on_and_leaves() {
     top.until(SOON, stands).unwrap();
     room.issues("gt-c");
     top.until(SOON, stands).unwrap();
+    // What the line above counts is what the page of problems lists.
+    top.sees("! 1 needs you", SOON);
+    top.types("p");
+    top.sees("Problems 1 ─", SOON);
+    top.types("p");
     top.types("r");
     top.sees("Let gt-a be worked on again?", SOON);
     top.types("y");
@@ -112,13 +117,14 @@ fn pages_search_and_sizes() {
     top.sees("bring the engine up", SOON);
     top.types("$");
     top.sees("No session has begun", SOON);
+    // What only tracks waits for nobody.
     top.types("p");
-    top.sees("only tracks", SOON);
+    top.sees("nothing needs you", SOON);
     for (columns, rows) in [(40, 10), (7, 3), (1, 1), (160, 50), (80, 24)] {
         top.resize(columns, rows);
         top.types("?p");
     }
-    top.sees("What would help", SOON);
+    top.sees("nothing needs you", SOON);
     top.types("\x03");
     assert_eq!(top.ended(SOON), 0);
     is_given_back(&top, &room.env);
