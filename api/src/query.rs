@@ -10,9 +10,9 @@ use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
     BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
-    EpicView, FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView,
-    RigView, SessionView, StageView, StandingView, StoryView, StrandedView, TrackerView, WorkerFactsView,
-    WorkerView,
+    EpicView, FactsView, FiguresView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView,
+    RigStatusView, RigView, SessionView, StageView, StandingView, StoryView, StrandedView, TrackerView,
+    WorkerFactsView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -80,6 +80,8 @@ pub enum Query {
     Rest,
     /// What somebody wants to see first: what needs a person, who is at work, what landed, what it costs.
     Overview,
+    /// How many there are of what.
+    Figures,
     /// Convoys that fit, a line each.
     ConvoyLines(ConvoyFilter),
     /// What concerns a convoy: for whoever watches it.
@@ -113,7 +115,8 @@ pub enum Query {
         /// Reference.
         id: String,
     },
-    /// Events after a place in the order.
+    /// Events after a place in the order. Of one type, no more than a part of the log is looked through for one answer:
+    /// `seq` says how far; it is `after` when there was nothing more.
     Events {
         /// The last one that is known.
         after: Seq,
@@ -224,6 +227,21 @@ pub struct IssueFilter {
     pub skip: usize,
 }
 
+impl IssueFilter {
+    /// As people want a list: roles of template convoys only where they are asked for.
+    #[must_use]
+    pub fn as_listed(self) -> Self {
+        let of_convoy = self.convoy.is_some() || self.label.as_deref().and_then(tracked_by).is_some();
+        let no_steps = !self.all && self.issue_type.is_none() && !of_convoy;
+        Self { no_steps, ..self }
+    }
+}
+
+/// The convoy that a label means, if it is none that an issue can have.
+pub fn tracked_by(label: &str) -> Option<&str> {
+    label.strip_prefix("convoy:")
+}
+
 /// Which workers, in the order in which they were assigned.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -292,6 +310,7 @@ pub enum Answer {
     Standing { standing: Vec<StandingView>, seq: Seq },
     Rest { standing: Option<Vec<StandingView>> },
     Overview { overview: Box<OverviewView> },
+    Figures { figures: FiguresView },
     ConvoyLines { convoys: Vec<ConvoyLineView>, total: usize },
     Concern { concern: Box<Concern>, seq: Seq },
     Queue { items: Vec<QueueItemView> },

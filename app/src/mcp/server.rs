@@ -11,7 +11,7 @@ use super::protocol::{self, BUSY, Fault, INVALID_PARAMS, Id, METHOD_NOT_FOUND};
 use super::tool::{self, Entry, Kind};
 use super::tools;
 use super::wire::{self, Out, Pending, Work};
-use crate::cli::context::Context;
+use crate::context::Context;
 use crate::error::{DONE, Error};
 
 /// How many calls may wait at once: each has a thread, and an assistant has a few things that it waits for.

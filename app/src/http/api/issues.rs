@@ -15,9 +15,6 @@ use crate::http::give::{Cut, Did, Made, Page};
 use crate::http::take::{Body, Caller, Id, Path, Query};
 use crate::http::{Error, Site};
 
-/// What a label begins with that means a convoy.
-const TRACKED_BY: &str = "convoy:";
-
 /// Which issues.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -53,9 +50,7 @@ pub(super) async fn list(
 ) -> Result<Page<IssueView>, Error> {
     let Which { status, label, rig, convoy, kind, ready, all, limit, skip } = which;
     let cut = Cut::new(limit, skip, uri)?;
-    let of_convoy = convoy.is_some() || label.as_deref().is_some_and(|label| label.starts_with(TRACKED_BY));
     let filter = IssueFilter {
-        no_steps: !all && kind.is_none() && !of_convoy,
         status,
         label,
         rig,
@@ -65,8 +60,9 @@ pub(super) async fn list(
         all,
         limit: Some(cut.limit),
         skip,
+        no_steps: false,
     };
-    let (issues, total) = site.ask(move |service| ask::issues(service, filter)).await?;
+    let (issues, total) = site.ask(move |service| ask::issues(service, filter.as_listed())).await?;
     Ok(cut.cut(issues, total))
 }
 
