@@ -11,8 +11,8 @@ use convoy_core::time::Time;
 use convoy_core::view::{
     BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
     EpicView, FactsView, FiguresView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView,
-    RigStatusView, RigView, SessionView, StageView, StoryView, StrandedView, TrackerView, WorkerFactsView,
-    WorkerView,
+    RigStatusView, RigView, SessionView, StageView, StandingView, StoryView, StrandedView, TrackerView,
+    WorkerFactsView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -71,6 +71,13 @@ pub enum Query {
     },
     /// Open convoys in which nothing moves.
     Stranded,
+    /// Where these convoys stand: what they have come to, and whether they go on by themselves.
+    Standing {
+        /// References.
+        ids: Vec<String>,
+    },
+    /// Where all convoys stand that were started, once nothing moves by itself any more.
+    Rest,
     /// What somebody wants to see first: what needs a person, who is at work, what landed, what it costs.
     Overview,
     /// How many there are of what.
@@ -300,6 +307,8 @@ pub enum Answer {
     Why(WhyView),
     Stage { stage: Box<StageView> },
     Stranded { stranded: Vec<StrandedView> },
+    Standing { standing: Vec<StandingView>, seq: Seq },
+    Rest { standing: Option<Vec<StandingView>> },
     Overview { overview: Box<OverviewView> },
     Figures { figures: FiguresView },
     ConvoyLines { convoys: Vec<ConvoyLineView>, total: usize },

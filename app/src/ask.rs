@@ -9,7 +9,8 @@ use convoy_core::id::{Seq, SessionId};
 use convoy_core::view::{
     BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
     EpicView, FactsView, FiguresView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView,
-    RigStatusView, RigView, StageView, StoryView, StrandedView, TrackerView, WorkerFactsView, WorkerView,
+    RigStatusView, RigView, StageView, StandingView, StoryView, StrandedView, TrackerView, WorkerFactsView,
+    WorkerView,
 };
 
 fn other() -> Failure {
@@ -149,6 +150,31 @@ pub(crate) fn queue(
 pub(crate) fn stranded(service: &dyn Service) -> Result<Vec<StrandedView>, Failure> {
     match service.ask(Query::Stranded)? {
         Answer::Stranded { stranded } => Ok(stranded),
+        _ => Err(other()),
+    }
+}
+
+/// Where these convoys stand, and the event up to which that is true.
+pub(crate) fn standings(
+    service: &dyn Service,
+    ids: Vec<String>,
+) -> Result<(Vec<StandingView>, Seq), Failure> {
+    match service.ask(Query::Standing { ids })? {
+        Answer::Standing { standing, seq } => Ok((standing, seq)),
+        _ => Err(other()),
+    }
+}
+
+/// Where one convoy stands, and the event up to which that is true.
+pub(crate) fn standing(service: &dyn Service, id: &str) -> Result<(StandingView, Seq), Failure> {
+    let (mut standing, seq) = standings(service, vec![id.to_owned()])?;
+    Ok((standing.pop().ok_or_else(other)?, seq))
+}
+
+/// Where all convoys stand that were started, if nothing moves by itself.
+pub(crate) fn rest(service: &dyn Service) -> Result<Option<Vec<StandingView>>, Failure> {
+    match service.ask(Query::Rest)? {
+        Answer::Rest { standing } => Ok(standing),
         _ => Err(other()),
     }
 }

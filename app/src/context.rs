@@ -19,6 +19,7 @@ use crate::way::Way;
 const LANDED_MAX: usize = 100;
 
 /// What a command runs in.
+#[derive(Clone)]
 pub(crate) struct Context {
     /// The environment of the process.
     pub(crate) env: Environment,

@@ -30,7 +30,7 @@ const QUEUE_MAX: usize = 256;
 const RECONNECTS_MAX: u32 = 10;
 
 /// How long a look may wait that only numbers call for: cost and tokens come by the dozen.
-const SOON: Span = Span::from_secs(1);
+pub(crate) const SOON: Span = Span::from_secs(1);
 /// How long an engine that leaves is waited for before the way to it is tried again.
 const LEAVE_WAIT: Duration = Duration::from_secs(1);
 

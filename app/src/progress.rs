@@ -8,6 +8,7 @@ use convoy_core::id::{IssueId, SessionId, WorkerId};
 use convoy_core::session::Said;
 use convoy_core::view::{ConvoyView, WorkerView};
 
+use crate::follow::See;
 use crate::text;
 
 /// The longest reason in a progress line, in characters.
@@ -295,8 +296,20 @@ fn stepped(health: &Health, step: Option<Step>, unable: Option<&str>) -> String 
     }
 }
 
+/// What an event calls for. Whoever waits for an end looks again when it can have come; whoever is shown how work does, also
+/// when somebody begins, and a moment later when anything else has changed: cost and tokens come by the dozen.
+pub(crate) fn see(event: &Event, is_shown: bool) -> See {
+    let begins = matches!(event, Event::SessionStarted { .. } | Event::WitnessStepped { .. });
+    match is_shown {
+        _ if moves(event) => See::Look,
+        true if begins => See::Look,
+        true => See::Soon,
+        false => See::Nothing,
+    }
+}
+
 /// Whether it can change what a convoy, or all of them, have come to; usage and mail cannot.
-pub(crate) fn moves(event: &Event) -> bool {
+fn moves(event: &Event) -> bool {
     !matches!(
         event,
         Event::SessionUsage { .. }
@@ -320,4 +333,25 @@ pub(crate) fn moves(event: &Event) -> bool {
             | Event::NoticeDeliveryFailed { .. }
             | Event::NoticeDeliveryRetried { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use convoy_core::id::Epoch;
+    use convoy_core::time::Time;
+
+    use super::*;
+
+    #[test]
+    fn what_only_changes_numbers_is_looked_at_soon_and_by_those_who_show_them() {
+        let session = || SessionId::new("s-1").unwrap();
+        let (epoch, at) = (Epoch(1), Time::from_millis(0));
+        for (event, shown, waits) in [
+            (Event::SessionStopRequested { session: session(), epoch }, See::Look, See::Look),
+            (Event::SessionStarted { session: session(), epoch, n: 1, pid: 1, at }, See::Look, See::Nothing),
+            (Event::NoticeRead { notice: "n-1".parse().unwrap() }, See::Soon, See::Nothing),
+        ] {
+            assert_eq!((see(&event, true), see(&event, false)), (shown, waits), "{event:?}");
+        }
+    }
 }

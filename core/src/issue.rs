@@ -208,6 +208,9 @@ impl Status {
     }
 }
 
+/// The priority of issues that are made without one.
+pub const PRIORITY: u8 = 2;
+
 /// The content of an issue as it is made.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct NewIssue {

@@ -19,6 +19,7 @@ mod queue;
 mod rig;
 mod session;
 mod stage;
+mod standing;
 mod story;
 mod stranded;
 mod template;
@@ -51,6 +52,7 @@ pub use rig::{
 };
 pub use session::{ExitView, SessionView, session};
 pub use stage::{GatedView, StageStatus, StageView, TaskView, TreeView, WaveView, stage};
+pub use standing::{StandingView, at_rest, standing};
 pub use story::{NeighbourView, StoryView, story};
 pub use stranded::{Category, StrandedView, stranded, stuck};
 pub use template::{

@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 
-use convoy_api::{Failure, Service};
+use convoy_api::Service;
 use convoy_core::event::Envelope;
 use convoy_core::id::{ConvoyId, Seq};
-use convoy_core::view::{ConvoyView, StrandedView};
+use convoy_core::view::{ConvoyView, StandingView};
 
 use super::context::Context;
 use super::display::Display;
@@ -16,14 +16,6 @@ use super::{ask, roles, status};
 use crate::error::{Error, INTERRUPTED};
 use crate::live::Stream;
 use crate::text;
-
-/// Where a convoy stands when nothing more is to be followed.
-pub(super) struct Standing {
-    /// The convoy.
-    pub(super) convoy: ConvoyView,
-    /// Why nothing can move, if it is not over.
-    pub(super) stuck: Option<StrandedView>,
-}
 
 /// Follows a convoy from an event on, until it is over or nothing in it can move. The exit status.
 pub(super) fn follow(ctx: &mut Context, convoy: &ConvoyView, since: Seq) -> Result<u8, Error> {
@@ -40,7 +32,7 @@ pub(super) fn until_over(
     convoy: &ConvoyView,
     since: Seq,
     told: Stream,
-) -> Result<Option<Standing>, Error> {
+) -> Result<Option<StandingView>, Error> {
     let workspace = ctx.workspace()?;
     let follow = Follow::new(workspace.clone(), None).interruptible()?;
     let (mut display, mut follow) = Display::new(&ctx.out, &ctx.env, told, &workspace, follow)?;
@@ -48,11 +40,11 @@ pub(super) fn until_over(
     display.scope = Scope::new(Some(convoy), &workers);
     let display = RefCell::new(display);
     let mut after = Some(since);
-    let look = |service: &dyn Service| -> Result<Look<Standing>, Error> {
-        let (standing, seq) = standing(service, &convoy.id)?;
+    let look = |service: &dyn Service| -> Result<Look<StandingView>, Error> {
+        let (standing, seq) = ask::standing(service, convoy.id.as_str())?;
         let mut display = display.borrow_mut();
         display.look_at(service, &standing.convoy)?;
-        let over = standing.convoy.closed_at.is_some() || standing.stuck.is_some() || display.is_closed();
+        let over = standing.is_over() || display.is_closed();
         // What happened between its start and this look is still to be told.
         Ok(Look { end: over.then_some(standing), seq: after.take().unwrap_or(seq) })
     };
@@ -66,15 +58,8 @@ pub(super) fn until_over(
     })
 }
 
-fn standing(service: &dyn Service, id: &ConvoyId) -> Result<(Standing, Seq), Failure> {
-    let (convoy, seq) = ask::convoy(service, id.as_str())?;
-    let mut stuck = ask::stranded(service)?;
-    stuck.retain(|found| found.convoy_id == *id && found.category.is_stuck());
-    Ok((Standing { convoy, stuck: stuck.pop() }, seq))
-}
-
-fn report(ctx: &mut Context, standing: &Standing) -> Result<u8, Error> {
-    let Standing { convoy, stuck } = standing;
+fn report(ctx: &mut Context, standing: &StandingView) -> Result<u8, Error> {
+    let StandingView { convoy, stuck } = standing;
     ctx.out.json(convoy)?;
     let mut said = format!("\n{}", status::details(convoy));
     if convoy.closed_at.is_some() {

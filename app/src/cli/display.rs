@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use convoy_api::{Failure, Service};
-use convoy_core::event::{Envelope, Event};
+use convoy_core::event::Envelope;
 use convoy_core::id::{IssueId, SessionId};
 use convoy_core::time::Span;
 use convoy_core::view::{ConvoyView, WorkerView};
@@ -83,12 +83,7 @@ impl Display {
                 (None, Stream::Err) => {}
             }
         }
-        Ok(match event.event {
-            ref event if progress::moves(event) => See::Look,
-            Event::SessionStarted { .. } | Event::WitnessStepped { .. } if self.live.is_some() => See::Look,
-            _ if self.live.is_some() => See::Soon,
-            _ => See::Nothing,
-        })
+        Ok(progress::see(&event.event, self.live.is_some()))
     }
 
     /// Looks at who is at work for a convoy.

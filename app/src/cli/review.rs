@@ -5,12 +5,12 @@ use convoy_core::id::{AgentName, ConvoyId};
 use convoy_core::money::Money;
 use convoy_core::template::ReportKind;
 use convoy_core::time::Span;
-use convoy_core::view::ConvoyView;
+use convoy_core::view::{ConvoyView, StandingView};
 use convoy_engine::pull::{Commented, Pull};
 use convoy_engine::reports::Reports;
 use convoy_engine::templates;
 
-use super::board::{self, Standing};
+use super::board;
 use super::context::Context;
 use super::{ask, values};
 use crate::error::{DONE, Error, INTERRUPTED};
@@ -148,7 +148,7 @@ fn detached(ctx: &Context, id: &ConvoyId) -> Result<u8, Error> {
     Ok(INTERRUPTED)
 }
 
-fn report(ctx: &mut Context, standing: &Standing) -> Result<u8, Error> {
+fn report(ctx: &mut Context, standing: &StandingView) -> Result<u8, Error> {
     let outcome = outcome(&ctx.workspace()?, &standing.convoy, standing.stuck.as_ref())?;
     ctx.out.json(&outcome.view)?;
     if let Some(content) = outcome.report.filter(|_| !ctx.out.json) {

@@ -4,12 +4,11 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 
 use clap::Args;
-use convoy_api::query::ConvoyFilter;
 use convoy_api::{Failure, Order, Service};
 use convoy_core::command::Request;
 use convoy_core::event::Envelope;
-use convoy_core::id::{ConvoyId, Seq};
-use convoy_core::view::{ConvoyView, StrandedView};
+use convoy_core::id::Seq;
+use convoy_core::view::StandingView;
 
 use super::context::Context;
 use super::display::Display;
@@ -35,12 +34,6 @@ pub(super) struct Run {
     since: Option<Seq>,
 }
 
-/// Where things stand when nothing more is to be followed.
-struct Standing {
-    convoys: Vec<ConvoyView>,
-    stuck: Vec<StrandedView>,
-}
-
 impl Run {
     /// Of one convoy.
     pub(super) fn of(convoy: String) -> Self {
@@ -64,7 +57,7 @@ impl Run {
         let follow = Follow::new(workspace.clone(), None).interruptible()?;
         let (display, mut follow) = Display::new(&ctx.out, &ctx.env, Stream::Out, &workspace, follow)?;
         let display = RefCell::new(display);
-        let look = |service: &dyn Service| -> Result<Look<Standing>, Error> {
+        let look = |service: &dyn Service| -> Result<Look<Vec<StandingView>>, Error> {
             let mut display = display.borrow_mut();
             let seq = match begun {
                 Some(seq) => seq,
@@ -98,49 +91,40 @@ impl Run {
     }
 
     /// Where things stand, if nothing more is to be followed.
-    fn standing(&self, service: &dyn Service, display: &mut Display) -> Result<Option<Standing>, Failure> {
-        let stuck: Vec<StrandedView> =
-            ask::stranded(service)?.into_iter().filter(|found| found.category.is_stuck()).collect();
-        let is_stuck = |id: &ConvoyId| stuck.iter().any(|convoy| convoy.convoy_id == *id);
-        if let Some(id) = &self.convoy {
-            let (convoy, _) = ask::convoy(service, id)?;
-            display.look_at(service, &convoy)?;
-            let over = convoy.closed_at.is_some() || is_stuck(&convoy.id);
-            let stuck = stuck.iter().filter(|stuck| stuck.convoy_id == convoy.id).cloned().collect();
-            return Ok(over.then(|| Standing { convoys: vec![convoy], stuck }));
-        }
-        display.look_around(service)?;
-        let engine = ask::engine(service)?;
-        if engine.live_sessions > 0 || !engine.open_convoys.iter().all(is_stuck) {
-            return Ok(None);
-        }
-        let mut convoys = ask::convoys(service, ConvoyFilter::default())?;
-        convoys.retain(|convoy| engine.open_convoys.contains(&convoy.id));
-        let stuck =
-            stuck.iter().filter(|stuck| engine.open_convoys.contains(&stuck.convoy_id)).cloned().collect();
-        Ok(Some(Standing { convoys, stuck }))
+    fn standing(
+        &self,
+        service: &dyn Service,
+        display: &mut Display,
+    ) -> Result<Option<Vec<StandingView>>, Failure> {
+        let Some(id) = &self.convoy else {
+            display.look_around(service)?;
+            return ask::rest(service);
+        };
+        let (standing, _) = ask::standing(service, id)?;
+        display.look_at(service, &standing.convoy)?;
+        Ok(standing.is_over().then(|| vec![standing]))
     }
 }
 
-fn report(ctx: &mut Context, one: bool, standing: &Standing) -> Result<u8, Error> {
-    match standing.convoys.as_slice() {
-        [convoy] if one => ctx.out.json(convoy)?,
-        convoys => ctx.out.json(convoys)?,
+fn report(ctx: &mut Context, one: bool, standing: &[StandingView]) -> Result<u8, Error> {
+    match standing {
+        [of] if one => ctx.out.json(&of.convoy)?,
+        all => ctx.out.json(&all.iter().map(|of| &of.convoy).collect::<Vec<_>>())?,
     }
     let mut said = String::new();
-    for convoy in &standing.convoys {
-        let _ = write!(said, "\n{}", status::details(convoy));
+    for of in standing {
+        let _ = write!(said, "\n{}", status::details(&of.convoy));
     }
-    if standing.convoys.is_empty() {
+    if standing.is_empty() {
         said.push_str("Nothing more is under way.\n\nNext: convoy run <convoy>    (start one)\n");
     }
-    for stuck in &standing.stuck {
+    for stuck in standing.iter().filter_map(|of| of.stuck.as_ref()) {
         let (detail, command) = (text::line(&stuck.detail), text::line(&stuck.command));
         let _ = writeln!(said, "\nNothing can move in {}: {detail}\n  try: {command}", stuck.convoy_id);
     }
     ctx.out.say(&said)?;
-    let statuses: Vec<u8> = standing.convoys.iter().map(roles::exit_status).collect();
-    let failed = statuses.contains(&1) || !standing.stuck.is_empty();
+    let statuses: Vec<u8> = standing.iter().map(|of| roles::exit_status(&of.convoy)).collect();
+    let failed = statuses.contains(&1) || standing.iter().any(|of| of.stuck.is_some());
     let partial = statuses.contains(&PARTIAL);
     Ok(if failed {
         1

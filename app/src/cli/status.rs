@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use clap::Args;
 use convoy_api::query::ConvoyFilter;
 use convoy_api::{Failure, Service};
-use convoy_core::event::Event;
+use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
 use convoy_core::ledger::WARN_PERCENT;
 use convoy_core::view::{ConvoyView, TrackedView};
@@ -14,8 +14,8 @@ use convoy_core::view::{ConvoyView, TrackedView};
 use super::context::Context;
 use super::cost::limit_line;
 use super::daemon::undelivered;
-use super::follow::{End, Follow, Look, See};
-use super::{ask, roles};
+use super::follow::{End, Follow, Look};
+use super::{ask, progress, roles};
 use crate::error::{DONE, Error};
 use crate::output::{BAD, BOLD, BUSY, FAINT, GOOD, paint};
 use crate::text;
@@ -42,7 +42,7 @@ impl Status {
         if self.watch {
             return watch(ctx, one);
         }
-        let (convoys, engine) = ctx.with(|service| Ok((shown(service, one)?, ask::engine(service)?)))?;
+        let ((convoys, _), engine) = ctx.with(|service| Ok((shown(service, one)?, ask::engine(service)?)))?;
         match (one, convoys.as_slice()) {
             (Some(_), [convoy]) => ctx.out.json(convoy)?,
             _ => ctx.out.json(&convoys)?,
@@ -55,18 +55,21 @@ impl Status {
     }
 }
 
-fn shown(service: &dyn Service, one: Option<&str>) -> Result<Vec<ConvoyView>, Failure> {
-    match one {
-        Some(id) => Ok(vec![ask::convoy(service, id)?.0]),
-        None => ask::convoys(service, ConvoyFilter::default()),
-    }
+/// What is to be shown, and an event up to which that is true.
+fn shown(service: &dyn Service, one: Option<&str>) -> Result<(Vec<ConvoyView>, Seq), Failure> {
+    let Some(id) = one else {
+        // What happens between the two is looked at again.
+        let seq = ask::engine(service)?.seq;
+        return Ok((ask::convoys(service, ConvoyFilter::default())?, seq));
+    };
+    let (convoy, seq) = ask::convoy(service, id)?;
+    Ok((vec![convoy], seq))
 }
 
 fn watch(ctx: &mut Context, one: Option<&str>) -> Result<u8, Error> {
     let mut out = ctx.out.clone();
     let look = |service: &dyn Service| -> Result<Look<()>, Error> {
-        let seq: Seq = ask::engine(service)?.seq;
-        let convoys = shown(service, one)?;
+        let (convoys, seq) = shown(service, one)?;
         match (out.json, one, convoys.as_slice()) {
             (true, Some(_), [convoy]) => out.json_line(convoy)?,
             (true, ..) => out.json_line(&convoys)?,
@@ -78,10 +81,7 @@ fn watch(ctx: &mut Context, one: Option<&str>) -> Result<u8, Error> {
         let over = one.is_some() && convoys.iter().all(|convoy| convoy.closed_at.is_some());
         Ok(Look { end: (over || out.is_closed()).then_some(()), seq })
     };
-    let see = |event: &convoy_core::event::Envelope| match event.event {
-        Event::SessionUsage { .. } => Ok(See::Nothing),
-        _ => Ok(See::Look),
-    };
+    let see = |event: &Envelope| Ok(progress::see(&event.event, true));
     match Follow::new(ctx.workspace()?, None).while_read()?.until(|| ctx.staying(), look, see)? {
         End::Reached(()) | End::TimeOut | End::Interrupted | End::Unseen => Ok(DONE),
     }

@@ -1,11 +1,10 @@
 //! `convoy top`.
 
 use clap::Args;
-use convoy_api::query::{ConvoyFilter, CostOf, IssueFilter};
+use convoy_api::query::{ConvoyFilter, CostOf};
 use convoy_api::{Failure, Service};
 use convoy_core::event::Envelope;
 use convoy_core::id::Seq;
-use convoy_core::view::WorkerView;
 
 use super::context::Context;
 use super::progress::Scope;
@@ -17,8 +16,6 @@ use crate::top::{self, Data, Start, Wanted};
 const EVENTS_MAX: u64 = 200;
 /// How many convoys are listed; a search in more than that is one for `convoy list`.
 const CONVOYS_MAX: usize = 500;
-/// How many issues that wait for a person are asked for; whoever has more begins with these.
-const NEEDS_HUMAN_MAX: usize = 200;
 
 /// Look at everything on one screen, live
 ///
@@ -57,34 +54,15 @@ fn look(service: &dyn Service, wanted: &Wanted) -> Result<(Data, Vec<Envelope>),
         None => Vec::new(),
         Some(after) => ask::events(service, after.max(earliest), EVENTS_MAX as usize, None)?.0,
     };
-    let needs_human = IssueFilter {
-        status: Some("needs_human".to_owned()),
-        limit: Some(NEEDS_HUMAN_MAX),
-        ..IssueFilter::default()
-    };
     let active = ConvoyFilter { limit: Some(CONVOYS_MAX), ..ConvoyFilter::default() };
     let (convoys, convoys_total) = ask::convoy_lines(service, active)?;
     // One that is gone has no page, and that is no reason to show nothing.
     let convoy = wanted.convoy.as_ref().and_then(|id| ask::convoy(service, id.as_str()).ok());
     let cost = wanted.cost.then(|| ask::cost(service, CostOf::Workspace, None)).transpose()?;
-    let data = Data {
-        overview,
-        convoys,
-        convoys_total,
-        workers: workers(service)?,
-        stranded: ask::stranded(service)?,
-        needs_human: ask::issues(service, needs_human)?.0,
-        convoy: convoy.map(|(convoy, _)| convoy),
-        cost,
-    };
+    let mut workers = ask::workers(service, false)?;
+    // Those whose issue is closed, or somebody else's, are history.
+    workers.retain(|worker| worker.gave_up || !matches!(worker.state.as_str(), "failed" | "stopped"));
+    let data =
+        Data { overview, convoys, convoys_total, workers, convoy: convoy.map(|(convoy, _)| convoy), cost };
     Ok((data, events))
-}
-
-/// Workers, without those that are history.
-fn workers(service: &dyn Service) -> Result<Vec<WorkerView>, Failure> {
-    let workers = ask::workers(service, false)?;
-    let over = workers.iter().filter(|worker| top::is_over(worker));
-    let issues: Vec<String> = over.map(|worker| worker.issue_id.to_string()).collect();
-    let issues = if issues.is_empty() { Vec::new() } else { ask::issues_by_id(service, issues)? };
-    Ok(top::current(workers, &issues))
 }

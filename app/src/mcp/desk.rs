@@ -47,11 +47,7 @@ impl<'a> Desk<'a> {
 
     /// The following ends when the call is wanted no more.
     pub(super) fn waits(&self, follow: &Follow) {
-        self.pending.waits(self.id, follow.interrupter());
-    }
-
-    /// It has ended.
-    pub(super) fn goes_on(&self) {
-        self.pending.goes_on();
+        let interrupter = follow.interrupter();
+        self.pending.waits(self.id, move || interrupter.interrupt());
     }
 }

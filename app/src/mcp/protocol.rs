@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 /// The versions of the protocol that are spoken, newest first. What differs between them does not concern tools
-/// over stdio: what an older client does not know, it ignores.
-const VERSIONS: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+/// over stdio: what an older client does not know, it ignores. 2025-03-26 is not among them: only there whoever receives
+/// messages must take several in one line.
+const VERSIONS: [&str; 3] = ["2025-11-25", "2025-06-18", "2024-11-05"];
 
 /// It is no JSON.
 pub(super) const PARSE_ERROR: i64 = -32_700;

@@ -1,16 +1,21 @@
 //! The loop: requests in, answers out, until nobody asks any more.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
+use convoy_engine::tasks::{self, Kind as ThreadKind};
 use serde_json::{Value, json};
 
 use super::desk::Desk;
-use super::protocol::{self, Fault, INVALID_PARAMS, METHOD_NOT_FOUND};
+use super::protocol::{self, BUSY, Fault, INVALID_PARAMS, Id, METHOD_NOT_FOUND};
 use super::tool::{self, Entry, Kind};
 use super::tools;
 use super::wire::{self, Out, Pending, Work};
 use crate::context::Context;
 use crate::error::{DONE, Error};
+
+/// How many calls may wait at once: each has a thread, and an assistant has a few things that it waits for.
+const BESIDE_MAX: usize = 16;
 
 /// What an assistant is told before it sees the tools.
 const FOR_PERSONS: &str = "Convoy drives batches of coding-agent work to completion. An issue is a unit of work; a convoy \
@@ -73,39 +78,114 @@ impl Offer {
     }
 }
 
-/// Serves whoever writes to stdin, until that ends.
+/// Serves whoever writes to stdin, until that ends: one request after the other, and those that wait beside them.
 pub(crate) fn serve(ctx: &mut Context, offer: &Offer) -> Result<u8, Error> {
     let (out, pending) = (Arc::new(Out::default()), Arc::new(Pending::default()));
     let inbox = wire::listen(&out, &pending)
         .map_err(|error| Error::refused(format!("stdin cannot be read: {error}")))?;
+    let mut server = Server { ctx, offer, out, pending, beside: Vec::new() };
     for work in inbox {
         // Wanted no more before its turn came.
-        if pending.is_cancelled(&work.id) {
-            pending.done(&work.id);
+        if server.pending.is_cancelled(&work.id) {
+            server.pending.done(&work.id);
             continue;
         }
-        let answer = handle(ctx, offer, &work, &out, &pending);
-        if pending.done(&work.id) && out.send(&answer).is_err() {
+        let answer = match server.handle(&work) {
+            Ok(Some(result)) => protocol::answer(&work.id, result),
+            Ok(None) => continue,
+            Err((code, message)) => Fault::new(Some(work.id.clone()), code, message).answer(),
+        };
+        if server.pending.done(&work.id) && server.out.send(&answer).is_err() {
             break;
         }
+    }
+    server.pending.end();
+    for thread in server.beside {
+        // One that fell over has said why, and answers nothing.
+        let _ = thread.join();
     }
     Ok(DONE)
 }
 
-fn handle(ctx: &mut Context, offer: &Offer, work: &Work, out: &Out, pending: &Pending) -> Value {
-    let result = match work.method.as_str() {
-        "initialize" => Ok(initialized(offer, &work.params)),
-        "tools/list" => listed(offer, &work.params),
-        "tools/call" => {
-            let token = work.params.pointer("/_meta/progressToken").cloned();
-            let mut desk = Desk { ctx, writes: offer.writes, id: &work.id, token, out, pending };
-            called(offer, &work.params, &mut desk)
+struct Server<'a> {
+    ctx: &'a mut Context,
+    offer: &'a Offer,
+    out: Arc<Out>,
+    pending: Arc<Pending>,
+    /// Calls that wait, each in a thread of its own.
+    beside: Vec<JoinHandle<()>>,
+}
+
+/// A call of a tool.
+struct Call {
+    entry: Entry,
+    arguments: Value,
+    id: Id,
+    token: Option<Value>,
+    writes: bool,
+}
+
+impl Call {
+    fn result(self, ctx: &mut Context, out: &Out, pending: &Pending) -> Value {
+        let Self { entry, arguments, id, token, writes } = self;
+        entry.called(arguments, &mut Desk { ctx, writes, id: &id, token, out, pending })
+    }
+}
+
+impl Server<'_> {
+    /// What is answered; nothing yet if that takes its time.
+    fn handle(&mut self, work: &Work) -> Result<Option<Value>, (i64, String)> {
+        match work.method.as_str() {
+            "initialize" => Ok(Some(initialized(self.offer, &work.params))),
+            "tools/list" => listed(self.offer, &work.params).map(Some),
+            "tools/call" => self.called(work),
+            method => Err((METHOD_NOT_FOUND, format!("there is no method {method:?} here"))),
         }
-        method => Err((METHOD_NOT_FOUND, format!("there is no method {method:?} here"))),
-    };
-    match result {
-        Ok(result) => protocol::answer(&work.id, result),
-        Err((code, message)) => Fault::new(Some(work.id.clone()), code, message).answer(),
+    }
+
+    fn called(&mut self, work: &Work) -> Result<Option<Value>, (i64, String)> {
+        let params = &work.params;
+        let Some(name) = params["name"].as_str() else {
+            return Err((INVALID_PARAMS, "name: expected the name of a tool".to_owned()));
+        };
+        let Some(entry) = tools::ALL.iter().find(|entry| entry.name == name) else {
+            return Err((INVALID_PARAMS, format!("name: there is no tool {name:?}; tools/list has all")));
+        };
+        if let Err(error) = self.offer.allows(entry) {
+            return Ok(Some(tool::failed(&error)));
+        }
+        let call = Call {
+            entry: *entry,
+            arguments: params.get("arguments").cloned().unwrap_or_default(),
+            id: work.id.clone(),
+            token: params.pointer("/_meta/progressToken").cloned(),
+            writes: self.offer.writes,
+        };
+        if entry.waits {
+            return self.beside(call).map(|()| None);
+        }
+        Ok(Some(call.result(self.ctx, &self.out, &self.pending)))
+    }
+
+    /// Has a call made, and answered, beside everything else.
+    fn beside(&mut self, call: Call) -> Result<(), (i64, String)> {
+        self.beside.retain(|thread| !thread.is_finished());
+        if self.beside.len() >= BESIDE_MAX {
+            let what = format!("{BESIDE_MAX} calls wait already: call again when one of them is answered");
+            return Err((BUSY, what));
+        }
+        let (mut ctx, out, pending) = (self.ctx.clone(), Arc::clone(&self.out), Arc::clone(&self.pending));
+        let work = move || {
+            let id = call.id.clone();
+            let result = call.result(&mut ctx, &out, &pending);
+            if pending.done(&id) {
+                // When nobody reads any more, stdin ends as well.
+                let _ = out.send(&protocol::answer(&id, result));
+            }
+        };
+        let started = tasks::start(ThreadKind::Connection, work);
+        self.beside.push(started.map_err(|error| (BUSY, format!("no thread can be started: {error}")))?);
+        Ok(())
     }
 }
 
@@ -125,18 +205,4 @@ fn listed(offer: &Offer, params: &Value) -> Result<Value, (i64, String)> {
     }
     let tools: Vec<Value> = tools::ALL.iter().filter(|entry| offer.has(entry)).map(Entry::listed).collect();
     Ok(json!({ "tools": tools }))
-}
-
-fn called(offer: &Offer, params: &Value, desk: &mut Desk<'_>) -> Result<Value, (i64, String)> {
-    let Some(name) = params["name"].as_str() else {
-        return Err((INVALID_PARAMS, "name: expected the name of a tool".to_owned()));
-    };
-    let Some(entry) = tools::ALL.iter().find(|entry| entry.name == name) else {
-        return Err((INVALID_PARAMS, format!("name: there is no tool {name:?}; tools/list has all")));
-    };
-    let arguments = params.get("arguments").cloned().unwrap_or_default();
-    Ok(match offer.allows(entry) {
-        Ok(()) => entry.called(arguments, desk),
-        Err(error) => tool::failed(&error),
-    })
 }

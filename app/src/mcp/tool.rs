@@ -46,6 +46,8 @@ pub(super) trait Tool: DeserializeOwned + JsonSchema {
     const KIND: Kind;
     /// How what is left out of a large result is got, if there is a way.
     const MORE: Option<&'static str> = None;
+    /// Whether it may wait for others to work: other requests are served meanwhile.
+    const WAITS: bool = false;
 
     /// Does it.
     ///
@@ -59,6 +61,7 @@ pub(super) trait Tool: DeserializeOwned + JsonSchema {
 pub(super) struct Entry {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
+    pub(super) waits: bool,
     more: Option<&'static str>,
     title: &'static str,
     schema: fn() -> (Value, String),
@@ -70,6 +73,7 @@ pub(super) const fn entry<T: Tool>() -> Entry {
     Entry {
         name: T::NAME,
         kind: T::KIND,
+        waits: T::WAITS,
         more: T::MORE,
         title: T::TITLE,
         schema: schema::of::<T>,

@@ -1,6 +1,6 @@
 //! Lines: one thread reads them, whoever has something to say writes them.
 //!
-//! While a request is worked on, the reader goes on: it answers pings, queues further requests, and passes on that one
+//! While requests are worked on, the reader goes on: it answers pings, queues further requests, and passes on that one
 //! of them is wanted no more. The queue is bounded; what does not fit is refused, never waited for, or else nobody could
 //! cancel what holds it up.
 
@@ -12,7 +12,6 @@ use convoy_engine::tasks::{self, Kind};
 use serde_json::{Value, json};
 
 use super::protocol::{self, BUSY, Fault, Id, Incoming, PARSE_ERROR};
-use crate::follow::Interrupter;
 use crate::output::escape_json;
 
 /// The longest line that is read. An issue's body may have a megabyte, and JSON escapes it.
@@ -48,75 +47,86 @@ impl Out {
 
 /// Which requests there are, and which of them are wanted no more.
 #[derive(Default)]
-pub(super) struct Pending(Mutex<Ids>);
+pub(super) struct Pending(Mutex<Requests>);
 
 #[derive(Default)]
-struct Ids {
-    /// What is queued or worked on, and whether it is wanted no more.
-    all: Vec<(Id, bool)>,
-    /// What is worked on waits, and is ended by this.
-    waits: Option<(Id, Interrupter)>,
+struct Requests {
+    /// What is queued or worked on.
+    all: Vec<Request>,
     /// Nothing more comes in. What was asked before is answered, but nobody waits for long.
     over: bool,
 }
 
+struct Request {
+    id: Id,
+    /// Nobody wants its answer any more.
+    cancelled: bool,
+    /// Ends the waiting, while it waits.
+    ends: Option<End>,
+}
+
+/// Ends a waiting; one that has ended by itself is not ended twice.
+type End = Arc<dyn Fn() + Send + Sync>;
+
 impl Pending {
-    fn ids(&self) -> MutexGuard<'_, Ids> {
+    fn requests(&self) -> MutexGuard<'_, Requests> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queued(&self, id: &Id) {
-        self.ids().all.push((id.clone(), false));
+        self.requests().all.push(Request { id: id.clone(), cancelled: false, ends: None });
     }
 
     fn cancel(&self, id: &Id) {
-        let mut ids = self.ids();
-        if let Some((_, cancelled)) = ids.all.iter_mut().find(|(known, _)| known == id) {
-            *cancelled = true;
-        }
-        let waits = ids.waits.as_ref().filter(|(waiting, _)| waiting == id).map(|(_, ends)| ends.clone());
-        drop(ids);
+        let ends = {
+            let mut requests = self.requests();
+            let known = requests.all.iter_mut().find(|known| known.id == *id);
+            known.and_then(|known| {
+                known.cancelled = true;
+                known.ends.clone()
+            })
+        };
         // Not while anybody could wait for the list of requests.
-        waits.iter().for_each(Interrupter::interrupt);
+        ends.iter().for_each(|end| end());
     }
 
-    fn end(&self) {
-        let mut ids = self.ids();
-        ids.over = true;
-        let waits = ids.waits.as_ref().map(|(_, ends)| ends.clone());
-        drop(ids);
-        waits.iter().for_each(Interrupter::interrupt);
+    /// Nothing more comes in.
+    pub(super) fn end(&self) {
+        let ends: Vec<End> = {
+            let mut requests = self.requests();
+            requests.over = true;
+            requests.all.iter().filter_map(|known| known.ends.clone()).collect()
+        };
+        ends.iter().for_each(|end| end());
     }
 
     /// Whether nobody wants the answer to this any more.
     pub(super) fn is_cancelled(&self, id: &Id) -> bool {
-        self.ids().all.iter().any(|(known, cancelled)| known == id && *cancelled)
+        self.requests().all.iter().any(|known| known.id == *id && known.cancelled)
     }
 
-    /// What is worked on waits from now on, and is ended by this when it is wanted no more.
-    pub(super) fn waits(&self, id: &Id, interrupter: Interrupter) {
-        // First the way to end it, then the look, so that nothing falls between.
-        self.ids().waits = Some((id.clone(), interrupter.clone()));
-        let over = self.ids().over;
-        if over || self.is_cancelled(id) {
-            interrupter.interrupt();
+    /// It waits from now on, and is ended by this when it is wanted no more.
+    pub(super) fn waits(&self, id: &Id, end: impl Fn() + Send + Sync + 'static) {
+        let end: End = Arc::new(end);
+        let unwanted = {
+            let mut requests = self.requests();
+            let over = requests.over;
+            let known = requests.all.iter_mut().find(|known| known.id == *id);
+            known.is_none_or(|known| {
+                known.ends = Some(Arc::clone(&end));
+                known.cancelled || over
+            })
+        };
+        if unwanted {
+            end();
         }
-    }
-
-    /// It waits no more.
-    pub(super) fn goes_on(&self) {
-        self.ids().waits = None;
     }
 
     /// It is answered, or never will be; whether somebody wants the answer.
     pub(super) fn done(&self, id: &Id) -> bool {
-        let wanted = !self.is_cancelled(id);
-        let mut ids = self.ids();
-        ids.waits = None;
-        if let Some(at) = ids.all.iter().position(|(known, _)| known == id) {
-            ids.all.remove(at);
-        }
-        wanted
+        let mut requests = self.requests();
+        let at = requests.all.iter().position(|known| known.id == *id);
+        at.is_none_or(|at| !requests.all.remove(at).cancelled)
     }
 }
 
@@ -236,6 +246,28 @@ mod tests {
         pending.cancel(&json!("another"));
         assert!(pending.is_cancelled(&json!(1)) && !pending.is_cancelled(&json!("1")));
         assert_eq!((pending.done(&json!(1)), pending.done(&json!("1"))), (false, true));
-        assert!(pending.ids().all.is_empty());
+        assert!(pending.requests().all.is_empty());
+    }
+
+    #[test]
+    fn each_waiting_is_ended_by_its_own_cancellation_and_all_by_the_end() {
+        let pending = Pending::default();
+        let ended = Arc::new(Mutex::new(Vec::new()));
+        let waits = |n: i32| {
+            let ended = Arc::clone(&ended);
+            pending.queued(&json!(n));
+            pending.waits(&json!(n), move || ended.lock().unwrap().push(n));
+        };
+        (1..=3).for_each(waits);
+        // Another one is refused, or answered.
+        pending.queued(&json!(4));
+        assert!(pending.done(&json!(4)));
+        pending.cancel(&json!(2));
+        assert_eq!(*ended.lock().unwrap(), [2]);
+        assert!(!pending.done(&json!(2)));
+        pending.end();
+        assert_eq!(*ended.lock().unwrap(), [2, 1, 3]);
+        waits(5);
+        assert_eq!(*ended.lock().unwrap(), [2, 1, 3, 5], "nobody begins to wait after the end");
     }
 }

@@ -89,6 +89,13 @@ impl Model {
         if key == Key::Ctrl('c') {
             return Some(Wish::Quit);
         }
+        // What is pasted by mistake stops nobody, and answers nothing.
+        if let Key::Pasted(c) = key {
+            if self.prompt == Prompt::Search {
+                self.type_search(c);
+            }
+            return None;
+        }
         match std::mem::replace(&mut self.prompt, Prompt::Keys) {
             Prompt::Search => {
                 self.search_key(key);

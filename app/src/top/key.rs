@@ -1,9 +1,10 @@
 //! Keys, as a terminal sends them: bytes, cut into what a person pressed.
 //!
 //! The sequences are those of ECMA-48 with the cursor keys' two forms (`CSI` and `SS3`), which every terminal of today sends.
-//! What is not known is passed over whole, so that no part of it is taken for a letter.
+//! What is not known is passed over whole, so that no part of it is taken for a letter. What is pasted comes between two
+//! sequences of its own (bracketed paste), and none of it is a key.
 
-/// A key that was pressed.
+/// A key that was pressed, or a character that was pasted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Key {
     Char(char),
@@ -21,11 +22,27 @@ pub(super) enum Key {
     End,
     PageUp,
     PageDown,
+    /// Text, whatever its letters do as keys.
+    Pasted(char),
 }
 
 const ESC: u8 = 0x1b;
 /// The longest sequence that is waited for: parameters of a key have a few digits.
 const SEQUENCE_BYTES_MAX: usize = 32;
+
+/// What stands before and behind what is pasted.
+const PASTE_BEGINS: &[u8] = b"\x1b[200~";
+const PASTE_ENDS: &[u8] = b"\x1b[201~";
+/// How much of what is pasted is taken: only what is searched for is typed so, and that is short.
+const PASTED_CHARS_MAX: usize = 1000;
+
+/// What was read, and what of it is yet to be understood.
+#[derive(Default)]
+pub(super) struct Typed {
+    bytes: Vec<u8>,
+    /// How many characters were taken of what is being pasted.
+    pasted: Option<usize>,
+}
 
 /// What bytes begin with.
 enum First {
@@ -35,26 +52,57 @@ enum First {
     Part,
 }
 
-/// Takes the keys out of what was read. What is not whole yet stays, unless there is `no_more`: an escape with nothing
-/// behind it is the key.
-pub(super) fn take(bytes: &mut Vec<u8>, no_more: bool) -> Vec<Key> {
-    let mut keys = Vec::new();
-    let mut from = 0;
-    while from < bytes.len() {
-        match first(&bytes[from..]) {
-            First::Key(key, length) => {
-                keys.extend(key);
-                from += length;
-            }
-            First::Part if no_more => {
-                keys.extend((bytes[from] == ESC).then_some(Key::Esc));
-                from += 1;
-            }
-            First::Part => break,
-        }
+impl Typed {
+    /// Whether a key has begun that waits for its rest, or is the escape alone. A paste waits for as long as it takes.
+    pub(super) fn is_unfinished(&self) -> bool {
+        !self.bytes.is_empty() && self.pasted.is_none()
     }
-    bytes.drain(..from);
-    keys
+
+    /// Takes what was read, and the keys out of it. What is not whole yet stays, unless there is `no_more`: an escape with
+    /// nothing behind it is the key.
+    pub(super) fn take(&mut self, read: &[u8], no_more: bool) -> Vec<Key> {
+        self.bytes.extend_from_slice(read);
+        let mut keys = Vec::new();
+        let mut from = 0;
+        while from < self.bytes.len() {
+            let rest = &self.bytes[from..];
+            let bound = if self.pasted.is_some() { PASTE_ENDS } else { PASTE_BEGINS };
+            if rest.starts_with(bound) {
+                self.pasted = self.pasted.is_none().then_some(0);
+                from += bound.len();
+                continue;
+            }
+            match self.pasted {
+                None => match first(rest) {
+                    First::Key(key, length) => {
+                        keys.extend(key);
+                        from += length;
+                    }
+                    First::Part if no_more => {
+                        keys.extend((rest[0] == ESC).then_some(Key::Esc));
+                        from += 1;
+                    }
+                    First::Part => break,
+                },
+                Some(_) if bound.starts_with(rest) => break,
+                Some(taken) => match character(rest) {
+                    First::Key(key, length) => {
+                        from += length;
+                        if let Some(Key::Char(c)) = key
+                            && !c.is_control()
+                            && taken < PASTED_CHARS_MAX
+                        {
+                            keys.push(Key::Pasted(c));
+                            self.pasted = Some(taken + 1);
+                        }
+                    }
+                    First::Part => break,
+                },
+            }
+        }
+        self.bytes.drain(..from);
+        keys
+    }
 }
 
 fn first(bytes: &[u8]) -> First {
@@ -128,7 +176,7 @@ mod tests {
     use super::*;
 
     fn all(bytes: &[u8]) -> Vec<Key> {
-        take(&mut bytes.to_vec(), true)
+        Typed::default().take(bytes, true)
     }
 
     #[test]
@@ -169,25 +217,46 @@ mod tests {
             (&["\x1b[", "5", "~"][..], Key::PageUp),
             (&["\x1bO", "B"][..], Key::Down),
         ] {
-            let mut bytes = Vec::new();
-            let mut keys = Vec::new();
-            for piece in pieces {
-                bytes.extend_from_slice(piece.as_bytes());
-                keys.extend(take(&mut bytes, false));
-            }
-            assert_eq!((keys, bytes), (vec![key], vec![]), "{pieces:?}");
+            let mut typed = Typed::default();
+            let keys: Vec<Key> =
+                pieces.iter().flat_map(|piece| typed.take(piece.as_bytes(), false)).collect();
+            assert_eq!((keys, typed.bytes), (vec![key], vec![]), "{pieces:?}");
         }
-        let mut half = "é".as_bytes()[..1].to_vec();
-        assert_eq!(take(&mut half, false), []);
-        half.extend_from_slice(&"é".as_bytes()[1..]);
-        assert_eq!(take(&mut half, false), [Key::Char('é')]);
+        let mut typed = Typed::default();
+        assert_eq!(typed.take(&"é".as_bytes()[..1], false), []);
+        assert_eq!(typed.take(&"é".as_bytes()[1..], false), [Key::Char('é')]);
     }
 
     #[test]
     fn a_sequence_without_an_end_is_passed_over() {
-        let mut endless = b"\x1b[".to_vec();
-        endless.extend([b'1'; 200]);
-        assert_eq!(take(&mut endless, false), []);
-        assert_eq!(endless, b"");
+        let mut typed = Typed::default();
+        assert_eq!(typed.take(b"\x1b[", false), []);
+        assert_eq!(typed.take(&[b'1'; 200], false), []);
+        assert_eq!(typed.bytes, b"");
+    }
+
+    #[test]
+    fn what_is_pasted_is_no_key_however_it_comes() {
+        use Key::{Char, Pasted};
+        let bytes = "q\x1b[200~s\r\ny\t\x1b[A\x03é\x1b[201~r".as_bytes();
+        let keys = [Char('q'), Pasted('s'), Pasted('y'), Pasted('['), Pasted('A'), Pasted('é'), Char('r')];
+        assert_eq!(all(bytes), keys);
+        for size in 1..bytes.len() {
+            let mut typed = Typed::default();
+            // A pause within what is pasted is no end of it.
+            let inside = |at: usize| (7..bytes.len() - 7).contains(&at);
+            let pieces = bytes.chunks(size).enumerate();
+            let got: Vec<Key> =
+                pieces.flat_map(|(n, piece)| typed.take(piece, inside((n + 1) * size))).collect();
+            assert_eq!(got, keys, "pieces of {size}");
+        }
+        let mut typed = Typed::default();
+        assert_eq!(typed.take(b"\x1b[200~\x1b", true), []);
+        assert!(!typed.is_unfinished(), "nobody has to wake for it");
+        assert_eq!(typed.take(b"[201", true), []);
+        assert_eq!(typed.take(b"~s", true), [Char('s')]);
+        let long = format!("\x1b[200~{}\x1b[201~s", "x".repeat(100_000));
+        let keys = all(long.as_bytes());
+        assert_eq!((keys.len(), keys.last()), (PASTED_CHARS_MAX + 1, Some(&Char('s'))));
     }
 }

@@ -1,11 +1,12 @@
 //! The thread that reads the keys, and the one that hears signals.
 //!
 //! Only one program may read a terminal. While something else has it, the reader is held: it neither reads nor waits for
-//! keys, and says so before the terminal is given away.
+//! keys. It says so behind the last key that it has read, and only then the terminal is given away. Nobody waits for it to
+//! say that, for it may wait itself until there is room for its keys.
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use convoy_engine::tasks::{self, Kind};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -25,7 +26,6 @@ const READ_BYTES: usize = 1024;
 pub(super) struct Keyboard {
     /// Being closed, or written to, calls the reader away from the terminal.
     call: OwnedFd,
-    held: Receiver<()>,
     go_on: SyncSender<()>,
 }
 
@@ -33,13 +33,12 @@ impl Keyboard {
     /// Begins to read.
     pub(super) fn start(post: SyncSender<Input>) -> io::Result<Self> {
         let (called, call) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        let (say_held, held) = sync_channel(1);
         let (go_on, wait) = sync_channel(1);
         tasks::start(Kind::Watch, move || {
             while let Next::Hold = read(&called, &post) {
                 let mut taken = [0];
                 let again = rustix::io::read(&called, &mut taken) == Ok(1)
-                    && say_held.send(()).is_ok()
+                    && post.send(Input::Held).is_ok()
                     && wait.recv().is_ok();
                 if !again {
                     return;
@@ -48,16 +47,18 @@ impl Keyboard {
             // Nobody is there any more who could press a key.
             drop(post.send(Input::Gone));
         })?;
-        Ok(Self { call, held, go_on })
+        Ok(Self { call, go_on })
     }
 
-    /// Keeps away from the terminal while something else has it.
-    pub(super) fn hold<T>(&self, act: impl FnOnce() -> T) -> io::Result<T> {
+    /// Calls the reader away from the terminal: [`Input::Held`] comes when it is.
+    pub(super) fn hold(&self) -> io::Result<()> {
         rustix::io::write(&self.call, b"h")?;
-        self.held.recv().map_err(io::Error::other)?;
-        let result = act();
-        self.go_on.send(()).map_err(io::Error::other)?;
-        Ok(result)
+        Ok(())
+    }
+
+    /// Lets it read again.
+    pub(super) fn go_on(&self) -> io::Result<()> {
+        self.go_on.send(()).map_err(io::Error::other)
     }
 }
 
@@ -70,11 +71,11 @@ enum Next {
 
 fn read(called: &OwnedFd, post: &SyncSender<Input>) -> Next {
     let terminal = rustix::stdio::stdin();
-    let mut bytes = Vec::new();
+    let mut typed = key::Typed::default();
     loop {
         let mut fds = [PollFd::new(&terminal, PollFlags::IN), PollFd::new(called, PollFlags::IN)];
         // Only an unfinished key has a time limit: without one, nothing wakes this thread but a key.
-        let limit = (!bytes.is_empty()).then_some(&REST_WAIT);
+        let limit = typed.is_unfinished().then_some(&REST_WAIT);
         let came = match poll(&mut fds, limit) {
             Ok(count) => count > 0,
             Err(rustix::io::Errno::INTR) => continue,
@@ -83,16 +84,13 @@ fn read(called: &OwnedFd, post: &SyncSender<Input>) -> Next {
         if !fds[1].revents().is_empty() {
             return Next::Hold;
         }
-        if came {
-            let mut piece = [0; READ_BYTES];
-            match rustix::io::read(terminal, &mut piece) {
-                Ok(0) => return Next::End,
-                Ok(count) => bytes.extend_from_slice(&piece[..count]),
-                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
-                Err(_) => return Next::End,
-            }
-        }
-        for key in key::take(&mut bytes, !came) {
+        let mut piece = [0; READ_BYTES];
+        let count = match came.then(|| rustix::io::read(terminal, &mut piece)) {
+            None | Some(Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN)) => 0,
+            Some(Ok(0) | Err(_)) => return Next::End,
+            Some(Ok(count)) => count,
+        };
+        for key in typed.take(&piece[..count], !came) {
             if post.send(Input::Key(key)).is_err() {
                 return Next::End;
             }

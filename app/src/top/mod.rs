@@ -18,5 +18,5 @@ mod tests;
 mod tty;
 mod view;
 
-pub(crate) use data::{Data, Wanted, current, is_over};
+pub(crate) use data::{Data, Wanted};
 pub(crate) use run::{Start, check_terminal, run};

@@ -9,9 +9,9 @@ use convoy_api::Failure;
 use convoy_core::command::Request;
 use convoy_core::id::{ConvoyId, IssueId, SessionId};
 use convoy_core::time::Time;
-use convoy_core::view::{ConvoyLineView, ConvoyView, TrackedView, WorkerView};
+use convoy_core::view::{Category, ConvoyLineView, ConvoyView, NeedKind, NeedView, TrackedView, WorkerView};
 
-use super::data::{Data, Problem, Wanted};
+use super::data::{Data, Wanted};
 use crate::text;
 
 /// Events that are kept for looking back.
@@ -274,14 +274,17 @@ impl Model {
         self.open_convoy().map(|convoy| convoy.tracked.iter().filter(fits).collect()).unwrap_or_default()
     }
 
-    /// The problems that fit the search.
-    pub(super) fn problems(&self) -> Vec<Problem<'_>> {
-        let fits = |problem: &Problem<'_>| match problem {
-            Problem::Stranded(one) => self.fits(&[one.convoy_id.as_str(), &one.title, one.category.name()]),
-            Problem::Issue(issue) => self.fits(&[issue.id.as_str(), &issue.title]),
-            Problem::Worker(worker) => self.fits(&[worker.issue_id.as_str(), &worker.name]),
+    /// What needs a person and fits the search.
+    pub(super) fn problems(&self) -> Vec<&NeedView> {
+        let fits = |need: &&NeedView| {
+            let category = need.category.map_or("", Category::name);
+            self.fits(&[&need.id, &need.title, category])
         };
-        self.data.problems().into_iter().filter(fits).collect()
+        self.data.overview.needs.iter().filter(fits).collect()
+    }
+
+    fn problem(&self, kind: NeedKind) -> Option<&NeedView> {
+        self.problems().get(self.at(List::Problems)?).copied().filter(|need| need.kind == kind)
     }
 
     fn fits(&self, texts: &[&str]) -> bool {
@@ -318,7 +321,7 @@ impl Model {
             List::Convoys => self.convoys().iter().map(|convoy| convoy.id.as_str()).collect(),
             List::Workers => self.workers().iter().map(|worker| worker.id.as_str()).collect(),
             List::Tracked => self.tracked().iter().map(|issue| issue.id.as_str()).collect(),
-            List::Problems => self.problems().into_iter().map(Problem::id).collect(),
+            List::Problems => self.problems().iter().map(|need| need.id.as_str()).collect(),
         }
     }
 
@@ -368,11 +371,7 @@ impl Model {
     pub(super) fn issue(&self) -> Option<IssueId> {
         match &self.page {
             Page::Convoy(_) => Some(self.tracked().get(self.at(List::Tracked)?)?.id.clone()),
-            Page::Problems => match self.problems().get(self.at(List::Problems)?)? {
-                Problem::Issue(issue) => Some(issue.id.clone()),
-                Problem::Worker(worker) => Some(worker.issue_id.clone()),
-                Problem::Stranded(_) => None,
-            },
+            Page::Problems => self.problem(NeedKind::Issue)?.id.parse().ok(),
             Page::Logs(issue) => Some(issue.clone()),
             Page::Main if self.pane == Pane::Convoys => None,
             Page::Main | Page::Costs | Page::Help => self.worker().map(|worker| worker.issue_id.clone()),
@@ -381,14 +380,11 @@ impl Model {
 
     /// The convoy that is meant.
     pub(super) fn convoy(&self) -> Option<&ConvoyLineView> {
-        let of_id = |id: &ConvoyId| self.data.convoys.iter().find(|convoy| convoy.id == *id);
+        let of_id = |id: &str| self.data.convoys.iter().find(|convoy| convoy.id.as_str() == id);
         match &self.page {
             Page::Main if self.pane == Pane::Convoys => self.convoys().get(self.at(List::Convoys)?).copied(),
-            Page::Convoy(id) => of_id(id),
-            Page::Problems => match self.problems().get(self.at(List::Problems)?)? {
-                Problem::Stranded(one) => of_id(&one.convoy_id),
-                Problem::Issue(_) | Problem::Worker(_) => None,
-            },
+            Page::Convoy(id) => of_id(id.as_str()),
+            Page::Problems => of_id(&self.problem(NeedKind::Convoy)?.id),
             Page::Main | Page::Logs(_) | Page::Costs | Page::Help => None,
         }
     }

@@ -3,7 +3,8 @@
 //! It waits for what others tell: keys, signals, events, output. It wakes by itself only when an age on the screen becomes a
 //! minute more, and a moment after something that came too soon after the last picture or look.
 
-use std::process::Stdio;
+use std::io::Read as _;
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -12,10 +13,13 @@ use convoy_core::event::Envelope;
 use convoy_core::id::{Seq, SessionId};
 use convoy_core::time::Span;
 use convoy_engine::clock::{self, Instant};
+use convoy_engine::os::process::Process;
 use convoy_engine::os::spawn::{self, Environment};
 use convoy_engine::runtime::Runtime;
 use convoy_engine::supervisor::files::SessionDir;
+use convoy_engine::tasks::{self, Kind};
 use convoy_engine::workspace::Workspace;
+use rustix::process::Signal;
 
 use super::act::Wish;
 use super::data::{Data, Wanted};
@@ -27,6 +31,8 @@ use super::screen::{self, Screen};
 use super::tail::Tail;
 use super::view::{self, Paint};
 use crate::error::{DONE, Error, INTERRUPTED};
+use crate::follow::{SOON, See};
+use crate::progress;
 
 /// What may wait to be seen; whoever has more to say waits.
 const QUEUE_MAX: usize = 256;
@@ -40,7 +46,9 @@ const LOOK_GAP: Span = Span::from_millis(150);
 const LOOK_PART: u32 = 10;
 /// After how long it is tried again to read what could not be read; nothing tells when it can be.
 const BROKEN_GAP: Span = Span::from_millis(2000);
-/// How much of what a program complains is shown.
+/// How much of what a program complains is kept.
+const COMPLAINT_BYTES_MAX: u64 = 64 * 1024;
+/// How much of it is shown.
 const COMPLAINT_CHARS_MAX: usize = 300;
 
 /// What can happen.
@@ -53,6 +61,10 @@ pub(super) enum Input {
     Interrupt,
     /// The terminal is gone.
     Gone,
+    /// No keys are read any more: something else may have the terminal.
+    Held,
+    /// What had the terminal has left it, and complained of this.
+    Left(String),
     /// Something happened in the workspace.
     Event(Box<Envelope>),
     /// The engine's events come no more.
@@ -124,6 +136,7 @@ pub(crate) fn run(start: Start) -> Result<u8, Error> {
         post,
         look: Due::default(),
         looking: None,
+        lent: None,
     };
     top.happened(&found.events);
     top.run(&inbox).map_err(failed("draw on the terminal"))
@@ -133,13 +146,29 @@ pub(crate) fn run(start: Start) -> Result<u8, Error> {
 #[derive(Default)]
 struct Due {
     wanted: bool,
+    /// When it is wanted, if it is not yet.
+    wanted_at: Option<Instant>,
     not_before: Option<Instant>,
 }
 
 impl Due {
-    fn left(&self) -> Option<Duration> {
-        self.wanted.then(|| self.not_before.map_or(Duration::ZERO, Instant::left))
+    /// Not at once, and not again and again, but for all that comes until then.
+    fn soon(&mut self) {
+        self.wanted_at.get_or_insert_with(|| Instant::now().plus(SOON));
     }
+
+    fn left(&self) -> Option<Duration> {
+        let wanted_in = if self.wanted { Some(Duration::ZERO) } else { self.wanted_at.map(Instant::left) };
+        wanted_in.map(|left| left.max(self.not_before.map_or(Duration::ZERO, Instant::left)))
+    }
+}
+
+/// Who has the terminal instead.
+enum Lent {
+    /// Nobody yet: keys are still being read.
+    To(SessionId),
+    /// The program that shows the session.
+    Running(Child),
 }
 
 struct Top {
@@ -159,6 +188,8 @@ struct Top {
     look: Due,
     /// Since when a look is being taken.
     looking: Option<Instant>,
+    /// What has the terminal, if this has lent it. Until it is back, nothing is drawn or looked at, and no key means anything.
+    lent: Option<Lent>,
 }
 
 /// What comes after an input.
@@ -175,22 +206,25 @@ enum Then {
 
 impl Top {
     fn run(&mut self, inbox: &Receiver<Input>) -> std::io::Result<u8> {
-        let mut picture = Due { wanted: true, not_before: None };
+        let mut picture = Due { wanted: true, ..Due::default() };
         loop {
-            if self.looking.is_none()
+            let is_shown = self.lent.is_none();
+            if is_shown
+                && self.looking.is_none()
                 && self.look.left() == Some(Duration::ZERO)
                 && self.link.does(Job::Look(self.wanted()))
             {
-                self.look.wanted = false;
+                self.look = Due::default();
                 self.looking = Some(Instant::now());
             }
             self.follow_output()?;
-            if picture.left() == Some(Duration::ZERO) {
+            if is_shown && picture.left() == Some(Duration::ZERO) {
                 self.draw()?;
-                picture = Due { wanted: false, not_before: Some(Instant::now().plus(PICTURE_GAP)) };
+                picture = Due { not_before: Some(Instant::now().plus(PICTURE_GAP)), ..Due::default() };
             }
             let look = self.look.left().filter(|_| self.looking.is_none());
-            let wake = [look, picture.left(), self.model.ticks_in()].into_iter().flatten().min();
+            let wakes = [look, picture.left(), self.model.ticks_in()];
+            let wake = wakes.into_iter().flatten().min().filter(|_| is_shown);
             let mut input = match wake {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(wait) => inbox.recv_timeout(wait),
@@ -204,7 +238,7 @@ impl Top {
                 let Ok(one) = input else { break };
                 match self.take(one)? {
                     Then::Draw => picture.wanted = true,
-                    Then::DrawNow => picture = Due { wanted: true, not_before: None },
+                    Then::DrawNow => picture = Due { wanted: true, ..Due::default() },
                     Then::Nothing => {}
                     Then::End(status) => return Ok(status),
                 }
@@ -224,6 +258,8 @@ impl Top {
 
     fn take(&mut self, input: Input) -> std::io::Result<Then> {
         match input {
+            // What was typed before something else had the terminal is for nobody.
+            Input::Key(_) if self.lent.is_some() => return Ok(Then::Nothing),
             Input::Key(key) => {
                 #[cfg(debug_assertions)]
                 self.fall(key);
@@ -234,14 +270,28 @@ impl Top {
                 }
                 if self.model.lacks() {
                     // A person waits for it: it does not have to.
-                    self.look = Due { wanted: true, not_before: None };
+                    self.look = Due { wanted: true, ..Due::default() };
                 }
                 return Ok(Then::DrawNow);
             }
             Input::Resized => return Ok(Then::DrawNow),
-            Input::Interrupt | Input::Gone => return Ok(Then::End(INTERRUPTED)),
+            Input::Interrupt | Input::Gone => {
+                if let Some(Lent::Running(child)) = self.lent.take() {
+                    end(child)?;
+                }
+                return Ok(Then::End(INTERRUPTED));
+            }
+            Input::Held => self.lend()?,
+            Input::Left(complaint) => {
+                self.take_back(complaint)?;
+                return Ok(Then::DrawNow);
+            }
             Input::Event(event) => {
-                self.look.wanted = true;
+                match progress::see(&event.event, true) {
+                    See::Look => self.look.wanted = true,
+                    See::Soon => self.look.soon(),
+                    See::Nothing | See::Stop => {}
+                }
                 let seen = self.happened(std::slice::from_ref(&event));
                 return Ok(if seen { Then::Draw } else { Then::Nothing });
             }
@@ -308,8 +358,8 @@ impl Top {
         let job = match wish {
             Wish::Quit => return Ok(()),
             Wish::Watch { session, .. } if self.has_terminal(&session) => {
-                let complaint = self.attach(&session)?;
-                self.model.said = complaint.map(|text| Said { text, hint: None, bad: true });
+                self.keyboard.hold()?;
+                self.lent = Some(Lent::To(session));
                 return Ok(());
             }
             Wish::Watch { issue, .. } => {
@@ -341,23 +391,46 @@ impl Top {
         works && dir.spec().is_ok_and(|spec| spec.runtime == Runtime::Tmux)
     }
 
-    /// Lends the terminal to `convoy attach`, until the person leaves that. What it complained of, if it did.
-    fn attach(&mut self, session: &SessionId) -> std::io::Result<Option<String>> {
+    /// Lends the terminal to `convoy attach`, until the person leaves that.
+    fn lend(&mut self) -> std::io::Result<()> {
+        let Some(Lent::To(session)) = self.lent.take() else { return Ok(()) };
+        screen::give_back();
+        match self.attach(&session) {
+            Ok(child) => self.lent = Some(Lent::Running(child)),
+            Err(error) => self.take_back(format!("convoy attach cannot be run: {error}"))?,
+        }
+        Ok(())
+    }
+
+    fn attach(&self, session: &SessionId) -> std::io::Result<Child> {
         let mut command = spawn::command(std::env::current_exe()?);
         command.arg("-C").arg(self.workspace.root()).args(["attach", session.as_str()]).envs(self.env.iter());
-        command.stdin(Stdio::inherit()).stderr(Stdio::piped());
-        let screen = &mut self.screen;
-        let ran = self
-            .keyboard
-            .hold(|| screen.lend(|| command.spawn().and_then(std::process::Child::wait_with_output)))??;
-        Ok(match ran {
-            Ok(output) if output.status.success() => None,
-            Ok(output) => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                Some(crate::text::cut(said.trim(), COMPLAINT_CHARS_MAX))
+        let mut child = command.stdin(Stdio::inherit()).stderr(Stdio::piped()).spawn()?;
+        let (stderr, post) = (child.stderr.take(), self.post.clone());
+        // Its end is the end of what it complains of.
+        let hear = move || {
+            let mut said = Vec::new();
+            if let Some(mut stderr) = stderr {
+                let _ = stderr.by_ref().take(COMPLAINT_BYTES_MAX).read_to_end(&mut said);
+                let _ = std::io::copy(&mut stderr, &mut std::io::sink());
             }
-            Err(error) => Some(format!("convoy attach cannot be run: {error}")),
-        })
+            drop(post.send(Input::Left(String::from_utf8_lossy(&said).into_owned())));
+        };
+        tasks::start(Kind::Watch, hear).inspect_err(|_| drop(child.kill()))?;
+        Ok(child)
+    }
+
+    /// Has the terminal back, and says what whoever had it complained of, if it failed.
+    fn take_back(&mut self, complaint: String) -> std::io::Result<()> {
+        let failed = match self.lent.take() {
+            Some(Lent::Running(mut child)) => !child.wait()?.success(),
+            Some(Lent::To(_)) | None => true,
+        };
+        self.screen.take_again()?;
+        self.keyboard.go_on()?;
+        let text = crate::text::cut(complaint.trim(), COMPLAINT_CHARS_MAX);
+        self.model.said = failed.then_some(Said { text, hint: None, bad: true });
+        Ok(())
     }
 
     /// Follows the output of whoever is selected.
@@ -380,5 +453,33 @@ impl Top {
     fn fall(&self, key: Key) {
         let wanted = self.env.text("CONVOY_TOP_PANIC").filter(|_| key == Key::Ctrl('x'));
         assert!(wanted.is_none(), "asked to panic");
+    }
+}
+
+/// Ends what has the terminal, and waits until it has given it back.
+fn end(mut child: Child) -> std::io::Result<()> {
+    if let Some(process) = Process::of(child.id()) {
+        process.signal(Signal::TERM)?;
+    }
+    child.wait().map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_soon_waits_for_more_and_not_for_ever() {
+        let mut due = Due::default();
+        assert_eq!(due.left(), None);
+        due.soon();
+        let left = due.left().unwrap();
+        assert!(!left.is_zero() && left <= Duration::from_secs(1), "{left:?}");
+        due.soon();
+        assert!(due.left().unwrap() <= left, "what comes later does not put it off");
+        due.wanted = true;
+        assert_eq!(due.left(), Some(Duration::ZERO));
+        due.not_before = Some(Instant::now().plus(Span::from_secs(9)));
+        assert!(due.left().unwrap() > Duration::from_secs(5));
     }
 }

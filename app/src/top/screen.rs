@@ -10,10 +10,10 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::tty::{self, Tty};
 
-/// The alternate screen, with keys of the cursor in their plain form.
-const TAKE: &[u8] = b"\x1b[?1049h\x1b[?1l\x1b[?25l";
+/// The alternate screen, with keys of the cursor in their plain form, and what is pasted told from what is typed.
+const TAKE: &[u8] = b"\x1b[?1049h\x1b[?1l\x1b[?25l\x1b[?2004h";
 /// Everything that was changed, changed back.
-const GIVE: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?1049l";
+const GIVE: &[u8] = b"\x1b[?2004l\x1b[0m\x1b[?25h\x1b[?1049l";
 /// What a program that panicked ends with, as the language has it.
 const PANICKED: i32 = 101;
 
@@ -37,13 +37,10 @@ impl Screen {
         screen
     }
 
-    /// Gives the terminal back for as long as something else needs it.
-    pub(super) fn lend<T>(&mut self, act: impl FnOnce() -> T) -> std::io::Result<T> {
-        give_back();
-        let result = act();
+    /// Takes the terminal over again, after something else has had it.
+    pub(super) fn take_again(&mut self) -> std::io::Result<()> {
         take()?;
-        self.terminal.clear()?;
-        Ok(result)
+        self.terminal.clear()
     }
 }
 

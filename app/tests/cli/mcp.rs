@@ -1,10 +1,14 @@
 //! `convoy mcp`, line by line: what is no protocol, what is refused, and that nothing else is printed.
 
+use std::io::Write as _;
+use std::time::Duration;
+
 use convoy_testkit::env::TestEnv;
 use serde_json::{Value, json};
 
 use crate::workspace;
 
+const SOON: Duration = Duration::from_secs(30);
 const HELLO: &str =
     r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}"#;
 
@@ -78,13 +82,14 @@ fn what_is_no_request_is_refused_and_the_next_one_is_served() {
 #[test]
 fn each_version_is_spoken_and_of_others_the_newest() {
     let env = workspace();
+    // Of 2025-03-26 it does not take batches, which that version demands.
     let versions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "1999-01-01"];
     let hello =
         |(id, version): (u32, &&str)| request(id, "initialize", &json!({ "protocolVersion": version }));
     let lines: Vec<String> = (0..).zip(&versions).map(hello).collect();
     let answers = says(&env, &["mcp"], &lines);
     let got: Vec<&Value> = (0..5).map(|id| &to(&answers, id)["result"]["protocolVersion"]).collect();
-    assert_eq!(got, ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2025-11-25"]);
+    assert_eq!(got, ["2024-11-05", "2025-11-25", "2025-06-18", "2025-11-25", "2025-11-25"]);
     assert_eq!(to(&answers, 0)["result"]["capabilities"], json!({ "tools": {} }));
 }
 
@@ -94,7 +99,7 @@ fn a_mistake_in_the_arguments_is_named() {
     for (tool, arguments, said) in [
         ("issue_create", json!({ "title": 7 }), "title: "),
         ("issue_create", json!({}), "missing field `title`"),
-        ("issue_create", json!({ "title": "x", "priority": 9 }), "priority: expected a number from 0 to 4"),
+        ("issue_create", json!({ "title": "x", "priority": 9 }), "priority: expected 0 (most urgent) to 4"),
         ("issue_create", json!({ "title": "x", "labels": ["a", 1] }), "labels[1]: "),
         ("issue_create", json!({ "tilte": "x" }), "unknown field `tilte`"),
         ("issue_create", json!({ "title": "x", "key": "" }), "key: "),
@@ -248,6 +253,43 @@ fn whoever_waits_is_let_go_by_a_cancellation_and_by_the_end() {
     let answers = says(&env, &["mcp"], &[call(1, "wait", &short)]);
     let error = &to(&answers, 1)["result"]["structuredContent"]["error"];
     assert!(error["message"].as_str().unwrap().contains("no engine runs"), "{error:#}");
+}
+
+#[test]
+fn others_are_served_while_some_wait_and_each_of_those_is_let_go_for_itself() {
+    let env = workspace();
+    env.convoy(["up"]).ok();
+    env.convoy(["issue", "create", "t", "--id", "gt-1"]).ok();
+    let convoy = env.convoy(["create", "c", "gt-1", "--json"]).ok().json()["id"].clone();
+    let (stdin, mut requests) = std::io::pipe().unwrap();
+    let mut command = env.command(env!("CARGO_BIN_EXE_convoy"), &env.dir());
+    command.arg("mcp").stdin(stdin);
+    let server = env.spawn(command);
+    let mut send = |line: String| writeln!(requests, "{line}").unwrap();
+    let wait = |id| call(id, "wait", &json!({ "convoys": [convoy], "timeout_s": 3600 }));
+    let cancel = |id: u32| {
+        let params = json!({ "requestId": id });
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }).to_string()
+    };
+    (1..=16).for_each(|id| send(wait(id)));
+    send(wait(17));
+    send(call(18, "status", &json!({})));
+    // While stdin is open, and sixteen wait for an hour.
+    assert!(server.until(SOON, |said| said.lines().count() == 2), "{}", server.stdout());
+    let said = server.stdout();
+    let answers: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(to(&answers, 17)["error"]["code"], -32_000, "{answers:#?}");
+    assert_eq!(to(&answers, 18)["result"]["isError"], false, "{answers:#?}");
+    [3, 16].map(cancel).into_iter().for_each(&mut send);
+    drop(requests);
+    let said = server.wait(SOON).stdout;
+    let answers: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for id in 1..=16 {
+        let answered = answers.iter().filter(|answer| answer["id"] == id).count();
+        assert_eq!(answered, usize::from(![3, 16].contains(&id)), "{id}: {answers:#?}");
+    }
+    let error = &to(&answers, 15)["result"]["structuredContent"]["error"];
+    assert!(error["message"].as_str().unwrap().contains("nobody waits"), "{error:#}");
 }
 
 #[test]

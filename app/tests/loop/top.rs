@@ -71,6 +71,11 @@ fn a_person_looks_on_stops_a_worker_lets_it_go_on_and_leaves() {
     top.until(SOON, stands).unwrap();
     room.issues("gt-c");
     top.until(SOON, stands).unwrap();
+    // What the line above counts is what the page of problems lists.
+    top.sees("! 1 needs you", SOON);
+    top.types("p");
+    top.sees("Problems 1 ─", SOON);
+    top.types("p");
     top.types("r");
     top.sees("Let gt-a be worked on again?", SOON);
     top.types("y");
@@ -97,8 +102,11 @@ fn pages_search_and_sizes() {
     room.convoy("create Beta gt-b");
     let mut top = room.env.on_terminal(["top"]);
     top.sees(&one, SOON);
-    top.types("/alph");
-    top.sees("Convoys 1 of 2", SOON);
+    // What is pasted is a text where one is typed, and no keys elsewhere.
+    top.types("\x1b[200~sy\x1b[201~/\x1b[200~al\rph\x1b[201~");
+    let shown = top.sees("Convoys 1 of 2", SOON);
+    assert!(shown.contains("/alph") && !shown.contains("(y/n)"), "{shown}");
+    assert!(top.written().contains("\x1b[?2004h"));
     top.types("\x1b");
     top.sees("Convoys 2 ─", SOON);
     top.types("/beta\r\r");
@@ -109,13 +117,14 @@ fn pages_search_and_sizes() {
     top.sees("bring the engine up", SOON);
     top.types("$");
     top.sees("No session has begun", SOON);
+    // What only tracks waits for nobody.
     top.types("p");
-    top.sees("only tracks", SOON);
+    top.sees("nothing needs you", SOON);
     for (columns, rows) in [(40, 10), (7, 3), (1, 1), (160, 50), (80, 24)] {
         top.resize(columns, rows);
         top.types("?p");
     }
-    top.sees("What would help", SOON);
+    top.sees("nothing needs you", SOON);
     top.types("\x03");
     assert_eq!(top.ended(SOON), 0);
     is_given_back(&top, &room.env);
@@ -197,9 +206,10 @@ fn enter_lends_the_screen_to_the_terminal_of_an_agent() {
     let convoy = room.launch_new("gt-a", "");
     room.env.wait_witness("waiting", 1);
     let mut top = room.env.on_terminal(["top"]);
-    for _ in 0..2 {
+    // What is typed ahead, and is more than may wait to be seen, is for nobody, and holds nothing up.
+    for ahead in ["", &"j".repeat(900)] {
         top.sees("first", SOON);
-        top.types("\t\r");
+        top.types(&format!("\t\r{ahead}"));
         top.sees("Ctrl-c leaves", SOON);
         top.types("\u{3}");
         top.sees("Workers 1", SOON);
@@ -211,6 +221,14 @@ fn enter_lends_the_screen_to_the_terminal_of_an_agent() {
     top.sees("bring the engine up", SOON);
     top.types("q");
     assert_eq!(top.ended(SOON), 0);
+    is_given_back(&top, &room.env);
+    // Whoever ends it does not have to wait until the person has seen enough.
+    let mut top = room.env.on_terminal(["top"]);
+    top.sees("first", SOON);
+    top.types("\t\r");
+    top.sees("Ctrl-c leaves", SOON);
+    top.signal(Signal::TERM);
+    assert_eq!(top.ended(SOON), 130);
     is_given_back(&top, &room.env);
     room.open("more");
     room.open("go");

@@ -81,8 +81,7 @@ pub fn story(state: &State, policy: &Policy, of: &Issue, now: Time) -> StoryView
             .iter()
             .filter_map(|id| state.convoys.get(id))
             .map(|convoy| {
-                let stranded = convoy.is_open().then(|| stranded::one(state, policy, convoy, now)).flatten();
-                let stuck = stranded.is_some_and(|one| one.category.is_stuck());
+                let stuck = stranded::stuck_one(state, policy, convoy, now).is_some();
                 line(state, policy, convoy, now, stuck)
             })
             .collect(),

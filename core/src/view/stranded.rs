@@ -172,6 +172,12 @@ pub fn stuck(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> {
         .collect()
 }
 
+/// One convoy, if it is open and does not go on before a person does something.
+pub(super) fn stuck_one(state: &State, policy: &Policy, convoy: &Convoy, now: Time) -> Option<StrandedView> {
+    let stranded = convoy.is_open().then(|| one(state, policy, convoy, now)).flatten();
+    stranded.filter(|one| one.category.is_stuck())
+}
+
 /// How many convoys [`stranded`] would list. One of whose issues nothing is to be said but that they are open does not
 /// move, and is not asked why.
 pub(super) fn count_stranded(state: &State, policy: &Policy, now: Time) -> usize {

@@ -13,6 +13,7 @@ use crate::time::Time;
 #[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
 pub struct WitnessView {
     pub health: String,
+    pub stale: bool,
     pub why: String,
     pub heard_at: Time,
     pub steps: Vec<StepView>,
@@ -60,6 +61,7 @@ pub fn witness(policy: &Policy, session: &Session) -> Option<WitnessView> {
     let next = next_step(standing, &policy.witness).filter(|_| !session.stopping);
     Some(WitnessView {
         health: standing.health.name().to_owned(),
+        stale: standing.health.is_stale(),
         why: standing.health.to_string(),
         heard_at: standing.heard_at,
         steps: standing.steps.iter().map(step).collect(),
@@ -106,6 +108,7 @@ impl WitnessView {
         self.evidence = Some(evidence(look));
         if self.health != "burning" || *health != Health::Healthy {
             self.health = health.name().to_owned();
+            self.stale = health.is_stale();
             self.why = health.to_string();
         }
     }

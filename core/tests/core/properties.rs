@@ -203,7 +203,19 @@ proptest! {
             let (state, policy, now) = (&door.state, &door.policy, door.now);
             let mut stranded = view::stranded(state, policy, now);
             stranded.retain(|one| one.category.is_stuck());
-            prop_assert_eq!(stranded, view::stuck(state, policy, now));
+            let quick = view::stuck(state, policy, now);
+            prop_assert_eq!(&stranded, &quick);
+            // So does whoever waits for the end of one, or of all.
+            let open = || state.convoys.values().filter(|convoy| convoy.is_open());
+            for convoy in open() {
+                let stuck = stranded.iter().find(|one| one.convoy_id == convoy.content.id);
+                prop_assert_eq!(&view::standing(state, policy, convoy, now).stuck, &stuck.cloned());
+            }
+            let moves = |convoy: &convoy_core::convoy::Convoy| {
+                convoy.started_at.is_some() && !stranded.iter().any(|one| one.convoy_id == convoy.content.id)
+            };
+            let agents = state.sessions.values().any(convoy_core::session::Session::is_live);
+            prop_assert_eq!(view::at_rest(state, policy, now).is_none(), agents || open().any(moves));
             let (total, _, _) = door.state.live_sessions(&door.policy.home, None);
             prop_assert!(total <= door.policy.max_parallel);
         }

@@ -124,6 +124,12 @@ impl Dispatcher {
                 Answer::Stage { stage: Box::new(view::stage(state, &staging)) }
             }
             Query::Stranded => Answer::Stranded { stranded: view::stranded(state, &self.policy, now) },
+            Query::Standing { ids } => {
+                let found = ids.iter().map(|id| resolve_convoy(state, id)).collect::<Result<Vec<_>, _>>()?;
+                let view = |id| view::standing(state, &self.policy, &state.convoys[id], now);
+                Answer::Standing { standing: found.iter().map(view).collect(), seq: state.seq }
+            }
+            Query::Rest => Answer::Rest { standing: view::at_rest(state, &self.policy, now) },
             Query::Queue { rig, issue } => {
                 Answer::Queue { items: self.queue(rig.as_deref(), issue.as_deref())? }
             }

@@ -86,7 +86,15 @@ impl Dispatcher {
 
     /// Before somebody is told how rigs are, their folders are looked at: nothing else says that one has gone.
     pub(super) fn look_at_rigs(&mut self, query: &Query) {
-        let asked = matches!(query, Query::Rigs | Query::Rig { .. } | Query::Why { .. } | Query::Stranded);
+        let asked = matches!(
+            query,
+            Query::Rigs
+                | Query::Rig { .. }
+                | Query::Why { .. }
+                | Query::Stranded
+                | Query::Standing { .. }
+                | Query::Rest
+        );
         if !asked {
             return;
         }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use convoy_core::command::Request;
+use convoy_core::issue::PRIORITY;
 
 use crate::cli::context::Context;
 use crate::cli::{ask, values};
@@ -28,7 +29,7 @@ pub(in crate::cli) struct Create {
     #[command(flatten)]
     body: values::Body,
     /// From 0, most urgent, to 4
-    #[arg(long, value_name = "0-4", default_value = "2", value_parser = clap::value_parser!(u8).range(0..=4))]
+    #[arg(long, value_name = "0-4", default_value_t = PRIORITY, value_parser = clap::value_parser!(u8).range(0..=4))]
     priority: u8,
     /// A label; may be repeated
     #[arg(long = "label", value_name = "LABEL")]

@@ -5,7 +5,7 @@ use axum::extract::{OriginalUri, State};
 use convoy_api::query::IssueFilter;
 use convoy_core::command::Request;
 use convoy_core::event::IssueChange;
-use convoy_core::issue::{CloseReason, IssueType};
+use convoy_core::issue::{CloseReason, IssueType, PRIORITY};
 use convoy_core::view::IssueView;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,8 +15,6 @@ use crate::http::give::{Cut, Did, Made, Page};
 use crate::http::take::{Body, Caller, Id, Path, Query};
 use crate::http::{Error, Site};
 
-/// How urgent an issue is if nobody says so.
-const PRIORITY: u8 = 2;
 /// Which issues.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -2,7 +2,7 @@
 
 use convoy_api::query::IssueFilter;
 use convoy_core::command::Request;
-use convoy_core::issue::IssueType;
+use convoy_core::issue::{IssueType, PRIORITY};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,10 +12,6 @@ use super::values;
 use crate::ask;
 use crate::error::Error;
 
-/// The most urgent priority is 0, the least this.
-const PRIORITY_MAX: u8 = 4;
-/// The priority of issues that are made without one.
-const PRIORITY: u8 = 2;
 /// What a label begins with that means a convoy.
 const TRACKED_BY: &str = "convoy:";
 
@@ -161,17 +157,13 @@ impl Tool for Create {
     const KIND: Kind = Kind::Changes { destroys: false, again: false, outside: false };
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
-        let priority = self.priority.unwrap_or(PRIORITY);
-        if priority > PRIORITY_MAX {
-            return Err(Error::usage(format!("priority: expected a number from 0 to {PRIORITY_MAX}")));
-        }
         let request = Request::IssueCreate {
             id: self.id,
             rig: self.rig,
             title: self.title,
             body: self.body,
             issue_type: self.r#type.map_or(IssueType::Task, Into::into),
-            priority,
+            priority: self.priority.unwrap_or(PRIORITY),
             labels: self.labels,
             parent: self.parent,
             needs: self.needs,

@@ -2,6 +2,7 @@
 
 use convoy_core::template::ReportKind;
 use convoy_core::time::Span;
+use convoy_core::view::StandingView;
 use convoy_engine::templates;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -48,6 +49,7 @@ impl Tool for Review {
     const TITLE: &'static str = "Have a change reviewed";
     const KIND: Kind = Kind::Changes { destroys: false, again: false, outside: true };
     const MORE: Option<&'static str> = Some("convoy_output with its convoy");
+    const WAITS: bool = true;
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
         let (wait, budget) = (self.wait, self.budget_usd.map(values::budget).transpose()?);
@@ -98,7 +100,7 @@ fn verdict(desk: &mut Desk<'_>, convoy: &str) -> Result<Answer, Error> {
         Over::TimeOut => return Err(goes_on("the time ran out")),
         Over::Unwanted => return Err(goes_on("nobody waits any more")),
     };
-    let Some((convoy, stuck)) = standing else { return Err(goes_on("it is not there")) };
+    let Some(StandingView { convoy, stuck }) = standing else { return Err(goes_on("it is not there")) };
     let outcome = review::outcome(&desk.ctx.workspace()?, &convoy, stuck.as_ref())?;
     let mut answer = Answer::of(&outcome.view)?;
     if let Some((why, hint)) = outcome.trouble {

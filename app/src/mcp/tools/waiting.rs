@@ -1,10 +1,8 @@
 //! Waiting until convoys are over, and telling how they do meanwhile.
 
 use convoy_api::Service;
-use convoy_core::event::{Envelope, Event};
-use convoy_core::id::Seq;
 use convoy_core::time::Span;
-use convoy_core::view::{ConvoyView, StrandedView};
+use convoy_core::view::{ConvoyView, StandingView, StrandedView};
 use convoy_engine::background;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,9 +10,9 @@ use serde::Deserialize;
 use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool};
 use super::values;
-use crate::ask;
 use crate::error::Error;
-use crate::follow::{End, Follow, Look, See};
+use crate::follow::{End, Follow, Look};
+use crate::{ask, progress};
 
 /// How long is waited if nobody says so: a client that gives up before does not wait for ever.
 const TIMEOUT_S: i64 = 300;
@@ -37,8 +35,8 @@ pub(super) struct Wait {
 
 /// How waiting came to its end.
 pub(super) enum Over {
-    /// This is how they stand, and why nothing can move, if that is so.
-    Stands(Vec<(ConvoyView, Option<StrandedView>)>),
+    /// This is how they stand.
+    Stands(Vec<StandingView>),
     /// The time is up.
     TimeOut,
     /// Nobody waits any more.
@@ -50,6 +48,7 @@ impl Tool for Wait {
     const TITLE: &'static str = "Wait for convoys";
     const KIND: Kind = Kind::Looks;
     const MORE: Option<&'static str> = Some("convoy_show with one of them");
+    const WAITS: bool = true;
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
         let ids = values::some("convoys", self.convoys)?;
@@ -60,17 +59,13 @@ impl Tool for Wait {
         }
         match until_over(desk, &ids, self.any, Span::from_secs(timeout))? {
             Over::Stands(all) => {
-                let stuck = all.iter().filter_map(|(convoy, stuck)| {
-                    let stuck = stuck.as_ref()?;
-                    Some(format!(
-                        "Nothing can move in {}: {}; try: {}",
-                        convoy.id, stuck.detail, stuck.command
-                    ))
-                });
-                let notes: Vec<String> = stuck.collect();
-                let convoys: Vec<&ConvoyView> = all.iter().map(|(convoy, _)| convoy).collect();
+                let convoys: Vec<&ConvoyView> = all.iter().map(|one| &one.convoy).collect();
                 let answer = Answer::of(&serde_json::json!({ "items": convoys }))?;
-                Ok(notes.into_iter().fold(answer, Answer::note))
+                let note = |StrandedView { convoy_id, detail, command, .. }: &StrandedView| {
+                    format!("Nothing can move in {convoy_id}: {detail}; try: {command}")
+                };
+                let notes = all.iter().filter_map(|one| one.stuck.as_ref()).map(note);
+                Ok(notes.fold(answer, Answer::note))
             }
             Over::TimeOut => {
                 let what = format!("the time ran out after {timeout} s: {} not over", ids.join(", "));
@@ -90,7 +85,7 @@ pub(super) fn until_over(
     timeout: Span,
 ) -> Result<Over, Error> {
     // What is closed already needs no engine that stays.
-    let (standing, _) = desk.ctx.with(|service| stand(service, ids))?;
+    let (standing, _) = desk.ctx.with(|service| ask::standings(service, ids.to_vec()))?;
     if is_over(&standing, any) {
         return Ok(Over::Stands(standing));
     }
@@ -110,60 +105,35 @@ pub(super) fn until_over(
     let mut teller = desk.teller();
     let mut said = String::new();
     let look = |service: &dyn Service| {
-        let (standing, seq) = stand(service, ids)?;
+        let (standing, seq) = ask::standings(service, ids.to_vec())?;
         if is_over(&standing, any) {
             // That it is over is the result, and clients know no progress of what has one.
             return Ok(Look { end: Some(standing), seq });
         }
-        let now = progress(&standing);
+        let now = how_far(&standing);
         if now != said {
             teller.tell(&now);
             said = now;
         }
         Ok(Look { end: None, seq })
     };
-    let end = follow.until(open, look, |event| Ok(matters(event)));
-    desk.goes_on();
-    Ok(match end? {
+    Ok(match follow.until(open, look, |event| Ok(progress::see(&event.event, false)))? {
         End::Reached(standing) => Over::Stands(standing),
         End::TimeOut => Over::TimeOut,
         End::Interrupted | End::Unseen => Over::Unwanted,
     })
 }
 
-type Standing = Vec<(ConvoyView, Option<StrandedView>)>;
-
-fn stand(service: &dyn Service, ids: &[String]) -> Result<(Standing, Seq), convoy_api::Failure> {
-    let stranded = ask::stranded(service)?;
-    let mut first = None;
-    let mut all = Vec::new();
-    for id in ids {
-        let (convoy, seq) = ask::convoy(service, id)?;
-        first.get_or_insert(seq);
-        let stuck = stranded.iter().find(|found| found.convoy_id == convoy.id && found.category.is_stuck());
-        all.push((convoy, stuck.cloned()));
-    }
-    Ok((all, first.unwrap_or_default()))
-}
-
-fn is_over(all: &Standing, any: bool) -> bool {
-    let mut over = all.iter().map(|(convoy, stuck)| convoy.closed_at.is_some() || stuck.is_some());
+fn is_over(all: &[StandingView], any: bool) -> bool {
+    let mut over = all.iter().map(StandingView::is_over);
     if any { over.any(|over| over) } else { over.all(|over| over) }
 }
 
-fn progress(all: &Standing) -> String {
-    let one = |(convoy, _): &(ConvoyView, Option<StrandedView>)| {
+fn how_far(all: &[StandingView]) -> String {
+    let one = |StandingView { convoy, .. }: &StandingView| {
         let working =
             if convoy.in_progress > 0 { format!(", {} at work", convoy.in_progress) } else { String::new() };
         format!("{} {}: {} of {} done{working}", convoy.id, convoy.status, convoy.completed, convoy.total)
     };
     all.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
-/// Whether it may have brought a convoy further.
-fn matters(event: &Envelope) -> See {
-    match event.event {
-        Event::SessionUsage { .. } => See::Nothing,
-        _ => See::Look,
-    }
 }

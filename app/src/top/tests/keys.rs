@@ -6,7 +6,6 @@ use convoy_core::command::Request;
 use serde_json::json;
 
 use super::super::act::{Deed, KEYS, Wish};
-use super::super::data::current;
 use super::super::key::Key::{self, *};
 use super::super::model::{Link, List, Model, Page, Pane, Prompt};
 use super::workspace::{busy, changed, empty};
@@ -96,8 +95,8 @@ fn what_changes_something_asks_first() {
         (vec![Tab, Tab, Char('s')], Request::WorkStop { issue: issue("gt-three") }),
         (vec![Tab, Char('r')], Request::WorkRetry { issue: issue("gt-three") }),
         (vec![Down, Enter, Down, Char('r')], Request::WorkRetry { issue: issue("gt-one") }),
-        (typed("pr"), Request::WorkRetry { issue: issue("gt-three") }),
-        (vec![Char('p'), End, Char('s')], Request::ConvoyStop { convoy: issue("hq-cv-stuck") }),
+        (typed("pjr"), Request::WorkRetry { issue: issue("gt-seven") }),
+        (typed("ps"), Request::ConvoyStop { convoy: issue("hq-cv-stuck") }),
         (typed("c"), Request::ConvoyCheck { convoy: Some(issue("hq-cv-stuck")) }),
         (typed("jc"), Request::ConvoyCheck { convoy: Some(issue("hq-cv-logins")) }),
         (vec![Tab, Char('c')], Request::ConvoyCheck { convoy: None }),
@@ -126,9 +125,26 @@ fn what_changes_something_asks_first() {
 }
 
 #[test]
+fn what_is_pasted_is_no_answer_and_no_key() {
+    let paste = |text: &str| -> Vec<Key> { text.chars().map(Pasted).collect() };
+    for before in [vec![], vec![Tab], typed("s"), typed("p")] {
+        let mut model = busy();
+        press(&mut model, &before);
+        let untouched = model.clone();
+        assert_eq!(press(&mut model, &paste("systemry q/")), None, "{before:?}");
+        assert_eq!(model, untouched, "{before:?}");
+    }
+    let mut model = busy();
+    press(&mut model, &typed("/"));
+    press(&mut model, &paste("log"));
+    assert_eq!((model.search.as_str(), &model.prompt), ("log", &Prompt::Search));
+}
+
+#[test]
 fn what_cannot_be_meant_is_said() {
     for (model, keys) in [
         (busy(), typed("r")),
+        (busy(), typed("pr")),
         (empty(), typed("s")),
         (empty(), typed("r")),
         (empty(), typed("l")),
@@ -180,9 +196,10 @@ fn what_needs_a_person_comes_first() {
     let model = busy();
     let workers: Vec<&str> = model.workers().iter().map(|worker| worker.issue_id.as_str()).collect();
     assert_eq!(workers, ["gt-three", "gt-two", "gt-one", "gt-six"]);
-    // The issue, the worker that is quiet, the convoy that stands still.
-    let problems: Vec<&str> = model.problems().into_iter().map(|problem| problem.id()).collect();
-    assert_eq!(problems, ["gt-three", "gt-two", "hq-cv-stuck"]);
+    // What is counted above is what is listed.
+    let problems: Vec<&str> = model.problems().into_iter().map(|problem| problem.id.as_str()).collect();
+    assert_eq!(problems, ["hq-cv-stuck", "gt-seven"]);
+    assert_eq!(model.data.overview.needs_total, problems.len());
     let convoys: Vec<&str> = model.convoys().iter().map(|convoy| convoy.id.as_str()).collect();
     assert_eq!(convoys, ["hq-cv-stuck", "hq-cv-logins", "hq-cv-later", "hq-cv-done"]);
 }
@@ -193,7 +210,7 @@ fn who_is_selected_stays_so_when_others_move() {
     press(&mut model, &[Tab, Char('j')]);
     let selected = |model: &Model| model.worker().map(|worker| worker.issue_id.to_string());
     assert_eq!(selected(&model).as_deref(), Some("gt-two"));
-    let failed = changed(|look| look["workers"][1]["state"] = json!("failed"));
+    let failed = changed(|look| look["workers"][1]["gave_up"] = json!(true));
     model.found(failed, Link::Up);
     assert_eq!((selected(&model).as_deref(), model.at(List::Workers)), (Some("gt-two"), Some(2)));
     // One that is gone gives its place to the next.
@@ -244,25 +261,4 @@ fn enter_looks_on_while_a_worker_works() {
         wish,
         Some(Wish::Watch { session: "s-one".parse().unwrap(), issue: "gt-one".parse().unwrap() })
     );
-}
-
-#[test]
-fn those_whose_issue_has_gone_on_are_history() {
-    let data = changed(|look| {
-        // gt-three failed twice and waits; gt-one was stopped and is closed; gt-two was stopped and is worked on again.
-        let mut older = look["workers"][2].clone();
-        older["id"] = json!("w-older");
-        let mut stopped = look["workers"][0].clone();
-        (stopped["id"], stopped["state"]) = (json!("w-stopped"), json!("stopped"));
-        look["workers"][1]["state"] = json!("stopped");
-        let mut closed = look["needs_human"][0].clone();
-        (closed["id"], closed["closed_at"]) = (json!("gt-one"), look["workers"][0]["started_at"].clone());
-        look["needs_human"].as_array_mut().unwrap().push(closed);
-        let all = look["workers"].as_array_mut().unwrap();
-        all.insert(0, older);
-        all.insert(0, stopped);
-    });
-    let left = current(data.workers, &data.needs_human);
-    let left: Vec<&str> = left.iter().map(|worker| worker.id.as_str()).collect();
-    assert_eq!(left, ["w-two", "w-three", "w-four"]);
 }

@@ -49,7 +49,7 @@ fn convoy(id: &str, title: &str, age_min: i64, more: Value) -> Value {
 fn worker(id: &str, issue: &str, age_min: i64, more: Value) -> Value {
     let base = json!({
         "id": id, "name": format!("home/{id}"), "rig": "home", "issue_id": issue, "convoy_id": "hq-cv-logins",
-        "state": "running", "why": null, "agent": "claude", "sandboxed": false, "model": "sonnet",
+        "state": "running", "why": null, "gave_up": false, "can_retry": false, "agent": "claude", "sandboxed": false, "model": "sonnet",
         "model_rationale": "", "attempt": 1, "max_attempts": 3, "failures": 0, "lost": 0, "conflicts": 0, "reviews": 0,
         "branch": null, "workdir": null, "session_id": format!("s-{}", &id[2..]), "started_at": at(age_min),
         "last_activity_at": at(0), "spent": money(0), "sessions": [], "lessons": [], "health": null, "evidence": null,
@@ -59,18 +59,12 @@ fn worker(id: &str, issue: &str, age_min: i64, more: Value) -> Value {
 
 fn health(name: &str, why: &str) -> Value {
     json!({
-        "health": name, "why": why, "heard_at": at(1), "steps": [], "next_step": null, "next_at": null, "evidence": null,
+        "health": name, "stale": name != "healthy", "why": why, "heard_at": at(1), "steps": [], "next_step": null, "next_at": null, "evidence": null,
     })
 }
 
-fn issue(id: &str, title: &str, why: &str) -> Value {
-    json!({
-        "id": id, "title": title, "description": "", "status": "needs_human", "issue_type": "bug", "priority": 1,
-        "labels": [], "rig": "home", "rig_known": true, "parent": null, "acceptance": [], "dependencies": [],
-        "blocked": false, "blocked_by": [], "convoys": ["hq-cv-stuck"], "worker": null, "assignee": null,
-        "needs_human": why, "held": null, "close_reason": null, "close_note": null, "duplicate_of": null,
-        "evidence": null, "created_by": "overseer", "created_at": at(60), "updated_at": at(60), "closed_at": null,
-    })
+fn need(kind: &str, id: &str, title: &str, detail: &str, command: &str) -> Value {
+    json!({ "kind": kind, "id": id, "title": title, "category": "needs human", "detail": detail, "command": command })
 }
 
 fn cost_line(name: &str, micros: i64, share: f64) -> Value {
@@ -106,14 +100,14 @@ fn line(convoy: &Value) -> Value {
     json!({
         "id": convoy["id"], "title": convoy["title"], "status": convoy["status"], "outcome": null, "template": null,
         "completed": convoy["completed"], "total": convoy["total"], "at_work": convoy["in_progress"],
-        "needs_human": convoy["failed"] != 0, "overdue": false, "spent": convoy["spent"], "budget": convoy["budget"],
+        "needs_human": convoy["failed"] != 0, "stuck": convoy["failed"] != 0, "overdue": false, "due_at": convoy["due_at"], "spent": convoy["spent"], "budget": convoy["budget"],
         "created_at": convoy["created_at"], "started_at": convoy["started_at"], "closed_at": convoy["closed_at"],
     })
 }
 
-fn overview(needs: usize, at_work: usize, spent: i64, landed: &[Value]) -> Value {
+fn overview(needs: &[Value], at_work: usize, spent: i64, landed: &[Value]) -> Value {
     json!({
-        "seq": 40, "at": at(0), "needs": [], "needs_total": needs, "at_work": [], "at_work_total": at_work,
+        "seq": 40, "at": at(0), "needs": needs, "needs_total": needs.len(), "at_work": [], "at_work_total": at_work,
         "convoys": [], "open": 3, "staged": 0, "landed_today": landed, "landed_today_total": landed.len(),
         "spent_today": money(spent), "reserved": money(0), "day_limit": null, "live_sessions": at_work, "startable": 0,
         "unread": 0, "undelivered": 0,
@@ -123,8 +117,8 @@ fn overview(needs: usize, at_work: usize, spent: i64, landed: &[Value]) -> Value
 /// A workspace with nothing in it.
 pub(super) fn empty() -> Model {
     let nothing = json!({
-        "overview": overview(0, 0, 0, &[]), "convoys": [], "convoys_total": 0, "workers": [], "stranded": [],
-        "needs_human": [], "convoy": null, "cost": cost(0, 0),
+        "overview": overview(&[], 0, 0, &[]), "convoys": [], "convoys_total": 0, "workers": [], "convoy": null,
+        "cost": cost(0, 0),
     });
     Model::new("home".to_owned(), Link::Down, data(nothing), NOW)
 }
@@ -155,11 +149,13 @@ pub(super) fn busy() -> Model {
 pub(super) fn look() -> Value {
     let convoys = [
         convoy(
-            "hq-cv-later",
-            "Only tracked",
-            500,
+            "hq-cv-stuck",
+            "A change that needs somebody to decide what is wanted",
+            30,
             json!({
-                "started_at": null, "total": 1, "tracked": [tracked("gt-five", "Later", "open", None)],
+                "failed": 1, "total": 2, "completed": 1, "spent": money(1_230_000), "budget": money(1_000_000),
+                "overrun": money(230_000),
+                "tracked": [tracked("gt-three", "Decide", "needs_human", None)],
             }),
         ),
         convoy(
@@ -178,13 +174,11 @@ pub(super) fn look() -> Value {
             }),
         ),
         convoy(
-            "hq-cv-stuck",
-            "A change that needs somebody to decide what is wanted",
-            30,
+            "hq-cv-later",
+            "Only tracked",
+            500,
             json!({
-                "failed": 1, "total": 2, "completed": 1, "spent": money(1_230_000), "budget": money(1_000_000),
-                "overrun": money(230_000),
-                "tracked": [tracked("gt-three", "Decide", "needs_human", None)],
+                "started_at": null, "total": 1, "tracked": [tracked("gt-five", "Later", "open", None)],
             }),
         ),
     ];
@@ -196,8 +190,24 @@ pub(super) fn look() -> Value {
             "status": "landed", "closed_at": at(60), "completed": 2, "total": 2, "spent": money(70_000),
         }),
     );
+    let needs = [
+        need(
+            "convoy",
+            "hq-cv-stuck",
+            "A change that needs somebody to decide what is wanted",
+            "gt-three: it could not decide between \u{9b}31m two ways",
+            "convoy work retry gt-three",
+        ),
+        need(
+            "issue",
+            "gt-seven",
+            "Tracked by none",
+            "which of the two databases is meant?",
+            "convoy why gt-seven",
+        ),
+    ];
     json!({
-        "overview": overview(1, 3, 1_650_000, &[line(&landed)]),
+        "overview": overview(&needs, 3, 1_650_000, &[line(&landed)]),
         "convoys": convoys.iter().map(line).collect::<Vec<_>>(),
         "convoys_total": convoys.len(),
         "convoy": convoys[1],
@@ -205,17 +215,11 @@ pub(super) fn look() -> Value {
             worker("w-two", "gt-two", 21, json!({ "health": health("quiet", "it has said nothing for 21m") })),
             worker("w-one", "gt-one", 5, json!({ "health": health("healthy", "it is at work"), "spent": money(420_000) })),
             worker("w-three", "gt-three", 65, json!({
-                "state": "failed", "why": "3 of 3 attempts failed: \u{1b}[2J gate test", "attempt": 3,
+                "state": "failed", "gave_up": true, "why": "3 of 3 attempts failed: \u{1b}[2J gate test", "attempt": 3,
                 "convoy_id": "hq-cv-stuck", "spent": money(1_230_000), "model": null,
             })),
             worker("w-four", "gt-six", 2, json!({ "state": "assigned", "session_id": null, "convoy_id": null })),
         ],
-        "stranded": [{
-            "convoy_id": "hq-cv-stuck", "title": "A change that needs somebody to decide what is wanted",
-            "category": "needs human", "detail": "gt-three: it could not decide", "issues": ["gt-three"],
-            "command": "convoy work retry gt-three", "overdue": false,
-        }],
-        "needs_human": [issue("gt-three", "Decide", "it could not decide between \u{9b}31m two ways")],
         "cost": cost(1_650_000, 3),
     })
 }

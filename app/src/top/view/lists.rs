@@ -1,14 +1,14 @@
 //! Convoys, workers, the issues or roles of a convoy, problems.
 
 use convoy_core::id::ConvoyId;
-use convoy_core::view::{ConvoyLineView, ConvoyView, TrackedView, WorkerView};
+use convoy_core::view::{Category, ConvoyLineView, ConvoyView, NeedKind, NeedView, TrackedView, WorkerView};
 use ratatui_core::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui_core::style::Style;
 use ratatui_core::terminal::Frame;
 use ratatui_core::text::{Line, Span};
 use ratatui_widgets::paragraph::{Paragraph, Wrap};
 
-use super::super::data::{Need, Problem, worker_need};
+use super::super::data::Need;
 use super::super::model::{List, Model, Page, Pane};
 use super::paint::Paint;
 use super::printed;
@@ -110,7 +110,7 @@ pub(super) fn convoys(frame: &mut Frame<'_>, area: Rect, model: &Model, paint: P
         table::nothing(frame, inner, why, paint);
         return;
     }
-    let row = |at: usize| convoy_row(model, convoys[at], paint);
+    let row = |at: usize| convoy_row(convoys[at], paint);
     rows(frame, inner, &CONVOYS, convoys.len(), (model.at(List::Convoys), has_keys), row, paint);
 }
 
@@ -147,8 +147,8 @@ fn short_money(money: &convoy_core::issue::MoneyView) -> String {
     format!("${}.{:02}", money.micros / 1_000_000, (money.micros % 1_000_000).abs() / 10_000)
 }
 
-fn convoy_row<'a>(model: &Model, convoy: &ConvoyLineView, paint: Paint) -> Vec<Line<'a>> {
-    let need = model.data.need(convoy);
+fn convoy_row<'a>(convoy: &ConvoyLineView, paint: Paint) -> Vec<Line<'a>> {
+    let need = Need::of_convoy(convoy);
     let landed = convoy.closed_at.is_some();
     let faded = if landed { paint.faint() } else { Style::new() };
     vec![
@@ -182,7 +182,7 @@ pub(super) fn workers(frame: &mut Frame<'_>, area: Rect, model: &Model, paint: P
 }
 
 fn worker_row<'a>(model: &Model, worker: &WorkerView, paint: Paint) -> Vec<Line<'a>> {
-    let need = worker_need(worker);
+    let need = Need::of_worker(worker);
     let health = worker.health.as_ref().map_or("-", |health| health.health.as_str());
     let agent = match &worker.model {
         Some(name) => format!("{}:{name}", worker.agent),
@@ -235,7 +235,7 @@ fn about<'a>(model: &Model, convoy: &ConvoyView, paint: Paint) -> Line<'a> {
     // Its line says how it does; one that has left the list is told by its status.
     match model.convoy() {
         Some(line) => {
-            let need = model.data.need(line);
+            let need = Need::of_convoy(line);
             spans.extend([Span::styled(status(line, need), paint.need(need)), Span::raw("  ")]);
             spans.extend(progress(line, paint).spans);
             spans.push(Span::raw("  "));
@@ -294,67 +294,51 @@ fn role_row<'a>(convoy: &ConvoyView, issue: &TrackedView, paint: Paint) -> Vec<L
     ]
 }
 
-/// What needs a person: issues, workers, convoys in which nothing moves; below, what would help with the selected one.
+/// What needs a person; below, what would help with the selected one.
 pub(super) fn problems(frame: &mut Frame<'_>, area: Rect, model: &Model, paint: Paint) {
-    let problems = model.problems();
-    let all = model.data.problems().len();
-    let title = titled("Problems", all, problems.len(), &model.search);
+    let (problems, overview) = (model.problems(), &model.data.overview);
+    let title = titled("Problems", overview.needs_total, problems.len(), &model.search);
+    let listed = overview.needs.len();
+    let title = if listed < overview.needs_total { format!("{title} · the first {listed}") } else { title };
     let [above, below] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(5.min(area.height / 2))]).areas(area);
     let inner = part(frame, above, &title, model.page == Page::Problems, paint);
     if problems.is_empty() {
-        table::nothing(frame, inner, "nothing needs you", paint);
+        let why = if model.search.is_empty() {
+            "nothing needs you"
+        } else {
+            "nothing fits the search; Esc clears it"
+        };
+        table::nothing(frame, inner, why, paint);
         return;
     }
-    let row = |at: usize| problem_row(model, problems[at], paint);
+    let row = |at: usize| problem_row(problems[at], paint);
     rows(frame, inner, &PROBLEMS, problems.len(), (model.at(List::Problems), true), row, paint);
     if let Some(problem) = model.at(List::Problems).and_then(|at| problems.get(at)) {
         let inner = part(frame, below, "What would help", false, paint);
-        let detail = Line::from(text::cut(&detail_of(model, *problem), 2 * CELL_CHARS));
-        let help = Line::from(vec![Span::styled("try: ", paint.faint()), Span::raw(help_for(*problem))]);
-        frame.render_widget(Paragraph::new(vec![detail, help]).wrap(Wrap { trim: true }), inner);
+        let detail = Line::from(text::cut(&detail_of(problem), 2 * CELL_CHARS));
+        let keys = match problem.kind {
+            NeedKind::Convoy => "; Enter opens it",
+            NeedKind::Issue => "; r retries it",
+        };
+        let help = vec![
+            Span::styled("try: ", paint.faint()),
+            Span::raw(text::line(&problem.command).into_owned()),
+            Span::styled(keys, paint.faint()),
+        ];
+        frame.render_widget(Paragraph::new(vec![detail, Line::from(help)]).wrap(Wrap { trim: true }), inner);
     }
 }
 
-fn problem_row<'a>(model: &Model, problem: Problem<'_>, paint: Paint) -> Vec<Line<'a>> {
-    let (need, name) = match problem {
-        Problem::Issue(_) => (Need::Person, "needs human".to_owned()),
-        Problem::Worker(worker) => {
-            let stale = worker.health.as_ref().map(|health| health.health.clone());
-            (worker_need(worker), stale.unwrap_or_else(|| worker.state.clone()))
-        }
-        Problem::Stranded(one) => {
-            (if one.category.is_stuck() { Need::Person } else { Need::Look }, one.category.name().to_owned())
-        }
-    };
+fn problem_row<'a>(problem: &NeedView, paint: Paint) -> Vec<Line<'a>> {
     vec![
-        sign(need, false, paint),
-        styled(problem.id(), paint.accent()),
-        styled(&name, paint.need(need)),
-        line(&detail_of(model, problem)),
+        sign(Need::Person, false, paint),
+        styled(&problem.id, paint.accent()),
+        styled(problem.category.map_or("", Category::name), paint.bad()),
+        line(&detail_of(problem)),
     ]
 }
 
-fn detail_of(model: &Model, problem: Problem<'_>) -> String {
-    match problem {
-        Problem::Stranded(one) => format!("{}: {}", one.title, one.detail),
-        Problem::Worker(worker) => {
-            let health = worker.health.as_ref().map(|health| health.why.clone());
-            let why = worker.why.clone().filter(|_| worker.state != "running");
-            why.or(health).unwrap_or_else(|| worker.state.clone())
-        }
-        Problem::Issue(issue) => {
-            let worker = model.data.workers.iter().find(|worker| worker.issue_id == issue.id);
-            let why = issue.needs_human.clone().or_else(|| worker.and_then(|worker| worker.why.clone()));
-            why.map_or_else(|| issue.title.clone(), |why| format!("{}: {why}", issue.title))
-        }
-    }
-}
-
-fn help_for(problem: Problem<'_>) -> String {
-    match problem {
-        Problem::Stranded(one) => text::line(&one.command).into_owned(),
-        Problem::Issue(issue) => format!("convoy why {}; r retries it", issue.id),
-        Problem::Worker(worker) => format!("convoy why {}; Enter shows its output", worker.issue_id),
-    }
+fn detail_of(problem: &NeedView) -> String {
+    format!("{}: {}", problem.title, problem.detail)
 }
