@@ -1,7 +1,8 @@
 //! Reading what agents print a part at a time, and following it as they print it, for whoever watches: one thread and one
 //! watch of the system for all sessions.
 //!
-//! Places in an output are offsets in bytes. A part begins and ends at the ends of lines.
+//! Places in an output are offsets in bytes of what was printed, whatever of it is kept. A part begins and ends at the
+//! ends of lines.
 
 mod kept;
 

@@ -54,9 +54,10 @@ pub(super) fn print(ctx: &mut Context, session: &SessionId, raw: bool, follow: b
         return Ok(DONE);
     }
     let stdout = std::io::stdout();
-    let lines = match follow {
-        true => output::followed(&workspace, session, raw, stdout.as_fd())?,
-        false => output::lines(&workspace, session, raw)?,
+    let lines = if follow {
+        output::followed(&workspace, session, raw, stdout.as_fd())?
+    } else {
+        output::lines(&workspace, session, raw)?
     };
     for line in lines {
         let line = line?;

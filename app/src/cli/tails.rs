@@ -77,7 +77,41 @@ fn words(line: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::follow::Follow;
     use super::*;
+
+    #[test]
+    fn all_sessions_share_one_instance_and_none_is_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join(".convoy/state")).unwrap();
+        let workspace = Workspace::find(dir.path()).unwrap();
+        let sessions: Vec<SessionId> = (0..5).map(|n| SessionId::new(format!("s-{n}")).unwrap()).collect();
+        let output = |session: &SessionId| workspace.sessions_dir().join(session.as_str()).join("output.log");
+        for session in &sessions {
+            std::fs::create_dir_all(output(session).parent().unwrap()).unwrap();
+            std::fs::write(output(session), "one\n").unwrap();
+        }
+        let instances = || {
+            let fds = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+            let links = fds.filter_map(|fd| std::fs::read_link(fd.path()).ok());
+            links.filter(|to| to.to_string_lossy().contains("inotify")).count()
+        };
+        let follow = Follow::new(workspace.clone(), None);
+        let mut tails = Tails::new(&workspace, follow.waker());
+        tails.watch(&sessions);
+        assert_eq!(instances(), 1);
+        assert!(sessions.iter().all(|session| tails.last(session) == Some("one")));
+        tails.watch(&sessions[..2]);
+        let ended = Arc::downgrade(&tails.sessions[&sessions[0]].stale);
+        tails.watch(&sessions[1..2]);
+        assert_eq!(ended.strong_count(), 0, "nothing waits for what that one prints");
+        let stale = Arc::clone(&tails.sessions[&sessions[1]].stale);
+        std::fs::write(output(&sessions[1]), "one\ntwo\n").unwrap();
+        while !stale.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        assert_eq!(tails.last(&sessions[1]), Some("two"));
+    }
 
     #[test]
     fn colours_are_no_words() {

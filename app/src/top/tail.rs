@@ -67,3 +67,43 @@ impl Tail {
         std::mem::take(&mut shelf.lines)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+    use std::time::Duration;
+
+    use convoy_engine::workspace::Workspace;
+
+    use super::*;
+
+    #[test]
+    fn one_that_cannot_be_followed_says_why_and_one_that_begins_later_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join(".convoy/state")).unwrap();
+        let workspace = Workspace::find(dir.path()).unwrap();
+        let session = SessionId::new("s-abc").unwrap();
+        let tails = Tails::new(&workspace);
+        let (post, inbox) = sync_channel(1);
+        let start = || Tail::start(&tails, session.clone(), post.clone());
+        assert_eq!(start().why_not().unwrap(), "there is no output of s-abc");
+        let output = workspace.sessions_dir().join("s-abc/output.log");
+        std::fs::create_dir_all(output.parent().unwrap()).unwrap();
+        let tail = start();
+        assert_eq!((tail.why_not(), tail.take().len()), (None, 0));
+        std::fs::write(&output, "first\n").unwrap();
+        let mut taken = VecDeque::new();
+        while taken.is_empty() {
+            assert!(matches!(inbox.recv_timeout(Duration::from_secs(20)), Ok(Input::Printed)));
+            taken = tail.take();
+        }
+        assert_eq!(taken, ["first"]);
+        drop(tail);
+        // Nobody takes what is told here: the queue is full, and that holds nobody up.
+        let _ = post.try_send(Input::Printed);
+        let long: String = (0..3000).map(|n| format!("line {n}\n")).collect();
+        std::fs::write(&output, long).unwrap();
+        let lines = start().take();
+        assert_eq!((lines.len(), lines.back().unwrap().as_str()), (OUTPUT_LINES_MAX, "line 2999"));
+    }
+}
