@@ -10,8 +10,8 @@ use convoy_core::issue::IssueType;
 use convoy_core::time::Time;
 use convoy_core::view::{
     BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
-    EpicView, FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView,
-    RigView, SessionView, StageView, StoryView, StrandedView, TrackerView, WorkerView,
+    EpicView, FactsView, FiguresView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView,
+    RigStatusView, RigView, SessionView, StageView, StoryView, StrandedView, TrackerView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -73,6 +73,8 @@ pub enum Query {
     Stranded,
     /// What somebody wants to see first: what needs a person, who is at work, what landed, what it costs.
     Overview,
+    /// How many there are of what.
+    Figures,
     /// Convoys that fit, a line each.
     ConvoyLines(ConvoyFilter),
     /// What concerns a convoy: for whoever watches it.
@@ -109,7 +111,8 @@ pub enum Query {
         /// Reference.
         id: String,
     },
-    /// Events after a place in the order.
+    /// Events after a place in the order. Of one type, no more than a part of the log is looked through for one answer:
+    /// `seq` says how far; it is `after` when there was nothing more.
     Events {
         /// The last one that is known.
         after: Seq,
@@ -220,6 +223,21 @@ pub struct IssueFilter {
     pub skip: usize,
 }
 
+impl IssueFilter {
+    /// As people want a list: roles of template convoys only where they are asked for.
+    #[must_use]
+    pub fn as_listed(self) -> Self {
+        let of_convoy = self.convoy.is_some() || self.label.as_deref().and_then(tracked_by).is_some();
+        let no_steps = !self.all && self.issue_type.is_none() && !of_convoy;
+        Self { no_steps, ..self }
+    }
+}
+
+/// The convoy that a label means, if it is none that an issue can have.
+pub fn tracked_by(label: &str) -> Option<&str> {
+    label.strip_prefix("convoy:")
+}
+
 /// Which convoys.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -255,6 +273,7 @@ pub enum Answer {
     Stage { stage: Box<StageView> },
     Stranded { stranded: Vec<StrandedView> },
     Overview { overview: Box<OverviewView> },
+    Figures { figures: FiguresView },
     ConvoyLines { convoys: Vec<ConvoyLineView>, total: usize },
     Concern { concern: Box<Concern>, seq: Seq },
     Queue { items: Vec<QueueItemView> },

@@ -1,15 +1,15 @@
 //! Questions with answers of the right kind.
 
 use convoy_api::query::{ConvoyFilter, CostOf, EngineView, IssueFilter, WhyView};
-use convoy_api::{Answer, Code, Failure, Query, Service};
+use convoy_api::{Answer, Code, Failure, Order, Outcome, Query, Service};
 use convoy_core::command::BudgetScope;
 use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
-use convoy_core::id::Seq;
+use convoy_core::id::{Seq, SessionId};
 use convoy_core::view::{
     BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
-    EpicView, FactsView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView, RigStatusView,
-    RigView, StageView, StoryView, StrandedView, TrackerView, WorkerView,
+    EpicView, FactsView, FiguresView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView,
+    RigStatusView, RigView, StageView, StoryView, StrandedView, TrackerView, WorkerView,
 };
 
 fn other() -> Failure {
@@ -220,9 +220,21 @@ pub(crate) fn events(
     limit: usize,
     kind: Option<String>,
 ) -> Result<(Vec<Envelope>, Seq), Failure> {
-    match service.ask(Query::Events { after, limit, kind })? {
-        Answer::Events { events, seq } => Ok((events, seq)),
-        _ => Err(other()),
+    let (mut all, mut at) = (Vec::new(), after);
+    loop {
+        let limit = limit - all.len();
+        let Answer::Events { events, seq } =
+            service.ask(Query::Events { after: at, limit, kind: kind.clone() })?
+        else {
+            return Err(other());
+        };
+        // Of one type, each answer is of a part of the log.
+        let is_last = seq == at || events.len() >= limit || kind.is_none();
+        all.extend(events);
+        at = seq;
+        if is_last {
+            return Ok((all, at));
+        }
     }
 }
 
@@ -283,6 +295,44 @@ pub(crate) fn overview(service: &dyn Service) -> Result<OverviewView, Failure> {
         Answer::Overview { overview } => Ok(*overview),
         _ => Err(other()),
     }
+}
+
+/// The session that a worker's, an issue's or its own id means: one that is named, otherwise the latest.
+pub(crate) fn session_of<'a>(worker: &'a WorkerView, of: &str) -> Result<&'a SessionId, Failure> {
+    let named = worker.sessions.iter().find(|session| session.id.as_str().starts_with(of));
+    named.or(worker.sessions.last()).map(|session| &session.id).ok_or_else(|| {
+        Failure::new(Code::Refused, format!("{} has had no session yet", worker.id))
+            .hint(format!("convoy why {}", worker.issue_id))
+    })
+}
+
+/// The same, of a worker that is not known yet.
+pub(crate) fn session(service: &dyn Service, of: &str) -> Result<SessionId, Failure> {
+    Ok(session_of(&worker(service, of)?, of)?.clone())
+}
+
+/// How many there are of what.
+pub(crate) fn figures(service: &dyn Service) -> Result<FiguresView, Failure> {
+    match service.ask(Query::Figures)? {
+        Answer::Figures { figures } => Ok(figures),
+        _ => Err(other()),
+    }
+}
+
+/// Has something done, and asks what it is like after that. What is done stays done, whatever comes of the question.
+pub(crate) fn after<T>(
+    service: &dyn Service,
+    order: Order,
+    show: impl FnOnce(&dyn Service, &str) -> Result<T, Failure>,
+) -> Result<(Outcome, T), Failure> {
+    let outcome = service.order(order)?;
+    let id = outcome.items.first().map(|item| item.id.as_str()).unwrap_or_default();
+    let view = show(service, id).map_err(|failure| Failure {
+        code: Code::Unknown,
+        message: format!("{id} is recorded, but cannot be shown: {}", failure.message),
+        hint: failure.hint,
+    })?;
+    Ok((outcome, view))
 }
 
 /// What concerns a convoy, and the event up to which that is true.

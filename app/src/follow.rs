@@ -95,7 +95,8 @@ impl Interrupter {
 enum Input {
     Event(Box<Envelope>),
     Woken(Woken),
-    Gone,
+    /// The engine of this subscription has gone.
+    Gone(u32),
     Interrupt,
     Unseen,
 }
@@ -126,6 +127,8 @@ pub(crate) struct Follow {
     pending: Arc<AtomicBool>,
     deadline: Option<Instant>,
     seen: Option<Seq>,
+    /// The number of the subscription; what comes of those before it is old.
+    subscription: u32,
 }
 
 impl Follow {
@@ -133,7 +136,7 @@ impl Follow {
     pub(crate) fn new(workspace: Workspace, timeout: Option<Span>) -> Self {
         let (post, inbox) = sync_channel(QUEUE_MAX);
         let deadline = timeout.map(|span| Instant::now().plus(span));
-        Self { workspace, inbox, post, pending: Arc::default(), deadline, seen: None }
+        Self { workspace, inbox, post, pending: Arc::default(), deadline, seen: None, subscription: 0 }
     }
 
     /// What wakes it from other threads.
@@ -271,6 +274,7 @@ impl Follow {
         loop {
             let input = if due { self.try_next() } else { self.next(earliest(again, soon)) };
             match input {
+                Next::Input(Input::Event(event)) if self.seen >= Some(event.seq) => {}
                 Next::Input(Input::Event(event)) => {
                     self.seen = Some(event.seq);
                     match see(&event)? {
@@ -286,7 +290,8 @@ impl Follow {
                 }
                 Next::Input(Input::Unseen) => return Ok(Some(End::Unseen)),
                 Next::Input(Input::Interrupt) => return Ok(Some(End::Interrupted)),
-                Next::Input(Input::Gone) => return Ok(None),
+                Next::Input(Input::Gone(of)) if of != self.subscription => {}
+                Next::Input(Input::Gone(_)) => return Ok(None),
                 Next::TimeOut => return Ok(Some(End::TimeOut)),
                 Next::Clock if soon.is_some_and(|soon| soon.left().is_zero()) => due = true,
                 Next::Clock => again = show(Woken::Clock)?,
@@ -301,8 +306,9 @@ impl Follow {
         }
     }
 
-    fn subscribe(&self, watch: Watch) -> Result<(), Error> {
-        let post = self.post.clone();
+    fn subscribe(&mut self, watch: Watch) -> Result<(), Error> {
+        self.subscription += 1;
+        let (post, of) = (self.post.clone(), self.subscription);
         let pass_on = move || {
             for event in watch {
                 let Ok(event) = event else { break };
@@ -311,7 +317,7 @@ impl Follow {
                 }
             }
             // Nobody to tell when the one who follows has ended.
-            let _ = post.send(Input::Gone);
+            let _ = post.send(Input::Gone(of));
         };
         let started = tasks::start(Kind::Watch, pass_on);
         started.map(drop).map_err(|error| Error::refused(format!("cannot follow events: {error}")))
@@ -320,13 +326,13 @@ impl Follow {
     /// Waits for the next input, or until the clock calls.
     fn next(&self, call: Option<Instant>) -> Next {
         let Some(until) = earliest(self.deadline, call) else {
-            return self.inbox.recv().map_or(Next::Input(Input::Gone), Next::Input);
+            return self.inbox.recv().map_or(Next::Input(Input::Gone(self.subscription)), Next::Input);
         };
         match self.inbox.recv_timeout(until.left()) {
             Ok(input) => Next::Input(input),
             Err(RecvTimeoutError::Timeout) if self.deadline == Some(until) => Next::TimeOut,
             Err(RecvTimeoutError::Timeout) => Next::Clock,
-            Err(RecvTimeoutError::Disconnected) => Next::Input(Input::Gone),
+            Err(RecvTimeoutError::Disconnected) => Next::Input(Input::Gone(self.subscription)),
         }
     }
 
@@ -334,7 +340,7 @@ impl Follow {
         match self.inbox.try_recv() {
             Ok(input) => Next::Input(input),
             Err(TryRecvError::Empty) => Next::Nothing,
-            Err(TryRecvError::Disconnected) => Next::Input(Input::Gone),
+            Err(TryRecvError::Disconnected) => Next::Input(Input::Gone(self.subscription)),
         }
     }
 }

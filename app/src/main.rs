@@ -2,6 +2,7 @@
 
 mod ask;
 mod cli;
+mod context;
 mod demo;
 mod error;
 mod follow;
@@ -9,9 +10,14 @@ mod http;
 mod live;
 mod mcp;
 mod output;
+mod own;
 mod pages;
 mod progress;
+mod reports;
+mod review;
+mod shapes;
 mod tell;
+mod templates;
 mod text;
 mod top;
 mod values;

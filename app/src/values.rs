@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use convoy_core::convoy::MergeStrategy;
+use convoy_core::cost::Day;
 use convoy_core::issue::{CloseReason, DependencyType, IssueType, TEXT_BYTES_MAX};
 use convoy_core::money::Money;
 use convoy_core::time::{Span, Time};
@@ -20,12 +21,28 @@ pub(crate) fn duration(text: &str) -> Result<Span, String> {
 
 /// An amount of dollars, such as `5` or `2.50`: more than nothing.
 pub(crate) fn dollars(text: &str) -> Result<Money, String> {
-    let digits = text.strip_prefix('$').unwrap_or(text);
-    let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let amount = digits.parse::<f64>().ok().filter(|_| plain).and_then(Money::from_dollars);
+    let amount = text.strip_prefix('$').unwrap_or(text).parse::<Money>().ok();
     amount
         .filter(|amount| amount.as_micros() > 0)
         .ok_or_else(|| "expected an amount of dollars greater than 0, such as 5 or 2.50".to_owned())
+}
+
+/// A day, or the day so long ago.
+pub(crate) fn since(text: &str) -> Result<Day, String> {
+    let day = |millis: i64| convoy_core::cost::day(Time::from_millis(millis));
+    if let Ok(date) = text.parse::<jiff::civil::Date>()
+        && let Ok(begins) = date.to_zoned(jiff::tz::TimeZone::UTC)
+    {
+        return Ok(day(begins.timestamp().as_millisecond()));
+    }
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<i32>().ok());
+    let ago = match days {
+        Some(days) => i64::from(days).checked_mul(86_400_000),
+        None => duration(text).ok().map(|span| span.as_millis()),
+    };
+    ago.filter(|ago| *ago >= 0)
+        .map(|ago| day(convoy_engine::clock::now().as_millis() - ago))
+        .ok_or_else(|| "expected a date such as 2026-01-15, or how long ago, such as 7d or 12h".to_owned())
 }
 
 /// A day, which lasts until its end here; a time with its zone; or a duration from now.
@@ -154,6 +171,16 @@ mod tests {
         }
         for bad in ["", "5", "-5m", "m", "1 fortnight", "99999999999999999999s"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn days_are_read_as_people_write_them() {
+        assert_eq!(since("1970-01-02"), Ok(1));
+        let today = since("0d").unwrap();
+        assert_eq!((since("7d"), since("2h").map(|day| today - day <= 1)), (Ok(today - 7), Ok(true)));
+        for bad in ["", "yesterday", "-3d", "99999999999d", "2026-13-01"] {
+            assert!(since(bad).is_err(), "{bad}");
         }
     }
 

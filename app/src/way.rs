@@ -1,15 +1,15 @@
 //! A way to an engine that stays: the one that runs, or one in this process.
 
-use convoy_api::{Answer, Control, Failure, Order, Outcome, Query, Service, Watch};
+use convoy_api::{Answer, Code, Control, Failure, Order, Outcome, Query, Service, Watch};
 use convoy_core::event::Event;
 use convoy_core::id::Seq;
 use convoy_engine::background;
-use convoy_engine::door::{self, Door};
+use convoy_engine::door;
 use convoy_engine::engine::Engine;
 use convoy_engine::os::spawn::Environment;
 use convoy_engine::workspace::Workspace;
 
-/// The way.
+/// The way. It is to this one engine: one that goes takes it along, and whoever follows opens another.
 pub(crate) struct Way {
     workspace: Workspace,
     env: Environment,
@@ -17,7 +17,7 @@ pub(crate) struct Way {
 }
 
 enum Inner {
-    There(Door),
+    There(Box<dyn Service>),
     Here(Box<Engine>),
 }
 
@@ -25,16 +25,16 @@ impl Way {
     /// To the background engine, which is brought up if it is not.
     pub(crate) fn to_background(workspace: &Workspace, env: &Environment) -> Result<Self, Failure> {
         background::up(workspace, env)?;
-        let inner = Inner::There(door::open(workspace, env)?);
+        let gone = || Failure::new(Code::Unavailable, "the engine has just left");
+        let inner = Inner::There(door::listening(workspace).ok_or_else(gone)?);
         Ok(Self { workspace: workspace.clone(), env: env.clone(), inner })
     }
 
     /// To the engine that runs, else to one in this process.
     pub(crate) fn to_any(workspace: &Workspace, env: &Environment) -> Result<Self, Failure> {
-        let inner = if background::status(workspace)?.running {
-            Inner::There(door::open(workspace, env)?)
-        } else {
-            Inner::Here(Box::new(background::foreground(workspace, env, crate::http::face)?))
+        let inner = match door::listening(workspace) {
+            Some(engine) => Inner::There(engine),
+            None => Inner::Here(Box::new(background::foreground(workspace, env, crate::http::face)?)),
         };
         Ok(Self { workspace: workspace.clone(), env: env.clone(), inner })
     }
@@ -42,7 +42,7 @@ impl Way {
     /// Leaves it. What an engine in this process has not ended, a background engine takes over.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let engine = match self.inner {
-            Inner::There(door) => return door.finish().map(drop),
+            Inner::There(_) => return Ok(()),
             Inner::Here(engine) => engine,
         };
         checkpoints_made(&engine);
@@ -59,7 +59,7 @@ impl Way {
 
     fn service(&self) -> &dyn Service {
         match &self.inner {
-            Inner::There(door) => door,
+            Inner::There(engine) => engine.as_ref(),
             Inner::Here(engine) => engine.as_ref(),
         }
     }

@@ -11,6 +11,7 @@ mod delivery;
 mod details;
 mod epic;
 mod facts;
+mod figures;
 mod issue;
 mod notice;
 mod overview;
@@ -38,6 +39,7 @@ pub use details::{DetailsView, LandedView, WaitView, details};
 pub use epic::{EpicView, active_epics, background, cost_of_epic, epic, epics, own_session};
 use epic::{cost_of_folder, parent_of};
 pub use facts::{FactsView, TroubleView, WorkerFactsView, facts};
+pub use figures::{FiguresView, figures};
 pub use issue::{DependencyView, IssueView, assignee, issue};
 pub use notice::{MailboxView, NoticeView, mailboxes, notice};
 pub use overview::{

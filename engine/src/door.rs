@@ -11,7 +11,7 @@ use convoy_core::id::Seq;
 use crate::background;
 use crate::engine::{Engine, Mode};
 use crate::os::spawn::Environment;
-use crate::reach::{Reached, reach};
+use crate::reach::{Reached, reach, remote};
 use crate::workspace::Workspace;
 
 /// A way into a workspace.
@@ -42,6 +42,11 @@ fn command(workspace: &Workspace, env: &Environment) -> Result<Inner, Failure> {
 pub fn open(workspace: &Workspace, env: &Environment) -> Result<Door, Failure> {
     let inner = RefCell::new(command(workspace, env)?);
     Ok(Door { workspace: workspace.clone(), env: env.clone(), inner, ordered: Cell::new(false) })
+}
+
+/// The engine that runs, and no other: whoever follows it wants to know when it goes.
+pub fn listening(workspace: &Workspace) -> Option<Box<dyn Service>> {
+    remote(workspace)
 }
 
 impl Door {

@@ -9,7 +9,7 @@ use convoy_engine::runtime::tmux::{INSTALL, Tmux};
 use convoy_engine::supervisor::files::SessionDir;
 
 use super::context::Context;
-use super::logs;
+use super::{ask, logs};
 use crate::error::{DONE, Error};
 
 /// Look on while an agent works
@@ -26,7 +26,7 @@ pub(super) struct Attach {
 
 impl Attach {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
-        let session = logs::session(ctx, &self.of)?;
+        let session = ctx.with(|service| ask::session(service, &self.of))?;
         let workspace = ctx.workspace()?;
         let dir = SessionDir::new(workspace.sessions_dir().join(session.as_str()));
         let wrong = |error| Error::refused(format!("session {session}: {}", explain(&error)));

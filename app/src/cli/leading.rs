@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{ArgAction, Args};
 
-use super::context::Global;
+use super::flags::Global;
 
 /// The arguments without one redundant word `convoy`, which stands before the command and after global flags.
 pub(super) fn dropped(mut args: Vec<OsString>) -> Vec<OsString> {

@@ -29,19 +29,9 @@ pub(super) struct Logs {
 
 impl Logs {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
-        let session = session(ctx, &self.of)?;
+        let session = ctx.with(|service| ask::session(service, &self.of))?;
         print(ctx, &session, self.raw, self.follow)
     }
-}
-
-/// The session that is meant: one that is named, otherwise the latest of the worker.
-pub(crate) fn session(ctx: &mut Context, of: &str) -> Result<SessionId, Error> {
-    let worker = ctx.with(|service| ask::worker(service, of))?;
-    let named = worker.sessions.iter().find(|session| session.id.as_str().starts_with(of));
-    named.or(worker.sessions.last()).map(|session| session.id.clone()).ok_or_else(|| {
-        Error::refused(format!("{} has had no session yet", worker.id))
-            .hint(format!("convoy why {}", worker.issue_id))
-    })
 }
 
 /// Prints what the agent of a session printed, and with `follow` what it goes on to print.

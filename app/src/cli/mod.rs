@@ -15,8 +15,7 @@ mod close;
 mod completions;
 mod config;
 mod confine;
-pub(crate) mod context;
-pub(crate) mod cost;
+mod cost;
 mod create;
 mod crew;
 mod daemon;
@@ -26,6 +25,7 @@ mod display;
 mod doctor;
 mod down;
 mod events;
+mod flags;
 mod hook;
 mod import;
 mod init;
@@ -33,27 +33,27 @@ mod issue;
 mod land;
 mod leading;
 mod list;
-pub(crate) mod logs;
+mod logs;
 mod mail;
 mod mcp;
 mod mq;
 mod nudge;
 mod outbox;
-pub(crate) mod output;
+mod output;
 mod overview;
-pub(crate) mod own;
+mod own;
 mod remove;
 mod reopen;
-pub(crate) mod review;
+mod review;
 mod rig;
-pub(crate) mod roles;
+mod roles;
 mod run;
-pub(crate) mod schema;
+mod schema;
 mod session;
 mod skill;
 mod sling;
 mod stage;
-pub(crate) mod start;
+mod start;
 mod status;
 mod stop;
 mod stranded;
@@ -61,7 +61,7 @@ mod supervise;
 mod sync;
 mod synthesize;
 mod tails;
-pub(crate) mod template;
+mod template;
 mod top;
 mod tracker;
 mod up;
@@ -80,8 +80,9 @@ use clap::{Parser, Subcommand};
 use convoy_engine::os::spawn::Environment;
 
 use crate::error::Error;
-use crate::{ask, follow, progress, values, way};
-use context::{Context, Global};
+use crate::{ask, context, follow, progress, values, way};
+use context::Context;
+use flags::Global;
 
 /// Drives batches of coding-agent work to completion.
 ///
@@ -323,7 +324,7 @@ pub(crate) fn main(args: Vec<OsString>, env: Environment) -> ExitCode {
         Role::Supervise(supervise) => return supervise.run(),
         Role::Confine(confine) => return confine.run(),
     };
-    let mut ctx = Context::new(cli.global, env);
+    let mut ctx = cli.global.context(env);
     let allowed = if command.works_inside_sessions() { Ok(()) } else { ctx.check_outside_of_sessions() };
     let result = allowed.and_then(|()| command.run(&mut ctx));
     ExitCode::from(ctx.end(result))

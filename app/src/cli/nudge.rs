@@ -6,7 +6,7 @@ use clap::Args;
 use convoy_engine::supervisor::protocol::NUDGE_BYTES_MAX;
 
 use super::context::Context;
-use super::logs;
+use super::ask;
 use crate::error::{DONE, Error};
 use crate::tell::tell;
 
@@ -34,7 +34,7 @@ impl Nudge {
             words => words.join(" "),
         };
         let by = ctx.actor()?;
-        let session = logs::session(ctx, &self.of)?;
+        let session = ctx.with(|service| ask::session(service, &self.of))?;
         let n = tell(&ctx.workspace()?, &session, &self.of, &text, &by)?;
         ctx.out.json(&serde_json::json!({ "ok": true, "session_id": session, "n": n }))?;
         ctx.out

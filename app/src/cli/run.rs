@@ -56,7 +56,7 @@ impl Run {
         let workspace = ctx.workspace()?;
         let env = ctx.env.clone();
         let open = || Ok(Way::to_any(&workspace, &env)?);
-        let mut start = match self.convoy.clone() {
+        let start = match self.convoy.clone() {
             Some(convoy) => Some(ctx.order(Request::ConvoyStart { convoy })?),
             None => None,
         };
@@ -68,7 +68,7 @@ impl Run {
             let mut display = display.borrow_mut();
             let seq = match begun {
                 Some(seq) => seq,
-                None => *begun.insert(self.begin(service, start.take(), &mut display.scope)?),
+                None => *begun.insert(self.begin(service, start.clone(), &mut display.scope)?),
             };
             Ok(Look { end: self.standing(service, &mut display)?, seq })
         };

@@ -1,11 +1,8 @@
 //! `convoy schema`: the published shapes, as JSON Schema.
 //!
-//! Most are derived from the views that are printed. Those of `api`, which does not know schemas, stand here once
-//! more; a test compares their keys with what is printed.
+//! Most are derived from the views that are printed; the others stand in `shapes`.
 
 use clap::{Args, ValueEnum};
-use convoy_core::id::{ConvoyId, Epoch, Seq};
-use convoy_core::time::Time;
 use convoy_core::view;
 use convoy_engine::findings;
 use convoy_engine::templates::shape;
@@ -14,6 +11,7 @@ use schemars::{JsonSchema, Schema};
 
 use super::context::Context;
 use crate::error::{DONE, Error};
+use crate::shapes::{Engine, ErrorShape, Event, Item, WhyShape};
 
 /// Print the JSON Schema of what --json prints
 #[derive(Debug, Args)]
@@ -99,7 +97,7 @@ fn schema(name: Name) -> Schema {
         Name::Notice => generator.into_root_schema_for::<view::NoticeView>(),
         Name::Skill => generator.into_root_schema_for::<super::skill::SkillView>(),
         Name::Facts => generator.into_root_schema_for::<view::FactsView>(),
-        Name::Output => generator.into_root_schema_for::<super::output::OutputView>(),
+        Name::Output => generator.into_root_schema_for::<crate::reports::OutputView>(),
         Name::Tracker => generator.into_root_schema_for::<view::TrackerView>(),
         Name::Delivery => generator.into_root_schema_for::<view::DeliveryView>(),
         Name::Budget => generator.into_root_schema_for::<view::BudgetView>(),
@@ -114,7 +112,7 @@ fn schema(name: Name) -> Schema {
         Name::AgentFile => written().into_root_schema_for::<shape::AgentFileShape>(),
         Name::Findings => generator.into_root_schema_for::<findings::FindingsFile>(),
         Name::Synthesis => generator.into_root_schema_for::<findings::Synthesis>(),
-        Name::ReviewResult => generator.into_root_schema_for::<super::review::ReviewView>(),
+        Name::ReviewResult => generator.into_root_schema_for::<crate::review::ReviewView>(),
         Name::Triage => generator.into_root_schema_for::<findings::triage::Triage>(),
     }
 }
@@ -144,112 +142,11 @@ fn camel(schema: &mut Schema) {
     }
 }
 
-/// A fact, as `convoy events` prints it.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its schema is of use")]
-pub(crate) struct Event {
-    /// Its place in the one total order of the workspace.
-    seq: Seq,
-    /// When.
-    at: Time,
-    /// Dotted: convoy.landed, issue.closed.
-    r#type: String,
-    /// Who.
-    actor: String,
-    /// The id of what it is about.
-    subject: String,
-    /// The attempt that it belongs to.
-    epoch: Option<Epoch>,
-    /// What depends on the type.
-    data: serde_json::Map<String, serde_json::Value>,
-}
-
 /// What is printed on stderr when a command fails.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is of use")]
 struct ErrorReport {
     error: ErrorShape,
-}
-
-/// What went wrong.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its schema is of use")]
-pub(crate) struct ErrorShape {
-    /// What kind.
-    code: String,
-    /// What and why.
-    message: String,
-    /// What to do.
-    hint: Option<String>,
-}
-
-/// What came of one of the things that a command was asked to change.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its schema is of use")]
-pub(crate) struct Item {
-    /// Its id, or the reference as given if that leads nowhere.
-    id: String,
-    /// Whether it is as asked for now.
-    ok: bool,
-    /// Whether this command changed it.
-    changed: bool,
-    /// What a person should know about it.
-    note: Option<String>,
-    /// Why not.
-    error: Option<ErrorShape>,
-}
-
-/// The engine itself.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its schema is of use")]
-pub(crate) struct Engine {
-    /// Whether there is a background engine.
-    running: bool,
-    pid: u32,
-    version: String,
-    socket: Option<String>,
-    http: Option<String>,
-    token_file: Option<String>,
-    started_at: Time,
-    host: String,
-    /// The last event of the log.
-    seq: Seq,
-    /// Agents at work.
-    live_sessions: usize,
-    /// Whether nothing is under way or due.
-    idle: bool,
-    /// Convoys that are open and started.
-    open_convoys: Vec<ConvoyId>,
-    /// Unread notices.
-    unread: usize,
-    /// Deliveries that were given up.
-    undelivered: usize,
-    /// Checkpoints that are being made.
-    checkpoints: usize,
-}
-
-/// Why something is not running, or has not landed.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its schema is of use")]
-pub(crate) struct WhyShape {
-    id: String,
-    /// issue, convoy or worker.
-    kind: String,
-    status: String,
-    /// Every reason.
-    reasons: Vec<ReasonShape>,
-}
-
-/// One reason.
-#[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its schema is of use")]
-pub(crate) struct ReasonShape {
-    /// For scripts.
-    code: String,
-    /// For people.
-    text: String,
-    /// What would change it.
-    command: Option<String>,
 }
 
 #[cfg(test)]
@@ -259,6 +156,8 @@ mod tests {
     use convoy_api::{Code, Failure, ItemView};
     use convoy_core::address::Address;
     use convoy_core::event::{Envelope, Event as Fact};
+    use convoy_core::id::{ConvoyId, Seq};
+    use convoy_core::time::Time;
     use serde_json::{Value, json};
 
     /// Compares the keys of what is printed with those of its schema, all of which are required.

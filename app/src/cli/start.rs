@@ -13,12 +13,12 @@ use convoy_core::template::Runner;
 use convoy_core::time::Span;
 use convoy_core::view::ConvoyView;
 use convoy_engine::templates::{self, Resolved};
-use serde_json::json;
 
 use super::context::Context;
 use super::{ask, board, roles, run, values};
 use crate::error::{DONE, Error};
 use crate::output::{BOLD, paint};
+use crate::templates::planned;
 use crate::text;
 
 /// Start a template convoy: roles that read a repository and write reports
@@ -180,9 +180,7 @@ impl Start {
         let order = ctx.order(resolved.request(owner, notify, epic, budget))?;
         let (convoy, since) = ctx.with(|service| {
             let since = ask::engine(service)?.seq;
-            let outcome = service.order(order)?;
-            let id = outcome.items.first().map(|item| item.id.clone()).unwrap_or_default();
-            let convoy = ask::convoy(service, &id).map_err(|failure| recorded(&id, failure))?.0;
+            let (_, (convoy, _)) = ask::after(service, order, ask::convoy)?;
             Ok((convoy, since))
         })?;
         if !wait {
@@ -271,11 +269,6 @@ fn unknown(failure: Failure, what: &str) -> Error {
         .hint("see: convoy template list, convoy list --all")
 }
 
-fn recorded(id: &str, failure: Failure) -> Failure {
-    let message = format!("{id} is recorded, but cannot be shown: {}", failure.message);
-    Failure { code: Code::Unknown, message, hint: failure.hint }
-}
-
 /// What would be started. The engine is asked whether it would take it.
 fn would(
     ctx: &mut Context,
@@ -305,20 +298,6 @@ fn would(
     said.push_str("\nNothing was started.\n");
     ctx.out.say(&said)?;
     Ok(DONE)
-}
-
-/// What would be started, as is printed with `--json`.
-pub(crate) fn planned(resolved: &Resolved) -> serde_json::Value {
-    json!({
-        "dry_run": true, "title": resolved.name, "template": resolved.run.template, "rig": resolved.run.rig,
-        "commit": resolved.run.commit, "base": resolved.run.diff_base, "files": resolved.run.files,
-        "timeout_s": resolved.run.timeout.map(Span::as_secs), "max_parallel": resolved.max_parallel,
-        "roles": resolved.steps.iter().map(|step| json!({
-            "role": step.step.role, "subagent": step.step.subagent, "needs": step.needs,
-            "output": step.step.output, "runner": step.step.runner, "timeout_s": step.step.timeout.map(Span::as_secs),
-        })).collect::<Vec<_>>(),
-        "notes": resolved.notes,
-    })
 }
 
 fn who(runner: &Runner) -> String {

@@ -1,19 +1,18 @@
 //! `convoy template`: which templates and agent files there are, what is wrong with them, and new ones.
 
 mod new;
-pub(crate) mod show;
+mod show;
 
 use std::path::Path;
 
 use clap::Subcommand;
-use convoy_engine::config::{Config, Sources};
-use convoy_engine::engine::presets;
-use convoy_engine::templates::{Error as Wrong, Layer, Library, Looked, ProblemView, Source};
+use convoy_engine::templates::{Layer, Library, Looked, ProblemView, Source};
 use serde::Serialize;
 
 use super::context::Context;
 use crate::error::{DONE, Error};
 use crate::output::{BAD, FAINT, GOOD, paint};
+use crate::templates::{library, path, problems, views};
 use crate::text;
 
 /// The status when something that was looked at is wrong.
@@ -46,22 +45,6 @@ pub(super) enum Template {
         what: Vec<String>,
     },
     New(new::New),
-}
-
-/// A template in a list, for scripts.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-pub(crate) struct TemplateView {
-    name: String,
-    description: Option<String>,
-    source: Layer,
-    path: Option<String>,
-    /// Folders with one of the same name that this one hides.
-    hides: Vec<Layer>,
-    /// What it rests on, the nearest first.
-    extends: Vec<String>,
-    roles: Vec<String>,
-    ok: bool,
-    problems: Vec<ProblemView>,
 }
 
 /// An agent file in a list, for scripts.
@@ -102,59 +85,11 @@ impl Template {
     }
 }
 
-/// What there is here; outside of a workspace what is built in and the user's.
-pub(crate) fn library(ctx: &Context) -> Result<Library, Error> {
-    match ctx.workspace() {
-        Ok(workspace) => {
-            let config = Config::load(&workspace, &ctx.env, &Sources::default())?;
-            let agents = presets(&config)?.iter().map(|preset| preset.name.clone()).collect();
-            Ok(Library::open(Some(&workspace), &ctx.env).with_agents(agents))
-        }
-        Err(error) if error.kind == "not_found" => Ok(Library::open(None, &ctx.env)),
-        Err(error) => Err(error),
-    }
-}
-
-fn path(source: &Source) -> Option<String> {
-    source.path.as_deref().map(|path| path.display().to_string())
-}
-
-fn problems(wrong: &Wrong) -> Vec<ProblemView> {
-    match wrong {
-        Wrong::Invalid(problems) => problems.iter().map(convoy_engine::templates::Problem::view).collect(),
-        Wrong::Unknown { .. } => Vec::new(),
-    }
-}
-
 fn from(source: &Source, hides: &[Layer]) -> String {
     match hides.first() {
         Some(hidden) => format!("{} (hides {})", source.layer.name(), hidden.name()),
         None => source.layer.name().to_owned(),
     }
-}
-
-/// The templates of a library, each with what it is made of.
-pub(crate) fn views(library: &Library) -> Vec<TemplateView> {
-    let view = |source: &Source| {
-        let template = library.template(&source.name);
-        let (found, wrong) = (template.as_ref().ok(), library.plan(&source.name).err());
-        TemplateView {
-            name: source.name.clone(),
-            description: found.map(|template| template.description.clone()),
-            source: source.layer,
-            path: path(source),
-            hides: library.hidden(source, true),
-            extends: found
-                .iter()
-                .flat_map(|template| &template.extends)
-                .map(|base| base.name.clone())
-                .collect(),
-            roles: found.iter().flat_map(|one| &one.roles).map(|role| role.role.value.to_string()).collect(),
-            ok: wrong.is_none(),
-            problems: wrong.iter().flat_map(problems).collect(),
-        }
-    };
-    library.templates().iter().map(|source| view(source)).collect()
 }
 
 fn list(ctx: &mut Context) -> Result<u8, Error> {

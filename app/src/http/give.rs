@@ -9,13 +9,13 @@ use axum::extract::{OriginalUri, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use convoy_api::{Failure, ItemView, Outcome};
+use convoy_api::{ItemView, Outcome};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
-use crate::cli::schema::Item;
+use crate::shapes::Item;
 
 /// How many entries a page has if nobody says how many.
 const PAGE: usize = 100;
@@ -273,12 +273,6 @@ fn described<T: JsonSchema>(
         (Some(Code::Code(status)), response)
     };
     response.into_iter().map(with).collect()
-}
-
-/// The failure of an order that was done, whose result cannot be shown.
-pub(super) fn unseen(id: &str, failure: Failure) -> Failure {
-    let message = format!("{id} is recorded, but cannot be shown: {}", failure.message);
-    Failure { code: convoy_api::Code::Unknown, message, hint: failure.hint }
 }
 
 /// Marks what is answered, and sends nothing to who has it already.

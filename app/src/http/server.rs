@@ -67,29 +67,32 @@ pub(crate) fn face(opened: Opened) -> std::io::Result<Callers> {
         .thread_name("http-call")
         .build()?;
     let places = Arc::new(Semaphore::new(CALLERS_MAX));
+    // To lay something around a router is to build it again: not for each connection.
     let router = router(site);
+    let at_port = router.clone().layer(Extension(Way::Port));
+    let at_socket = router.layer(Extension(Way::Socket));
     let handle = runtime.handle().clone();
-    let (ours, kept) = (router.clone(), Arc::clone(&places));
+    let kept = Arc::clone(&places);
     if let Some(listener) = &listener {
         listener.set_nonblocking(true)?;
     }
     threads::start(Kind::Listener, move || {
         runtime.block_on(async move {
             match listener.map(tokio::net::TcpListener::from_std) {
-                Some(Ok(listener)) => accept(listener, ours, kept).await,
+                Some(Ok(listener)) => accept(listener, at_port, kept).await,
                 // Only those at the socket: they come by themselves.
                 None | Some(Err(_)) => std::future::pending().await,
             }
         });
     })?;
     Ok(Box::new(move |stream| {
-        let (router, places) = (router.clone(), Arc::clone(&places));
+        let (router, places) = (at_socket.clone(), Arc::clone(&places));
         let _entered = handle.enter();
         let taken = stream.set_nonblocking(true).and_then(|()| tokio::net::UnixStream::from_std(stream));
         let Ok(stream) = taken else { return };
         tasks::start(async move {
             if let Ok(place) = places.acquire_owned().await {
-                serve(stream, Way::Socket, router, place).await;
+                serve(stream, router, place).await;
             }
         });
     }))
@@ -105,7 +108,7 @@ async fn accept(listener: tokio::net::TcpListener, router: Router, places: Arc<S
         match listener.accept().await {
             Ok((stream, _)) => {
                 let _ = stream.set_nodelay(true);
-                tasks::start(serve(stream, Way::Port, router.clone(), place));
+                tasks::start(serve(stream, router.clone(), place));
             }
             // Out of descriptors: it is no use to ask again at once.
             Err(_) => {
@@ -116,11 +119,11 @@ async fn accept(listener: tokio::net::TcpListener, router: Router, places: Arc<S
 }
 
 /// Serves one caller, request after request.
-async fn serve<S>(stream: S, way: Way, router: Router, place: OwnedSemaphorePermit)
+async fn serve<S>(stream: S, router: Router, place: OwnedSemaphorePermit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = TowerToHyperService::new(router.layer(Extension(way)));
+    let service = TowerToHyperService::new(router);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_PATIENCE)

@@ -11,12 +11,12 @@ use convoy_engine::os::spawn::Environment;
 use convoy_engine::workspace::Workspace;
 
 use super::api::Counters;
-use super::give::unseen;
 use super::guard::Strangers;
 use super::secret::Secret;
 use super::stream::Streams;
 use super::take::Caller;
 use super::tasks;
+use crate::ask;
 
 /// What every handler has. Cheap to clone.
 #[derive(Clone)]
@@ -76,11 +76,8 @@ impl Site {
     ) -> Result<(T, bool), Failure> {
         let order = caller.order(request);
         self.ask(move |service| {
-            let outcome = service.order(order)?;
-            let item = outcome.items.into_iter().next();
-            let (id, changed) = item.map(|item| (item.id, item.changed)).unwrap_or_default();
-            let value = show(service, &id).map_err(|failure| unseen(&id, failure))?;
-            Ok((value, changed))
+            let (outcome, value) = ask::after(service, order, show)?;
+            Ok((value, outcome.items.first().is_some_and(|item| item.changed)))
         })
         .await
     }

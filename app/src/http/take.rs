@@ -183,6 +183,22 @@ impl FromRequestParts<Site> for Caller {
     }
 }
 
+/// On whose behalf something is said that is said anew each time.
+pub(super) struct Speaker(pub(super) String);
+
+impl FromRequestParts<Site> for Speaker {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Error> {
+        let Caller { actor, key } = Caller::from_request_parts(parts, site).await?;
+        if key.is_some() {
+            let what = format!("{KEY_HEADER} is not accepted here: what is said again is said twice");
+            return Err(Error::new(StatusCode::BAD_REQUEST, "invalid", what));
+        }
+        Ok(Self(actor.unwrap_or_else(|| Address::overseer().to_string())))
+    }
+}
+
 impl<T: JsonSchema> OperationInput for Path<T> {
     fn operation_input(context: &mut GenContext, operation: &mut Operation) {
         axum::extract::Path::<T>::operation_input(context, operation);
@@ -208,6 +224,13 @@ struct Headers {
     /// Makes a repeated order the same order: it is done once, and answered the same.
     #[schemars(rename = "Idempotency-Key")]
     key: Option<String>,
+    #[serde(flatten)]
+    on_behalf: Speaks,
+}
+
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is of use")]
+struct Speaks {
     /// On whose behalf, an address; only at the engine's socket.
     #[schemars(rename = "Convoy-Actor")]
     actor: Option<String>,
@@ -215,9 +238,19 @@ struct Headers {
 
 impl OperationInput for Caller {
     fn operation_input(context: &mut GenContext, operation: &mut Operation) {
-        let schema = context.schema.subschema_for::<Headers>();
-        let place = aide::operation::ParamLocation::Header;
-        let headers = aide::operation::parameters_from_schema(context, schema, place);
-        aide::operation::add_parameters(context, operation, headers);
+        headers::<Headers>(context, operation);
     }
+}
+
+impl OperationInput for Speaker {
+    fn operation_input(context: &mut GenContext, operation: &mut Operation) {
+        headers::<Speaks>(context, operation);
+    }
+}
+
+fn headers<T: JsonSchema>(context: &mut GenContext, operation: &mut Operation) {
+    let schema = context.schema.subschema_for::<T>();
+    let place = aide::operation::ParamLocation::Header;
+    let headers = aide::operation::parameters_from_schema(context, schema, place);
+    aide::operation::add_parameters(context, operation, headers);
 }

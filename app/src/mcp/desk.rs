@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::protocol::{self, Id};
 use super::wire::{Out, Pending};
-use crate::cli::context::Context;
+use crate::context::Context;
 use crate::follow::Follow;
 
 /// A call, while it is worked on.

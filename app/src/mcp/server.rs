@@ -9,7 +9,7 @@ use super::protocol::{self, Fault, INVALID_PARAMS, METHOD_NOT_FOUND};
 use super::tool::{self, Entry, Kind};
 use super::tools;
 use super::wire::{self, Out, Pending, Work};
-use crate::cli::context::Context;
+use crate::context::Context;
 use crate::error::{DONE, Error};
 
 /// What an assistant is told before it sees the tools.

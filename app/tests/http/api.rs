@@ -108,6 +108,9 @@ fn work_is_begun_stopped_and_retried() {
     assert_eq!(slung[0]["changed"], true);
     room.until("session.started", "s-");
     assert_eq!(site.post("/api/work/gt-a/nudge", &json!({"text": "hurry"})).is(422).error(), "refused");
+    // It would be said twice, whatever a key promises.
+    let keyed = site.ask("POST", "/api/work/gt-a/nudge").header("Idempotency-Key", "k");
+    assert_eq!(keyed.json(&json!({"text": "hurry"})).send().is(400).error(), "invalid");
     site.ask("POST", "/api/work/gt-a/stop").send().is(202);
     room.until("worker.stopped", "w-");
     assert_eq!(site.ask("POST", "/api/work/gt-a/stop").send().is(200).value()["changed"], false);

@@ -117,6 +117,23 @@ fn a_convoy_is_watched_with_its_agents_until_it_lands() {
 }
 
 #[test]
+fn of_a_convoy_some_types_are_told_although_others_say_what_belongs_to_it() {
+    let (room, site) = talking();
+    room.issues("gt-a");
+    let id = text(&room.json("create First gt-a"), "/id").to_owned();
+    let mut live = site.events(&format!("/api/events?convoy={id}&type=session."), None);
+    assert_eq!(live.next().unwrap().name, "start");
+    let mut again = site.events(&format!("/api/events?convoy={id}&type=session.&since=0"), None);
+    room.convoy(&format!("start {id}"));
+    for live in [&mut live, &mut again] {
+        let started = live.until("session.started");
+        assert!(text(&started.data, "/subject").starts_with("s-"));
+    }
+    room.open("more");
+    room.lands(&id);
+}
+
+#[test]
 fn output_is_sent_to_browsers_and_read_by_parts() {
     let (room, site) = talking();
     let convoy = room.launch_new("gt-a", "");

@@ -53,7 +53,9 @@ pub struct LandedView {
 pub fn details(state: &State, policy: &Policy, of: &Convoy, now: Time) -> DetailsView {
     let issues = || of.content.tracked.iter().filter_map(|id| state.issues.get(id));
     let waits = issues().flat_map(|issue| {
-        let needs = issue.blockers().filter(|id| of.content.tracked.contains(*id));
+        let tracked =
+            |id: &&IssueId| state.issues.get(*id).is_some_and(|issue| issue.convoys.contains(&of.content.id));
+        let needs = issue.blockers().filter(tracked);
         needs.map(|needs| WaitView { issue_id: issue.content.id.clone(), needs: needs.clone() })
     });
     let ours = |worker: &&Worker| worker.content.convoy.as_ref() == Some(&of.content.id);

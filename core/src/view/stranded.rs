@@ -154,8 +154,7 @@ pub fn stranded(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> 
 /// Those of them that do not go on before a person does something. In a large workspace most wait for nothing but room,
 /// or for their start, which is seen without looking at their issues, and without making sentences.
 pub fn stuck(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> {
-    let eventful = state.index.eventful.iter().filter_map(|id| state.issues.get(id));
-    let eventful: BTreeSet<&ConvoyId> = eventful.flat_map(|issue| &issue.convoys).collect();
+    let eventful = eventful(state);
     let rigs_go = state.index.rigs.iter().all(|rig| policy.hold(rig).is_none());
     // True only if it is certain that nothing is wrong with a convoy, but that nobody has begun.
     let waits_for_room = |convoy: &&Convoy| {
@@ -171,6 +170,22 @@ pub fn stuck(state: &State, policy: &Policy, now: Time) -> Vec<StrandedView> {
         .filter_map(|convoy| one(state, policy, convoy, now))
         .filter(|one| one.category.is_stuck())
         .collect()
+}
+
+/// How many convoys [`stranded`] would list. One of whose issues nothing is to be said but that they are open does not
+/// move, and is not asked why.
+pub(super) fn count_stranded(state: &State, policy: &Policy, now: Time) -> usize {
+    let eventful = eventful(state);
+    let is_stranded = |convoy: &&Convoy| {
+        !eventful.contains(&convoy.content.id) || one(state, policy, convoy, now).is_some()
+    };
+    state.index.open.iter().filter_map(|(_, id)| state.convoys.get(id)).filter(is_stranded).count()
+}
+
+/// Convoys of issues of which more is to be said than that they are open.
+fn eventful(state: &State) -> BTreeSet<&ConvoyId> {
+    let issues = state.index.eventful.iter().filter_map(|id| state.issues.get(id));
+    issues.flat_map(|issue| &issue.convoys).collect()
 }
 
 /// One convoy, if nothing of it moves, or it should have landed before.

@@ -108,6 +108,11 @@ impl Door {
         assert_eq!(replayed, self.state, "replay gives another state");
         replayed.recount();
         assert_eq!(replayed, self.state, "what is derived differs");
+        // What is passed over in a hurry is what would be passed over in any case.
+        let all = view::stranded(&self.state, &self.policy, self.now);
+        let stuck: Vec<_> = all.iter().filter(|one| one.category.is_stuck()).cloned().collect();
+        assert_eq!(view::stuck(&self.state, &self.policy, self.now), stuck);
+        assert_eq!(view::figures(&self.state, &self.policy, self.now).stranded, all.len());
     }
 
     pub(crate) fn ask(

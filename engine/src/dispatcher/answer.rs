@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyView};
+use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter, ReasonView, WhyView, tracked_by};
 use convoy_api::{Answer, Code, Failure, Query};
 use convoy_core::convoy::Convoy;
 use convoy_core::decide::{
@@ -82,6 +82,7 @@ impl Dispatcher {
             Query::Overview => {
                 Answer::Overview { overview: Box::new(view::overview(state, &self.policy, now)) }
             }
+            Query::Figures => Answer::Figures { figures: view::figures(state, &self.policy, now) },
             Query::Convoy { id } => {
                 let convoy =
                     view::convoy(state, &self.policy, &state.convoys[&resolve_convoy(state, id)?], now);
@@ -238,7 +239,7 @@ impl Dispatcher {
 
     fn issues(&self, filter: &IssueFilter) -> Result<Answer, Failure> {
         let state = &self.state;
-        let tracked = filter.label.as_deref().and_then(|label| label.strip_prefix("convoy:"));
+        let tracked = filter.label.as_deref().and_then(tracked_by);
         let convoy = filter.convoy.as_deref().or(tracked).map(|id| resolve_convoy(state, id)).transpose()?;
         let label = filter.label.as_deref().filter(|_| tracked.is_none());
         if let Some(status) = &filter.status {
@@ -384,16 +385,15 @@ impl Dispatcher {
         let limit = limit.min(EVENTS_MAX);
         let mut events: Vec<Envelope> = Vec::new();
         let mut at = after;
-        // Of one kind there may be few among many; of all kinds no more is read than is wanted.
+        // Of one kind there may be few among many: then it is said how far was read, and others have their turn. Of all
+        // kinds no more is read than is wanted.
         let records = if kind.is_some() { EVENT_RECORDS } else { EVENT_RECORDS.min(limit) };
         while events.len() < limit {
             let records = self
                 .log
                 .read(at, records)
                 .map_err(|error| Failure::new(Code::Corrupt, error.to_string()).hint("see: convoy doctor"))?;
-            if records.is_empty() {
-                break;
-            }
+            let is_last = records.is_empty() || kind.is_some();
             for record in records {
                 let (first, last) = (record.first, record.last());
                 let batch: Batch = serde_json::from_slice(&record.body)
@@ -406,6 +406,9 @@ impl Dispatcher {
                 if events.len() >= limit {
                     break;
                 }
+            }
+            if is_last {
+                break;
             }
         }
         if events.len() > limit {

@@ -20,6 +20,7 @@ impl Trackers {
         self.read_again(handle);
         let all = matches!(&order.request, Request::ConvoyCheck { convoy: None });
         let mut outcome = handle.decide(order)?;
+        // A check has few events: they are one answer.
         let kind = Some("convoy.landed".to_owned());
         let landed = handle.look(Query::Events { after: before.seq, limit: LANDED_MAX, kind });
         let Ok(Answer::Events { events, .. }) = landed else { return Ok(outcome) };

@@ -3,13 +3,12 @@
 mod budget;
 mod csv;
 mod prices;
-pub(crate) mod report;
+mod report;
 mod status;
 
 pub(super) use budget::limit_line;
 use clap::{Args, Subcommand};
 use convoy_api::query::CostOf;
-pub(crate) use report::since;
 
 use super::context::Context;
 use crate::error::Error;

@@ -6,10 +6,9 @@ use clap::{Args, ValueEnum};
 use convoy_core::cost::Day;
 use convoy_core::report::Tokens;
 use convoy_core::view::{CostLine, CostView};
-use convoy_engine::clock;
 
-use super::super::ask;
 use super::super::context::Context;
+use super::super::{ask, values};
 use super::{Of, csv, status};
 use crate::error::{DONE, Error};
 use crate::output::{BOLD, GOOD, paint};
@@ -81,7 +80,7 @@ pub(in crate::cli) struct Report {
     #[command(flatten)]
     of: Of,
     /// Only what was used on this day or later: a date, or how long ago, such as 7d
-    #[arg(long, value_name = "D", value_parser = since)]
+    #[arg(long, value_name = "D", value_parser = values::since)]
     since: Option<Day>,
     /// By what to divide it
     #[arg(long)]
@@ -107,24 +106,6 @@ impl Report {
         }
         Ok(DONE)
     }
-}
-
-/// A day, or the day so long ago.
-pub(crate) fn since(text: &str) -> Result<Day, String> {
-    if let Ok(date) = text.parse::<jiff::civil::Date>()
-        && let Ok(begins) = date.to_zoned(jiff::tz::TimeZone::UTC)
-    {
-        let at = convoy_core::time::Time::from_millis(begins.timestamp().as_millisecond());
-        return Ok(convoy_core::cost::day(at));
-    }
-    let days = text.strip_suffix('d').and_then(|days| days.parse::<i32>().ok());
-    let ago = match days {
-        Some(days) => i64::from(days).checked_mul(86_400_000),
-        None => super::super::values::duration(text).ok().map(|span| span.as_millis()),
-    };
-    let at = ago.filter(|ago| *ago >= 0).map(|ago| clock::now().as_millis() - ago);
-    at.map(|at| convoy_core::cost::day(convoy_core::time::Time::from_millis(at)))
-        .ok_or_else(|| "expected a date such as 2026-01-15, or how long ago, such as 7d or 12h".to_owned())
 }
 
 fn said(cost: &CostView, by: Option<By>) -> String {
@@ -239,15 +220,5 @@ mod tests {
         assert_eq!(bar(5, 10), format!("{}{}", "█".repeat(10), " ".repeat(10)));
         assert_eq!(bar(0, 10).trim(), "");
         assert_eq!((bar(1, 1_000_000).trim(), bar(-5, 10).trim()), ("▏", ""));
-    }
-
-    #[test]
-    fn days_are_read_as_people_write_them() {
-        assert_eq!(since("1970-01-02"), Ok(1));
-        let today = since("0d").unwrap();
-        assert_eq!((since("7d"), since("2h").map(|day| today - day <= 1)), (Ok(today - 7), Ok(true)));
-        for bad in ["", "yesterday", "-3d", "99999999999d", "2026-13-01"] {
-            assert!(since(bad).is_err(), "{bad}");
-        }
     }
 }

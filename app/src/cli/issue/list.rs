@@ -13,7 +13,6 @@ use crate::output::{FAINT, paint};
 use crate::text;
 
 /// What a label begins with that means a convoy.
-const TRACKED_BY: &str = "convoy:";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
@@ -64,10 +63,7 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
-        let one_convoy =
-            self.convoy.is_some() || self.label.as_deref().is_some_and(|label| label.starts_with(TRACKED_BY));
         let filter = IssueFilter {
-            no_steps: !self.all && self.kind.is_none() && !one_convoy,
             status: self.status.and_then(|state| Some(state.to_possible_value()?.get_name().to_owned())),
             label: self.label,
             rig: self.rig,
@@ -76,8 +72,9 @@ impl List {
             ready: self.ready,
             all: self.all,
             limit: self.limit,
-            skip: 0,
+            ..IssueFilter::default()
         };
+        let filter = filter.as_listed();
         let (issues, total) = ctx.with(|service| ask::issues(service, filter))?;
         ctx.out.json(&issues)?;
         if ctx.out.quiet && !ctx.out.json {

@@ -1,18 +1,17 @@
 //! `convoy template show`: a template with all that it inherits, or an agent file.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::Args;
-use convoy_core::template::{OnFailure, OutputKind, ReportKind, Runner};
+use convoy_core::template::{OnFailure, OutputKind, ReportKind};
 use convoy_core::time::Span;
-use convoy_engine::templates::{AgentFile, Lane, Layer, Library, Plan, Who};
+use convoy_engine::templates::{AgentFile, Layer, Who};
 use serde::Serialize;
 
-use super::{library, path};
 use crate::cli::context::Context;
 use crate::error::{DONE, Error};
 use crate::output::{BOLD, FAINT, paint};
+use crate::templates::{RoleView, Shown, library, of_name, path};
 use crate::text;
 
 /// Show a template with all that it inherits, or an agent file
@@ -26,60 +25,6 @@ pub(in crate::cli) struct Show {
     /// An agent file instead, with its prompt
     #[arg(long, value_name = "SUBAGENT", conflicts_with = "name")]
     agent: Option<String>,
-}
-
-/// A template, for scripts.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-pub(crate) struct Shown {
-    name: String,
-    description: String,
-    source: Layer,
-    path: Option<String>,
-    extends: Vec<Base>,
-    config: Settings,
-    /// Roles by when they can begin at the earliest.
-    phases: Vec<Vec<String>>,
-    roles: Vec<RoleView>,
-}
-
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-struct Base {
-    name: String,
-    source: Layer,
-    path: Option<String>,
-}
-
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-struct Settings {
-    output_dir: Option<String>,
-    max_parallel: Option<u32>,
-    timeout_ms: Option<i64>,
-    synthesis: ReportKind,
-    on_failure: OnFailure,
-}
-
-#[derive(Debug, Serialize, schemars::JsonSchema)]
-struct RoleView {
-    role: String,
-    subagent: String,
-    description: String,
-    source: Layer,
-    path: Option<String>,
-    /// It is made once for each issue that is given.
-    per_issue: bool,
-    depends_on: Vec<String>,
-    /// agent, program or none.
-    runner: &'static str,
-    agent: Option<String>,
-    model: Option<String>,
-    tools: Option<Vec<String>>,
-    permission_mode: Option<String>,
-    command: Option<Vec<String>>,
-    success: Option<Vec<i32>>,
-    output: OutputKind,
-    timeout_ms: Option<i64>,
-    max_attempts: Option<u32>,
-    params: BTreeMap<String, String>,
 }
 
 /// An agent file, for scripts.
@@ -100,12 +45,6 @@ struct FileView {
     prompt: String,
 }
 
-/// The template of this name, with all that it inherits.
-pub(crate) fn of_name(library: &Library, name: &str) -> Result<Shown, Error> {
-    let plan = library.plan(name).map_err(convoy_api::Failure::from)?;
-    Ok(shown(&plan))
-}
-
 impl Show {
     pub(super) fn run(self, ctx: &mut Context) -> Result<u8, Error> {
         let library = library(ctx)?;
@@ -121,67 +60,6 @@ impl Show {
         ctx.out.say(&said(&view))?;
         Ok(DONE)
     }
-}
-
-fn shown(plan: &Plan) -> Shown {
-    let template = &plan.template;
-    let names = |phase: Vec<&convoy_core::id::RoleName>| phase.into_iter().map(ToString::to_string).collect();
-    Shown {
-        name: template.name.to_string(),
-        description: template.description.clone(),
-        source: template.source.layer,
-        path: path(&template.source),
-        extends: template
-            .extends
-            .iter()
-            .map(|base| Base { name: base.name.clone(), source: base.layer, path: path(base) })
-            .collect(),
-        config: Settings {
-            output_dir: template.config.output_dir.clone(),
-            max_parallel: template.config.max_parallel,
-            timeout_ms: template.config.timeout.map(Span::as_millis),
-            synthesis: plan.report,
-            on_failure: template.config.on_failure.unwrap_or_default(),
-        },
-        phases: plan.graph.phases().into_iter().map(names).collect(),
-        roles: plan.lanes.iter().map(role).collect(),
-    }
-}
-
-fn role(lane: &Lane) -> RoleView {
-    let mut view = RoleView {
-        role: lane.role.role.value.to_string(),
-        subagent: lane.file.name.to_string(),
-        description: lane.file.description.clone(),
-        source: lane.file.source.layer,
-        path: path(&lane.file.source),
-        per_issue: lane.role.per_issue,
-        depends_on: lane.needs.iter().map(ToString::to_string).collect(),
-        runner: "none",
-        agent: None,
-        model: None,
-        tools: None,
-        permission_mode: None,
-        command: None,
-        success: None,
-        output: lane.file.output,
-        timeout_ms: lane.timeout().map(Span::as_millis),
-        max_attempts: lane.role.max_attempts,
-        params: lane.role.params.clone(),
-    };
-    match lane.runner() {
-        Runner::Nobody => {}
-        Runner::Agent { agent, model, tools, permission_mode } => {
-            view.runner = "agent";
-            view.agent = agent.map(|agent| agent.to_string());
-            (view.model, view.tools, view.permission_mode) = (model, tools, permission_mode);
-        }
-        Runner::Program { command, success } => {
-            view.runner = "program";
-            (view.command, view.success) = (Some(command), Some(success));
-        }
-    }
-    view
 }
 
 fn file_view(file: &AgentFile) -> FileView {

@@ -13,10 +13,10 @@ use serde::Deserialize;
 
 use super::values;
 use crate::ask;
-use crate::cli::output::{self, FileView, OutputView};
 use crate::http::give::{Cut, Did, DidAll, Made, Page};
 use crate::http::take::{Body, Caller, Id, Path, Query, Ref};
 use crate::http::{Error, Site};
+use crate::reports::{self, FileView, OutputView};
 
 /// Which convoys.
 #[derive(Deserialize, JsonSchema)]
@@ -233,8 +233,8 @@ pub(super) async fn output(State(site): State<Site>, Path(id): Path<Id>) -> Resu
     let id = id.text();
     let read = move |service: &dyn convoy_api::Service| {
         let convoy = ask::convoy(service, &id)?.0;
-        Ok(output::written_by(&workspace, &convoy)
-            .and_then(|reports| output::all(&mut |issue| worker(service, issue), &convoy, &reports)))
+        Ok(reports::written_by(&workspace, &convoy)
+            .and_then(|reports| reports::all(&mut |issue| worker(service, issue), &convoy, &reports)))
     };
     Ok(Json(site.ask(read).await??))
 }
@@ -256,8 +256,8 @@ pub(super) async fn output_of_role(
     let read = move |service: &dyn convoy_api::Service| {
         let convoy = ask::convoy(service, &id.text())?.0;
         let who = &mut |issue: &str| worker(service, issue);
-        Ok(output::written_by(&workspace, &convoy)
-            .and_then(|reports| output::one(who, &convoy, &reports, &role.text())))
+        Ok(reports::written_by(&workspace, &convoy)
+            .and_then(|reports| reports::one(who, &convoy, &reports, &role.text())))
     };
     Ok(Json(site.ask(read).await??))
 }

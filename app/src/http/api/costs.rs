@@ -11,10 +11,10 @@ use serde::Deserialize;
 
 use super::values;
 use crate::ask;
-use crate::cli::cost::report::since;
 use crate::http::give::{Cut, Did, Page};
 use crate::http::take::{Body, Caller, Query};
 use crate::http::{Error, Site};
+use crate::values::since;
 
 /// Whose costs: of one thing, or of the workspace.
 #[derive(Deserialize, JsonSchema)]

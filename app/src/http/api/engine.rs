@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::templates::Part;
 use crate::ask;
-use crate::cli::schema::{Engine, Event, WhyShape};
 use crate::http::give::{Cut, PAGE_MAX, Page, Shaped};
 use crate::http::take::{Id, Path, Query};
 use crate::http::{Error, Site};
+use crate::shapes::{Engine, Event, WhyShape};
 
 /// How many events are given at once if nobody says how many.
 const EVENTS: usize = 100;

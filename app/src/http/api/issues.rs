@@ -17,9 +17,6 @@ use crate::http::{Error, Site};
 
 /// How urgent an issue is if nobody says so.
 const PRIORITY: u8 = 2;
-/// What a label begins with that means a convoy.
-const TRACKED_BY: &str = "convoy:";
-
 /// Which issues.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -55,9 +52,7 @@ pub(super) async fn list(
 ) -> Result<Page<IssueView>, Error> {
     let Which { status, label, rig, convoy, kind, ready, all, limit, skip } = which;
     let cut = Cut::new(limit, skip, uri)?;
-    let of_convoy = convoy.is_some() || label.as_deref().is_some_and(|label| label.starts_with(TRACKED_BY));
     let filter = IssueFilter {
-        no_steps: !all && kind.is_none() && !of_convoy,
         status,
         label,
         rig,
@@ -67,8 +62,9 @@ pub(super) async fn list(
         all,
         limit: Some(cut.limit),
         skip,
+        no_steps: false,
     };
-    let (issues, total) = site.ask(move |service| ask::issues(service, filter)).await?;
+    let (issues, total) = site.ask(move |service| ask::issues(service, filter.as_listed())).await?;
     Ok(cut.cut(issues, total))
 }
 

@@ -9,9 +9,9 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use convoy_api::query::{ConvoyFilter, EngineView, IssueFilter};
-use convoy_api::{Answer, Failure, Query, Service};
-use convoy_core::view::OverviewView;
+use convoy_api::query::EngineView;
+use convoy_api::{Failure, Service};
+use convoy_core::view::{FiguresView, OverviewView};
 use convoy_engine::os::process;
 
 use crate::ask;
@@ -78,32 +78,14 @@ impl OperationOutput for Figures {
 struct Seen {
     engine: EngineView,
     overview: OverviewView,
-    stranded: usize,
-    issues: Vec<(&'static str, usize)>,
-    convoys: Vec<(&'static str, usize)>,
+    figures: FiguresView,
 }
 
 fn look(service: &dyn Service) -> Result<Seen, Failure> {
-    let issues = |status: &'static str| {
-        let status_name = Some(status.to_owned());
-        let filter = IssueFilter { status: status_name, all: true, limit: Some(0), ..IssueFilter::default() };
-        Ok((status, ask::issues(service, filter)?.1))
-    };
-    let convoys = |status: &'static str| {
-        let status_name = Some(status.to_owned());
-        let filter =
-            ConvoyFilter { status: status_name, all: true, limit: Some(0), ..ConvoyFilter::default() };
-        match service.ask(Query::ConvoyLines(filter))? {
-            Answer::ConvoyLines { total, .. } => Ok((status, total)),
-            _ => Ok((status, 0)),
-        }
-    };
     Ok(Seen {
         engine: ask::engine(service)?,
         overview: ask::overview(service)?,
-        stranded: ask::stranded(service)?.len(),
-        issues: ISSUE_STATES.into_iter().map(issues).collect::<Result<_, Failure>>()?,
-        convoys: CONVOY_STATES.into_iter().map(convoys).collect::<Result<_, Failure>>()?,
+        figures: ask::figures(service)?,
     })
 }
 
@@ -123,9 +105,9 @@ pub(super) async fn show(State(site): State<Site>) -> Result<Figures, Error> {
 }
 
 fn of_work(text: &mut Text, seen: &Seen) {
-    let Seen { overview, stranded, issues, convoys, .. } = seen;
-    text.many("convoy_convoys", "Convoys by status.", "status", convoys);
-    text.many("convoy_issues", "Issues by status.", "status", issues);
+    let Seen { overview, figures: FiguresView { issues, convoys, stranded }, .. } = seen;
+    text.many("convoy_convoys", "Convoys by status.", "status", &CONVOY_STATES, convoys);
+    text.many("convoy_issues", "Issues by status.", "status", &ISSUE_STATES, issues);
     text.gauge("convoy_stranded_convoys", "Open convoys in which nothing moves.", stranded);
     text.gauge("convoy_sessions_live", "Agents at work.", overview.live_sessions);
     text.gauge("convoy_issues_startable", "Issues that wait for an agent only.", overview.startable);
@@ -175,9 +157,11 @@ impl Text {
         self.line(name, &[], value);
     }
 
-    fn many(&mut self, name: &str, help: &str, label: &str, values: &[(&str, usize)]) {
+    /// One line for each of the names, also of those that nothing has.
+    fn many(&mut self, name: &str, help: &str, label: &str, of: &[&str], counts: &BTreeMap<String, usize>) {
         self.head(name, "gauge", help);
-        values.iter().for_each(|(value, count)| self.line(name, &[(label, value)], count));
+        of.iter()
+            .for_each(|of| self.line(name, &[(label, of)], counts.get(*of).copied().unwrap_or_default()));
     }
 }
 

@@ -9,8 +9,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use convoy_api::{Failure, Order};
 use convoy_core::id::{AgentName, IssueId};
-use convoy_engine::config::{Config, Sources};
-use convoy_engine::engine::presets;
 use convoy_engine::templates::{self, Library, Resolved};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,12 +16,10 @@ use serde::Deserialize;
 use super::convoys::made;
 use super::values;
 use crate::ask;
-use crate::cli::start::planned;
-use crate::cli::template::show::{self, Shown};
-use crate::cli::template::{TemplateView, views};
 use crate::http::give::{Cut, Page};
 use crate::http::take::{Body, Caller, Id, Path, Query};
 use crate::http::{Error, Site, tasks};
+use crate::templates::{Shown, TemplateView, of_name, of_workspace, planned, views};
 
 /// Which part of a list.
 #[derive(Deserialize, JsonSchema)]
@@ -38,12 +34,7 @@ pub(super) struct Part {
 
 async fn library(site: &Site) -> Result<Library, Failure> {
     let (workspace, env) = (site.workspace().clone(), site.env().clone());
-    tasks::blocking(move || {
-        let config = Config::load(&workspace, &env, &Sources::default())?;
-        let agents = presets(&config)?.iter().map(|preset| preset.name.clone()).collect();
-        Ok(Library::open(Some(&workspace), &env).with_agents(agents))
-    })
-    .await
+    tasks::blocking(move || of_workspace(&workspace, &env)).await
 }
 
 pub(super) async fn list(
@@ -58,7 +49,7 @@ pub(super) async fn list(
 
 pub(super) async fn show(State(site): State<Site>, Path(id): Path<Id>) -> Result<Json<Shown>, Error> {
     let library = library(&site).await?;
-    Ok(Json(tasks::blocking(move || Ok(show::of_name(&library, &id.text()))).await??))
+    Ok(Json(tasks::blocking(move || Ok(of_name(&library, &id.text()))).await??))
 }
 
 /// A template convoy to be started.

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use convoy_api::{Answer, Code, Failure, Query as Ask};
-use convoy_core::address::Address;
 use convoy_core::command::Request;
 use convoy_core::id::SessionId;
 use convoy_core::view::{SessionView, WorkerView};
@@ -14,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::values;
 use crate::ask;
 use crate::http::give::{Cut, Did, DidAll, Page};
-use crate::http::stream::{OutputView, session_of};
-use crate::http::take::{Body, Caller, Id, Path, Query};
+use crate::http::stream::OutputView;
+use crate::http::take::{Body, Caller, Id, Path, Query, Speaker};
 use crate::http::{Error, Site, tasks};
 use crate::tell::tell;
 
@@ -178,12 +177,11 @@ pub(super) struct Told {
 pub(super) async fn nudge(
     State(site): State<Site>,
     Path(id): Path<Id>,
-    caller: Caller,
+    Speaker(by): Speaker,
     Body(Word { text }): Body<Word>,
 ) -> Result<Json<Told>, Error> {
     let (_, session) = found(&site, &id.text()).await?;
     let workspace = site.workspace().clone();
-    let by = caller.actor.unwrap_or_else(|| Address::overseer().to_string());
     let to = session.clone();
     let told = tasks::blocking(move || Ok(tell(&workspace, &to, to.as_str(), &text, &by))).await?;
     Ok(Json(Told { ok: true, session_id: session, n: told? }))
@@ -193,7 +191,7 @@ pub(super) async fn nudge(
 async fn found(site: &Site, id: &str) -> Result<(WorkerView, SessionId), Error> {
     let of = id.to_owned();
     let worker = site.ask(move |service| ask::worker(service, &of)).await?;
-    let session = session_of(&worker, id)?.clone();
+    let session = ask::session_of(&worker, id)?.clone();
     Ok((worker, session))
 }
 

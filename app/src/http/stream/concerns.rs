@@ -15,6 +15,11 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is watched.
+    pub(super) fn id(&self) -> String {
+        self.concern().id.clone()
+    }
+
     /// Whether an event concerns it.
     pub(super) fn covers(&self, envelope: &Envelope) -> bool {
         self.concern().covers(envelope)

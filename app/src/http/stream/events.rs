@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use convoy_api::Failure;
-use convoy_core::id::Seq;
+use convoy_api::{Failure, Service};
+use convoy_core::id::{Seq, SessionId};
 use convoy_core::view::Concern;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -30,9 +30,13 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    fn wants(&self, happened: &Happened) -> bool {
+    /// Whether it concerns what is watched, of whatever type: what belongs to a convoy is learnt from all of them.
+    fn covers(&self, happened: &Happened) -> bool {
+        self.concern.as_ref().is_none_or(|concern| concern.covers(&happened.envelope))
+    }
+
+    fn is_of_kind(&self, happened: &Happened) -> bool {
         self.kind.as_deref().is_none_or(|kind| happened.envelope.event.name().starts_with(kind))
-            && self.concern.as_ref().is_none_or(|concern| concern.covers(&happened.envelope))
     }
 }
 
@@ -46,6 +50,8 @@ pub(super) enum Next {
         from: Seq,
         /// The last.
         to: Seq,
+        /// Sessions that are not over by now.
+        live: Vec<SessionId>,
     },
     /// All that had happened when it came is told.
     Current,
@@ -64,6 +70,8 @@ pub(super) struct Events {
     known: Seq,
     /// Read from the log and not told yet.
     page: VecDeque<Arc<Happened>>,
+    /// Up to here the log was read.
+    read: Seq,
     is_current: bool,
     /// It still reads what it asked for, however long that is.
     by_wish: bool,
@@ -76,7 +84,18 @@ impl Events {
         let known = joined.latest();
         let at = since.unwrap_or(known).min(known);
         let page = VecDeque::new();
-        Self { site, joined, filter, at, known, page, is_current: false, by_wish: true, ended: false }
+        Self {
+            site,
+            joined,
+            filter,
+            at,
+            known,
+            page,
+            read: at,
+            is_current: false,
+            by_wish: true,
+            ended: false,
+        }
     }
 
     /// After which event it is.
@@ -94,13 +113,17 @@ impl Events {
         loop {
             while let Some(happened) = self.page.pop_front() {
                 self.at = happened.envelope.seq;
-                if self.filter.wants(&happened) {
-                    if Concern::is_widened(&happened.envelope.event) {
-                        self.look_again(happened.envelope.subject.clone()).await;
-                    }
+                if !self.filter.covers(&happened) {
+                    continue;
+                }
+                if Concern::is_widened(&happened.envelope.event) {
+                    self.look_again(happened.envelope.subject.clone()).await;
+                }
+                if self.filter.is_of_kind(&happened) {
                     return Some(Next::Event(happened));
                 }
             }
+            self.at = self.at.max(self.read);
             if self.ended {
                 return None;
             }
@@ -131,7 +154,11 @@ impl Events {
                     if !self.by_wish && self.known.0.saturating_sub(self.at.0) > BEHIND_MAX {
                         let from = Seq(self.at.0 + 1);
                         self.at = self.known;
-                        return Some(Next::Missed { from, to: self.known });
+                        let live = match &self.filter.concern {
+                            Some(concern) => self.look_again(concern.id()).await,
+                            None => Vec::new(),
+                        };
+                        return Some(Next::Missed { from, to: self.known, live });
                     }
                 }
                 Err(RecvError::Closed) => return None,
@@ -139,24 +166,28 @@ impl Events {
         }
     }
 
-    /// Finds out what else concerns it now. What cannot be found out now is found with the next event of its kind.
-    async fn look_again(&self, convoy: String) {
-        let Some(concern) = &self.filter.concern else { return };
-        if let Ok((found, _)) = self.site.ask(move |service| ask::convoy_concern(service, &convoy)).await {
-            concern.merge(found);
-        }
+    /// Finds out what else of a convoy or a worker concerns it now, and which of its sessions are not over. What cannot
+    /// be found out now is found with the next event of its kind.
+    async fn look_again(&self, id: String) -> Vec<SessionId> {
+        let Some(concern) = &self.filter.concern else { return Vec::new() };
+        let ask = move |service: &dyn Service| {
+            ask::convoy_concern(service, &id).or_else(|_| ask::work_concern(service, &id))
+        };
+        let Ok((found, _)) = self.site.ask(ask).await else { return Vec::new() };
+        let live = found.live.iter().cloned().collect();
+        concern.merge(found);
+        live
     }
 
     async fn read(&mut self) -> Result<(), Failure> {
-        let (after, known, kind) = (self.at, self.known, self.filter.kind.clone());
+        let (after, known) = (self.at, self.known);
+        let kind = self.filter.kind.clone().filter(|_| self.filter.concern.is_none());
         let limit = PAGE.min(usize::try_from(known.0 - after.0).unwrap_or(PAGE));
         let (events, seq) = self.site.ask(move |service| ask::events(service, after, limit, kind)).await?;
         self.page.extend(events.into_iter().map(|event| Arc::new(Happened::new(event))));
-        if self.page.is_empty() {
-            // None of the kind that is wanted; should the log say nothing at all, there is nothing to wait for.
-            self.at = if seq > after { seq } else { known };
-            self.known = self.known.max(self.at);
-        }
+        // Should the log say nothing at all, there is nothing to wait for.
+        self.read = if seq > after { seq } else { known };
+        self.known = self.known.max(self.read);
         Ok(())
     }
 }

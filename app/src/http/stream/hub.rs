@@ -24,23 +24,27 @@ const EVENT_BYTES_MAX: usize = 16 * 1024;
 /// What happened, as all watchers share it.
 pub(super) struct Happened {
     pub(super) envelope: Envelope,
-    /// As `convoy events --json` prints it.
-    pub(super) json: Utf8Bytes,
+    /// As `convoy events --json` prints it, once somebody wants it.
+    json: OnceLock<Utf8Bytes>,
     /// As a message of a WebSocket, once somebody wants it.
     message: OnceLock<Utf8Bytes>,
 }
 
 impl Happened {
     pub(super) fn new(envelope: Envelope) -> Self {
+        Self { envelope, json: OnceLock::new(), message: OnceLock::new() }
+    }
+
+    pub(super) fn json(&self) -> &str {
         // The log had it as JSON.
-        let json = serde_json::to_string(&envelope).unwrap_or_default().into();
-        Self { envelope, json, message: OnceLock::new() }
+        let make = || serde_json::to_string(&self.envelope).unwrap_or_default().into();
+        self.json.get_or_init(make).as_str()
     }
 
     pub(super) fn message(&self) -> Utf8Bytes {
         let make = || {
             let (seq, name) = (self.envelope.seq, self.envelope.event.name());
-            format!(r#"{{"type":"event","seq":{seq},"name":"{name}","event":{}}}"#, self.json.as_str()).into()
+            format!(r#"{{"type":"event","seq":{seq},"name":"{name}","event":{}}}"#, self.json()).into()
         };
         self.message.get_or_init(make).clone()
     }
@@ -184,7 +188,7 @@ impl Pump {
     fn tell(&self, envelope: Envelope) {
         let seq = envelope.seq;
         let happened = Happened::new(envelope);
-        let told = if happened.json.as_str().len() > EVENT_BYTES_MAX {
+        let told = if happened.json().len() > EVENT_BYTES_MAX {
             Told::UpTo(seq)
         } else {
             Told::Event(Arc::new(happened))

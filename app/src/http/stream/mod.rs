@@ -18,7 +18,6 @@ use convoy_engine::workspace::Workspace;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(super) use outputs::OutputView;
-pub(super) use sse::session_of;
 
 use super::error::Error;
 use super::site::Site;

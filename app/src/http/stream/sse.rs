@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use convoy_core::id::{Seq, SessionId};
-use convoy_core::view::WorkerView;
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use schemars::JsonSchema;
@@ -62,6 +61,8 @@ pub(in crate::http) async fn events(
     let place = streams.place()?;
     // What a browser says it has seen is later than what the page's address says.
     let since = last_id(&headers).and_then(|id| id.parse().ok()).or(wanted.since).map(Seq);
+    // It is there before it asks what belongs to the convoy: what happens in between comes to it.
+    let joined = streams.hub.join().await?;
     let concern = match wanted.convoy {
         Some(id) => {
             let (concern, _) = site.ask(move |service| ask::convoy_concern(service, &id)).await?;
@@ -69,7 +70,6 @@ pub(in crate::http) async fn events(
         }
         None => None,
     };
-    let joined = streams.hub.join().await?;
     let events = Events::new(site.clone(), joined, since, Filter { kind: wanted.kind, concern });
     let start = event("start", &events.at().to_string(), &json!({"seq": events.at()}).to_string());
     let state = EventStream { events, start: Some(start), _place: place };
@@ -89,12 +89,10 @@ impl EventStream {
         }
         loop {
             return Some(match self.events.next().await? {
-                Next::Event(happened) => event(
-                    happened.envelope.event.name(),
-                    &happened.envelope.seq.to_string(),
-                    happened.json.as_str(),
-                ),
-                Next::Missed { from, to } => {
+                Next::Event(happened) => {
+                    event(happened.envelope.event.name(), &happened.envelope.seq.to_string(), happened.json())
+                }
+                Next::Missed { from, to, .. } => {
                     event("missed", &to.to_string(), &json!({"from": from, "to": to}).to_string())
                 }
                 Next::Current => continue,
@@ -119,18 +117,6 @@ pub(in crate::http) struct From {
     raw: bool,
 }
 
-/// The session that is meant by a worker's, issue's or session's id: one that is named, otherwise the latest.
-///
-/// # Errors
-/// When it has had none.
-pub(in crate::http) fn session_of<'a>(worker: &'a WorkerView, of: &str) -> Result<&'a SessionId, Error> {
-    let named = worker.sessions.iter().find(|session| session.id.as_str().starts_with(of));
-    named.or(worker.sessions.last()).map(|session| &session.id).ok_or_else(|| {
-        Error::new(StatusCode::NOT_FOUND, "not_found", format!("{} has had no session yet", worker.id))
-            .hint(format!("convoy why {}", worker.issue_id))
-    })
-}
-
 /// What an agent prints, as it does.
 pub(in crate::http) async fn output(
     State(site): State<Site>,
@@ -143,7 +129,7 @@ pub(in crate::http) async fn output(
     let id = id.text();
     let of = id.clone();
     let worker = site.ask(move |service| ask::worker(service, &of)).await?;
-    let session = session_of(&worker, &id)?.clone();
+    let session = ask::session_of(&worker, &id)?.clone();
     let last = last_id(&headers).and_then(|id| id.split_once(':'));
     let last = last.filter(|(of, _)| *of == session.as_str()).and_then(|(_, at)| at.parse().ok());
     let at = match last.or(from.offset) {

@@ -10,9 +10,9 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use convoy_api::Failure;
+use convoy_api::{Code, Failure};
 use convoy_core::event::{Envelope, Event};
-use convoy_core::id::{Seq, SessionId, WorkerId};
+use convoy_core::id::{Seq, SessionId};
 use convoy_core::view::Concern;
 use futures_util::stream::{BoxStream, SelectAll, SplitSink, unfold};
 use futures_util::{SinkExt, StreamExt};
@@ -21,6 +21,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::concerns;
 use super::events::{Events, Filter, Next};
+use super::hub::Joined;
 use super::outputs::{Printed, Watch};
 use super::sse::SHOWN_BYTES;
 use crate::ask;
@@ -83,8 +84,9 @@ pub(in crate::http) async fn convoy(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Error> {
     let from = From::parse(query.as_deref())?;
+    let joined = site.streams().hub.join().await?;
     let (concern, _) = site.ask(move |service| ask::convoy_concern(service, &id.text())).await?;
-    serve(site, concern, from, upgrade).await
+    serve(site, joined, concern, from, upgrade)
 }
 
 /// What happens to a worker.
@@ -95,18 +97,20 @@ pub(in crate::http) async fn work(
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Error> {
     let from = From::parse(query.as_deref())?;
+    let joined = site.streams().hub.join().await?;
     let (concern, _) = site.ask(move |service| ask::work_concern(service, &id.text())).await?;
-    serve(site, concern, from, upgrade).await
+    serve(site, joined, concern, from, upgrade)
 }
 
-async fn serve(
+/// Serves who was there before it was asked what belongs to what is watched: what happens in between comes to it.
+fn serve(
     site: Site,
+    joined: Joined,
     concern: Concern,
     from: From,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Error> {
     let place = site.streams().place()?;
-    let joined = site.streams().hub.join().await?;
     let over = concern.over;
     let (id, live) = (concern.id.clone(), concern.live.iter().cloned().collect());
     let shared = site.streams().concerns.share(concern);
@@ -184,7 +188,9 @@ impl Watcher {
         sources.push(happening(events));
         let resumed: Vec<SessionId> = self.from.offsets.keys().cloned().collect();
         for session in live.into_iter().chain(resumed) {
-            self.open(sources, &session, begun).await;
+            if let Err(ended) = self.open(sink, sources, &session, begun).await {
+                return ended;
+            }
         }
         let mut current = false;
         while let Some(heard) = sources.next().await {
@@ -206,14 +212,20 @@ impl Watcher {
                 }
                 Heard::Happened(Next::Event(happened)) => {
                     self.over = over_after(&happened.envelope, &self.id, self.over);
-                    if let Event::SessionStarted { session, .. } = &happened.envelope.event {
-                        let session = session.clone();
-                        self.open(sources, &session, happened.envelope.seq).await;
+                    let told = send(sink, happened.message()).await;
+                    match (told, &happened.envelope.event) {
+                        (Ok(()), Event::SessionStarted { session, .. }) => {
+                            self.open(sink, sources, session, happened.envelope.seq).await
+                        }
+                        (told, _) => told,
                     }
-                    send(sink, happened.message()).await
                 }
-                Heard::Happened(Next::Missed { from, to }) => {
-                    say(sink, &json!({"type": "missed", "from": from, "to": to})).await
+                Heard::Happened(Next::Missed { from, to, live }) => {
+                    let mut told = say(sink, &json!({"type": "missed", "from": from, "to": to})).await;
+                    for session in live {
+                        told = told.and(self.open(sink, sources, &session, to).await);
+                    }
+                    told
                 }
                 Heard::Happened(Next::Failed(failure)) => self.fail(sink, &failure).await,
             };
@@ -230,27 +242,41 @@ impl Watcher {
 
     /// Begins to watch an output: from where the caller has it, else what it has not seen of it since it left, else the
     /// end of it.
-    async fn open(&mut self, sources: &mut Sources, session: &SessionId, at: Seq) {
-        let outputs = &self.site.streams().outputs;
-        // Each is opened once: it stands here with where it was opened.
-        let begun_since = self.from.since.is_some_and(|since| since < at);
-        let from = match self.from.offsets.remove(session) {
-            Some(OPENED) => Some(OPENED),
-            Some(offset) => Some(offset),
-            None if begun_since => Some(0),
-            None => outputs.before_end(session, SHOWN_BYTES).await.ok(),
+    async fn open(
+        &mut self,
+        sink: &mut Sink,
+        sources: &mut Sources,
+        session: &SessionId,
+        at: Seq,
+    ) -> Result<(), Ended> {
+        let known = self.from.offsets.get(session).copied();
+        let Some(worker) = self.concern.worker(session).filter(|_| known != Some(OPENED)) else {
+            return Ok(());
         };
-        if from == Some(OPENED) {
-            self.from.offsets.insert(session.clone(), OPENED);
-            return;
-        }
-        let worker: Option<WorkerId> = self.concern.worker(session);
-        let (Some(from), true) = (from, worker.is_some()) else { return };
-        // One that has not started has no output yet: it is opened when it starts.
-        if let Ok(watch) = outputs.watch(session.clone(), worker, from, self.from.raw).await {
-            self.from.offsets.insert(session.clone(), OPENED);
-            self.open += 1;
-            sources.push(printing(session.clone(), watch));
+        let outputs = &self.site.streams().outputs;
+        let begun_since = self.from.since.is_some_and(|since| since < at);
+        let watch = async {
+            let from = match known {
+                Some(offset) => offset,
+                None if begun_since => 0,
+                None => outputs.before_end(session, SHOWN_BYTES).await?,
+            };
+            outputs.watch(session.clone(), Some(worker), from, self.from.raw).await
+        };
+        match watch.await {
+            Ok(watch) => {
+                self.from.offsets.insert(session.clone(), OPENED);
+                self.open += 1;
+                sources.push(printing(session.clone(), watch));
+                Ok(())
+            }
+            // One that has not started has no output yet: it is opened when it starts.
+            Err(failure) if failure.code == Code::NotFound => Ok(()),
+            Err(Failure { message, .. }) => {
+                let said =
+                    json!({"type": "output_end", "session": session, "next": known, "reason": message});
+                say(sink, &said).await
+            }
         }
     }
 

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool};
 use crate::ask;
-use crate::cli::cost;
 use crate::error::Error;
+use crate::values;
 
 /// Say what work costs: in all, and divided by convoy, worker, session, issue, model and day. Of the whole workspace, or
 /// of one epic, convoy, worker or issue.
@@ -42,7 +42,7 @@ impl Tool for Cost {
             (None, None, None, Some(id)) => CostOf::Issue { id },
             (..) => return Err(Error::usage("epic, convoy, worker, issue: only one of these can be given")),
         };
-        let since = self.since.as_deref().map(cost::since).transpose();
+        let since = self.since.as_deref().map(values::since).transpose();
         let since = since.map_err(|why| Error::usage(format!("since: {why}")))?;
         Answer::of(&desk.ctx.with(|service| ask::cost(service, of, since))?)
     }

@@ -11,8 +11,8 @@ use super::super::tool::{Answer, Kind, Tool};
 use super::templates::{agent, begun};
 use super::values;
 use super::waiting::{Over, until_over};
-use crate::cli::review;
 use crate::error::Error;
+use crate::review;
 
 /// How long is waited for a review whose template has no limit of its own.
 const WAIT_S: i64 = 3_600;

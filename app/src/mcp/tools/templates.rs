@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use convoy_api::{Code, Failure, Order};
+use convoy_api::Order;
 use convoy_core::command::Request;
 use convoy_core::id::{AgentName, IssueId};
 use convoy_engine::templates::{self, Resolved};
@@ -14,9 +14,9 @@ use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool, page};
 use super::values;
 use crate::ask;
-use crate::cli::template::{library, show, views};
-use crate::cli::{output, start};
 use crate::error::Error;
+use crate::reports;
+use crate::templates::{library, of_name, planned, views};
 
 /// List the templates that convoys can be started with.
 #[derive(Deserialize, JsonSchema)]
@@ -119,7 +119,7 @@ impl Tool for Show {
     const KIND: Kind = Kind::Looks;
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
-        Answer::of(&show::of_name(&library(desk.ctx)?, &self.template)?)
+        Answer::of(&of_name(&library(desk.ctx)?, &self.template)?)
     }
 }
 
@@ -130,10 +130,10 @@ impl Tool for Report {
     const MORE: Option<&'static str> = Some("convoy_output with one role, or the file at its path");
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
-        let (convoy, reports) = output::find(desk.ctx, &self.convoy)?;
+        let (convoy, reports) = reports::find(desk.ctx, &self.convoy)?;
         match &self.role {
-            Some(role) => Answer::of(&output::one(&mut output::by(desk.ctx), &convoy, &reports, role)?),
-            None => Answer::of(&output::all(&mut output::by(desk.ctx), &convoy, &reports)?),
+            Some(role) => Answer::of(&reports::one(&mut reports::by(desk.ctx), &convoy, &reports, role)?),
+            None => Answer::of(&reports::all(&mut reports::by(desk.ctx), &convoy, &reports)?),
         }
     }
 }
@@ -149,7 +149,7 @@ impl Tool for Start {
         let budget = self.budget_usd.map(values::budget).transpose()?;
         let resolved = self.resolve(desk)?;
         let notes = resolved.notes.clone();
-        let planned = start::planned(&resolved);
+        let planned = planned(&resolved);
         let order = desk.ctx.order(resolved.request(owner, notify, epic, budget))?;
         let answer = if dry_run {
             desk.ctx.with(|service| service.order(Order { dry_run, ..order }))?;
@@ -199,16 +199,7 @@ pub(super) fn agent(name: Option<String>) -> Result<Option<AgentName>, Error> {
 
 /// Begins a template convoy, and shows it.
 pub(super) fn begun(desk: &mut Desk<'_>, order: Order) -> Result<convoy_core::view::ConvoyView, Error> {
-    desk.ctx.with(|service| {
-        let outcome = service.order(order)?;
-        let id = outcome.items.first().map(|item| item.id.clone()).unwrap_or_default();
-        let recorded = |failure: Failure| Failure {
-            code: Code::Unknown,
-            message: format!("{id} is recorded, but cannot be shown: {}", failure.message),
-            hint: failure.hint,
-        };
-        Ok(ask::convoy(service, &id).map_err(recorded)?.0)
-    })
+    desk.ctx.with(|service| Ok(ask::after(service, order, ask::convoy)?.1.0))
 }
 
 impl Tool for Synthesize {

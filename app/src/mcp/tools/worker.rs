@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool};
-use crate::cli::own;
 use crate::error::Error;
+use crate::own;
 
 /// How much of a brief is given at once, in bytes.
 const BRIEF_BYTES: usize = 32 * 1024;

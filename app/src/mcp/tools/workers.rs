@@ -14,7 +14,6 @@ use super::super::desk::Desk;
 use super::super::tool::{Answer, Kind, Tool, page};
 use super::values;
 use crate::ask;
-use crate::cli::logs;
 use crate::error::Error;
 
 /// How many lines of output are given at once if nobody says so.
@@ -139,7 +138,7 @@ impl Tool for Output {
     const MORE: Option<&'static str> = Some("worker_output with after and a smaller limit");
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
-        let session = logs::session(desk.ctx, &self.worker)?;
+        let session = desk.ctx.with(|service| ask::session(service, &self.worker))?;
         let limit = self.limit.unwrap_or(LINES).clamp(1, LINES_MAX);
         let lines = Lines::read(desk, &session, self.raw, self.after, limit)?;
         let last = lines.first + lines.kept.len();

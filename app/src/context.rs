@@ -1,10 +1,8 @@
-//! What every command shares: global flags, the environment, who asks, the way to an engine.
+//! What every command and every tool of an assistant is given: the environment, who asks, the way to an engine.
 
 use std::path::{Path, PathBuf};
 
-use anstream::ColorChoice;
-use clap::{Args, ValueEnum};
-use convoy_api::{Code, Failure, Order, Outcome, Service};
+use convoy_api::{Failure, Order, Outcome, Service};
 use convoy_core::address::Address;
 use convoy_core::command::Request;
 use convoy_engine::config::{Config, Sources};
@@ -12,48 +10,13 @@ use convoy_engine::door;
 use convoy_engine::os::spawn::Environment;
 use convoy_engine::workspace::Workspace;
 
-use super::ask;
-use super::way::Way;
+use crate::ask;
 use crate::error::{Error, PARTIAL};
 use crate::output::Output;
+use crate::way::Way;
 
 /// How many landings one close says.
 const LANDED_MAX: usize = 100;
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Color {
-    #[default]
-    Auto,
-    Always,
-    Never,
-}
-
-/// Flags that every command takes.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Global {
-    /// Work in the workspace of this folder
-    #[arg(short = 'C', value_name = "DIR", global = true)]
-    dir: Option<PathBuf>,
-    /// Print one JSON value, and errors as JSON on stderr
-    #[arg(long, global = true)]
-    json: bool,
-    /// Who asks: an address
-    #[arg(long = "as", value_name = "ADDR", global = true)]
-    actor: Option<String>,
-    /// Make a repeated command the same command
-    #[arg(long, value_name = "KEY", global = true)]
-    key: Option<String>,
-    /// When to use colour
-    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_default_value = true)]
-    color: Color,
-    /// Print only ids and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    quiet: bool,
-    /// Print more about what is done
-    #[arg(short, long, global = true)]
-    verbose: bool,
-}
 
 /// What a command runs in.
 pub(crate) struct Context {
@@ -68,15 +31,15 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// For these flags in this environment.
-    pub(crate) fn new(global: Global, env: Environment) -> Self {
-        let color = match global.color {
-            Color::Auto => ColorChoice::Auto,
-            Color::Always => ColorChoice::Always,
-            Color::Never => ColorChoice::Never,
-        };
-        let out = Output::new(global.json, global.quiet, global.verbose, color);
-        Self { env, out, dir: global.dir, actor: global.actor, key: global.key, late: None }
+    /// In this environment: about the folder, on behalf of the actor, recognised again by the key.
+    pub(crate) fn new(
+        env: Environment,
+        out: Output,
+        dir: Option<PathBuf>,
+        actor: Option<String>,
+        key: Option<String>,
+    ) -> Self {
+        Self { env, out, dir, actor, key, late: None }
     }
 
     /// Has what is ordered from now on recognised again by this key.
@@ -173,16 +136,7 @@ impl Context {
         ask: impl FnOnce(&dyn Service, &str) -> Result<T, Failure>,
     ) -> Result<(Outcome, T), Error> {
         let order = self.order(request)?;
-        self.with(|service| {
-            let outcome = service.order(order)?;
-            let id = outcome.items.first().map(|item| item.id.as_str()).unwrap_or_default();
-            let view = ask(service, id).map_err(|failure| Failure {
-                code: Code::Unknown,
-                message: format!("{id} is recorded, but cannot be shown: {}", failure.message),
-                hint: failure.hint,
-            })?;
-            Ok((outcome, view))
-        })
+        self.with(|service| ask::after(service, order, ask))
     }
 
     /// A way to an engine that stays: the background engine, which is brought up if it is not.
