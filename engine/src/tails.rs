@@ -92,7 +92,9 @@ impl Tail {
         let of = |spec: Spec| (spec.translator, head_bytes(spec.limits.output_bytes));
         match self.form.get() {
             Some(form) => *form,
-            None => self.dir.spec().map_or((Output::Plain, u64::MAX), |spec| *self.form.get_or_init(|| of(spec))),
+            None => {
+                self.dir.spec().map_or((Output::Plain, u64::MAX), |spec| *self.form.get_or_init(|| of(spec)))
+            }
         }
     }
 

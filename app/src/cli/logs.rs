@@ -51,7 +51,11 @@ pub(super) fn print(ctx: &mut Context, session: &SessionId, raw: bool, follow: b
     };
     for line in lines {
         let line = line?;
-        if out.json { out.json_line(&line)? } else { out.raw(&format!("{}\n", text::block(&line)))? }
+        if out.json {
+            out.json_line(&line)?;
+        } else {
+            out.raw(&format!("{}\n", text::block(&line)))?;
+        }
         if out.is_closed() {
             break;
         }

@@ -5,8 +5,8 @@ use std::io::Read;
 use clap::Args;
 use convoy_engine::supervisor::protocol::NUDGE_BYTES_MAX;
 
-use super::context::Context;
 use super::ask;
+use super::context::Context;
 use crate::error::{DONE, Error};
 use crate::tell::tell;
 
