@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use convoy_api::query::IssueFilter;
 use convoy_api::{Code, Failure};
 use convoy_core::command::Request;
-use convoy_core::issue::{IssueType, TITLE_CHARS_MAX};
+use convoy_core::issue::{IssueType, PRIORITY, TITLE_CHARS_MAX};
 use convoy_core::view::{IssueView, RigView};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -33,8 +33,6 @@ const TYPES: [IssueType; 5] =
     [IssueType::Task, IssueType::Bug, IssueType::Feature, IssueType::Chore, IssueType::Epic];
 /// What a priority means.
 const PRIORITIES: [&str; 5] = ["0, most urgent", "1", "2", "3", "4, least"];
-/// What a new issue has if nothing else is chosen, as on the command line.
-const PRIORITY: u8 = 2;
 
 /// Which issues, as the address says. What is empty is not asked for: a form sends every field.
 #[derive(Deserialize, Default)]

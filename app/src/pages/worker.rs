@@ -290,11 +290,9 @@ pub(super) async fn nudge(
     Path(id): Path<String>,
     fields: Fields,
 ) -> Result<Response, Error> {
-    let worker = site.ask(move |service| ask::worker(service, &id)).await?;
-    let Some(session) = worker.session_id.clone() else {
-        let failure = Failure::new(Code::Refused, format!("{} has had no session yet", worker.id));
-        return Err(failure.hint(format!("convoy why {}", worker.issue_id)).into());
-    };
+    let named = id.clone();
+    let worker = site.ask(move |service| ask::worker(service, &named)).await?;
+    let session = ask::session_of(&worker, &id)?.clone();
     let text = fields.one("text").unwrap_or_default();
     let workspace = site.workspace().clone();
     let by = convoy_core::address::Address::overseer();

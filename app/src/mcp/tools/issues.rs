@@ -12,9 +12,6 @@ use super::values;
 use crate::ask;
 use crate::error::Error;
 
-/// What a label begins with that means a convoy.
-const TRACKED_BY: &str = "convoy:";
-
 /// List issues, as `convoy issue list` does: without a status or `all`, those that are not closed.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -121,11 +118,8 @@ impl Tool for List {
     const MORE: Option<&'static str> = Some("issue_show with one id, or a smaller limit and next_offset");
 
     fn call(self, desk: &mut Desk<'_>) -> Result<Answer, Error> {
-        let one_convoy =
-            self.convoy.is_some() || self.label.as_deref().is_some_and(|label| label.starts_with(TRACKED_BY));
         let page = page(self.offset, self.limit);
         let filter = IssueFilter {
-            no_steps: !self.all && self.r#type.is_none() && !one_convoy,
             status: self.status.as_ref().and_then(values::word),
             label: self.label,
             rig: self.rig,
@@ -135,8 +129,9 @@ impl Tool for List {
             all: self.all,
             skip: page.offset,
             limit: Some(page.limit),
+            ..IssueFilter::default()
         };
-        let (issues, total) = desk.ctx.with(|service| ask::issues(service, filter))?;
+        let (issues, total) = desk.ctx.with(|service| ask::issues(service, filter.as_listed()))?;
         Answer::part(&issues, &page, total)
     }
 }
