@@ -14,6 +14,7 @@ use convoy_core::policy::{Batches, Budget, Checkpoints, Observers, Policy, Retry
 use convoy_core::refusal::Refusal;
 use convoy_core::state::State;
 use convoy_core::time::{Span, Time};
+use convoy_core::view;
 
 /// 2025-12-30T18:15:00Z.
 const BEGIN: i64 = 1_767_118_500_000;
