@@ -62,7 +62,7 @@ impl Display {
             return Ok((Self { out: out.clone(), stream, scope: Scope::default(), live: None }, follow));
         };
         let follow = follow.on_terminal()?;
-        let tails = Tails::new(workspace.clone(), follow.waker());
+        let tails = Tails::new(workspace, follow.waker());
         let drawn_at = Instant::now();
         let live = Live { region, tails, hands: Vec::new(), sum: None, drawn_at };
         Ok((Self { out: out.clone(), stream, scope: Scope::default(), live: Some(live) }, follow))

@@ -1,5 +1,7 @@
 //! `convoy logs`.
 
+use std::os::fd::AsFd as _;
+
 use clap::Args;
 use convoy_core::id::SessionId;
 use convoy_engine::output;
@@ -36,29 +38,27 @@ impl Logs {
 pub(super) fn print(ctx: &mut Context, session: &SessionId, raw: bool, follow: bool) -> Result<u8, Error> {
     let workspace = ctx.workspace()?;
     let out = &mut ctx.out;
-    let mut failed = None;
-    // One value with everything, or, while it goes on, one line each.
-    let whole = out.json && !follow;
-    let mut lines = Vec::new();
-    output::lines(&workspace, session, raw, follow, &mut |line| {
-        if whole {
-            lines.push(line.to_owned());
-            return Ok(());
-        }
-        let printed =
-            if out.json { out.json_line(line) } else { out.raw(&format!("{}\n", text::block(line))) };
-        match printed {
-            Ok(()) if !out.is_closed() => Ok(()),
-            Ok(()) => Err(std::io::ErrorKind::BrokenPipe.into()),
-            Err(error) => {
-                failed = Some(error);
-                Err(std::io::ErrorKind::Other.into())
-            }
-        }
-    })
-    .or_else(|failure| if out.is_closed() { Ok(()) } else { Err(failure) })?;
-    if whole {
+    if out.json && !follow {
+        let lines = output::lines(&workspace, session, raw)?.collect::<Result<Vec<_>, _>>()?;
         out.json(&serde_json::json!({ "session_id": session, "lines": lines }))?;
+        return Ok(DONE);
     }
-    failed.map_or(Ok(DONE), Err)
+    let stdout = std::io::stdout();
+    let lines = if follow {
+        output::followed(&workspace, session, raw, stdout.as_fd())?
+    } else {
+        output::lines(&workspace, session, raw)?
+    };
+    for line in lines {
+        let line = line?;
+        if out.json {
+            out.json_line(&line)?;
+        } else {
+            out.raw(&format!("{}\n", text::block(&line)))?;
+        }
+        if out.is_closed() {
+            break;
+        }
+    }
+    Ok(DONE)
 }

@@ -3,36 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anstream::adapter::strip_str;
 use convoy_core::id::SessionId;
-use convoy_engine::os::watch::Watcher;
-use convoy_engine::output;
-use convoy_engine::tasks::{self, Kind};
+use convoy_engine::tails::{self, Following};
 use convoy_engine::workspace::Workspace;
 
 use super::follow::Waker;
 
 /// The last lines of some sessions.
 pub(super) struct Tails {
-    workspace: Workspace,
+    outputs: tails::Tails,
     waker: Waker,
     sessions: BTreeMap<SessionId, Tail>,
 }
 
 struct Tail {
+    output: tails::Tail,
     line: Option<String>,
     /// Something was printed since it was read.
     stale: Arc<AtomicBool>,
-    /// Lets the thread look for more; none when nobody watches this one.
-    read: Option<SyncSender<()>>,
+    /// None when it cannot be watched.
+    following: Option<Following>,
 }
 
 impl Tails {
     /// Of no session yet. Whoever follows is woken when there is something to be read.
-    pub(super) fn new(workspace: Workspace, waker: Waker) -> Self {
-        Self { workspace, waker, sessions: BTreeMap::new() }
+    pub(super) fn new(workspace: &Workspace, waker: Waker) -> Self {
+        Self { outputs: tails::Tails::new(workspace), waker, sessions: BTreeMap::new() }
     }
 
     /// Watches these and no others.
@@ -40,8 +38,8 @@ impl Tails {
         let sessions: BTreeSet<&SessionId> = sessions.into_iter().collect();
         self.sessions.retain(|session, _| sessions.contains(session));
         for session in sessions {
-            // One that cannot be watched is shown as it was when it was looked at.
-            if self.sessions.get(session).is_none_or(|tail| tail.read.is_none()) {
+            // Before the agent has started there is no folder, and afterwards this is called again.
+            if self.sessions.get(session).is_none_or(|tail| tail.following.is_none()) {
                 let tail = self.start(session);
                 self.sessions.insert(session.clone(), tail);
             }
@@ -50,39 +48,24 @@ impl Tails {
 
     fn start(&self, session: &SessionId) -> Tail {
         let stale = Arc::new(AtomicBool::new(true));
-        let mut tail = Tail { line: None, stale: Arc::clone(&stale), read: None };
-        // Before the agent has started there is no folder, and afterwards this is called again.
-        let Ok(watcher) = output::watch(&self.workspace, session) else { return tail };
-        let (read, may_look) = sync_channel(1);
-        let waker = self.waker.clone();
-        if tasks::start(Kind::Watch, move || pass_on(&watcher, &stale, &waker, &may_look)).is_ok() {
-            tail.read = Some(read);
-        }
-        tail
+        let (printed, waker) = (Arc::clone(&stale), self.waker.clone());
+        let tell = move || {
+            printed.store(true, Ordering::SeqCst);
+            waker.wake();
+        };
+        let following = self.outputs.on_change(session, Box::new(tell)).ok();
+        Tail { output: self.outputs.tail(session), line: None, stale, following }
     }
 
     /// The last line of a session: text of its agent's, without colours.
     pub(super) fn last(&mut self, session: &SessionId) -> Option<&str> {
         let tail = self.sessions.get_mut(session)?;
-        if tail.stale.swap(false, Ordering::SeqCst) || tail.read.is_none() {
-            tail.line = output::last_line(&self.workspace, session, words);
-            if let Some(read) = &tail.read {
-                let _ = read.try_send(());
-            }
+        // One that cannot be watched is looked at whenever it is shown.
+        if tail.stale.swap(false, Ordering::SeqCst) || tail.following.is_none() {
+            tail.following.iter().for_each(Following::again);
+            tail.line = tail.output.last_line(words);
         }
         tail.line.as_deref()
-    }
-}
-
-/// Says that something was printed, and looks for more only when that was read: an agent that prints without end costs
-/// no more than what is shown of it.
-fn pass_on(watcher: &Watcher, stale: &AtomicBool, waker: &Waker, may_look: &Receiver<()>) {
-    while may_look.recv().is_ok() {
-        if watcher.wait().is_err() {
-            return;
-        }
-        stale.store(true, Ordering::SeqCst);
-        waker.wake();
     }
 }
 
@@ -94,7 +77,41 @@ fn words(line: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::follow::Follow;
     use super::*;
+
+    #[test]
+    fn all_sessions_share_one_instance_and_none_is_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join(".convoy/state")).unwrap();
+        let workspace = Workspace::find(dir.path()).unwrap();
+        let sessions: Vec<SessionId> = (0..5).map(|n| SessionId::new(format!("s-{n}")).unwrap()).collect();
+        let output = |session: &SessionId| workspace.sessions_dir().join(session.as_str()).join("output.log");
+        for session in &sessions {
+            std::fs::create_dir_all(output(session).parent().unwrap()).unwrap();
+            std::fs::write(output(session), "one\n").unwrap();
+        }
+        let instances = || {
+            let fds = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+            let links = fds.filter_map(|fd| std::fs::read_link(fd.path()).ok());
+            links.filter(|to| to.to_string_lossy().contains("inotify")).count()
+        };
+        let follow = Follow::new(workspace.clone(), None);
+        let mut tails = Tails::new(&workspace, follow.waker());
+        tails.watch(&sessions);
+        assert_eq!(instances(), 1);
+        assert!(sessions.iter().all(|session| tails.last(session) == Some("one")));
+        tails.watch(&sessions[..2]);
+        let ended = Arc::downgrade(&tails.sessions[&sessions[0]].stale);
+        tails.watch(&sessions[1..2]);
+        assert_eq!(ended.strong_count(), 0, "nothing waits for what that one prints");
+        let stale = Arc::clone(&tails.sessions[&sessions[1]].stale);
+        std::fs::write(output(&sessions[1]), "one\ntwo\n").unwrap();
+        while !stale.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        assert_eq!(tails.last(&sessions[1]), Some("two"));
+    }
 
     #[test]
     fn colours_are_no_words() {

@@ -1,7 +1,7 @@
 //! The end of what agents have printed, as it was when the page was made. What follows comes by the stream.
 
 use convoy_core::id::SessionId;
-use convoy_engine::tails::Tail;
+use convoy_engine::tails::{Line, Tail};
 use convoy_engine::workspace::Workspace;
 
 use super::parts::block;
@@ -12,19 +12,21 @@ const READ_BYTES: u64 = 4 * 1024;
 /// The longest last line, in characters.
 const LINE_CHARS: usize = 160;
 
+/// How much of one of the last lines is shown, in bytes.
+const LONG_BYTES: usize = 4 * 1024;
+
 /// The last lines; nothing if there are none, or they are kept no longer.
 pub(super) fn lines(workspace: &Workspace, session: &SessionId) -> Vec<String> {
-    let tail = Tail::new(workspace, session);
-    let read = || {
-        let from = tail.before_end(READ_BYTES)?;
-        tail.part(from, usize::try_from(READ_BYTES).unwrap_or(usize::MAX), false)
+    let shown = |line: Line| match line.text.floor_char_boundary(LONG_BYTES) {
+        end if end < line.text.len() => format!("{}…", block(&line.text[..end])),
+        _ => block(&line.text),
     };
-    read().map(|part| part.lines.iter().map(|line| block(&line.text)).collect()).unwrap_or_default()
+    let part = Tail::new(workspace, session).last_lines(READ_BYTES, false);
+    part.map(|part| part.lines.into_iter().map(shown).collect()).unwrap_or_default()
 }
 
 /// The last line that says something.
 pub(super) fn last(workspace: &Workspace, session: &SessionId) -> Option<String> {
-    let lines = lines(workspace, session);
-    let line = lines.iter().flat_map(|text| text.lines()).rfind(|line| !line.trim().is_empty())?;
-    Some(text::cut(line.trim(), LINE_CHARS))
+    let says = |line: &str| (!line.trim().is_empty()).then(|| text::cut(line.trim(), LINE_CHARS));
+    Tail::new(workspace, session).last_line(says)
 }

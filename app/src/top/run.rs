@@ -17,6 +17,7 @@ use convoy_engine::os::process::Process;
 use convoy_engine::os::spawn::{self, Environment};
 use convoy_engine::runtime::Runtime;
 use convoy_engine::supervisor::files::SessionDir;
+use convoy_engine::tails::Tails;
 use convoy_engine::tasks::{self, Kind};
 use convoy_engine::workspace::Workspace;
 use rustix::process::Signal;
@@ -122,6 +123,7 @@ pub(crate) fn run(start: Start) -> Result<u8, Error> {
     let keyboard = Keyboard::start(post.clone()).map_err(failed("read keys"))?;
     let link = Link::start(place, begin, post.clone()).map_err(failed("follow events"))?;
     let mut top = Top {
+        tails: Tails::new(&start.workspace),
         workspace: start.workspace,
         env: start.env,
         actor: start.actor,
@@ -183,6 +185,7 @@ struct Top {
     screen: Screen,
     keyboard: Keyboard,
     link: Link,
+    tails: Tails,
     tail: Option<Tail>,
     post: SyncSender<Input>,
     look: Due,
@@ -217,7 +220,7 @@ impl Top {
                 self.look = Due::default();
                 self.looking = Some(Instant::now());
             }
-            self.follow_output()?;
+            self.follow_output();
             if is_shown && picture.left() == Some(Duration::ZERO) {
                 self.draw()?;
                 picture = Due { not_before: Some(Instant::now().plus(PICTURE_GAP)), ..Due::default() };
@@ -306,11 +309,8 @@ impl Top {
                 self.model.said = Some(done.unwrap_or_else(|failure| Said::from(&failure)));
                 self.look.wanted = true;
             }
-            Input::Printed => {
-                let (lines, why_not) = self.tail.as_ref().map(Tail::take).unwrap_or_default();
-                self.model.printed.why_not = why_not;
-                self.model.printed(lines);
-            }
+            // It is taken before the next wait, as it is when nobody could say so.
+            Input::Printed => {}
         }
         Ok(Then::Draw)
     }
@@ -340,10 +340,8 @@ impl Top {
                 let link = if found.up { model::Link::Up } else { model::Link::Down };
                 self.model.found(*found.data, link);
                 self.happened(&found.events);
-                if self.model.printed.why_not.is_some() {
-                    // An agent that had not started may have by now.
-                    self.tail = None;
-                }
+                // An agent that had not started may have by now.
+                self.tail.take_if(|tail| tail.why_not().is_some());
             }
             Err(failure) => {
                 self.model.link = model::Link::Broken(failure.message);
@@ -433,19 +431,22 @@ impl Top {
         Ok(())
     }
 
-    /// Follows the output of whoever is selected.
-    fn follow_output(&mut self) -> std::io::Result<()> {
-        let Some(wanted) = self.model.wanted() else { return Ok(()) };
-        if self.tail.as_ref().map(Tail::session) == Some(&wanted) {
-            return Ok(());
+    /// Follows the output of whoever is selected, and takes what was printed.
+    fn follow_output(&mut self) {
+        let followed = self.tail.as_ref().map(Tail::session);
+        if let Some(wanted) = self.model.wanted().filter(|wanted| followed != Some(wanted)) {
+            if self.model.printed.session.as_ref() != Some(&wanted) {
+                self.model.scroll(Scroll::Output, 0);
+                self.model.printed = Printed { session: Some(wanted.clone()), ..Printed::default() };
+            }
+            // Not before what was followed is let go: it may be the same.
+            self.tail = None;
+            let tail = Tail::start(&self.tails, wanted, self.post.clone());
+            self.model.printed.why_not = tail.why_not().cloned();
+            self.tail = Some(tail);
         }
-        self.tail = None;
-        if self.model.printed.session.as_ref() != Some(&wanted) {
-            self.model.scroll(Scroll::Output, 0);
-        }
-        self.model.printed = Printed { session: Some(wanted.clone()), ..Printed::default() };
-        self.tail = Some(Tail::start(&self.workspace, wanted, self.post.clone())?);
-        Ok(())
+        let lines = self.tail.as_ref().map(Tail::take).unwrap_or_default();
+        self.model.printed(lines);
     }
 
     /// Where a test lets this process fall over: Ctrl-X with `CONVOY_TOP_PANIC` set.

@@ -1,17 +1,14 @@
-//! The output of one session, followed by a thread that is given up as soon as somebody else's is wanted.
+//! The output of one session, followed for as long as somebody looks at it.
 //!
-//! The thread puts lines on a shelf and says once that there are some. Whoever is slow finds only the last ones there: an
+//! Lines come on a shelf, and it is said once that there are some. Whoever is slow finds only the last ones there: an
 //! agent that prints without end costs a bounded amount of memory, and no picture more.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use convoy_core::id::SessionId;
-use convoy_engine::output;
-use convoy_engine::tasks::{self, Kind};
-use convoy_engine::workspace::Workspace;
+use convoy_engine::tails::{Following, Part, Tails};
 
 use super::model::OUTPUT_LINES_MAX;
 use super::run::Input;
@@ -23,7 +20,6 @@ const TAIL_BYTES: u64 = 512 * 1024;
 #[derive(Default)]
 struct Shelf {
     lines: VecDeque<String>,
-    why_not: Option<String>,
     told: bool,
 }
 
@@ -31,46 +27,27 @@ struct Shelf {
 pub(super) struct Tail {
     session: SessionId,
     shelf: Arc<Mutex<Shelf>>,
-    /// Being closed tells the thread that nobody looks any more.
-    _here: OwnedFd,
+    /// Or why it is not followed.
+    following: Result<Following, String>,
 }
 
 impl Tail {
-    /// Begins to follow.
-    pub(super) fn start(
-        workspace: &Workspace,
-        session: SessionId,
-        post: SyncSender<Input>,
-    ) -> std::io::Result<Self> {
-        let (away, here) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    /// Begins to follow. What was printed before is on the shelf when this returns.
+    pub(super) fn start(tails: &Tails, session: SessionId, post: SyncSender<Input>) -> Self {
         let shelf = Arc::<Mutex<Shelf>>::default();
-        let (workspace, of, filled) = (workspace.clone(), session.clone(), Arc::clone(&shelf));
-        tasks::start(Kind::Watch, move || {
-            let put = |change: &dyn Fn(&mut Shelf)| {
-                let mut shelf = filled.lock().unwrap_or_else(PoisonError::into_inner);
-                change(&mut shelf);
-                let told = std::mem::replace(&mut shelf.told, true);
-                drop(shelf);
-                if told {
-                    Ok(())
-                } else {
-                    post.send(Input::Printed).map_err(|_| std::io::ErrorKind::BrokenPipe.into())
-                }
-            };
-            let mut show = |line: &str| {
-                put(&|shelf| {
-                    if shelf.lines.len() == OUTPUT_LINES_MAX {
-                        shelf.lines.pop_front();
-                    }
-                    shelf.lines.push_back(line.to_owned());
-                })
-            };
-            if let Err(failure) = output::followed(&workspace, &of, TAIL_BYTES, &away, &mut show) {
-                // Nobody to tell when the screen is gone.
-                drop(put(&|shelf| shelf.why_not = Some(failure.message.clone())));
+        let filled = Arc::clone(&shelf);
+        let tell = move |part: Part| {
+            let mut shelf = filled.lock().unwrap_or_else(PoisonError::into_inner);
+            let excess = (shelf.lines.len() + part.lines.len()).saturating_sub(OUTPUT_LINES_MAX);
+            shelf.lines.extend(part.lines.into_iter().map(|line| line.text));
+            shelf.lines.drain(..excess);
+            if !std::mem::replace(&mut shelf.told, true) {
+                // Whoever has a full queue is awake, and looks here before it waits again.
+                let _ = post.try_send(Input::Printed);
             }
-        })?;
-        Ok(Self { session, shelf, _here: here })
+        };
+        let following = tails.follow(&session, TAIL_BYTES, Box::new(tell)).map_err(|failure| failure.message);
+        Self { session, shelf, following }
     }
 
     /// Whose output it is.
@@ -78,10 +55,55 @@ impl Tail {
         &self.session
     }
 
-    /// Takes what was printed since the last time, and why there is nothing, if so.
-    pub(super) fn take(&self) -> (VecDeque<String>, Option<String>) {
+    /// Why it is not followed, if so.
+    pub(super) fn why_not(&self) -> Option<&String> {
+        self.following.as_ref().err()
+    }
+
+    /// Takes what was printed since the last time.
+    pub(super) fn take(&self) -> VecDeque<String> {
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         shelf.told = false;
-        (std::mem::take(&mut shelf.lines), shelf.why_not.take())
+        std::mem::take(&mut shelf.lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+    use std::time::Duration;
+
+    use convoy_engine::workspace::Workspace;
+
+    use super::*;
+
+    #[test]
+    fn one_that_cannot_be_followed_says_why_and_one_that_begins_later_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join(".convoy/state")).unwrap();
+        let workspace = Workspace::find(dir.path()).unwrap();
+        let session = SessionId::new("s-abc").unwrap();
+        let tails = Tails::new(&workspace);
+        let (post, inbox) = sync_channel(1);
+        let start = || Tail::start(&tails, session.clone(), post.clone());
+        assert_eq!(start().why_not().unwrap(), "there is no output of s-abc");
+        let output = workspace.sessions_dir().join("s-abc/output.log");
+        std::fs::create_dir_all(output.parent().unwrap()).unwrap();
+        let tail = start();
+        assert_eq!((tail.why_not(), tail.take().len()), (None, 0));
+        std::fs::write(&output, "first\n").unwrap();
+        let mut taken = VecDeque::new();
+        while taken.is_empty() {
+            assert!(matches!(inbox.recv_timeout(Duration::from_secs(20)), Ok(Input::Printed)));
+            taken = tail.take();
+        }
+        assert_eq!(taken, ["first"]);
+        drop(tail);
+        // Nobody takes what is told here: the queue is full, and that holds nobody up.
+        let _ = post.try_send(Input::Printed);
+        let long: String = (0..3000).map(|n| format!("line {n}\n")).collect();
+        std::fs::write(&output, long).unwrap();
+        let lines = start().take();
+        assert_eq!((lines.len(), lines.back().unwrap().as_str()), (OUTPUT_LINES_MAX, "line 2999"));
     }
 }

@@ -24,6 +24,7 @@ mod notify;
 mod nudge;
 mod observers;
 mod order;
+mod outputs;
 mod people;
 mod queue;
 mod real;

@@ -99,14 +99,14 @@ impl Watcher {
         }
     }
 
-    /// Blocks until something has changed, or until another descriptor can be read or has no other side; whether it was
-    /// the change.
+    /// Blocks until something has changed, or until a pipe or socket has no other side any more; whether it was the change.
     ///
     /// # Errors
     /// When the system refuses to tell.
-    pub fn wait_unless(&self, other: &impl std::os::fd::AsFd) -> std::io::Result<bool> {
+    pub fn wait_while(&self, there: &impl std::os::fd::AsFd) -> std::io::Result<bool> {
         loop {
-            let mut fds = [PollFd::new(&self.fd, PollFlags::IN), PollFd::new(other, PollFlags::IN)];
+            // Of the other one nothing is waited for but its end, which needs no asking. Of a file there is none.
+            let mut fds = [PollFd::new(&self.fd, PollFlags::IN), PollFd::new(there, PollFlags::empty())];
             match poll(&mut fds, None) {
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),

@@ -60,11 +60,10 @@ pub fn conversation(
 
 fn read(tail: &Tail, from: Option<u64>, bytes: u64) -> Result<Page, Failure> {
     let size = tail.size()?;
-    let from = match from {
-        Some(from) => tail.line_at(from)?,
-        None => tail.before_end(bytes)?,
+    let part = match from {
+        Some(from) => tail.part(tail.line_at(from)?, bytes, true)?,
+        None => tail.last_lines(bytes, true)?,
     };
-    let part = tail.part(from, usize::try_from(bytes).unwrap_or(usize::MAX), true)?;
     let lines = part.lines.into_iter().map(|line| line.text).collect();
     Ok(Page { lines, from: part.from, to: part.next, size: size.max(part.next) })
 }
@@ -117,5 +116,8 @@ mod tests {
         assert_eq!(of("", None, 50), Page::default());
         let long = format!("{}\nb\n", "x".repeat(200));
         assert_eq!(of(&long, Some(0), 50).lines, ["x".repeat(200)]);
+        // Without a place all is there up to the end, however long the line is in which that begins.
+        let end = of(&long, None, 50);
+        assert_eq!((end.lines, end.to, end.size), (vec!["x".repeat(200), "b".to_owned()], 203, 203));
     }
 }

@@ -177,12 +177,6 @@ impl SessionDir {
     pub fn output(&self) -> PathBuf {
         self.path.join("output.log")
     }
-    /// Everywhere that raw output may be while it grows.
-    pub(crate) fn outputs(&self) -> [PathBuf; 3] {
-        let output = self.output();
-        let [older, newer] = [0, 1].map(|index| super::output::segment_path(&output, index));
-        [output, older, newer]
-    }
     /// What the agent printed to its standard output, alone and from the beginning, if that was asked for.
     pub fn stdout(&self) -> PathBuf {
         self.path.join("stdout")

@@ -22,7 +22,7 @@ mod limits;
 pub mod look;
 mod nudge;
 mod observations;
-mod output;
+pub(crate) mod output;
 mod peer;
 mod plain;
 pub mod protocol;

@@ -43,8 +43,6 @@ const CLIENTS_MAX: usize = 64;
 const READ_BYTES: usize = 64 * 1024;
 /// How many observations an agent's output may become: more is noise, and its sums come with the result.
 const TRANSLATED_MAX: u64 = 100_000;
-/// The least output that is kept, so that a small limit does not mean a file for every byte.
-const OUTPUT_BYTES_MIN: u64 = 16 * 1024;
 /// How soon, at first, to look again for processes that are to be killed; it doubles up to the second figure.
 const SCAN_MS: (i64, i64) = (1, 500);
 
@@ -97,7 +95,7 @@ impl<'a> Server<'a> {
             listener,
             clients: first.map(Connection::new).transpose()?.into_iter().collect(),
             observations: Writer::create(&dir.observations(), spec.epoch)?,
-            output: OutputLog::create(dir.output(), spec.limits.output_bytes.max(OUTPUT_BYTES_MIN))?,
+            output: OutputLog::create(dir.output(), spec.limits.output_bytes)?,
             plain: spec.stdout_bytes.map(|limit| PlainOutput::create(&dir.stdout(), limit)).transpose()?,
             meter: Meter::new(spec, Instant::now()),
             watch: Watch::new(spec.limits.loops, spec.prompt == PromptVia::Duplex, Instant::now()),

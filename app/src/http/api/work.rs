@@ -221,6 +221,6 @@ pub(super) async fn output(
     }
     let (worker, session) = found(&site, &id.text()).await?;
     let (tails, of) = (site.streams().tails(), session.clone());
-    let part = tasks::blocking(move || tails.tail(&of).part(offset, limit, raw)).await?;
+    let part = tasks::blocking(move || tails.tail(&of).part(offset, limit as u64, raw)).await?;
     Ok(Json(OutputView::new(&session, Some(&worker.id), part)))
 }

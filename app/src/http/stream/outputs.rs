@@ -17,7 +17,7 @@ use crate::http::tasks;
 /// How many parts are kept for those who are behind; each is of about 32 KiB.
 const RING: usize = 32;
 /// How much is read at once for one who is behind, in bytes.
-const READ_BYTES: usize = 64 * 1024;
+const READ_BYTES: u64 = 64 * 1024;
 
 /// Lines that an agent printed.
 #[derive(Serialize, JsonSchema)]
@@ -167,7 +167,7 @@ impl Outputs {
                 // That nobody listens just now is their business.
                 let _ = told.send(Arc::new(Printed::new(&to, whose.as_ref(), part)));
             };
-            tails.follow(&of, Box::new(tell)).map(|(_, following)| following)
+            tails.follow(&of, 0, Box::new(tell))
         })
         .await?;
         let followed = Arc::new(Followed { sender, _following: following });

@@ -1,5 +1,6 @@
 //! Workers: who works on what, what their agents print, and setting agents to issues.
 
+use convoy_api::Failure;
 use convoy_core::command::Request;
 use convoy_core::id::SessionId;
 use convoy_core::view::WorkerView;
@@ -174,7 +175,8 @@ impl Lines {
         let workspace = desk.ctx.workspace()?;
         let mut lines = Self { kept: Default::default(), first: after.unwrap_or(0), total: 0 };
         let (mut bytes, mut full) = (0, false);
-        output::lines(&workspace, session, raw, false, &mut |line| {
+        output::lines(&workspace, session, raw)?.try_for_each(|line| -> Result<(), Failure> {
+            let line = &line?;
             lines.total += 1;
             if lines.total <= after.unwrap_or(0) || full {
                 return Ok(());
