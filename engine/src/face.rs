@@ -31,7 +31,7 @@ const TOKEN_BYTES_MIN: usize = 32;
 pub type Callers = Box<dyn Fn(UnixStream) + Send + Sync>;
 
 /// Lets everybody go who is served, and waits so long until they have their answers.
-pub type Leave = Box<dyn FnOnce(Duration) + Send>;
+pub type Leave = Box<dyn FnOnce(Duration) + Send + Sync>;
 
 /// Shows an engine. Called once, when the engine is about to serve.
 pub type Face = fn(Opened) -> std::io::Result<Shown>;
