@@ -11,7 +11,6 @@ mod live;
 mod mcp;
 mod output;
 mod own;
-mod pages;
 mod progress;
 mod reports;
 mod review;

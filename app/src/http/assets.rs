@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 /// What is embedded: name, kind, text.
 const ASSETS: [(&str, &str, &str); 2] = [
-    ("style.css", "text/css; charset=utf-8", include_str!("../pages/style.css")),
-    ("live.js", "text/javascript; charset=utf-8", include_str!("../pages/live.js")),
+    ("style.css", "text/css; charset=utf-8", include_str!("pages/style.css")),
+    ("live.js", "text/javascript; charset=utf-8", include_str!("pages/live.js")),
 ];
 
 /// The address of an asset.

@@ -62,7 +62,7 @@ impl Error {
     }
     /// As a person reads it.
     pub(crate) fn page(&self) -> Response {
-        timed(crate::pages::error(self.status, &self.message, &self.hints), self.after_s)
+        timed(super::pages::error(self.status, &self.message, &self.hints), self.after_s)
     }
     /// As whoever sent a request with these headers can read it.
     pub(super) fn response(self, headers: &HeaderMap) -> Response {

@@ -7,6 +7,7 @@ mod error;
 mod give;
 mod guard;
 mod leaving;
+mod pages;
 mod patient;
 pub(crate) mod secret;
 mod server;

@@ -27,8 +27,8 @@ use super::patient::Patient;
 use super::secret::Secret;
 use super::site::{Inner, Site};
 use super::stream::{self, Streams};
-use super::{api, assets, tasks};
-use crate::{ask, pages};
+use super::{api, assets, pages, tasks};
+use crate::ask;
 
 /// How many callers are served at once, watchers with them; more wait in the port's own queue.
 const CALLERS_MAX: u32 = 4096;

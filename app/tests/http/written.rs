@@ -14,7 +14,7 @@ const NEVER: [&str; 5] =
     ["<img src=x onerror=", "<img/src=x", "</script><img", "\"'onmouseover", "href=\"javascript:"];
 
 /// The pages that there are.
-const PAGES: &str = include_str!("../../src/pages/mod.rs");
+const PAGES: &str = include_str!("../../src/http/pages/mod.rs");
 
 /// Paths of the routes that answer to looking.
 fn routes() -> Vec<&'static str> {

@@ -337,7 +337,8 @@ impl Baseline {
     fn snapshot(&self, repo: &Repo, rig: &RigName) -> Result<Snapshot, Failure> {
         let scratch = self.root.path().join(".engine").join(format!("baseline-{rig}"));
         let message = Message::new("The files that a baseline runs on");
-        let wip = git::state::of_checkout(repo, &scratch, &message).map_err(|error| unavailable(&error))?;
+        let wip = git::state::of_checkout(repo, &scratch, &message, git::state::Dated::AsHead)
+            .map_err(|error| unavailable(&error))?;
         let files = wip.commit.or_else(|| wip.head.clone()).ok_or_else(|| {
             let text =
                 format!("rig {rig} has neither a commit nor files, so there is nothing to run gates on");

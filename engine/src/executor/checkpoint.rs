@@ -98,7 +98,7 @@ fn files(world: &World, repo: &Repo, files: &Files, message: &Message) -> git::R
         Files::Checkout(path) => {
             let checkout = Repo::open_at(&world.git, path)?;
             let scratch = checkout.git_dir.join(SCRATCH);
-            state::of_checkout(&checkout, &scratch, message)
+            state::of_checkout(&checkout, &scratch, message, state::Dated::Now)
         }
         Files::Workdir(session, workdir) => {
             let mut at = Workdir::at(

@@ -213,10 +213,15 @@ fn fixed(repo: &Repo, start: &Start, notes: &mut Vec<String>) -> Result<(Option<
         return Ok((Some(found.clone()), Some(found)));
     }
     let message = Message::new(&format!("What is not committed, for {}", start.template));
-    let wip = state::of_checkout(repo, &repo.git_dir.join(SCRATCH), &message).map_err(|error| {
-        Failure::new(Code::Unavailable, format!("what is not committed cannot be read: {}", explain(&error)))
+    let wip = state::of_checkout(repo, &repo.git_dir.join(SCRATCH), &message, state::Dated::AsHead).map_err(
+        |error| {
+            Failure::new(
+                Code::Unavailable,
+                format!("what is not committed cannot be read: {}", explain(&error)),
+            )
             .hint("commit it, or name the commit that is to be read")
-    })?;
+        },
+    )?;
     let left = |what: &str, paths: &[std::path::PathBuf]| {
         let names: Vec<String> = paths.iter().take(5).map(|path| path.display().to_string()).collect();
         (!paths.is_empty()).then(|| format!("left out, {what}: {}", names.join(", ")))

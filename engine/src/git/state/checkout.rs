@@ -20,12 +20,21 @@ use super::wip::{Turn, Wip};
 /// How often the files are listed again because they changed while they were read.
 const ROUNDS_MAX: usize = 5;
 
+/// When a commit says that it was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dated {
+    /// When it was.
+    Now,
+    /// When the commit was that is checked out: the same files on it are the same commit, whenever they are looked at.
+    AsHead,
+}
+
 /// Makes one, in the repository's objects: nothing leads to it until the ref does. `scratch` is a folder of ours, made
 /// if it is missing, for the copy of the index. A bare repository has no files, only a commit.
 ///
 /// # Errors
 /// `LeftoversTooLarge`, `Io`, or what running git gave, for example when a filter of theirs fails.
-pub fn of_checkout(repo: &Repo, scratch: &Path, message: &Message) -> Result<Wip> {
+pub fn of_checkout(repo: &Repo, scratch: &Path, message: &Message, dated: Dated) -> Result<Wip> {
     let head = head(repo)?;
     let mut wip = Wip { head, commit: None, tree: None, nested: Vec::new(), unreadable: Vec::new() };
     let Some(work) = &repo.work_tree else { return Ok(wip) };
@@ -52,7 +61,11 @@ pub fn of_checkout(repo: &Repo, scratch: &Path, message: &Message) -> Result<Wip
     };
     if tree_of(repo, wip.head.as_ref())? != tree {
         let mut call = repo.call("commit-tree");
-        call.identity(&identity()).arg(tree.as_str()).input(message.bytes());
+        match dated {
+            Dated::Now => call.identity(&identity()),
+            Dated::AsHead => call.identity_at(&identity(), &date_of(repo, wip.head.as_ref())?),
+        };
+        call.arg(tree.as_str()).input(message.bytes());
         if let Some(head) = &wip.head {
             call.args(["-p", head.as_str()]);
         }
@@ -60,6 +73,14 @@ pub fn of_checkout(repo: &Repo, scratch: &Path, message: &Message) -> Result<Wip
     }
     wip.tree = Some(tree);
     Ok(wip)
+}
+
+/// When a commit was made, as git takes it; of none the beginning of time.
+fn date_of(repo: &Repo, commit: Option<&Oid>) -> Result<String> {
+    let Some(commit) = commit else { return Ok("@0 +0000".to_owned()) };
+    let seconds =
+        repo.call("log").args(["-1", "--no-show-signature", "--format=%ct", commit.as_str()]).text()?;
+    Ok(format!("@{seconds} +0000"))
 }
 
 /// The commit that is checked out here.

@@ -22,7 +22,7 @@ use super::error::Result;
 use super::names::{Identity, Oid};
 use super::repo::Repo;
 
-pub use checkout::of_checkout;
+pub use checkout::{Dated, of_checkout};
 pub use differing::{Differing, differing, tree_of};
 pub use path::StatePath;
 pub use read::{Entry, changed};

@@ -5,14 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::World;
-use crate::git::state::{Wip, of_checkout};
+use crate::git::state::{Dated, Wip, of_checkout};
 use crate::git::tests::fixture::write;
 use crate::git::{Error, Message, Repo};
 
 impl World {
     fn checkout_wip(&self, at: &Path) -> Wip {
         let repo = Repo::open(&self.git, at).unwrap();
-        of_checkout(&repo, &self.home.join("scratch"), &Message::new("As it is")).unwrap()
+        of_checkout(&repo, &self.home.join("scratch"), &Message::new("As it is"), Dated::AsHead).unwrap()
     }
 
     /// What `make` leaves as it was, but for objects.
@@ -70,6 +70,8 @@ fn it_is_the_files_and_not_the_index_and_the_index_stays() {
     assert_eq!(content(&world, &wip, "x.log"), None);
     assert_eq!(content(&world, &wip, "dir with space/b.txt"), None);
     assert_eq!(wip.head, Some(world.oid("main")));
+    let made = |commit: &str| world.run(&["log", "-1", "--format=%ct", commit]);
+    assert_eq!(made(wip.commit.as_ref().unwrap().as_str()), made("main"));
     assert!(fs::read_dir(world.home.join("scratch")).unwrap().flatten().all(|e| e.file_name() == "wip-turn"));
 }
 
@@ -82,7 +84,9 @@ fn no_commit_yet_detached_and_bare() {
     let wip = world.checkout_wip(&world.at);
     assert_eq!(wip.head, None);
     assert_eq!(content(&world, &wip, "first.txt").unwrap(), "1");
-    assert_eq!(world.run(&["log", "-1", "--format=%P", wip.commit.unwrap().as_str()]), "");
+    // What is looked at again a second later is the same commit.
+    let commit = wip.commit.unwrap();
+    assert_eq!(world.run(&["log", "-1", "--format=%P|%ct|%at", commit.as_str()]), "|0|0");
 
     let world = World::new();
     world.run(&["checkout", "-q", "--detach", "HEAD^"]);
@@ -117,7 +121,7 @@ fn their_filters_apply_and_their_hooks_do_not_run() {
     world.run(&["config", "filter.bad.required", "true"]);
     world.write("x.bad", "x\n");
     let repo = world.repo();
-    let failed = of_checkout(&repo, &world.home.join("scratch"), &Message::new("x"));
+    let failed = of_checkout(&repo, &world.home.join("scratch"), &Message::new("x"), Dated::Now);
     assert!(matches!(failed, Err(Error::Failed { .. })), "{failed:?}");
 }
 

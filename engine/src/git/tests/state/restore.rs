@@ -3,12 +3,12 @@
 use std::fs;
 
 use super::World;
-use crate::git::state::{Restore, of_checkout, restore};
+use crate::git::state::{Dated, Restore, of_checkout, restore};
 use crate::git::tests::fixture::branch;
 use crate::git::{Error, Message, Oid};
 
 fn wip(world: &World) -> crate::git::state::Wip {
-    of_checkout(&world.repo(), &world.home.join("scratch"), &Message::new("As it is")).unwrap()
+    of_checkout(&world.repo(), &world.home.join("scratch"), &Message::new("As it is"), Dated::Now).unwrap()
 }
 
 #[test]

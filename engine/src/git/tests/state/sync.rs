@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use super::{checkpoint, convoy, message, once};
-use crate::git::state::{Change, Put, REFERENCE, StatePath, StateRef, Synced, Written, of_checkout, sync};
+use crate::git::state::{
+    Change, Dated, Put, REFERENCE, StatePath, StateRef, Synced, Written, of_checkout, sync,
+};
 use crate::git::tests::fixture::World;
 use crate::git::{Error, Message, Repo, Result};
 use crate::os::spawn::Environment;
@@ -147,7 +149,7 @@ fn a_wip_commit_comes_along_and_nothing_else_is_needed() {
     fs::write(at.join("a.txt"), "committed, not pushed\n").unwrap();
     clones.world.git(&at, &["commit", "-q", "-am", "local"]);
     fs::write(at.join("new.txt"), "untracked\n").unwrap();
-    let wip = of_checkout(&a, &clones.world.home.join("scratch"), &Message::new("x")).unwrap();
+    let wip = of_checkout(&a, &clones.world.home.join("scratch"), &Message::new("x"), Dated::Now).unwrap();
     let carried = wip.carried().cloned().unwrap();
     let written = StateRef::new(&a).write(&[once("ckpt-1", "{}")], &[carried], &message()).unwrap();
     assert!(matches!(written, Written::Commit(_)));
