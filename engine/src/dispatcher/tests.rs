@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use convoy_api::{Order, Service as _};
+use convoy_api::{Answer, Order, Query, Service as _};
 use convoy_core::command::{Observed, Request};
-use convoy_core::id::{IssueId, RigName};
+use convoy_core::id::{IssueId, RigName, Seq};
 use convoy_core::issue::{IssueType, NewIssue};
 use convoy_core::tracker::{Seen, Standing};
 
@@ -64,4 +64,36 @@ fn what_is_too_large_to_be_recorded_is_left_out_and_holds_nothing_up() {
         assert!(engine.order(order(close(id))).is_ok(), "{id}");
     }
     assert!(engine.order(order(close("re-2"))).is_err());
+}
+
+#[test]
+fn a_question_about_few_events_of_a_long_log_is_answered_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join(".convoy")).unwrap();
+    std::fs::write(dir.path().join(".convoy/config.toml"), "[rigs.repo]\npath = \".\"\nprefix = \"re\"\n")
+        .unwrap();
+    let workspace = Workspace::find(dir.path()).unwrap();
+    let env = Environment::new([("HOME".into(), dir.path().into())]);
+    let engine = Engine::open(&workspace, &env, Mode::Command, Duration::from_secs(20)).unwrap();
+    let handle = engine.handle();
+    for n in 0..1_100 {
+        handle.observed(seen(&format!("re-{n}"), format!("Issue {n}")));
+    }
+    let request = Request::IssueClose {
+        ids: vec!["re-1099".to_owned()],
+        reason: convoy_core::issue::CloseReason::Completed,
+        duplicate_of: None,
+        note: None,
+    };
+    engine.order(Order { request, actor: "overseer".to_owned(), key: None, dry_run: false }).unwrap();
+    let ask = |after| match engine.ask(Query::Events { after, limit: 10, kind: Some("issue.closed".into()) })
+    {
+        Ok(Answer::Events { events, seq }) => (events, seq),
+        other => panic!("{other:?}"),
+    };
+    let (first, half) = ask(Seq(0));
+    assert!(first.is_empty() && half >= Seq(1_000), "{half:?}");
+    let (found, end) = ask(half);
+    assert_eq!(found.len(), 1);
+    assert_eq!(ask(end), (Vec::new(), end), "that is all");
 }
