@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use convoy_engine::git::state::{Change, Put, StatePath, StateRef, of_checkout};
+use convoy_engine::git::state::{Change, Dated, Put, StatePath, StateRef, of_checkout};
 use convoy_engine::git::{Git, Message, Repo};
 use convoy_engine::os::spawn::Environment;
 use convoy_testkit::env::TestEnv;
@@ -25,7 +25,7 @@ fn repo(env: &TestEnv) -> Repo {
 fn checkpoint(env: &TestEnv, epic: &str, id: &str, sequence: u64) {
     let repo = repo(env);
     let message = Message::new("Checkpoint");
-    let wip = of_checkout(&repo, &env.root().join("scratch"), &message).expect("a WIP commit");
+    let wip = of_checkout(&repo, &env.root().join("scratch"), &message, Dated::Now).expect("a WIP commit");
     let content = json!({
         "id": id, "epic_id": epic, "session_id": "s-1", "session_number": 1, "sequence": sequence,
         "timestamp": "2026-01-01T00:00:00Z", "git_commit": wip.head.as_ref().map(ToString::to_string),
