@@ -7,12 +7,14 @@ use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::{ConvoyId, IssueId, RigName, Seq};
 use convoy_core::issue::IssueType;
+use convoy_core::money::Money;
+use convoy_core::template::NewStep;
 use convoy_core::time::Time;
 use convoy_core::view::{
     BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
     EpicView, FactsView, FiguresView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView,
-    RigStatusView, RigView, SessionView, StageView, StandingView, StoryView, StrandedView, TrackerView,
-    WorkerFactsView, WorkerView,
+    ReserveView, RigStatusView, RigView, SessionView, StageView, StandingView, StoryView, StrandedView,
+    TrackerView, WorkerFactsView, WorkerView,
 };
 
 /// A question about the state. References are ids or unique prefixes.
@@ -82,6 +84,15 @@ pub enum Query {
     Overview,
     /// How many there are of what.
     Figures,
+    /// What the start of these roles would reserve now.
+    Reserve {
+        /// The roles.
+        steps: Vec<NewStep>,
+        /// How many of them may be at work at once.
+        max_parallel: Option<u32>,
+        /// The most that may be spent on them.
+        budget: Option<Money>,
+    },
     /// Convoys that fit, a line each.
     ConvoyLines(ConvoyFilter),
     /// What concerns a convoy: for whoever watches it.
@@ -311,6 +322,7 @@ pub enum Answer {
     Rest { standing: Option<Vec<StandingView>> },
     Overview { overview: Box<OverviewView> },
     Figures { figures: FiguresView },
+    Reserve { reserve: Option<ReserveView> },
     ConvoyLines { convoys: Vec<ConvoyLineView>, total: usize },
     Concern { concern: Box<Concern>, seq: Seq },
     Queue { items: Vec<QueueItemView> },

@@ -6,12 +6,14 @@ use convoy_core::command::BudgetScope;
 use convoy_core::cost::Day;
 use convoy_core::event::Envelope;
 use convoy_core::id::{Seq, SessionId};
+use convoy_core::money::Money;
 use convoy_core::view::{
     BudgetView, CheckpointView, Concern, ConvoyLineView, ConvoyView, CostView, DeliveryView, DetailsView,
     EpicView, FactsView, FiguresView, IssueView, MailboxView, NoticeView, OverviewView, QueueItemView,
-    RigStatusView, RigView, StageView, StandingView, StoryView, StrandedView, TrackerView, WorkerFactsView,
-    WorkerView,
+    ReserveView, RigStatusView, RigView, StageView, StandingView, StoryView, StrandedView, TrackerView,
+    WorkerFactsView, WorkerView,
 };
+use convoy_engine::templates::Resolved;
 
 fn other() -> Failure {
     Failure::new(Code::Unavailable, "the engine gave an answer to another question")
@@ -359,6 +361,19 @@ pub(crate) fn session_of<'a>(worker: &'a WorkerView, of: &str) -> Result<&'a Ses
 /// The same, of a worker that is not known yet.
 pub(crate) fn session(service: &dyn Service, of: &str) -> Result<SessionId, Failure> {
     Ok(session_of(&worker(service, of)?, of)?.clone())
+}
+
+/// What the start of these roles would reserve now, if any limit applies.
+pub(crate) fn reserve(
+    service: &dyn Service,
+    resolved: &Resolved,
+    budget: Option<Money>,
+) -> Result<Option<ReserveView>, Failure> {
+    let (steps, max_parallel) = (resolved.steps.clone(), resolved.max_parallel);
+    match service.ask(Query::Reserve { steps, max_parallel, budget })? {
+        Answer::Reserve { reserve } => Ok(reserve),
+        _ => Err(other()),
+    }
 }
 
 /// How many there are of what.

@@ -4,6 +4,7 @@ mod shown;
 
 use convoy_api::Failure;
 use convoy_core::time::Span;
+use convoy_core::view::ReserveView;
 use convoy_engine::config::{Config, Sources};
 use convoy_engine::engine::presets;
 use convoy_engine::os::spawn::Environment;
@@ -87,7 +88,7 @@ pub(crate) fn views(library: &Library) -> Vec<TemplateView> {
 }
 
 /// What would be started, as is printed with `--json`.
-pub(crate) fn planned(resolved: &Resolved) -> serde_json::Value {
+pub(crate) fn planned(resolved: &Resolved, reserve: Option<&ReserveView>) -> serde_json::Value {
     json!({
         "dry_run": true, "title": resolved.name, "template": resolved.run.template, "rig": resolved.run.rig,
         "commit": resolved.run.commit, "base": resolved.run.diff_base, "files": resolved.run.files,
@@ -96,6 +97,6 @@ pub(crate) fn planned(resolved: &Resolved) -> serde_json::Value {
             "role": step.step.role, "subagent": step.step.subagent, "needs": step.needs,
             "output": step.step.output, "runner": step.step.runner, "timeout_s": step.step.timeout.map(Span::as_secs),
         })).collect::<Vec<_>>(),
-        "notes": resolved.notes,
+        "reserved": reserve, "notes": resolved.notes,
     })
 }

@@ -27,7 +27,7 @@ mod tracker;
 mod witness;
 mod worker;
 
-pub use budget::{BudgetView, budget, budgets};
+pub use budget::{BudgetView, ReserveView, budget, budgets, reserve};
 pub use checkpoint::{
     Background, CheckpointContext, CheckpointView, ConvoyProgress, CurrentTask, FileModified, IssueUpdated,
     StoredCheckpoint, TestState, TestedGate, Tried, checkpoint, stored,

@@ -11,7 +11,7 @@ use convoy_core::id::{AgentName, IssueId};
 use convoy_core::money::Money;
 use convoy_core::template::Runner;
 use convoy_core::time::Span;
-use convoy_core::view::ConvoyView;
+use convoy_core::view::{ConvoyView, ReserveView};
 use convoy_engine::templates::{self, Resolved};
 
 use super::context::Context;
@@ -175,7 +175,7 @@ impl Start {
             ctx.out.aside(&format!("note: {}\n", text::line(note)));
         }
         if dry_run {
-            return would(ctx, resolved, |resolved| resolved.request(owner, notify, epic, budget));
+            return would(ctx, resolved, budget, |resolved| resolved.request(owner, notify, epic, budget));
         }
         let order = ctx.order(resolved.request(owner, notify, epic, budget))?;
         let (convoy, since) = ctx.with(|service| {
@@ -273,9 +273,11 @@ fn unknown(failure: Failure, what: &str) -> Error {
 fn would(
     ctx: &mut Context,
     resolved: Resolved,
+    budget: Option<Money>,
     request: impl FnOnce(Resolved) -> Request,
 ) -> Result<u8, Error> {
-    let view = planned(&resolved);
+    let reserve = ctx.with(|service| ask::reserve(service, &resolved, budget))?;
+    let view = planned(&resolved, reserve.as_ref());
     let mut said = format!("Would start {}\n\n  Roles:\n", paint(BOLD, text::line(&resolved.name)));
     let rows: Vec<Vec<String>> = resolved
         .steps
@@ -292,6 +294,10 @@ fn would(
     }
     if !resolved.run.files.is_empty() {
         let _ = writeln!(said, "  Files:     {}", roles::files(&resolved.run.files));
+    }
+    if let Some(ReserveView { roles, each, total }) = &reserve {
+        let roles = text::count(*roles, "role");
+        let _ = writeln!(said, "  Reserved:  ${} as it begins, ${} for each of {roles}", total.usd, each.usd);
     }
     ctx.act(request(resolved), true)?;
     ctx.out.json(&view)?;

@@ -105,7 +105,7 @@ fn a_template_is_previewed_without_a_trace_and_started_once() {
     let script = Script {
         cases: vec![Case { steps: vec![Step::Print("I look".to_owned()), hold], ..Case::default() }],
     };
-    let room = Room::around(env, "", &script);
+    let room = Room::around(env, "[budget]\non_unmetered = \"allow\"\nday = 1.8\n", &script);
     let browser = Browser::new(&room);
     let page = browser.page("/start?template=code-review");
     let before = room.story();
@@ -119,6 +119,9 @@ fn a_template_is_previewed_without_a_trace_and_started_once() {
         assert!(preview.body.contains(&format!("id=\"role-{role}\"")), "{}", preview.body);
     }
     assert!(preview.body.contains("value=\"2000000\">$2.00</data>"), "{}", preview.body);
+    // Three of four roles begin at once, each with a quarter of its budget.
+    let reserved = "value=\"1500000\">$1.50</data> as it begins, <data class=\"num\" value=\"500000\">$0.50</data> for each of 3 roles";
+    assert!(preview.body.contains(reserved), "{}", preview.body);
     assert_eq!(room.story(), before);
 
     let started = browser.submit(&preview, "/start", &[]);
@@ -130,5 +133,7 @@ fn a_template_is_previewed_without_a_trace_and_started_once() {
     // The same form, sent twice.
     browser.submit(&preview, "/start", &[]);
     assert_eq!(room.json("list").as_array().unwrap().len(), 1);
+    room.env.wait_witness("start", 3);
+    assert_eq!(room.json("cost budget --day")["reserved"]["usd"], "1.50");
     room.open("go");
 }

@@ -167,6 +167,30 @@ fn slice(
     Some(most.map_or(wanted, |most| wanted.min(most))).filter(|slice| *slice > Money::default())
 }
 
+/// What each of the first roles of a convoy would have reserved as it begins, if the convoy was started now: of so many
+/// roles that cost something, `first` of which can begin at once. None if no limit applies.
+pub fn reserved_at_start(
+    state: &State,
+    policy: &Policy,
+    (roles, first): (usize, usize),
+    budget: Option<Money>,
+    now: Time,
+) -> Option<Money> {
+    let own = budget.or(policy.budget.convoy).map(|limit| (free(limit, Account::default()), roles));
+    let day = limited(state, policy, vec![Level::Day], now).pop().map(|(_, limit, account)| {
+        let sessions = state.index.sessions.iter().filter_map(|id| state.sessions.get(id));
+        let served = sessions.filter(|session| session.reserved() > Money::default()).count();
+        let open = state.index.startable.len() + state.index.active.len() + first;
+        (free(limit, account), open.min(policy.max_parallel as usize).saturating_sub(served))
+    });
+    let share = |(free, among): &(Money, usize)| {
+        Money::from_micros(free.as_micros() / i64::try_from(*among).unwrap_or(i64::MAX).max(1)).max(SHARE_MIN)
+    };
+    let limits: Vec<(Money, usize)> = own.into_iter().chain(day).collect();
+    let most = limits.iter().map(|(free, _)| *free).min()?;
+    Some(policy.budget.attempt.or_else(|| limits.iter().map(share).min())?.min(most))
+}
+
 /// The last session of a worker, if its budget ended it.
 fn ended_by_budget<'a>(state: &'a State, worker: &WorkerId) -> Option<&'a Session> {
     let last = state.sessions.get(state.workers.get(worker)?.sessions.last()?)?;

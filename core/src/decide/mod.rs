@@ -33,7 +33,7 @@ mod triage;
 mod verdict;
 mod work;
 
-pub use budget::{Refused, affords, convoy_affords, over_text, waits_for_tomorrow};
+pub use budget::{Refused, affords, convoy_affords, over_text, reserved_at_start, waits_for_tomorrow};
 pub use budget_set::check_level;
 pub use checkpoint::{HOLD_MAX, LOOKS_MAX, has_turns, last_turn};
 pub use fresh::Entropy;

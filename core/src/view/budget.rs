@@ -3,11 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::decide;
 use crate::issue::MoneyView;
 use crate::ledger::{self, Level};
 use crate::money::Money;
 use crate::policy::Policy;
 use crate::state::State;
+use crate::template::{NewStep, Runner};
 use crate::time::Time;
 
 /// A budget.
@@ -28,6 +30,32 @@ pub struct BudgetView {
     pub configured: bool,
     pub active: bool,
     pub begins_anew_at: Option<Time>,
+}
+
+/// What is reserved as a template convoy begins: its first roles take their shares at once, the others as they begin.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the published names; what they mean stands in docs/json.md")]
+pub struct ReserveView {
+    pub roles: usize,
+    pub each: MoneyView,
+    pub total: MoneyView,
+}
+
+/// What the start of these roles would reserve now; nothing if no limit applies. Programs cost nothing.
+pub fn reserve(
+    state: &State,
+    policy: &Policy,
+    steps: &[NewStep],
+    max_parallel: Option<u32>,
+    budget: Option<Money>,
+    now: Time,
+) -> Option<ReserveView> {
+    let costly = steps.iter().filter(|step| matches!(step.step.runner, Runner::Agent { .. }));
+    let at_once = max_parallel.unwrap_or(policy.max_parallel).min(policy.max_parallel) as usize;
+    let first = costly.clone().filter(|step| step.needs.is_empty()).count().min(at_once);
+    let each = decide::reserved_at_start(state, policy, (costly.count(), first), budget, now)?;
+    let total = Money::from_micros(each.as_micros().saturating_mul(i64::try_from(first).unwrap_or(i64::MAX)));
+    Some(ReserveView { roles: first, each: each.into(), total: total.into() })
 }
 
 /// The view of one level, with a limit or without.

@@ -87,6 +87,10 @@ impl Dispatcher {
                 Answer::Overview { overview: Box::new(view::overview(state, &self.policy, now)) }
             }
             Query::Figures => Answer::Figures { figures: view::figures(state, &self.policy, now) },
+            Query::Reserve { steps, max_parallel, budget } => {
+                let reserve = view::reserve(state, &self.policy, steps, *max_parallel, *budget, now);
+                Answer::Reserve { reserve }
+            }
             Query::Convoy { id } => {
                 let convoy =
                     view::convoy(state, &self.policy, &state.convoys[&resolve_convoy(state, id)?], now);

@@ -108,13 +108,15 @@ pub(super) async fn start(
     let notify = values::addresses("notify", std::mem::take(&mut new.notify))?;
     let budget = new.budget_usd.take().map(values::dollars).transpose()?;
     let resolved = new.resolve(&site).await?;
-    let plan = planned(&resolved);
-    let request = resolved.request(owner, notify, epic, budget);
     if dry_run {
-        let order = Order { dry_run, ..caller.order(request) };
-        site.ask(move |service| service.order(order)).await?;
-        return Ok((StatusCode::OK, Json(plan)).into_response());
+        let plan = site.ask(move |service| {
+            let plan = planned(&resolved, ask::reserve(service, &resolved, budget)?.as_ref());
+            let request = resolved.request(owner, notify, epic, budget);
+            service.order(Order { dry_run, ..caller.order(request) }).map(|_| plan)
+        });
+        return Ok((StatusCode::OK, Json(plan.await?)).into_response());
     }
+    let request = resolved.request(owner, notify, epic, budget);
     let show = |service: &dyn convoy_api::Service, id: &str| ask::convoy(service, id);
     let ((convoy, _), changed) = site.make(request, caller, show).await?;
     Ok(made(convoy, changed).into_response())

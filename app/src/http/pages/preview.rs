@@ -5,7 +5,7 @@ use convoy_core::command::BudgetScope;
 use convoy_core::issue::MoneyView;
 use convoy_core::money::Money;
 use convoy_core::template::{NewStep, Runner};
-use convoy_core::view::BudgetView;
+use convoy_core::view::{BudgetView, ReserveView};
 use convoy_engine::templates::Resolved;
 use maud::{Markup, html};
 
@@ -30,7 +30,7 @@ pub(super) fn show(
     fields: &Fields,
     key: &str,
     resolved: &Resolved,
-    budget: Option<Money>,
+    budget: (Option<Money>, Option<ReserveView>),
     day: Option<&BudgetView>,
 ) -> Markup {
     let template = resolved.run.template.to_string();
@@ -64,7 +64,7 @@ pub(super) fn show(
 
 fn about(
     resolved: &Resolved,
-    budget: Option<Money>,
+    (budget, reserve): (Option<Money>, Option<ReserveView>),
     day: Option<&BudgetView>,
 ) -> Vec<(&'static str, Markup)> {
     let run = &resolved.run;
@@ -80,9 +80,15 @@ fn about(
         facts.push(("Variable", html! { code { (safe(name)) } " = " (safe(value)) }));
     }
     facts.push(match budget {
-        Some(budget) => ("May cost", html! { "at most " (money(&MoneyView::from(budget))) ", of which each role gets its share as it begins" }),
+        Some(budget) => ("May cost", html! { "at most " (money(&MoneyView::from(budget))) }),
         None => ("May cost", html! { "it has no budget of its own" }),
     });
+    facts.extend(reserve.map(|ReserveView { roles, each, total }| {
+        let shown = html! {
+            (money(&total)) " as it begins, " (money(&each)) " for each of " (text::count(roles, "role")) "; the others as they begin"
+        };
+        ("Reserved", shown)
+    }));
     if let Some(BudgetView { limit: Some(limit), free: Some(free), .. }) = day {
         facts.push(("Today", html! { (money(free)) " of " (money(limit)) " are free" }));
     }

@@ -243,7 +243,8 @@ pub(super) async fn before(
     let (resolved, budget, day, fields) = site
         .ask(move |service| {
             let (resolved, budget, _) = order(service, &workspace, &env, &fields, true)?;
-            Ok((resolved, budget, preview::day(service)?, fields))
+            let reserve = ask::reserve(service, &resolved, budget)?;
+            Ok((resolved, (budget, reserve), preview::day(service)?, fields))
         })
         .await?;
     // Sent twice, it starts one convoy: the order is known by its key.

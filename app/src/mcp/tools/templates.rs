@@ -149,12 +149,13 @@ impl Tool for Start {
         let budget = self.budget_usd.map(values::budget).transpose()?;
         let resolved = self.resolve(desk)?;
         let notes = resolved.notes.clone();
-        let planned = planned(&resolved);
-        let order = desk.ctx.order(resolved.request(owner, notify, epic, budget))?;
         let answer = if dry_run {
-            desk.ctx.with(|service| service.order(Order { dry_run, ..order }))?;
+            let reserve = desk.ctx.with(|service| ask::reserve(service, &resolved, budget))?;
+            let planned = planned(&resolved, reserve.as_ref());
+            desk.ctx.act(resolved.request(owner, notify, epic, budget), dry_run)?;
             Answer::of(&planned)?
         } else {
+            let order = desk.ctx.order(resolved.request(owner, notify, epic, budget))?;
             Answer::of(&begun(desk, order)?)?
         };
         Ok(notes.into_iter().fold(answer, Answer::note))
