@@ -97,7 +97,12 @@ pub fn up(workspace: &Workspace, env: &Environment) -> Result<Up, Failure> {
     match serving(workspace)? {
         Some(view) if !said.is_empty() => Ok(Up { view, already: !said.ends_with(READY) }),
         _ => {
-            let _ = child.wait();
+            // It served, had soon done what there was to do, and has left again.
+            let (pid, status) = (child.id(), child.wait());
+            if said.ends_with(READY) && status.is_ok_and(|status| status.success()) {
+                let view = EngineView { pid, ..view(workspace, Mode::Command) };
+                return Ok(Up { view, already: false });
+            }
             Err(serde_json::from_slice(&said).unwrap_or_else(|_| {
                 Failure::new(Code::Unavailable, "the engine did not start")
                     .hint("see what it said: convoy daemon logs")
