@@ -242,7 +242,7 @@ mod tests {
         let evidence = json!({"at": at, "silent_ms": 2_460_000, "tool": "Bash", "tool_ms": 60_000, "processes": 3,
                         "cpu_ms": 10, "window_ms": 10_000, "window_cpu_ms": 0, "retry_at": null, "waiting": null,
                         "repeated": null, "repeated_count": null, "changed_at": at, "takes_input": false});
-        let health = json!({"health": "stalled", "why": "nothing was heard", "heard_at": at, "steps": [],
+        let health = json!({"health": "stalled", "stale": true, "why": "nothing was heard", "heard_at": at, "steps": [],
                     "next_step": "stop", "next_at": at,
                     "evidence": evidence});
         serde_json::from_value(json!({
@@ -250,7 +250,7 @@ mod tests {
             "workers": [{
                 "worker_id": "w-1", "name": "gastown/amber", "issue_id": "gt-abc", "title": hostile, "convoy_id": "hq-cv-1",
                 "session_id": "s-1", "state": "running", "why": null, "agent": "claude", "model": "opus", "attempt": 2,
-                "max_attempts": 3, "failures": 1, "lost": 0, "conflicts": 0, "started_at": at,
+                "max_attempts": 3, "failures": 1, "lost": 0, "conflicts": 0, "gave_up": false, "started_at": at,
                 "last_activity_at": "2026-01-02T02:23:05Z", "spent": money, "last_lesson": "a gate failed",
                 "command": "convoy work stop gt-abc",
                 "health": health,
