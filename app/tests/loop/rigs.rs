@@ -351,6 +351,8 @@ fn workdirs_of_every_rig_are_cleaned_and_what_was_left_is_saved_where_it_belongs
     let room = three("", |_| Script::always(steps));
     let convoy = room.launch_new("gt-1 ap-1 we-1", "");
     room.lands(&convoy);
+    // What an engine goes on to write into a repository would be written where it was.
+    room.convoy("down");
     // One of a repository that is away stays.
     std::fs::rename(place(&room, "api"), place(&room, "away")).unwrap();
     let cleaned = room.env.convoy(["workdir", "clean", "--all", "--json"]).exits(5).json();
