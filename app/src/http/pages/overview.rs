@@ -20,6 +20,9 @@ use super::tail;
 use crate::ask;
 use crate::http::{Error, Site, Visitor};
 
+/// How many entries each list shows.
+const SHOWN: usize = 10;
+
 /// Of how many of those at work the last line is shown.
 const PRINTED_MAX: usize = 12;
 
@@ -72,7 +75,13 @@ pub(super) async fn show(
     Ok(page(&visitor, "Overview", "/", Some(overview.seq), &main))
 }
 
+/// As much of a list as is seen at once: the page has to be light, and what has more leads to all.
+fn first<T>(all: &[T]) -> &[T] {
+    all.get(..SHOWN).unwrap_or(all)
+}
+
 /// The four answers that everybody comes for.
+
 fn figures(overview: &OverviewView) -> Markup {
     let figure = |to: &str, number: Markup, label: &str, some: bool, sub: Markup| {
         html! {
@@ -140,10 +149,10 @@ fn needs(visitor: &Visitor, overview: &OverviewView) -> Markup {
         return empty("Nothing needs you", "What goes on, goes on by itself.", None);
     }
     html! {
-        ul.list.needs { @for need in &overview.needs { (need_of(visitor, need)) } }
-        @if overview.needs_total > overview.needs.len() {
+        ul.list.needs { @for need in first(&overview.needs) { (need_of(visitor, need)) } }
+        @if overview.needs_total > first(&overview.needs).len() {
             p.more {
-                "and " (overview.needs_total - overview.needs.len()) " more, the first of "
+                "and " (overview.needs_total - first(&overview.needs).len()) " more, the first of "
                 a href="/convoys" { "the convoys" } " or " a href="/issues?status=needs_human" { "issues that need a person" }
             }
         }
@@ -176,8 +185,8 @@ fn at_work(overview: &OverviewView, last: &Last) -> Markup {
         return empty("Nobody is at work", "Agents begin by themselves when something is started.", None);
     }
     html! {
-        ul.list { @for worker in &overview.at_work { (worker_of(worker, last)) } }
-        (more(overview.at_work.len(), overview.at_work_total, "/work", "at work"))
+        ul.list { @for worker in first(&overview.at_work) { (worker_of(worker, last)) } }
+        (more(first(&overview.at_work).len(), overview.at_work_total, "/work", "at work"))
     }
 }
 
@@ -217,8 +226,8 @@ fn convoys(overview: &OverviewView) -> Markup {
     }
     let total = overview.open + overview.staged;
     html! {
-        ul.list { @for convoy in &overview.convoys { (line(convoy)) } }
-        (more(overview.convoys.len(), total, "/convoys", "convoys"))
+        ul.list { @for convoy in first(&overview.convoys) { (line(convoy)) } }
+        (more(first(&overview.convoys).len(), total, "/convoys", "convoys"))
     }
 }
 
@@ -227,8 +236,8 @@ fn landed(overview: &OverviewView) -> Markup {
         return empty("Nothing landed yet today", "What landed before is under convoys.", None);
     }
     html! {
-        ul.list { @for convoy in &overview.landed_today { (line(convoy)) } }
-        (more(overview.landed_today.len(), overview.landed_today_total, "/convoys?status=landed", "that landed"))
+        ul.list { @for convoy in first(&overview.landed_today) { (line(convoy)) } }
+        (more(first(&overview.landed_today).len(), overview.landed_today_total, "/convoys?status=landed", "that landed"))
     }
 }
 
