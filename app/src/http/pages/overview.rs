@@ -23,9 +23,6 @@ use crate::http::{Error, Site, Visitor};
 /// How many entries each list shows.
 const SHOWN: usize = 10;
 
-/// Of how many of those at work the last line is shown.
-const PRINTED_MAX: usize = 12;
-
 /// What agents printed last, by session.
 type Last = BTreeMap<SessionId, String>;
 
@@ -45,8 +42,7 @@ pub(super) async fn show(
     let (overview, last) = site
         .ask(move |service| {
             let overview = ask::overview(service)?;
-            let sessions =
-                overview.at_work.iter().take(PRINTED_MAX).filter_map(|one| one.session_id.as_ref());
+            let sessions = overview.at_work.iter().take(SHOWN).filter_map(|one| one.session_id.as_ref());
             let last: Last =
                 sessions.filter_map(|id| Some((id.clone(), tail::last(&workspace, id)?))).collect();
             Ok((overview, last))
