@@ -72,7 +72,7 @@ pub(super) async fn show(
 }
 
 /// As much of a list as is seen at once: the page has to be light, and what has more leads to all.
-fn first<T>(all: &[T]) -> &[T] {
+fn shown<T>(all: &[T]) -> &[T] {
     all.get(..SHOWN).unwrap_or(all)
 }
 
@@ -145,10 +145,10 @@ fn needs(visitor: &Visitor, overview: &OverviewView) -> Markup {
         return empty("Nothing needs you", "What goes on, goes on by itself.", None);
     }
     html! {
-        ul.list.needs { @for need in first(&overview.needs) { (need_of(visitor, need)) } }
-        @if overview.needs_total > first(&overview.needs).len() {
+        ul.list.needs { @for need in shown(&overview.needs) { (need_of(visitor, need)) } }
+        @if overview.needs_total > shown(&overview.needs).len() {
             p.more {
-                "and " (overview.needs_total - first(&overview.needs).len()) " more, the first of "
+                "and " (overview.needs_total - shown(&overview.needs).len()) " more, the first of "
                 a href="/convoys" { "the convoys" } " or " a href="/issues?status=needs_human" { "issues that need a person" }
             }
         }
@@ -181,8 +181,8 @@ fn at_work(overview: &OverviewView, last: &Last) -> Markup {
         return empty("Nobody is at work", "Agents begin by themselves when something is started.", None);
     }
     html! {
-        ul.list { @for worker in first(&overview.at_work) { (worker_of(worker, last)) } }
-        (more(first(&overview.at_work).len(), overview.at_work_total, "/work", "at work"))
+        ul.list { @for worker in shown(&overview.at_work) { (worker_of(worker, last)) } }
+        (more(shown(&overview.at_work).len(), overview.at_work_total, "/work", "at work"))
     }
 }
 
@@ -222,8 +222,8 @@ fn convoys(overview: &OverviewView) -> Markup {
     }
     let total = overview.open + overview.staged;
     html! {
-        ul.list { @for convoy in first(&overview.convoys) { (line(convoy)) } }
-        (more(first(&overview.convoys).len(), total, "/convoys", "convoys"))
+        ul.list { @for convoy in shown(&overview.convoys) { (line(convoy)) } }
+        (more(shown(&overview.convoys).len(), total, "/convoys", "convoys"))
     }
 }
 
@@ -232,8 +232,8 @@ fn landed(overview: &OverviewView) -> Markup {
         return empty("Nothing landed yet today", "What landed before is under convoys.", None);
     }
     html! {
-        ul.list { @for convoy in first(&overview.landed_today) { (line(convoy)) } }
-        (more(first(&overview.landed_today).len(), overview.landed_today_total, "/convoys?status=landed", "that landed"))
+        ul.list { @for convoy in shown(&overview.landed_today) { (line(convoy)) } }
+        (more(shown(&overview.landed_today).len(), overview.landed_today_total, "/convoys?status=landed", "that landed"))
     }
 }
 
