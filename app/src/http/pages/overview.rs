@@ -77,7 +77,6 @@ fn shown<T>(all: &[T]) -> &[T] {
 }
 
 /// The four answers that everybody comes for.
-
 fn figures(overview: &OverviewView) -> Markup {
     let figure = |to: &str, number: Markup, label: &str, some: bool, sub: Markup| {
         html! {
