@@ -6,7 +6,9 @@
 //!
 //! Text comes in already made safe by [`crate::text`].
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -80,7 +82,8 @@ impl Line {
 
 /// The lines.
 pub(crate) struct Region {
-    stream: Stream,
+    /// The terminal, without a buffer before it.
+    terminal: File,
     color: ColorChoice,
     /// How wide each line is that is there now.
     drawn: Vec<usize>,
@@ -94,29 +97,26 @@ impl Region {
     /// At the bottom of the terminal that the stream leads to. None where there is no terminal, where it can do nothing,
     /// or where somebody wants one JSON value or quiet.
     pub(crate) fn new(stream: Stream, out: &Output, term: Option<&str>) -> Option<Self> {
-        let (terminal, auto) = match stream {
-            Stream::Out => (io::stdout().is_terminal(), AutoStream::choice(&io::stdout())),
-            Stream::Err => (io::stderr().is_terminal(), AutoStream::choice(&io::stderr())),
-        };
         let able = term.is_some_and(|term| !term.is_empty() && term != "dumb");
-        if !terminal || !able || out.json || out.quiet {
+        if !able || out.json || out.quiet {
             return None;
         }
+        let (terminal, auto) = match stream {
+            Stream::Out => (io::stdout().as_fd().try_clone_to_owned(), AutoStream::choice(&io::stdout())),
+            Stream::Err => (io::stderr().as_fd().try_clone_to_owned(), AutoStream::choice(&io::stderr())),
+        };
+        let terminal = terminal.map(File::from).ok().filter(File::is_terminal)?;
         let color = if out.color == ColorChoice::Auto { auto } else { out.color };
         let continued = Arc::new(AtomicBool::new(false));
         // Set before anything else of this process runs again. Without it lines would stand there twice, and nothing worse.
         let _ = signal_hook::flag::register(SIGCONT, Arc::clone(&continued));
-        Some(Self { stream, color, drawn: Vec::new(), shown: String::new(), continued })
+        Some(Self { terminal, color, drawn: Vec::new(), shown: String::new(), continued })
     }
 
     /// The size of the terminal, now.
     pub(crate) fn size(&self) -> Size {
-        let size = match self.stream {
-            Stream::Out => tcgetwinsize(io::stdout()),
-            Stream::Err => tcgetwinsize(io::stderr()),
-        };
         let told = |n: u16, otherwise: usize| if n == 0 { otherwise } else { n.into() };
-        size.map_or(Size { columns: COLUMNS, rows: ROWS }, |size| Size {
+        tcgetwinsize(&self.terminal).map_or(Size { columns: COLUMNS, rows: ROWS }, |size| Size {
             columns: told(size.ws_col, COLUMNS),
             rows: told(size.ws_row, ROWS),
         })
@@ -168,7 +168,8 @@ impl Region {
         }
         let back = self.back(self.size());
         self.forget();
-        self.write(&format!("{back}{CLEAR_BELOW}"))
+        // A Ctrl-C makes the terminal forget what it has not yet shown, which may be the end of a write.
+        self.write(&format!("{WRAP}{back}{CLEAR_BELOW}"))
     }
 
     /// Somebody else has written on the terminal while this process was stopped: what is there is theirs.
@@ -192,15 +193,10 @@ impl Region {
         if self.color == ColorChoice::Never { strip_str(text).to_string() } else { text.to_owned() }
     }
 
-    /// In one write: nobody sees half of it, and nothing ends it halfway.
+    /// In one write, which what is buffered for stdout comes before: nobody sees half of it, and nothing ends it halfway.
     fn write(&self, text: &str) -> io::Result<()> {
-        match self.stream {
-            Stream::Out => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
-            }
-            Stream::Err => io::stderr().write_all(text.as_bytes()),
-        }
+        io::stdout().flush()?;
+        (&self.terminal).write_all(text.as_bytes())
     }
 }
 
@@ -231,7 +227,7 @@ mod tests {
     #[test]
     fn it_goes_back_over_what_a_narrower_terminal_made_of_its_lines() {
         let of = |drawn: &[usize]| Region {
-            stream: Stream::Err,
+            terminal: File::open("/dev/null").unwrap(),
             color: ColorChoice::Never,
             drawn: drawn.to_vec(),
             shown: String::new(),

@@ -4,11 +4,12 @@
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::Signal;
 
 use crate::clock::Instant;
 
@@ -48,6 +49,19 @@ pub(crate) fn run(
 ) -> io::Result<End> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    let end = once(command, input, deadline, stdout_max)?;
+    match &end {
+        // A Ctrl-C at the terminal, in the moment before it had a group of its own: it did not begin.
+        End::Exited { status, stdout, stderr }
+            if status.signal() == Some(Signal::INT.as_raw()) && stdout.is_empty() && stderr.is_empty() =>
+        {
+            once(command, input, deadline, stdout_max)
+        }
+        _ => Ok(end),
+    }
+}
+
+fn once(command: &mut Command, input: &[u8], deadline: Instant, stdout_max: usize) -> io::Result<End> {
     let mut child = command.spawn()?;
     crate::os::process::behind_the_engine(child.id());
     let end = talk(&mut child, input, deadline, stdout_max);
@@ -60,7 +74,7 @@ pub(crate) fn run(
 fn kill(child: &mut Child) {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
         // The group is the child's own, and the child is not reaped yet, so the number cannot be another's.
-        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
     }
     let _ = child.kill();
     let _ = child.wait();
@@ -144,4 +158,33 @@ fn take<R: Read>(pipe: &mut Option<R>, into: &mut Vec<u8>, chunk: &mut [u8]) -> 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use convoy_core::time::Span;
+
+    use super::*;
+
+    #[test]
+    fn what_an_interrupt_kept_from_beginning_is_begun_again_once() {
+        let temp = tempfile::tempdir().unwrap();
+        let run = |script: &str| {
+            let mut command = crate::os::spawn::command("/bin/sh");
+            command.args(["-c", script]).current_dir(temp.path());
+            match run(&mut command, b"in", Instant::now().plus(Span::from_millis(60_000)), CHUNK_BYTES)
+                .unwrap()
+            {
+                End::Exited { status, stdout, .. } => (status, stdout),
+                _ => panic!("it does not end"),
+            }
+        };
+        let (status, said) = run("if [ -e begun ]; then cat; else : > begun; kill -INT $$; fi");
+        assert!(status.success(), "{status}");
+        assert_eq!(said, b"in");
+        assert_eq!(run("kill -INT $$").0.signal(), Some(Signal::INT.as_raw()));
+        // What has said something has begun.
+        let (status, said) = run("echo once; kill -INT $$");
+        assert_eq!((status.signal(), said), (Some(Signal::INT.as_raw()), b"once\n".to_vec()));
+    }
 }
