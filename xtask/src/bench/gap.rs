@@ -1,4 +1,5 @@
-//! From an agent's last instruction to the next agent's first, one agent at a time.
+//! From an agent's last instruction to the next agent's first, one agent at a time: of issues in a row, and of roles of
+//! which each waits for the one before.
 //!
 //! Between the two lie the proof that the first one's processes are dead, its end and the next one's beginning
 //! on the disk, and a new supervisor. Making the workdir is not counted: it is git's work, and grows with the
@@ -20,27 +21,79 @@ use super::room::{Room, convoy, create, order, order_one};
 /// Agents in a row.
 const TASKS: usize = 60;
 const STEPS: &str = r#"[{"convoy":["done","--no-change"]}]"#;
+/// Of a role.
+const REPORTS: &str = r#"[{"output":"Looked.\n"}]"#;
 
 pub(super) fn measure(wanted: &Wanted) -> Result<Vec<Figure>> {
-    let (mut rounds, mut whole) = (Vec::new(), Vec::new());
-    for _ in 0..wanted.rounds {
-        let room = Room::with(|env| config(env, 1))?;
-        room.up()?;
-        let half = floor(&room)?;
-        let chain = chain(&room, TASKS)?;
-        let anchor = half.and(floor(&room)?);
-        rounds.push(Pair { of: chain.gaps, anchor: anchor.clone() });
-        whole.push(Pair { of: chain.whole, anchor });
-    }
+    let mut figures = of_issues(wanted)?;
+    figures.extend(of_roles(wanted)?);
+    Ok(figures)
+}
+
+fn of_issues(wanted: &Wanted) -> Result<Vec<Figure>> {
+    let [gaps, whole] = rounds(wanted, STEPS, 2, |room| chain(room, TASKS))?;
     Ok(vec![
-        Figure::ratio("start gap", &rounds, 50, "exit, 2 commits, spawn", Goal::AtMost(2.5)),
+        Figure::ratio("start gap", &gaps, 50, "exit, 2 commits, spawn", Goal::AtMost(2.5)),
         Figure::ratio("start gap, its workdir included", &whole, 50, "exit, 2 commits, spawn", Goal::None),
     ])
 }
 
+fn of_roles(wanted: &Wanted) -> Result<Vec<Figure>> {
+    let [gaps, whole] = rounds(wanted, REPORTS, 1, |room| {
+        roles(room)?;
+        room.env().convoy(["start", "chain", "--files", "**"]).ok();
+        ran(room, TASKS)
+    })?;
+    Ok(vec![
+        Figure::ratio("role gap", &gaps, 50, "exit, commit, spawn", Goal::AtMost(2.0)),
+        Figure::ratio("role gap, its workdir included", &whole, 50, "exit, commit, spawn", Goal::None),
+    ])
+}
+
+/// A template of roles of which each waits for the one before.
+fn roles(room: &Room) -> Result<()> {
+    let folder = room.env().dir().join(".convoy");
+    let role = |n: usize| {
+        let needs = if n == 0 { String::new() } else { format!("depends_on = [\"r{}\"]\n", n - 1) };
+        format!("[[agents]]\nrole = \"r{n}\"\nsubagent = \"link\"\n{needs}")
+    };
+    let template = format!("description = \"Roles in a row\"\n{}", (0..TASKS).map(role).collect::<String>());
+    let agent = "---\nname: link\ndescription: One of many\n---\nLook.\n";
+    for (name, text) in [("templates/chain.toml", template.as_str()), ("agents/link.md", agent)] {
+        let file = folder.join(name);
+        std::fs::create_dir_all(file.parent().ok_or("a file has a folder")?)?;
+        std::fs::write(file, text)?;
+    }
+    Ok(())
+}
+
+/// Rounds of a chain between two halves of its floor: without making the workdirs, and with.
+fn rounds(
+    wanted: &Wanted,
+    steps: &str,
+    commits: usize,
+    chain: impl Fn(&Room) -> Result<Chain>,
+) -> Result<[Vec<Pair>; 2]> {
+    let (mut gaps, mut whole) = (Vec::new(), Vec::new());
+    for _ in 0..wanted.rounds {
+        let room = Room::with(|env| doing(env, 1, steps))?;
+        room.up()?;
+        let half = floor(&room, commits)?;
+        let chain = chain(&room)?;
+        let anchor = half.and(floor(&room, commits)?);
+        gaps.push(Pair { of: chain.gaps, anchor: anchor.clone() });
+        whole.push(Pair { of: chain.whole, anchor });
+    }
+    Ok([gaps, whole])
+}
+
 /// The configuration of a room whose agents only write down when they ran.
 pub(super) fn config(env: &TestEnv, parallel: u32) -> String {
-    let words = [agent(env), vec!["--do".to_owned(), STEPS.to_owned()]].concat();
+    doing(env, parallel, STEPS)
+}
+
+fn doing(env: &TestEnv, parallel: u32, steps: &str) -> String {
+    let words = [agent(env), vec!["--do".to_owned(), steps.to_owned()]].concat();
     let table = agent_toml("stamp", &words, "plain", &[]);
     format!("[defaults]\nagent = \"stamp\"\nmax_parallel = {parallel}\n{table}")
 }
@@ -68,6 +121,11 @@ pub(super) fn chain(room: &Room, tasks: usize) -> Result<Chain> {
     let issues: Vec<String> =
         (0..tasks).map(|n| order_one(&client, create(&format!("Task {n}")))).collect::<Result<_>>()?;
     order(&client, convoy("Chain", issues, true))?;
+    ran(room, tasks)
+}
+
+/// Waits until so many agents are done, one after the other.
+fn ran(room: &Room, tasks: usize) -> Result<Chain> {
     let events = room.wait(tasks, |event| matches!(event, Event::WorkerDone { .. }))?;
     let whole = between(room.env())?;
     let mut chain = Chain { gaps: Samples::default(), whole: Samples::default() };
@@ -108,8 +166,8 @@ fn between(env: &TestEnv) -> Result<Vec<Duration>> {
     Ok(runs.windows(2).map(|two| Duration::from_nanos(two[1].0.saturating_sub(two[0].1))).collect())
 }
 
-/// The same agent, started again and again by a loop that commits its end and the next one's beginning.
-fn floor(room: &Room) -> Result<Samples> {
+/// The same agent, started again and again by a loop that commits its end, and the next one's beginning if that counts.
+fn floor(room: &Room, commits_each: usize) -> Result<Samples> {
     let env = room.env();
     let dir = tempfile::tempdir_in(env.root())?;
     let mut commits = Commits::new(dir.path())?;
@@ -118,8 +176,9 @@ fn floor(room: &Room) -> Result<Samples> {
         let mut command = env.command(&words[0], env.root());
         command.args(&words[1..]).args(["--do", "[]", "--no-stdin"]);
         run(command)?;
-        commits.commit()?;
-        commits.commit()?;
+        for _ in 0..commits_each {
+            commits.commit()?;
+        }
     }
     let mut samples = Samples::default();
     between(env)?.into_iter().for_each(|gap| samples.add(gap));
