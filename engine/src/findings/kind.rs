@@ -3,6 +3,10 @@
 //! Two reviewers call the same fault `injection` and `SQL Injection`; a linter calls it `S608`. A *topic* is the one word
 //! for all of them. A *broad* category (`security`, `bug`) says who looked, and not what was seen.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use convoy_core::id::RoleName;
 use convoy_core::review::Finding;
 use schemars::JsonSchema;
@@ -88,6 +92,12 @@ const TOPICS: [(Touches, &[&str]); 27] = [
     (Other, &["untested", "coverage"]),
 ];
 
+/// Of each of those words the number of its topic.
+static TOPIC_OF: LazyLock<HashMap<&str, usize>> = LazyLock::new(|| {
+    let topics = TOPICS.iter().enumerate();
+    topics.flat_map(|(at, (_, words))| words.iter().map(move |word| (*word, at))).collect()
+});
+
 /// Categories that say who looked.
 const BROAD: [&str; 14] = [
     "security",
@@ -114,55 +124,57 @@ const EMPTY: [&str; 22] = [
 /// How many words of a title are looked at.
 const WORDS_MAX: usize = 24;
 
-/// Words of a text as they are compared: small letters, without endings, each once, sorted.
-pub(super) fn words(text: &str) -> Vec<String> {
+/// Words of a text as they are compared: small letters, without endings.
+fn words(text: &str) -> Vec<Cow<'_, str>> {
     let parts = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '+'));
-    let mut words: Vec<String> = parts
-        .filter(|part| !part.is_empty())
-        .take(WORDS_MAX)
-        .map(|part| stem(&part.to_lowercase()))
-        .collect();
-    words.retain(|word| !EMPTY.contains(&word.as_str()));
-    words.sort_unstable();
-    words.dedup();
+    let mut words: Vec<Cow<'_, str>> =
+        parts.filter(|part| !part.is_empty()).take(WORDS_MAX).map(stem).collect();
+    words.retain(|word| !EMPTY.contains(&word.as_ref()));
     words
 }
 
-/// Without the plural.
-fn stem(word: &str) -> String {
-    let keeps = ["ss", "us", "is", "xss"].iter().any(|end| word.ends_with(end));
-    match word.strip_suffix('s') {
-        Some(short) if short.len() >= 3 && !keeps => short.to_owned(),
-        Some(_) | None => word.to_owned(),
+/// A word in small letters, without the plural; most are so as they stand.
+fn stem(word: &str) -> Cow<'_, str> {
+    let is_small = word.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    let mut word = if is_small { Cow::Borrowed(word) } else { Cow::Owned(word.to_lowercase()) };
+    let keeps = ["ss", "us", "is"].iter().any(|end| word.ends_with(end));
+    if word.len() > 3 && word.ends_with('s') && !keeps {
+        match &mut word {
+            Cow::Borrowed(word) => *word = &word[..word.len() - 1],
+            Cow::Owned(word) => word.truncate(word.len() - 1),
+        }
     }
+    word
 }
 
 /// The number of a topic, and what it touches.
-fn topic_of(words: &[String]) -> Option<(usize, Touches)> {
-    let fits = |all: &[&str]| words.iter().any(|word| all.contains(&word.as_str()));
-    TOPICS.iter().position(|(_, all)| fits(all)).map(|at| (at, TOPICS[at].0))
+fn topic_of(words: &[Cow<'_, str>]) -> Option<(usize, Touches)> {
+    let topics = words.iter().filter_map(|word| TOPIC_OF.get(word.as_ref()));
+    topics.min().map(|at| (*at, TOPICS[*at].0))
 }
 
 /// A finding, as it is compared with others.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Kind {
+pub(super) struct Kind<'a> {
     /// Its topic, if it has one.
     pub(super) topic: Option<usize>,
-    /// The words of its category, joined; empty if it has none.
+    /// The words of its category, sorted and joined; empty if it has none.
     pub(super) category: String,
     /// The category says only who looked.
     pub(super) is_broad: bool,
     /// The words of its title.
-    pub(super) title: Vec<String>,
+    pub(super) title: Vec<Cow<'a, str>>,
     /// What it touches.
     pub(super) touches: Touches,
 }
 
-impl Kind {
-    pub(super) fn of(finding: &Finding, role: &RoleName) -> Self {
-        let category = words(&finding.category);
+impl<'a> Kind<'a> {
+    pub(super) fn of(finding: &'a Finding, role: &RoleName) -> Self {
+        let mut category = words(&finding.category);
+        category.sort_unstable();
+        category.dedup();
         let title = words(&finding.title);
-        let is_broad = category.len() == 1 && BROAD.contains(&category[0].as_str());
+        let is_broad = category.len() == 1 && BROAD.contains(&category[0].as_ref());
         let topic = topic_of(&category).or_else(|| topic_of(&title));
         let named = touches_by_name(&finding.category.to_lowercase());
         let touches = named
@@ -175,19 +187,16 @@ impl Kind {
 
 /// What a category, a rule or a role has in its name.
 fn touches_by_name(name: &str) -> Option<Touches> {
-    let letters: String = name.chars().take_while(char::is_ascii_alphabetic).collect();
+    let (letters, number) = name.split_at(name.bytes().take_while(u8::is_ascii_alphabetic).count());
     let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    let is_rule = name.len() > letters.len() && name[letters.len()..].bytes().all(|b| b.is_ascii_digit());
+    let is_rule = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     if has(&["security", "vulnerab", "cwe"]) || (is_rule && letters == "s") {
         Some(Security)
     } else if has(&["performance", "perf"]) {
         Some(Performance)
     } else if has(&["correctness", "bug", "logic", "reliability"])
         || name == "invalid-syntax"
-        || (is_rule
-            && ["f", "b", "sc", "ple", "ble"].contains(&letters.as_str())
-            && name != "f401"
-            && name != "f841")
+        || (is_rule && ["f", "b", "sc", "ple", "ble"].contains(&letters) && name != "f401" && name != "f841")
     {
         Some(Correctness)
     } else {

@@ -15,9 +15,12 @@ const BYTES: usize = 200 * 1024;
 const AWKWARD: &str = "`id` $(id) ${HOME} $PATH 'one' \"two\" \\n \\ {{ role }} {% raw %} {# no #} ~ * ? [a] <b> & | ; \
                        %s %n -rf --help\t\u{1b}[31mred\u{7}\u{8} ü 漢字 🚚 \u{202e}back\u{200b}\u{feff} EOF\r\n\r\n\n'''\n```\n";
 
-/// A text that nobody else has.
+/// A text that nobody else has: every control character, whatever changes how text is shown, a line that is longer than
+/// a terminal takes one, and then `AWKWARD` until it is long enough.
 fn own(role: usize, round: usize) -> String {
     let mut text = format!("<begin {role} {round}>\n");
+    text.extend(('\0'..='\u{7ff}').chain('\u{2000}'..='\u{206f}').chain('\u{fff0}'..='\u{1000f}'));
+    text.push_str(&"long ".repeat(2_000));
     while text.len() < BYTES {
         text.push_str(AWKWARD);
         text.push_str(&format!("{role}.{round}.{}\n", text.len()));
@@ -55,7 +58,7 @@ fn each_of_ten_agents_gets_exactly_its_own_prompt() {
 }
 
 #[test]
-#[ignore = "takes minutes: a hundred rounds"]
+#[ignore = "takes minutes; see CONTRIBUTING.md"]
 fn each_of_ten_agents_gets_exactly_its_own_prompt_a_hundred_times() {
     each_gets_its_own(100);
 }

@@ -1,4 +1,4 @@
-//! Every role gets exactly its own prompt, whatever is in it.
+//! Every role gets exactly its own prompt, whatever is in it. A hundred rounds of that are in `steps/prompts.rs`.
 
 use convoy_testkit::fake_agent::{Script, Step};
 
@@ -7,17 +7,10 @@ use crate::room::text;
 
 /// How many roles side by side.
 const ROLES: usize = 10;
-/// How many rounds of them; the whole case has a hundred, see `CONVOY_FAULTS_LONG`.
-const ROUNDS: usize = 2;
 /// How often the text of a role is in its prompt, which is about 200 KB long.
 const TIMES: usize = 5;
 /// About how long that text is: all of them have to fit into one template.
 const TEXT_BYTES: usize = 40_000;
-
-#[expect(clippy::disallowed_methods, reason = "a switch for the person who runs the tests")]
-fn rounds() -> usize {
-    if std::env::var_os("CONVOY_FAULTS_LONG").is_some() { 100 } else { ROUNDS }
-}
 
 /// A long text with everything in it that a shell, a terminal or a paste buffer would not leave alone.
 fn awkward(role: usize) -> String {
@@ -44,15 +37,13 @@ fn a3_ten_roles_at_once_each_with_its_own_prompt() {
     }
     desk.write("templates/ten.toml", &template);
     desk.agent_file("reader", &reader("", &format!("BEGIN{}END", "{{ params.text }}".repeat(TIMES))));
-    for round in 0..rounds() {
-        let convoy = desk.waits("ten", 0);
-        for n in 0..ROLES {
-            let output = desk.output(text(&convoy, "/id"), &format!("r{n}"));
-            let content = text(&output, "/content");
-            let from = content.find("BEGIN").unwrap() + "BEGIN".len();
-            let to = content.rfind("END").unwrap();
-            assert!(content[from..to] == awkward(n).repeat(TIMES), "round {round}, role {n}");
-        }
+    let convoy = desk.waits("ten", 0);
+    for n in 0..ROLES {
+        let output = desk.output(text(&convoy, "/id"), &format!("r{n}"));
+        let content = text(&output, "/content");
+        let from = content.find("BEGIN").unwrap() + "BEGIN".len();
+        let to = content.rfind("END").unwrap();
+        assert!(content[from..to] == awkward(n).repeat(TIMES), "role {n}");
     }
     assert!(!desk.room.env.dir().join("pwned").exists());
 }

@@ -1,6 +1,7 @@
 //! Which findings are one fault.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use crate::findings::kind::{Kind, near};
 
@@ -11,9 +12,9 @@ const LINES_MAX: u32 = 64;
 /// With how many before it in a file one is compared by its words.
 const BACK_MAX: usize = 32;
 
-/// Findings that are one fault, in the order in which they were sorted.
+/// Findings that are one fault, at least one, in the order in which they were sorted.
 pub(super) struct Cluster {
-    pub(super) members: Vec<(Found, Kind)>,
+    pub(super) members: Vec<(Found, Touches)>,
 }
 
 /// One finding, as far as it matters here; texts are numbers.
@@ -39,21 +40,17 @@ impl Point {
     }
 }
 
-/// Texts as numbers from 1; the empty text is 0.
-#[derive(Default)]
-struct Numbers(HashMap<String, u32>);
+/// Things as numbers from 1; what is empty is 0.
+struct Numbers<T>(HashMap<T, u32>);
 
-impl Numbers {
-    fn of(&mut self, text: &str) -> u32 {
-        if text.is_empty() {
-            return 0;
-        }
-        if let Some(number) = self.0.get(text) {
-            return *number;
-        }
-        let number = self.0.len() as u32 + 1;
-        self.0.insert(text.to_owned(), number);
-        number
+impl<T: Default + Eq + Hash> Numbers<T> {
+    fn new() -> Self {
+        Self(HashMap::from([(T::default(), 0)]))
+    }
+
+    fn of(&mut self, thing: T) -> u32 {
+        let next = self.0.len() as u32;
+        *self.0.entry(thing).or_insert(next)
     }
 }
 
@@ -81,52 +78,54 @@ impl Sets {
 
 /// Puts together what is one fault. The findings have to be sorted.
 pub(super) fn cluster(found: Vec<Found>, grounded: bool) -> Vec<Cluster> {
-    let kinds: Vec<Kind> = found.iter().map(|one| Kind::of(&one.finding, &one.role)).collect();
-    let points = points(&found, &kinds);
+    let points = points(&found);
     let mut sets = Sets((0..points.len()).collect());
     by_key(&points, &mut sets, grounded);
     by_title(&points, &mut sets);
     let groups = programs(&points, &mut sets);
     agents(&points, &mut sets, &groups);
-    let mut at: HashMap<usize, usize> = HashMap::new();
+    // Where the cluster is that a finding is the first of.
+    let mut at = vec![0; points.len()];
     let mut clusters: Vec<Cluster> = Vec::new();
-    for (n, member) in found.into_iter().zip(kinds).enumerate() {
-        let cluster = *at.entry(sets.find(n)).or_insert_with(|| {
+    for (n, one) in found.into_iter().enumerate() {
+        let first = sets.find(n);
+        if first == n {
+            at[n] = clusters.len();
             clusters.push(Cluster { members: Vec::new() });
-            clusters.len() - 1
-        });
-        clusters[cluster].members.push(member);
+        }
+        clusters[at[first]].members.push((one, points[n].touches));
     }
     clusters
 }
 
-fn points(found: &[Found], kinds: &[Kind]) -> Vec<Point> {
-    let mut numbers = Numbers::default();
-    let mut point = |(one, kind): (&Found, &Kind)| {
+fn points(found: &[Found]) -> Vec<Point> {
+    let kinds: Vec<Kind<'_>> = found.iter().map(|one| Kind::of(&one.finding, &one.role)).collect();
+    let (mut texts, mut exacts, mut quotes) = (Numbers::new(), Numbers::new(), Numbers::new());
+    let points = found.iter().zip(&kinds).map(|(one, kind)| {
         let finding = &one.finding;
         let from = finding.line.unwrap_or(0);
         let to = finding.end_line.unwrap_or(from).clamp(from, from.saturating_add(LINES_MAX - 1));
         let quote: Vec<&str> = finding.quote.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let category = texts.of(kind.category.as_str());
+        let mut title: Vec<u32> = kind.title.iter().map(|word| texts.of(word)).collect();
+        title.sort_unstable();
+        title.dedup();
         Point {
-            file: numbers.of(finding.file.as_deref().unwrap_or_default()),
+            file: texts.of(finding.file.as_deref().unwrap_or_default()),
             from,
             to,
             by_program: one.by_program,
-            role: numbers.of(one.role.as_str()),
+            role: texts.of(one.role.as_str()),
             topic: kind.topic,
-            category: numbers.of(&kind.category),
+            category,
             is_broad: kind.is_broad,
             touches: kind.touches,
-            quote: numbers.of(&quote.join("\n")),
-            exact: numbers.of(&format!("{}\n{}", kind.category, finding.title.trim())),
-            title: {
-                let mut words: Vec<u32> = kind.title.iter().map(|word| numbers.of(word)).collect();
-                words.sort_unstable();
-                words
-            },
+            quote: quotes.of(quote),
+            exact: exacts.of((category, finding.title.trim())),
+            title,
         }
-    };
-    found.iter().zip(kinds).map(&mut point).collect()
+    });
+    points.collect()
 }
 
 /// Joins what has something in common and overlaps: sorted by that and by line, it stands side by side.
@@ -283,11 +282,13 @@ fn broad(points: &[Point], sets: &mut Sets, mut taken: HashSet<usize>) {
     for (at, n) in all.iter().enumerate() {
         for other in all[at.saturating_sub(BACK_MAX)..at].iter().rev() {
             let (a, b) = (&points[*n], &points[*other]);
+            if a.category != b.category || !a.overlaps(b) {
+                continue;
+            }
             let (root_a, root_b) = (sets.find(*n), sets.find(*other));
-            let same = root_a != root_b && a.category == b.category && a.overlaps(b);
             let both_taken = taken.contains(&root_a) && taken.contains(&root_b);
             let (of_a, of_b) = (&roles[&root_a], &roles[&root_b]);
-            if same && !both_taken && !of_a.iter().any(|role| of_b.contains(role)) {
+            if root_a != root_b && !both_taken && !of_a.iter().any(|role| of_b.contains(role)) {
                 let all_roles = [of_a.as_slice(), of_b.as_slice()].concat();
                 sets.join(root_a, root_b);
                 let root = sets.find(*n);

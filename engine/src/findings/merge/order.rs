@@ -1,13 +1,13 @@
 //! The orders of findings: one for what comes in, so that its own order does not matter, and one for what goes out.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use convoy_core::id::RoleName;
 use convoy_core::review::Finding;
 
 use super::cluster::Cluster;
 use super::{FindingId, Found, Merged, Source};
-use crate::findings::kind::Kind;
 
 /// How many others of its file a finding names.
 const RELATED_MAX: usize = 8;
@@ -58,55 +58,50 @@ fn fault(cluster: Cluster) -> Merged {
     members.sort_by_key(|(found, _)| {
         (Reverse(found.finding.severity), found.by_program, Reverse(found.finding.confidence))
     });
-    let mut touches = crate::findings::kind::Touches::Other;
-    let (mut titles, mut problems, mut impacts, mut fixes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut roles, mut sources) = (Vec::new(), Vec::new());
-    for (found, Kind { touches: touched, .. }) in &members {
-        touches = touches.min(*touched);
-        keep(&mut titles, &found.finding.title);
-        keep(&mut problems, &found.finding.problem);
-        keep(&mut impacts, &found.finding.impact);
-        keep(&mut fixes, &found.finding.fix);
-        roles.push(found.role.clone());
-        let Found { role, finding, grounded: _, by_program } = found;
-        sources.push(Source { role: role.clone(), by_program: *by_program, finding: finding.clone() });
-    }
-    roles.sort();
-    roles.dedup();
-    let lead = members.first().map(|(found, _)| found.clone());
-    let (grounded, lead) = lead.map(|found| (found.grounded, found.finding)).unwrap_or_default();
+    let lead = &members[0].0;
+    let findings = || members.iter().map(|(found, _)| &found.finding);
     let first_of = |of: fn(&Finding) -> &String| {
-        members.iter().map(|(found, _)| of(&found.finding)).find(|text| !text.trim().is_empty()).cloned()
+        findings().map(of).find(|text| !text.trim().is_empty()).cloned().unwrap_or_default()
     };
-    let confidence = members.iter().filter_map(|(found, _)| found.finding.confidence).max();
+    let all_of = |of: fn(&Finding) -> &String| distinct(findings().map(of));
+    let mut titles = all_of(|finding| &finding.title).into_iter();
+    let roles: BTreeSet<&RoleName> = members.iter().map(|(found, _)| &found.role).collect();
     Merged {
         id: FindingId(0),
-        severity: lead.severity,
-        touches,
-        category: first_of(|finding| &finding.category).unwrap_or_default(),
-        title: if titles.is_empty() { String::new() } else { titles.remove(0) },
-        other_titles: titles,
-        quote: first_of(|finding| &finding.quote).unwrap_or_default(),
-        file: lead.file,
-        line: lead.line,
-        end_line: lead.end_line,
-        problems,
-        impacts,
-        fixes,
-        confidence,
-        grounded,
-        roles,
+        severity: lead.finding.severity,
+        touches: members.iter().map(|(_, touches)| *touches).min().unwrap_or_default(),
+        category: first_of(|finding| &finding.category),
+        title: titles.next().unwrap_or_default(),
+        other_titles: titles.collect(),
+        quote: first_of(|finding| &finding.quote),
+        file: lead.finding.file.clone(),
+        line: lead.finding.line,
+        end_line: lead.finding.end_line,
+        problems: all_of(|finding| &finding.problem),
+        impacts: all_of(|finding| &finding.impact),
+        fixes: all_of(|finding| &finding.fix),
+        confidence: findings().filter_map(|finding| finding.confidence).max(),
+        grounded: lead.grounded,
+        roles: roles.into_iter().cloned().collect(),
         related: Vec::new(),
-        sources,
+        sources: members.into_iter().map(|(found, _)| source(found)).collect(),
     }
 }
 
-/// Keeps a text that says something and is not there yet, whatever its blanks.
-fn keep(texts: &mut Vec<String>, text: &str) {
-    let same = |kept: &String| kept.split_whitespace().eq(text.split_whitespace());
-    if !text.trim().is_empty() && !texts.iter().any(same) {
-        texts.push(text.trim().to_owned());
-    }
+fn source(found: Found) -> Source {
+    let Found { role, finding, grounded: _, by_program } = found;
+    Source { role, by_program, finding }
+}
+
+/// The texts that say something, each once, whatever its blanks.
+fn distinct<'a>(texts: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let says = texts.map(|text| text.trim()).filter(|text| !text.is_empty());
+    let mut kept: Vec<(usize, &str)> = says.enumerate().collect();
+    // What is the same comes to stand side by side, the first of it first.
+    kept.sort_by_cached_key(|(_, text)| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    kept.dedup_by(|(_, later), (_, first)| later.split_whitespace().eq(first.split_whitespace()));
+    kept.sort_unstable();
+    kept.into_iter().map(|(_, text)| text.to_owned()).collect()
 }
 
 /// Names to each those that are nearest in its file.
