@@ -215,7 +215,10 @@ fn sentence(event: &Event) -> Option<String> {
                 why(&pause.error)
             )
         }
-        Event::ReviewStarted { convoy, .. } => format!("◐ its branch is being reviewed by {convoy}"),
+        Event::ReviewStarted { convoy, checkpoint, .. } => {
+            let what = checkpoint.as_ref().map_or_else(|| "its branch".to_owned(), ToString::to_string);
+            format!("◐ {what} is being reviewed by {convoy}")
+        }
         Event::ReviewMade { review, .. } => why(&review.summary()),
         Event::MergeRequested { request, .. } => format!("its merge is asked for: {}", why(&request.url)),
         Event::MergeUnblocked { .. } => "the checkout is out of the way of the merge".to_owned(),

@@ -134,6 +134,13 @@ pub struct Made {
     pub tree: Option<String>,
 }
 
+impl Made {
+    /// The commit of the files as they were; none if there was nothing yet.
+    pub fn files(&self) -> Option<&String> {
+        self.wip_commit.as_ref().or(self.git_commit.as_ref())
+    }
+}
+
 /// What a checkpoint is at.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum CheckpointState {

@@ -15,7 +15,6 @@ use crate::issue::{CloseReason, DependencyType, IssueType};
 use crate::money::Money;
 use crate::own_session::Ended;
 use crate::report::{Exit, Observation};
-use crate::review::Review;
 use crate::session::{Findings, TranscriptUsage, Workdir};
 use crate::template::{Judged, ReportMade};
 use crate::time::Time;
@@ -312,8 +311,10 @@ pub enum Observed {
     ReviewOver { member: Member, convoy: ConvoyId },
     /// Nobody waits for the word of a convoy that reviews a branch: proposed by the plan.
     ReviewUnwanted { convoy: ConvoyId },
-    /// A checkpoint of a live session was reviewed.
-    CheckpointReviewed { checkpoint: CheckpointId, review: Box<Review> },
+    /// The template by which a checkpoint of a live session is reviewed, as that of a branch.
+    CheckpointReviewResolved { checkpoint: CheckpointId, start: Result<Option<Box<Request>>, String> },
+    /// The convoy that reviewed a checkpoint of a live session has ended: proposed by the plan.
+    CheckpointReviewOver { checkpoint: CheckpointId, convoy: ConvoyId },
     /// The time of a template convoy is up: proposed by the plan.
     TimeUp { convoy: ConvoyId },
     /// The report of a template convoy was made, and what its roles think of issues.

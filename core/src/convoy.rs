@@ -229,7 +229,7 @@ impl Convoy {
     pub fn is_overdue(&self, now: Time) -> bool {
         !self.is_closed() && self.content.due.is_some_and(|due| due < now)
     }
-    /// Whether it was begun to review a branch before that lands.
+    /// Whether it was begun to review what a worker does: its branch before that lands, or a checkpoint.
     pub fn is_gate(&self) -> bool {
         self.content.run.as_ref().is_some_and(|run| run.reviews.is_some())
     }

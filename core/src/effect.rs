@@ -83,8 +83,8 @@ pub enum Effect {
         /// Which look since then.
         look: u64,
     },
-    /// Have reviewers look at a checkpoint of a live session.
-    Review {
+    /// Resolve the template by which a checkpoint of a live session is reviewed.
+    ReviewCheckpoint {
         /// Which.
         checkpoint: CheckpointId,
     },

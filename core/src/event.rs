@@ -192,9 +192,15 @@ pub enum Event {
     #[serde(rename = "merge.requested")]
     MergeRequested { worker: WorkerId, request: MergeRequest },
 
-    /// A submitted branch waits for the word of this convoy.
+    /// A submitted branch, or a session that works on, waits for the word of this convoy.
     #[serde(rename = "review.started")]
-    ReviewStarted { worker: WorkerId, convoy: ConvoyId },
+    ReviewStarted {
+        worker: WorkerId,
+        convoy: ConvoyId,
+        /// Of which checkpoint; none if of a submitted branch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        checkpoint: Option<CheckpointId>,
+    },
     #[serde(rename = "review.made")]
     ReviewMade {
         worker: WorkerId,

@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AgentName, ConvoyId, RoleName};
+use crate::id::{AgentName, CheckpointId, ConvoyId, RoleName};
 use crate::money::Money;
 use crate::report::Tokens;
 use crate::template::Verdict;
@@ -211,6 +211,15 @@ pub struct ReviewResult {
     pub missing_lanes: Vec<RoleName>,
 }
 
+/// The review of a session's checkpoint that is under way.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Reviewing {
+    /// Which checkpoint.
+    pub checkpoint: CheckpointId,
+    /// By which convoy.
+    pub convoy: ConvoyId,
+}
+
 /// The last review of a session's checkpoints, as its session keeps it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct OfSession {
@@ -253,7 +262,11 @@ impl Review {
     pub fn summary(&self) -> String {
         let blocking = self.blocking().count();
         let more = self.findings.len().saturating_add(self.others as usize);
+        let missing: Vec<&str> = self.missing().map(|(role, _)| role.as_str()).collect();
         let mut text = match self.blocking().next() {
+            None if more == 0 && missing.len() == self.lanes.len() && !missing.is_empty() => {
+                "a review has no word".to_owned()
+            }
             None if more == 0 => "a review found nothing".to_owned(),
             None => format!("a review found nothing that blocks, and {more} to look at"),
             Some(first) => {
@@ -264,7 +277,6 @@ impl Review {
                 format!("a review found what blocks it: {} says {title:?}{place}{more}", first.role)
             }
         };
-        let missing: Vec<&str> = self.missing().map(|(role, _)| role.as_str()).collect();
         if !missing.is_empty() {
             text.push_str(&format!("; failed: {}", missing.join(", ")));
         }

@@ -6,7 +6,7 @@ use crate::id::{Epoch, SessionId, WorkerId};
 use crate::issue::DiffStat;
 use crate::money::Money;
 use crate::report::{Exit, Tokens};
-use crate::review::OfSession;
+use crate::review::{OfSession, Reviewing};
 use crate::template::Product;
 use crate::time::Time;
 
@@ -287,6 +287,9 @@ pub struct Session {
     pub said: Option<Said>,
     /// What it wanted remembered.
     pub notes: Vec<String>,
+    /// The review of one of its checkpoints that is under way.
+    #[serde(default)]
+    pub reviewing: Option<Reviewing>,
     /// The last review of one of its checkpoints.
     #[serde(default)]
     pub review: Option<OfSession>,

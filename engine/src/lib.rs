@@ -42,7 +42,6 @@ pub mod prices;
 pub mod pull;
 pub mod reach;
 pub mod reports;
-mod review;
 pub mod rig;
 pub mod runtime;
 mod server;

@@ -21,11 +21,6 @@ pub(crate) fn finding(severity: &str, quote: &str) -> Value {
     })
 }
 
-/// What a reviewer of a checkpoint writes.
-fn wrote(findings: &[Value]) -> Step {
-    Step::Output(json!({ "findings": findings }).to_string())
-}
-
 /// A report, and its findings in a file beside it.
 pub(crate) fn found(findings: &[Value]) -> Vec<Step> {
     vec![Step::Output("# Looked\n".to_owned()), Step::Findings(findings.to_vec())]
@@ -343,17 +338,21 @@ fn what_reviewers_cost_is_part_of_what_their_branch_costs() {
     assert_eq!(report["total"]["micros"], 1_750_000, "{report:#}");
 }
 
+/// One role looks at each checkpoint in which something has changed.
+const CHECKPOINTS: &str = "[review]\nevery = 1\nroles = [\"security\"]\n[checkpoint]\ninterval = \"1s\"\n";
+
 #[test]
 fn what_blocks_in_a_checkpoint_comes_before_the_merge() {
     let env = outside();
     let hold = Room::hold(&env, "reviewed");
+    let cost = Step::SignalFile(json!({ "status": "running", "costUsd": 0.25 }));
+    let holed = [vec![cost], found(&[finding("critical", HOLE)])].concat();
     let script = Script::default()
-        .or(reviewer("security", Some("+password = 1"), vec![wrote(&[finding("critical", HOLE)])]))
-        .or(reviewer("security", None, vec![wrote(&[])]))
+        .or(reviewer("security", Some("+password = 1"), holed))
+        .or(reviewer("security", None, found(&[])))
         .or(worker("gt-a", Some("Resolve what the review"), commit("app.txt", "password = keyring\n").into()))
         .or(worker("gt-a", None, [&commit("app.txt", HOLE)[..], &[hold]].concat()));
-    let config = "[review]\nevery = 1\nroles = [\"security\"]\n[checkpoint]\ninterval = \"1s\"\n";
-    let room = room(env, config, &script);
+    let room = room(env, CHECKPOINTS, &script);
     let convoy = room.launch_new("gt-a", "");
     room.until("review.made", "A password in the code");
     assert_eq!(room.worker("gt-a")["state"], "running", "its agent works on");
@@ -362,7 +361,55 @@ fn what_blocks_in_a_checkpoint_comes_before_the_merge() {
     assert_eq!(room.repo().read("app.txt"), "password = keyring\n");
     let shown = room.worker("gt-a");
     assert_eq!((&shown["reviews"], &shown["failures"]), (&1.into(), &0.into()), "{shown:#}");
-    let review = room.events("review.made").remove(0);
-    assert!(text(&review, "/data/checkpoint").starts_with("ckpt-"), "{review:#}");
+    let (begun, made) = (room.events("review.started").remove(0), room.events("review.made").remove(0));
+    assert!(text(&made, "/data/checkpoint").starts_with("ckpt-"), "{made:#}");
+    assert_eq!(begun["data"]["checkpoint"], made["data"]["checkpoint"]);
     assert_eq!(room.events("worker.submitted").len(), 1, "what is blocked is not submitted");
+    // It is a convoy like any other, whose cost is in the budget of the work that it looks at.
+    let review = text(&made, "/data/review/convoy");
+    assert_eq!(review, text(&begun, "/data/convoy"));
+    let view = room.json(&format!("status {review}"));
+    assert_eq!(text(&view, "/context/report/verdict"), "CHANGES_REQUESTED", "{view:#}");
+    assert!(text(&view, "/title").starts_with("Review of gt-a at checkpoint "), "{view:#}");
+    assert_eq!(room.json(&format!("status {convoy}"))["spent"]["micros"], 250_000, "{}", room.story());
+}
+
+/// A session that works on while the reviewer of its checkpoint waits to be let go; that one's process.
+fn held_at_a_checkpoint() -> (Room, String, std::os::fd::OwnedFd) {
+    let env = outside();
+    let (looked, reviewed) = (Room::hold(&env, "looked"), Room::hold(&env, "reviewed"));
+    let script = Script::default()
+        .or(reviewer("security", None, [vec![looked], found(&[])].concat()))
+        .or(worker("gt-a", None, [&commit("app.txt", "fine\n")[..], &[reviewed]].concat()));
+    let room = room(env, CHECKPOINTS, &script);
+    let convoy = room.launch_new("gt-a", "");
+    let waiting = room.env.wait_witness("waiting", 2);
+    let reviewer = waiting.iter().find(|one| one["role"] == "security").expect("a reviewer that waits");
+    let pid = rustix::process::Pid::from_raw(i32::try_from(reviewer["pid"].as_i64().unwrap()).unwrap());
+    let reviewer = rustix::process::pidfd_open(pid.unwrap(), rustix::process::PidfdFlags::empty()).unwrap();
+    (room, convoy, reviewer)
+}
+
+#[test]
+fn the_review_of_a_checkpoint_goes_on_when_the_engine_dies() {
+    let (room, convoy, _) = held_at_a_checkpoint();
+    kill_the_engine(&room);
+    room.convoy("up");
+    room.open("looked");
+    room.until("review.made", "\"lanes\"");
+    room.open("reviewed");
+    room.lands(&convoy);
+    let security = room.env.witness().into_iter().filter(|one| one["role"] == "security");
+    assert_eq!(security.filter(|one| one["event"] == "waiting").count(), 1, "nobody was started again");
+    assert_eq!((room.events("review.started").len(), room.events("review.made").len()), (1, 1));
+}
+
+#[test]
+fn a_session_that_ends_takes_the_reviewers_of_its_checkpoint_along() {
+    let (room, convoy, reviewer) = held_at_a_checkpoint();
+    room.open("reviewed");
+    assert!(convoy_testkit::wait::readable(reviewer.as_fd(), SOON), "it is ended");
+    room.until("convoy.abandoned", "nobody waits for this review any more");
+    room.lands(&convoy);
+    assert_eq!(room.events("review.made").len(), 0);
 }

@@ -42,7 +42,8 @@ pub use queue::batch_is_due;
 pub use refs::{
     resolve_convoy, resolve_delivery, resolve_issue, resolve_notice, resolve_session, resolve_worker,
 };
-pub use review::{due as review_due, is_awaited, is_over as review_is_over};
+pub use review::checkpoint::{due as review_due, works};
+pub use review::{is_awaited, is_over as review_is_over};
 pub use stage::{Staging, staging};
 pub use template::deadline;
 pub use work::{Limit, has_waited, may_begin, pause_is_over, room};
@@ -260,8 +261,11 @@ fn decide_observed(state: &State, observed: &Observed, ctx: &mut Context<'_>) ->
         Observed::Ended { session, epoch, exit } => session::ended(state, session, *epoch, exit),
         Observed::Lost { session, epoch, why } => session::lost(state, session, *epoch, why),
         Observed::Found { session, epoch, findings } => session::found(state, session, *epoch, findings, ctx),
-        Observed::CheckpointReviewed { checkpoint, review } => {
-            review::of_checkpoint(state, checkpoint, review, ctx)
+        Observed::CheckpointReviewResolved { checkpoint, start } => {
+            review::checkpoint::begin(state, checkpoint, start.as_ref().map(Option::as_deref), ctx)
+        }
+        Observed::CheckpointReviewOver { checkpoint, convoy } => {
+            review::checkpoint::over(state, checkpoint, convoy, ctx.policy)
         }
         Observed::ReviewResolved { member, start } => {
             review::begin(state, member, start.as_ref().map(Option::as_deref), ctx)

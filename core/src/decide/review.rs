@@ -1,24 +1,25 @@
-//! Reviews: of submitted branches by template convoys, and of checkpoints. What of them is kept, and the worker that
-//! gets what blocks as its next prompt.
+//! Reviews by template convoys: of submitted branches here, of checkpoints in `checkpoint`. What of them is kept, and the
+//! worker that gets what blocks as its next prompt.
 //!
-//! A review of a branch is *begun* with the convoy of its roles, in one batch, and is *over* when that convoy has ended.
-//! Its *word* is the verdict of the convoy's report. A convoy without one says nothing about the branch, good or bad.
+//! A review is *begun* with the convoy of its roles, in one batch, and is *over* when that convoy has ended. Its *word* is
+//! the verdict of the convoy's report. A convoy without one says nothing about the change, good or bad.
 
+pub(super) mod checkpoint;
+
+use self::checkpoint::works;
 use super::merge::submitted;
 use super::session::notes;
 use super::work::{give_up, learned, owner, setback};
 use super::{Context, merge, template};
-use crate::checkpoint::{Checkpoint, CheckpointState};
 use crate::command::Request;
 use crate::convoy::{Convoy, Status};
 use crate::event::{Counted, Event};
 use crate::id::{CheckpointId, ConvoyId};
 use crate::issue::{CloseReason, Issue, Status as IssueStatus};
 use crate::money::Money;
-use crate::policy::{Inconclusive, Policy, Reviews};
+use crate::policy::{Inconclusive, Policy};
 use crate::queue::awaits_review;
 use crate::review::{Lane, LaneEnd, Raised, Review};
-use crate::session::{Session, SessionState};
 use crate::state::State;
 use crate::template::{Counts, OutputKind, ReportKind, Run, Verdict};
 use crate::time::Span;
@@ -45,8 +46,8 @@ pub(super) fn begin(
         return Vec::new();
     }
     let begun = match start {
-        Ok(Some(request)) => begun(state, worker, submission, request, ctx),
-        Ok(None) => Ok(vec![made(worker, submission, &of_nothing(submission))]),
+        Ok(Some(request)) => begun(state, worker, (&submission.tip, None), request, ctx),
+        Ok(None) => Ok(vec![made(worker, submission, &of_nothing(&submission.tip))]),
         Err(why) => Err(why.clone()),
     };
     match begun {
@@ -58,23 +59,24 @@ pub(super) fn begin(
     }
 }
 
-/// The review of a branch that changes nothing.
-fn of_nothing(submission: &Submission) -> Review {
-    let (tip, commit) = (submission.tip.clone(), submission.tip.clone());
+/// The review of a commit that changes nothing.
+fn of_nothing(commit: &str) -> Review {
+    let (tip, commit) = (commit.to_owned(), commit.to_owned());
     Review { tip, commit, lanes: Vec::new(), findings: Vec::new(), convoy: None, others: 0 }
 }
 
+/// The convoy that reviews a commit of a worker: the tip of its branch, or a checkpoint.
 fn begun(
     state: &State,
     worker: &Worker,
-    submission: &Submission,
+    (commit, checkpoint): (&str, Option<&CheckpointId>),
     request: &Request,
     ctx: &mut Context<'_>,
 ) -> Result<Vec<Event>, String> {
     let Request::TemplateStart { name, run, steps, max_parallel, budget, .. } = request else {
         return Err("it was resolved to something else than a template".to_owned());
     };
-    if run.commit.as_ref() != Some(&submission.tip) {
+    if run.commit.as_deref() != Some(commit) {
         return Err("it was resolved at another commit".to_owned());
     }
     if run.report != ReportKind::Review {
@@ -104,23 +106,27 @@ fn begun(
         }
     }
     let convoy = convoy.ok_or("no convoy was made")?;
-    events.push(Event::ReviewStarted { worker: worker.content.id.clone(), convoy });
+    let (worker, checkpoint) = (worker.content.id.clone(), checkpoint.cloned());
+    events.push(Event::ReviewStarted { worker, convoy, checkpoint });
     Ok(events)
 }
 
-/// Whether a convoy has ended that reviews a branch.
+/// Whether a convoy has ended that reviews a change.
 pub fn is_over(state: &State, convoy: &ConvoyId) -> bool {
     state.convoys.get(convoy).is_none_or(Convoy::is_closed)
 }
 
-/// Whether somebody waits for what comes of a convoy. Of one that reviews no branch that is for people to say.
+/// Whether somebody waits for what comes of a convoy. Of one that reviews no change that is for people to say.
 pub fn is_awaited(state: &State, convoy: &Convoy) -> bool {
     let Some(id) = convoy.content.run.as_ref().and_then(|run| run.reviews.as_ref()) else { return true };
     match state.workers.get(id).map(|worker| &worker.state) {
         Some(WorkerState::Submitted(submission)) => submission.review.as_ref() == Some(&convoy.content.id),
+        Some(WorkerState::Running { session }) => state.sessions.get(session).is_some_and(|session| {
+            let under_way = session.reviewing.as_ref().map(|reviewing| &reviewing.convoy);
+            works(session) && under_way == Some(&convoy.content.id)
+        }),
         Some(
             WorkerState::Assigned
-            | WorkerState::Running { .. }
             | WorkerState::Waiting { .. }
             | WorkerState::Done
             | WorkerState::Failed { .. }
@@ -131,7 +137,7 @@ pub fn is_awaited(state: &State, convoy: &Convoy) -> bool {
     }
 }
 
-/// Nobody waits for it any more: its branch was stopped, rejected or landed otherwise.
+/// Nobody waits for it any more: its branch was stopped, rejected or landed otherwise, or its session works no more.
 pub(super) fn unwanted(state: &State, id: &ConvoyId, ctx: &mut Context<'_>) -> Vec<Event> {
     match state.convoys.get(id) {
         Some(convoy) if convoy.is_open() && !is_awaited(state, convoy) => {
@@ -149,7 +155,7 @@ pub(super) fn over(state: &State, member: &Member, id: &ConvoyId, ctx: &mut Cont
         return Vec::new();
     }
     let convoy = state.convoys.get(id);
-    let review = convoy.map(|convoy| of_convoy(state, ctx.policy, convoy, submission));
+    let review = convoy.map(|convoy| of_convoy(state, ctx.policy, convoy, &submission.tip));
     let word = convoy.map_or_else(|| Err("there is no such convoy".to_owned()), word);
     match (word, review) {
         (Ok(Word::Passes), Some(review)) => vec![made(worker, submission, &review)],
@@ -188,15 +194,15 @@ fn word(convoy: &Convoy) -> Result<Word, String> {
     }
 }
 
-/// What is kept of a review with its branch; the whole report is with its convoy.
-fn of_convoy(state: &State, policy: &Policy, convoy: &Convoy, submission: &Submission) -> Review {
+/// What is kept of a review with its branch or session; the whole report is with its convoy.
+fn of_convoy(state: &State, policy: &Policy, convoy: &Convoy, commit: &str) -> Review {
     let report = convoy.progress.report.as_ref();
     let blocking = report.map(|report| report.blocking.clone()).unwrap_or_default();
     let all = report.map_or(0, |report| all(&report.counts));
     let lanes = view::steps(state, convoy).filter_map(|issue| lane(state, policy, issue));
     Review {
-        tip: submission.tip.clone(),
-        commit: submission.tip.clone(),
+        tip: commit.to_owned(),
+        commit: commit.to_owned(),
         lanes: lanes.collect(),
         others: all.saturating_sub(u32::try_from(blocking.len()).unwrap_or(u32::MAX)),
         findings: blocking,
@@ -299,53 +305,4 @@ fn made(worker: &Worker, submission: &Submission, review: &Review) -> Event {
         checkpoint: None,
         review: Box::new(review.clone()),
     }
-}
-
-/// The checkpoint of a live session that is to be reviewed: the first by which there is enough to look at since the
-/// last review. So a later one does not take its place while reviewers are at it.
-pub fn due<'a>(state: &'a State, policy: &Policy, session: &Session) -> Option<&'a Checkpoint> {
-    let Reviews { every, files, .. } = policy.reviews;
-    let works = matches!(session.state, SessionState::Running { .. }) && !session.stopping;
-    if (every == 0 && files == 0) || !works {
-        return None;
-    }
-    let (after, known, tree) = match &session.review {
-        Some(review) => (review.sequence, review.files, review.tree.as_ref()),
-        None => (0, 0, None),
-    };
-    let mut count = 0;
-    state
-        .checkpoints_of(&session.content.id)
-        .filter(|checkpoint| checkpoint.content.sequence > after)
-        .filter_map(|checkpoint| match &checkpoint.state {
-            CheckpointState::Made(made) => Some((checkpoint, made)),
-            CheckpointState::Wanted | CheckpointState::Failed { .. } => None,
-        })
-        .find_map(|(checkpoint, made)| {
-            count += 1;
-            let enough =
-                every > 0 && count >= every || files > 0 && made.files_changed.saturating_sub(known) >= files;
-            let new = made.files_changed > 0 && (tree.is_none() || tree != made.tree.as_ref());
-            (enough && new).then_some(checkpoint)
-        })
-}
-
-/// What reviewers said of a checkpoint, as long as somebody waits for it.
-pub(super) fn of_checkpoint(
-    state: &State,
-    id: &CheckpointId,
-    review: &Review,
-    ctx: &Context<'_>,
-) -> Vec<Event> {
-    let session = state.checkpoints.get(id).and_then(|one| state.sessions.get(&one.content.session));
-    let Some(session) = session else { return Vec::new() };
-    if due(state, ctx.policy, session).is_none_or(|checkpoint| checkpoint.content.id != *id) {
-        return Vec::new();
-    }
-    vec![Event::ReviewMade {
-        worker: session.content.worker.clone(),
-        session: session.content.id.clone(),
-        checkpoint: Some(id.clone()),
-        review: Box::new(review.clone()),
-    }]
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Plan, unreadable};
-use crate::decide::{HOLD_MAX, LOOKS_MAX, has_turns, last_turn, review_due};
+use crate::decide::{HOLD_MAX, LOOKS_MAX, has_turns, last_turn};
 use crate::effect::Effect;
 use crate::id::SessionId;
 use crate::policy::Policy;
@@ -34,10 +34,8 @@ pub(super) fn plan(state: &State, policy: &Policy, now: Time, plan: &mut Plan) {
         plan.effects.insert(Effect::Checkpoint { checkpoint: checkpoint.content.id.clone() });
     }
     let sessions = state.index.sessions.iter().filter_map(|id| state.sessions.get(id));
-    for checkpoint in sessions.filter_map(|session| review_due(state, policy, session)) {
-        if !unreadable(policy, &checkpoint.content.rig) {
-            plan.effects.insert(Effect::Review { checkpoint: checkpoint.content.id.clone() });
-        }
+    for session in sessions {
+        super::review::plan_of_checkpoint(state, policy, session, plan);
     }
     let Some(interval) = policy.checkpoints.interval.filter(|_| policy.checkpoints.enabled) else { return };
     let live = state.index.sessions.iter().filter(|id| has_turns(state, id));

@@ -1,11 +1,13 @@
-//! What is due of reviews of submitted branches: their beginning, their word, and their end when nobody waits for it.
+//! What is due of reviews of submitted branches and of checkpoints: their beginning, their word, and their end when nobody waits for it.
 
-use super::{Plan, plan_paused};
+use super::{Plan, plan_paused, unreadable};
 use crate::command::Observed;
-use crate::decide::{is_awaited, review_is_over};
+use crate::decide::{is_awaited, review_due, review_is_over, works};
 use crate::effect::Effect;
 use crate::policy::Policy;
 use crate::queue::Line;
+use crate::review::Reviewing;
+use crate::session::Session;
 use crate::state::State;
 use crate::time::Time;
 use crate::worker::Member;
@@ -24,6 +26,20 @@ pub(super) fn plan(state: &State, policy: &Policy, now: Time, line: &Line<'_>, p
                 plan.effects.insert(Effect::StartReview { worker, epoch, round });
             }
         }
+    }
+}
+
+/// Checkpoints of a live session, one after another.
+pub(super) fn plan_of_checkpoint(state: &State, policy: &Policy, session: &Session, plan: &mut Plan) {
+    if let Some(Reviewing { checkpoint, convoy }) = &session.reviewing {
+        if works(session) && review_is_over(state, convoy) {
+            let (checkpoint, convoy) = (checkpoint.clone(), convoy.clone());
+            plan.proposals.push(Observed::CheckpointReviewOver { checkpoint, convoy });
+        }
+    } else if let Some(checkpoint) = review_due(state, policy, session)
+        && !unreadable(policy, &checkpoint.content.rig)
+    {
+        plan.effects.insert(Effect::ReviewCheckpoint { checkpoint: checkpoint.content.id.clone() });
     }
 }
 

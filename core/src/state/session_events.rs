@@ -54,6 +54,7 @@ fn change(state: &mut State, event: &Event, at: Time) {
                 model: None,
                 said: None,
                 notes: Vec::new(),
+                reviewing: None,
                 review: None,
                 witness: crate::health::Standing::new(at),
                 escalated: Vec::new(),

@@ -4,7 +4,7 @@ use crate::checkpoint::CheckpointState;
 use crate::event::{Batched, Counted, Event};
 use crate::id::{CheckpointId, Seq, SessionId, WorkerId};
 use crate::issue::{CloseReason, Status};
-use crate::review::{OfSession, Review};
+use crate::review::{OfSession, Review, Reviewing};
 use crate::state::State;
 use crate::state::issue_events::set_status;
 use crate::time::Time;
@@ -149,7 +149,14 @@ pub(super) fn apply(state: &mut State, event: &Event, at: Time) {
         Event::ReviewMade { session, checkpoint: Some(checkpoint), review, .. } => {
             review_of_checkpoint(state, session, checkpoint, review);
         }
-        Event::ReviewStarted { worker, convoy } => {
+        Event::ReviewStarted { convoy, checkpoint: Some(checkpoint), .. } => {
+            let session = state.checkpoints.get(checkpoint).map(|one| &one.content.session);
+            if let Some(session) = session.and_then(|id| state.sessions.get_mut(id)) {
+                let (checkpoint, convoy) = (checkpoint.clone(), convoy.clone());
+                session.reviewing = Some(Reviewing { checkpoint, convoy });
+            }
+        }
+        Event::ReviewStarted { worker, convoy, checkpoint: None } => {
             if let Some(submission) = submission(state, worker, at) {
                 submission.review = Some(convoy.clone());
             }
@@ -191,6 +198,7 @@ fn review_of_checkpoint(state: &mut State, session: &SessionId, id: &CheckpointI
     };
     if let Some(session) = state.sessions.get_mut(session) {
         session.review = Some(of_session);
+        session.reviewing = None;
     }
 }
 

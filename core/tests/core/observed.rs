@@ -39,10 +39,6 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
         }
         "merge" => return merge(door, words, &name, third),
         "batch" => return batch(door, names, words),
-        "looked" => {
-            let review = Box::new(reviewing::review(third, &tip("wip")));
-            return Observed::CheckpointReviewed { checkpoint: name.parse().unwrap(), review };
-        }
         "resolved" => {
             let tip = tip(&words.get("tip").unwrap_or_else(|| "work".into()));
             let start = match third {
@@ -50,7 +46,10 @@ pub(crate) fn observed(door: &Door, names: &Names, words: &Words<'_>) -> Observe
                 "empty" => Ok(None),
                 _ => Ok(Some(Box::new(reviewing::resolved(names, words, tip)))),
             };
-            return Observed::ReviewResolved { member: member(door, words, &name), start };
+            return match words.bare[1].starts_with('c') {
+                true => Observed::CheckpointReviewResolved { checkpoint: name.parse().unwrap(), start },
+                false => Observed::ReviewResolved { member: member(door, words, &name), start },
+            };
         }
         "time-up" | "synthesized" => return templated::observed(words, &name),
         "patrol" => return Observed::Patrol,

@@ -196,9 +196,8 @@ pub(crate) fn perform(door: &mut Door, names: &mut Names, line: &str) -> Vec<Str
         }
         "made" | "not-made" | "changed" | "leaving" | "prepared" | "prepare-failed" | "started" | "say"
         | "usage" | "own-word" | "conversation" | "result" | "ended" | "lost" | "found" | "merge"
-        | "time-up" | "synthesized" | "batch" | "resolved" | "looked" | "deliver" | "checkout" | "patrol"
-        | "begin" | "due" | "dispatch" | "nudged" | "not-nudged" | "examined" | "waits" | "loops"
-        | "retries" => {
+        | "time-up" | "synthesized" | "batch" | "resolved" | "deliver" | "checkout" | "patrol" | "begin"
+        | "due" | "dispatch" | "nudged" | "not-nudged" | "examined" | "waits" | "loops" | "retries" => {
             let observed = observed(door, names, &words);
             let events = door.see(observed);
             if events.is_empty() { vec!["  nothing".to_owned()] } else { events_shown(names, &events) }

@@ -320,7 +320,7 @@ pub(crate) fn effect(effect: &Effect) -> String {
         Effect::StartReview { worker, epoch, round } => {
             format!("  * start the review of {worker} epoch {epoch} round {round}")
         }
-        Effect::Review { checkpoint } => format!("  * review {checkpoint}"),
+        Effect::ReviewCheckpoint { checkpoint } => format!("  * start the review of {checkpoint}"),
         Effect::Ceiling { session, epoch, ceiling } => {
             format!("  * ceiling of {session} epoch {epoch} {ceiling}")
         }

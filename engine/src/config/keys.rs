@@ -117,8 +117,8 @@ pub const KEYS: &[Key] = &[
     key(
         "review.roles",
         None,
-        "instead of the template: agent files code-review-<role>, side by side; of checkpoints security, architecture, \
-         quality or correctness",
+        "instead of the template: agent files code-review-<role>, side by side; security, architecture and quality for \
+         checkpoints if not given",
     ),
     key(
         "review.agent",
@@ -129,8 +129,8 @@ pub const KEYS: &[Key] = &[
     key(
         "review.timeout",
         None,
-        "the longest that a review by a template may take, or each of the roles; as the template says if not given, \
-         and 20m for checkpoints",
+        "the longest that a review by a template may take, or each of the roles; as the template or the agent files say \
+         if not given",
     ),
     key("review.rounds", Some("3"), "reviews that find what blocks before a person is needed"),
     key(

@@ -9,16 +9,11 @@ use convoy_core::time::Span;
 
 use super::layers::Origin;
 use super::typed::Config;
-use crate::review;
 
 /// How many reviewers look at a change: they run side by side.
 const ROLES_MAX: usize = 8;
-/// Who looks at checkpoints when no roles are named.
-const USUAL: [&str; 3] = ["security", "architecture", "quality"];
-/// How long a reviewer of a checkpoint may take, if nothing is said.
-pub(crate) const TIMEOUT: Span = Span::from_secs(20 * 60);
 
-/// The review of a branch before it lands, as it is configured.
+/// The review of a change, as it is configured.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Reviews {
     /// By this template.
@@ -31,19 +26,6 @@ pub struct Reviews {
     pub models: BTreeMap<RoleName, String>,
     /// How long all of a template, or each of the roles, may take.
     pub timeout: Option<Span>,
-}
-
-/// Who looks at checkpoints of live sessions.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Reviewers {
-    /// In which roles.
-    pub roles: Vec<RoleName>,
-    /// By which agent.
-    pub agent: AgentName,
-    /// Which model by role, if not the agent's own default.
-    pub models: BTreeMap<RoleName, String>,
-    /// The longest that one may take.
-    pub timeout: Span,
 }
 
 impl Config {
@@ -87,42 +69,18 @@ impl Config {
         Ok(Reviews { template, roles, agent, models, timeout })
     }
 
-    /// Who looks at checkpoints.
-    ///
-    /// # Errors
-    /// When a value is not accepted.
-    pub fn reviewers(&self) -> Result<Reviewers, Failure> {
-        let Reviews { roles, agent, models, timeout, .. } = self.reviews()?;
-        let names: Vec<&str> = match &roles {
-            Some(roles) => roles.iter().map(RoleName::as_str).collect(),
-            None => USUAL.to_vec(),
-        };
-        let known = |name: &str| review::check(name).map_err(|known| self.wrong("review.roles", &known));
-        let roles = names.into_iter().map(known).collect::<Result<_, _>>()?;
-        let agent = match agent {
-            Some(agent) => agent,
-            None => AgentName::new(self.text("defaults.agent")?.unwrap_or("claude"))
-                .map_err(|error| Failure::new(Code::Invalid, format!("defaults.agent: {error}")))?,
-        };
-        Ok(Reviewers { roles, agent, models, timeout: timeout.unwrap_or(TIMEOUT) })
-    }
-
     /// What is reviewed, and when.
     ///
     /// # Errors
     /// When a value is not accepted.
     pub(super) fn what_is_reviewed(&self) -> Result<policy::Reviews, Failure> {
         let number = |key: &str| Ok::<u32, Failure>(self.number(key, 0)?.unwrap_or(0));
-        let reviews = policy::Reviews {
+        Ok(policy::Reviews {
             every: number("review.every")?,
             files: number("review.files")?,
             before_merge: self.flag("review.before_merge")?,
             on_inconclusive: self.inconclusive()?,
-        };
-        if reviews.every > 0 || reviews.files > 0 {
-            self.reviewers()?;
-        }
-        Ok(reviews)
+        })
     }
 
     /// What follows from a review without a word; `on_failure` is what the key was called before.

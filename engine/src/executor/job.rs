@@ -20,6 +20,7 @@ use super::ceiling::Ceiling;
 use super::examine::Examine;
 use super::nudge::Nudge;
 use super::prepare;
+use super::review::{Review, Reviewed};
 use super::role::{self, Role, Synthesize};
 use crate::config::Config;
 
@@ -39,7 +40,6 @@ pub(super) enum Job {
     Nudge(Nudge),
     Push(Push),
     Review(Box<Review>),
-    StartReview(Box<Merge>),
     Checkpoint(Box<Checkpoint>),
     Compare(Box<Compare>),
     Synthesize(Box<Synthesize>),
@@ -142,21 +142,6 @@ pub(super) struct Merge {
     pub(super) branch: String,
     pub(super) tip: String,
     pub(super) strategy: MergeStrategy,
-}
-
-/// A checkpoint that reviewers are to look at.
-pub(super) struct Review {
-    pub(super) checkpoint: CheckpointId,
-    pub(super) worker: WorkerId,
-    pub(super) epoch: Epoch,
-    pub(super) issue: IssueId,
-    pub(super) title: String,
-    pub(super) body: String,
-    pub(super) place: Place,
-    /// What its session began from.
-    pub(super) base: String,
-    /// All files as they were.
-    pub(super) commit: String,
 }
 
 pub(super) struct FollowRequest {
@@ -288,7 +273,7 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
         }
         Effect::StartReview { worker, epoch, round } => {
             let member = Member { worker: worker.clone(), epoch: *epoch, round: *round };
-            Job::StartReview(Box::new(merge(&member, state, config)?))
+            Job::Review(Box::new(review_of_branch(member, state, config)?))
         }
         Effect::MergeBatch { members } => {
             let jobs = members.iter().map(|member| merge(member, state, config)).collect::<Option<_>>();
@@ -325,7 +310,9 @@ pub(super) fn job(effect: &Effect, state: &State, policy: &Policy, config: &Conf
                 files: submission.blocked.as_ref().map(|block| block.files.clone()).unwrap_or_default(),
             })
         }
-        Effect::Review { checkpoint } => Job::Review(Box::new(review(checkpoint, state, config)?)),
+        Effect::ReviewCheckpoint { checkpoint } => {
+            Job::Review(Box::new(review_of_checkpoint(checkpoint, state, config)?))
+        }
         Effect::Nudge { session: id, epoch, round } => {
             let (_, text) = of_session(id)?.0.witness.nudge.clone()?;
             Job::Nudge(Nudge { session: id.clone(), epoch: *epoch, round: *round, text })
@@ -385,22 +372,30 @@ fn earlier(state: &State, session: &Session) -> Option<Earlier> {
     Some(Earlier { id: before.conversation.clone()?, workdir })
 }
 
-fn review(id: &CheckpointId, state: &State, config: &Config) -> Option<Review> {
+fn review_of_checkpoint(id: &CheckpointId, state: &State, config: &Config) -> Option<Review> {
     let checkpoint = state.checkpoints.get(id)?;
     let CheckpointState::Made(made) = &checkpoint.state else { return None };
     let session = state.sessions.get(&checkpoint.content.session)?;
-    let worker = state.workers.get(&session.content.worker)?;
+    let base = session.workdir()?.base.clone();
+    let of = Reviewed::Checkpoint { id: id.clone(), number: checkpoint.content.sequence, base };
+    review(of, state.workers.get(&session.content.worker)?, made.files()?, state, config)
+}
+
+fn review_of_branch(member: Member, state: &State, config: &Config) -> Option<Review> {
+    let worker = state.workers.get(&member.worker)?;
+    let WorkerState::Submitted(submission) = &worker.state else { return None };
+    review(Reviewed::Branch(member), worker, &submission.tip, state, config)
+}
+
+fn review(of: Reviewed, worker: &Worker, commit: &str, state: &State, config: &Config) -> Option<Review> {
     let issue = &state.issues.get(&worker.content.issue)?.content;
     Some(Review {
-        checkpoint: id.clone(),
+        of,
         worker: worker.content.id.clone(),
-        epoch: session.content.epoch,
         issue: issue.id.clone(),
         title: issue.title.clone(),
-        body: issue.body.clone(),
         place: place(worker, config)?,
-        base: session.workdir()?.base.clone(),
-        commit: made.wip_commit.clone().or_else(|| made.git_commit.clone())?,
+        commit: commit.to_owned(),
     })
 }
 

@@ -46,8 +46,6 @@ pub(super) enum Error {
     Gate(#[from] gates::Error),
     #[error(transparent)]
     Forge(#[from] forge::Error),
-    #[error(transparent)]
-    Review(#[from] crate::review::Error),
     #[error("{0}")]
     Config(String),
 }

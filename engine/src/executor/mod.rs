@@ -10,7 +10,6 @@ mod checkpoint;
 mod deliver;
 mod examine;
 mod follow;
-mod gate;
 mod inspect;
 mod job;
 mod merge;
@@ -47,7 +46,6 @@ use crate::tasks::{self, Kind};
 use crate::world::{World, note};
 
 use job::Job;
-pub(crate) use prove::GATE_PREFIX;
 pub(crate) use sweep::{end_all, sweep};
 
 /// See the module.
@@ -103,7 +101,7 @@ impl Executor {
             | Effect::Merge { .. }
             | Effect::Checkpoint { .. }
             | Effect::Compare { .. }
-            | Effect::Review { .. }
+            | Effect::ReviewCheckpoint { .. }
             | Effect::StartReview { .. }
             | Effect::Synthesize { .. }
             | Effect::Ceiling { .. }
@@ -130,7 +128,6 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         Effect::Merge { .. }
         | Effect::MergeBatch { .. }
         | Effect::FollowRequest { .. }
-        | Effect::Review { .. }
         | Effect::Examine { .. }
         | Effect::Nudge { .. } => true,
         Effect::Prepare { .. }
@@ -140,6 +137,7 @@ fn may_be_unwanted(effect: &Effect) -> bool {
         | Effect::Push { .. }
         | Effect::Checkpoint { .. }
         | Effect::Compare { .. }
+        | Effect::ReviewCheckpoint { .. }
         | Effect::StartReview { .. }
         | Effect::Synthesize { .. }
         | Effect::Ceiling { .. }
@@ -210,15 +208,11 @@ fn carry_out(world: &Arc<World>, handle: &Handle, effect: &Effect, job: Job) {
         Job::FollowRequest(job) => {
             request::follow(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
         }
-        Job::StartReview(job) => {
-            let seen = gate::run(world, &job);
-            let failed = matches!(&seen, Observed::ReviewResolved { start: Err(_), .. });
-            if !(failed && reach::tell(world, handle, effect, &job.place)) {
-                handle.observed(seen);
-            }
-        }
         Job::Review(job) => {
-            review::checkpoint(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
+            let start = review::resolve(world, &job);
+            if !(start.is_err() && reach::tell(world, handle, effect, &job.place)) {
+                handle.observed(review::resolved(&job, start));
+            }
         }
         Job::Nudge(job) => {
             nudge::run(world, effect, &job).into_iter().for_each(|seen| handle.observed(seen));
@@ -248,6 +242,9 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         Effect::StartReview { worker, epoch, round } => {
             Observed::ReviewResolved { member: Member { worker, epoch, round }, start: Err(why) }
         }
+        Effect::ReviewCheckpoint { checkpoint } => {
+            Observed::CheckpointReviewResolved { checkpoint, start: Err(why) }
+        }
         Effect::Deliver { delivery, attempt } => {
             let why = "there is no such notice".to_owned();
             Observed::DeliveryFailed { delivery, attempt, why, permanent: true }
@@ -265,7 +262,6 @@ fn impossible(effect: &Effect) -> Option<Observed> {
         | Effect::Examine { .. }
         | Effect::Nudge { .. }
         | Effect::Compare { .. }
-        | Effect::Review { .. }
         | Effect::Ceiling { .. }
         | Effect::WatchCheckout { .. }
         | Effect::FollowRequest { .. }

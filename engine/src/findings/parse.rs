@@ -1,34 +1,15 @@
-//! Reading a list of findings out of text.
+//! Reading findings out of text.
 //!
 //! Models write JSON nearly as they are told: words for numbers, other cases, other names of keys. What is meant is
-//! taken; what cannot be meant as a list of findings is none.
+//! taken.
 
-use convoy_core::review::{Confidence, FINDINGS_MAX, Finding, Severity, TEXT_BYTES_MAX};
+use convoy_core::review::{Confidence, Finding, Severity, TEXT_BYTES_MAX};
 use serde_json::{Map, Value};
 
 /// How the block begins.
 pub(crate) const INFO: &str = "json findings";
 /// How deep texts are looked for in a line of JSON.
 const DEPTH_MAX: usize = 12;
-
-/// The findings in what an agent printed: as lines of JSON, or as plain text.
-///
-/// # Errors
-/// Says what is missing.
-pub(crate) fn of_output(output: &str) -> Result<Vec<Finding>, String> {
-    match last_block(output, INFO) {
-        Some(block) => list(&block),
-        None => Err(format!("it gave no findings: there is no block `{INFO}` in what it said")),
-    }
-}
-
-/// The findings in a file: the JSON alone, or text with the block in it.
-///
-/// # Errors
-/// Says what is missing.
-pub(crate) fn of_file(text: &str) -> Result<Vec<Finding>, String> {
-    list(block(text, INFO).unwrap_or(text))
-}
 
 /// The content of the last block of that name in what an agent printed: as lines of JSON, or as plain text.
 pub(super) fn last_block(output: &str, info: &str) -> Option<String> {
@@ -88,28 +69,6 @@ pub(super) fn block<'a>(text: &'a str, info: &str) -> Option<&'a str> {
     }
     // One that was cut off has no end; it is no list either, and says so better than that there is none.
     found.or_else(|| open.map(|(_, start)| &text[start..]))
-}
-
-fn list(text: &str) -> Result<Vec<Finding>, String> {
-    let value: Value =
-        serde_json::from_str(text.trim()).map_err(|error| format!("its findings are not JSON: {error}"))?;
-    let objects = objects(&value)?;
-    let mut findings: Vec<Finding> = objects.into_iter().map(finding).collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    findings.truncate(FINDINGS_MAX);
-    Ok(findings)
-}
-
-/// The objects of a list, or of an object that has one.
-pub(super) fn objects(value: &Value) -> Result<Vec<&Map<String, Value>>, String> {
-    let all = match value {
-        Value::Array(all) => Some(all),
-        Value::Object(object) => object.get("findings").and_then(Value::as_array),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-    };
-    let all = all.ok_or("its findings are no list")?;
-    let objects: Option<Vec<&Map<String, Value>>> = all.iter().map(Value::as_object).collect();
-    objects.ok_or_else(|| "one of its findings is not an object".to_owned())
 }
 
 /// One value of an object, under any of its names.

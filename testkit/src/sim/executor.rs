@@ -47,7 +47,7 @@ impl Sim {
             // No rig of the simulation has a tracker of its own.
             Effect::Push { .. } => return,
             // Not in the simulation yet.
-            Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::Review { .. } => return,
+            Effect::Checkpoint { .. } | Effect::Compare { .. } | Effect::ReviewCheckpoint { .. } => return,
             Effect::Synthesize { convoy, round } => Task::Synthesize { convoy, round },
             Effect::StartReview { worker, epoch, round } => Task::StartReview { worker, epoch, round },
             Effect::Ceiling { session, ceiling, .. } => Task::Ceiling { session, ceiling },
@@ -434,7 +434,8 @@ fn wrong_epoch(observed: &Observed) -> Observed {
         | Observed::ReviewOver { .. }
         | Observed::ReviewUnwanted { .. }
         | Observed::CheckpointMade { .. }
-        | Observed::CheckpointReviewed { .. }
+        | Observed::CheckpointReviewResolved { .. }
+        | Observed::CheckpointReviewOver { .. }
         | Observed::CheckpointFailed { .. }
         | Observed::Tracker { .. }
         | Observed::TrackerLost { .. } => {}

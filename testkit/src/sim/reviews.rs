@@ -84,7 +84,7 @@ impl Gate {
             Event::WorkerSubmitted { worker, submission } => {
                 self.submitted.insert(worker.clone(), (submission.tip.clone(), None));
             }
-            Event::ReviewStarted { worker, convoy } => {
+            Event::ReviewStarted { worker, convoy, checkpoint: None } => {
                 let Some((_, waits)) = self.submitted.get_mut(worker) else {
                     return Err(format!("{worker} has submitted nothing, and is reviewed by {convoy}"));
                 };

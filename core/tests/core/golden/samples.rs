@@ -324,7 +324,7 @@ fn of_workers() -> Vec<Event> {
         Event::MergeSetAside { worker: worker(), files: vec!["a.rs".into()] },
         Event::MergePaused { worker: worker(), round: 2, pause },
         Event::MergeRequested { worker: worker(), request },
-        Event::ReviewStarted { worker: worker(), convoy: "hq-cv-abc12".parse().unwrap() },
+        Event::ReviewStarted { worker: worker(), convoy: "hq-cv-abc12".parse().unwrap(), checkpoint: None },
         Event::ReviewMade {
             worker: worker(),
             session: session(),

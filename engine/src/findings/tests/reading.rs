@@ -23,45 +23,36 @@ fn one() -> Finding {
     }
 }
 
-#[test]
-fn the_block_is_found_in_text_and_in_lines_of_json() {
-    let block = format!("Some words.\n````json findings\n{ONE}\n````\nBye.\n");
-    assert_eq!(parse::of_output(&block), Ok(vec![one()]));
-    let first = "```json findings\n{\"findings\": []}\n```\n";
-    assert_eq!(parse::of_output(&format!("{first}{block}")), Ok(vec![one()]), "the last one counts");
-    let result = serde_json::json!({ "type": "result", "result": block });
-    let said = serde_json::json!({ "type": "assistant", "message": { "content": [{ "text": first }] } });
-    assert_eq!(parse::of_output(&format!("{said}\n{result}\n")), Ok(vec![one()]));
-    assert_eq!(parse::of_output(&format!("{result}\nnot json\n{said}\n")), Ok(vec![]));
-    assert_eq!(parse::of_file(ONE), Ok(vec![one()]));
-    assert_eq!(parse::of_file(&block), Ok(vec![one()]));
-    assert_eq!(parse::of_file("[]"), Ok(vec![]));
+/// The last block of findings in what an agent printed.
+fn last(output: &str) -> Option<String> {
+    parse::last_block(output, parse::INFO).map(|block| block.trim().to_owned())
 }
 
 #[test]
-fn what_is_no_list_is_no_review() {
-    for text in [
-        "",
-        "All is well.",
-        "```json\n{\"findings\": []}\n```",
-        "```json findings\n{\"findings\": [",
-        "```json findings\n{\"findings\": {}}\n```",
-        "```json findings\n{\"findings\": [\"bad\"]}\n```",
-    ] {
-        assert!(parse::of_output(text).is_err(), "{text}");
+fn the_block_is_found_in_text_and_in_lines_of_json() {
+    let block = format!("Some words.\n````json findings\n{ONE}\n````\nBye.\n");
+    assert_eq!(last(&block).as_deref(), Some(ONE));
+    let (empty, first) = ("{\"findings\": []}", "```json findings\n{\"findings\": []}\n```\n");
+    assert_eq!(last(&format!("{first}{block}")).as_deref(), Some(ONE), "the last one counts");
+    let result = serde_json::json!({ "type": "result", "result": block });
+    let said = serde_json::json!({ "type": "assistant", "message": { "content": [{ "text": first }] } });
+    assert_eq!(last(&format!("{said}\n{result}\n")).as_deref(), Some(ONE));
+    assert_eq!(last(&format!("{result}\nnot json\n{said}\n")).as_deref(), Some(empty));
+    for text in ["", "All is well.", "```json\n{\"findings\": []}\n```"] {
+        assert_eq!(last(text), None, "{text}");
     }
 }
 
 #[test]
 fn strange_words_neither_block_nor_are_lost() {
-    let text = r#"[{"severity": "catastrophic", "problem": "first line\nsecond"}, {"severity": "BLOCKER", "title": 5, "line": -3}]"#;
-    let found = parse::of_file(text).unwrap();
-    assert_eq!((found[0].severity, found[0].title.as_str(), found[0].line), (Severity::Blocker, "5", None));
-    assert_eq!((found[1].severity, found[1].title.as_str()), (Severity::Medium, "first line"));
-    let many = format!("[{}]", vec!["{}"; 5000].join(","));
-    assert_eq!(parse::of_file(&many).unwrap().len(), convoy_core::review::FINDINGS_MAX);
-    let long = serde_json::json!([{ "quote": "é".repeat(100_000) }]).to_string();
-    assert!(parse::of_file(&long).unwrap()[0].quote.len() <= convoy_core::review::TEXT_BYTES_MAX);
+    let read = |value: serde_json::Value| parse::finding(value.as_object().unwrap());
+    assert_eq!(read(serde_json::from_str::<serde_json::Value>(ONE).unwrap()["findings"][0].clone()), one());
+    let odd = read(serde_json::json!({ "severity": "BLOCKER", "title": 5, "line": -3 }));
+    assert_eq!((odd.severity, odd.title.as_str(), odd.line), (Severity::Blocker, "5", None));
+    let odd = read(serde_json::json!({ "severity": "catastrophic", "problem": "first line\nsecond" }));
+    assert_eq!((odd.severity, odd.title.as_str()), (Severity::Medium, "first line"));
+    let long = read(serde_json::json!({ "quote": "é".repeat(100_000) }));
+    assert!(long.quote.len() <= convoy_core::review::TEXT_BYTES_MAX);
 }
 
 #[test]
