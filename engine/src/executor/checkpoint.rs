@@ -131,13 +131,13 @@ fn with_files(repo: &Repo, job: &Checkpoint, wip: &Wip) -> git::Result<StoredChe
     stored.tree = wip.tree.as_ref().map(ToString::to_string);
     let Some(tree) = &wip.tree else { return Ok(stored) };
     let begun = job.begun_at.as_deref().and_then(|text| Oid::new(text).ok());
-    // What a session began with may not be here any more; what is checked out is.
-    let begun = begun.and_then(|begun| state::tree_of(repo, Some(&begun)).ok());
-    let begun = match begun {
-        Some(begun) => begun,
-        None => state::tree_of(repo, wip.head.as_ref())?,
+    let since = |from: &Oid| state::differing(repo, from, tree, FILES_MAX);
+    let (files, total) = match begun.as_ref().map(since) {
+        Some(Ok(found)) => found,
+        // What a session began with may not be here any more; what is checked out is.
+        None | Some(Err(git::Error::Failed { .. })) => since(&state::tree_of(repo, wip.head.as_ref())?)?,
+        Some(Err(error)) => return Err(error),
     };
-    let (files, total) = state::differing(repo, &begun, tree, FILES_MAX)?;
     stored.context.files_modified_total = u32::try_from(total).unwrap_or(u32::MAX);
     let one = |file: state::Differing| FileModified {
         path: file.path,

@@ -15,8 +15,6 @@ use crate::clock::Instant;
 
 /// How much is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// How often an end is looked for after a process closed its outputs, which is when it ends at once.
-const END_POLL: Duration = Duration::from_millis(1);
 
 /// How a conversation with a process ended.
 pub(crate) enum End {
@@ -123,10 +121,11 @@ fn talk(child: &mut Child, input: &[u8], deadline: Instant, stdout_max: usize) -
         if let Some(status) = child.try_wait()? {
             return Ok(End::Exited { status, stdout: out, stderr: err });
         }
-        if deadline.left().is_zero() {
+        let left = deadline.left();
+        if left.is_zero() {
             return Ok(End::TimedOut);
         }
-        poll(&mut [], END_POLL)?;
+        crate::os::process::wait_child(child, left)?;
     }
 }
 

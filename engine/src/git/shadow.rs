@@ -5,6 +5,7 @@
 //! no filter is defined here. The agent's objects are read as objects; what is made goes to our own.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::changes::{Changes, Over};
@@ -13,7 +14,7 @@ use super::heads;
 use super::names::{Identity, Message, Oid};
 use super::repo::{self, DiffStat, Repo};
 use super::run::Call;
-use super::workdir::{Root, Workdir, copy_file, copy_shallow, make, write, write_alternates};
+use super::workdir::{INDEX, Root, START, Workdir, copy_file, copy_shallow, make, write, write_alternates};
 
 /// The largest list of private ignore patterns that is read, in bytes.
 const EXCLUDE_BYTES_MAX: u64 = 64 * 1024;
@@ -30,6 +31,8 @@ pub(super) struct Uncommitted {
 
 pub(super) struct Shadow<'a> {
     repo: &'a Repo,
+    /// What the engine keeps for the workdir.
+    engine: PathBuf,
     dir: PathBuf,
     work: PathBuf,
     /// The commit that the index is of, if that is known.
@@ -65,12 +68,12 @@ impl<'a> Shadow<'a> {
         }
         write(&dir.join("HEAD"), b"ref: refs/heads/none\n")?;
         let mut index_of = None;
-        if fs::symlink_metadata(engine.join("index")).is_ok_and(|m| m.is_file()) {
-            copy_file(&engine.join("index"), &dir.join("index"))?;
-            let start = heads::read(&engine.join("start"), OID_FILE_BYTES_MAX)?.unwrap_or_default();
+        if fs::symlink_metadata(engine.join(INDEX)).is_ok_and(|m| m.is_file()) {
+            copy_file(&engine.join(INDEX), &dir.join("index"))?;
+            let start = heads::read(&engine.join(START), OID_FILE_BYTES_MAX)?.unwrap_or_default();
             index_of = Oid::new(String::from_utf8_lossy(&start).trim()).ok();
         }
-        Ok(Self { repo, dir, work: workdir.path.clone(), index_of, into_repository: false })
+        Ok(Self { repo, engine, dir, work: workdir.path.clone(), index_of, into_repository: false })
     }
 
     /// From now on what is made goes to the repository's own objects. Of the workdir's objects only those are seen
@@ -123,6 +126,26 @@ impl<'a> Shadow<'a> {
     /// Whether the workdir was made at this commit, which is pinned in the repository.
     pub(super) fn begins_at(&self, head: &Oid) -> bool {
         self.index_of.as_ref() == Some(head)
+    }
+
+    /// Has the index that was kept when the workdir was made written again, once, if that is of use to all who look
+    /// later. Only one at a time may do so, before the index is read.
+    ///
+    /// Of a file that was written in the same second as its index, git cannot tell by the times whether it changed
+    /// since: it reads it whenever it is asked. That is every file that the checkout wrote in its last second.
+    pub(super) fn settle(&self) -> Result<()> {
+        let (kept, start) = (self.engine.join(INDEX), self.engine.join(START));
+        let second = |path: &Path| fs::symlink_metadata(path).map(|found| found.mtime());
+        match (second(&kept), second(&start)) {
+            (Ok(kept), Ok(start)) if kept <= start => {}
+            _ => return Ok(()),
+        }
+        let mut refresh = self.over_work("update-index");
+        // That a file differs is no failure.
+        refresh.args(["-q", "--refresh", "--force-write-index"]).accept(&[1]).output()?;
+        let new = self.engine.join("index.new");
+        copy_file(&self.dir.join("index"), &new)?;
+        fs::rename(&new, &kept).map_err(io("cannot move", &new))
     }
 
     /// Has the index be what `head` is. Of the index that was kept when the workdir was made, entries that are the

@@ -15,6 +15,11 @@ use super::names::{Branch, Identity, Key, Oid};
 use super::repo::Repo;
 use super::salvage;
 
+/// In the engine's folder of a workdir: its index when it was made.
+pub(super) const INDEX: &str = "index";
+/// And the commit that this is of, written after it.
+pub(super) const START: &str = "start";
+
 /// The folder that all workdirs of a repository are in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Root {
@@ -198,8 +203,8 @@ pub fn create(repo: &Repo, root: &Root, request: &Request) -> Result<Workdir> {
     if files != start {
         read_tree().args(["-m", start.as_str()]).output()?;
     }
-    copy_file(&dir.join("index"), &engine.join("index"))?;
-    write(&engine.join("start"), format!("{start}\n").as_bytes())?;
+    copy_file(&dir.join("index"), &engine.join(INDEX))?;
+    write(&engine.join(START), format!("{start}\n").as_bytes())?;
     let mut workdir = Workdir::at(root, key.clone(), request.branch.clone(), base);
     workdir.onto.clone_from(&request.onto);
     fs::rename(&half, &workdir.path).map_err(io("cannot move", half))?;

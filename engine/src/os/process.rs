@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::process::Child;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -122,6 +123,15 @@ impl Process {
         }
         Ok(!self.is_alive())
     }
+}
+
+/// Waits until a child has ended or `limit` has passed. It keeps its pid until it is reaped, so it is no other's.
+///
+/// # Errors
+/// When the system cannot poll.
+pub fn wait_child(child: &Child, limit: Duration) -> io::Result<()> {
+    let Some(pid) = raw(child.id()) else { return Ok(()) };
+    wait_readable(&rustix::process::pidfd_open(pid, PidfdFlags::empty())?, limit).map(drop)
 }
 
 /// Waits until `fd` is readable or `limit` has passed.

@@ -1,11 +1,12 @@
-//! A checkpoint of a session in a repository of many files: the WIP commit of its workdir, and the commit on the state's
-//! reference that has it, against what a person's `git stash create` takes in the same workdir.
+//! A checkpoint of a session in a repository of many files, as the engine makes it: the repository is opened, the
+//! reference of the state asked for one of this name, the WIP commit of the workdir made, the files that differ counted,
+//! and the commit on the reference made that has it. Against what a person's `git stash create` takes in the same workdir.
 //!
 //! The stash leaves untracked files out, which a checkpoint has, and is kept nowhere.
 
 use std::path::Path;
 
-use convoy_engine::git::state::{Change, Put, StatePath, StateRef, Written, of_workdir};
+use convoy_engine::git::state::{Change, Put, StatePath, StateRef, Written, differing, of_workdir};
 use convoy_engine::git::workdir::{self, Base, Request, Root};
 use convoy_engine::git::{Branch, Git, Identity, Key, Message, Oid, Repo};
 use convoy_engine::os::spawn::Environment;
@@ -23,6 +24,8 @@ const FILES: usize = 100;
 const CHANGED: usize = 10;
 /// Checkpoints in each round.
 const TIMES: usize = 10;
+/// How many of the files that differ a checkpoint names.
+const NAMED: usize = 200;
 
 pub(super) fn measure(wanted: &Wanted) -> Result<Vec<Figure>> {
     let (mut rounds, mut idle) = (Vec::new(), Vec::new());
@@ -76,7 +79,6 @@ fn round() -> Result<(Pair, Pair)> {
         identity: Identity::new("Agent", "agent@example")?,
     };
     let workdir = workdir::create(&repo, &root, &request)?;
-    let state = StateRef::new(&repo);
     let message = Message::new("Checkpoint");
     let (mut pair, mut quiet) = (Pair::default(), Pair::default());
     quiet.of.time(|| of_workdir(&repo, &root, &workdir, &message))?;
@@ -87,10 +89,17 @@ fn round() -> Result<(Pair, Pair)> {
             std::fs::write(dir.join(format!("new{n}.txt")), "new\n")?;
         }
         let carried: Oid = pair.of.time(|| -> Result<Oid> {
+            let repo = Repo::open_at(&program, &at)?;
+            let state = StateRef::new(&repo);
+            let path = StatePath::checkpoint("epic", &format!("ckpt-{n}"))?;
+            if state.read_one(&path)?.is_some() {
+                return Err("it is there before it is made".into());
+            }
             let wip = of_workdir(&repo, &root, &workdir, &message)?;
             let carried = wip.carried().cloned().ok_or("there is a commit")?;
-            let path = StatePath::checkpoint("epic", &format!("ckpt-{n}"))?;
-            let content = format!("{{\"wip_commit\":\"{carried}\"}}\n").into_bytes();
+            let tree = wip.tree.as_ref().ok_or("there is a tree")?;
+            let (_, changed) = differing(&repo, &workdir.base, tree, NAMED)?;
+            let content = format!("{{\"wip_commit\":\"{carried}\",\"files\":{changed}}}\n").into_bytes();
             let change = Change { path, put: Put::Once(content) };
             match state.write(&[change], std::slice::from_ref(&carried), &message)? {
                 Written::Commit(_) => Ok(carried),

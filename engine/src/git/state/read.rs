@@ -4,7 +4,7 @@ use crate::git::error::{Result, printable};
 use crate::git::names::Oid;
 use crate::git::repo::Repo;
 
-use super::{StatePath, StateRef};
+use super::{REFERENCE, StatePath, StateRef};
 
 /// The largest file that is read or written, in bytes. A convoy with 20,000 issues has 8 MB.
 pub(super) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -122,7 +122,9 @@ impl StateRef<'_> {
     /// # Errors
     /// What running git gave.
     pub fn read_one(&self, path: &StatePath) -> Result<Option<Vec<u8>>> {
-        let Some(tip) = self.tip()? else { return Ok(None) };
+        let mut there =
+            self.repo.objects_named(&[format!("{REFERENCE}^{{commit}}"), format!("{REFERENCE}:{path}")])?;
+        let (Some(_), Some(tip)) = (there.pop().flatten(), there.pop().flatten()) else { return Ok(None) };
         let found = files_at(self.repo, &tip, Some(path))?;
         let Some(file) = found.first().filter(|file| file.path == path.as_str().as_bytes()) else {
             return Ok(None);

@@ -57,6 +57,7 @@ pub fn of_workdir(repo: &Repo, root: &Root, workdir: &Workdir, message: &Message
     let engine = root.engine(&workdir.key);
     let _turn = Turn::wait(&engine)?;
     let shadow = Shadow::named("wip", repo, root, workdir)?;
+    shadow.settle()?;
     let brought = engine.join(BROUGHT);
     let known = known(&brought)?.is_some_and(|known| known == head) || shadow.begins_at(&head);
     if !known {

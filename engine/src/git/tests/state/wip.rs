@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::World;
 use crate::git::state::{Wip, of_workdir};
 use crate::git::tests::fixture::{key, write};
 use crate::git::workdir::{self, Workdir};
-use crate::git::{Error, Message};
+use crate::git::{Error, Leftovers, Message};
 
 impl World {
     fn wip(&self, workdir: &Workdir) -> Wip {
@@ -179,4 +180,32 @@ fn a_workdir_begins_with_a_wip_commits_files_as_uncommitted_changes() {
     let again = of_workdir(&world.repo(), &world.root, &next, &Message::new("x")).unwrap();
     assert_eq!((again.head, again.tree), (wip.head, wip.tree));
     assert_eq!(next.key, key("s-2"));
+}
+
+#[test]
+fn the_index_that_is_kept_does_not_stay_as_old_as_the_files_that_were_checked_out() {
+    let world = World::new();
+    let workdir = world.workdir("s-1");
+    let kept = |name: &str| world.root.path().join(".engine/s-1").join(name);
+    let written = || fs::metadata(kept("index")).unwrap().modified().unwrap();
+    // No later than the files: git reads each of them, since its times say nothing.
+    let then = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    for name in ["index", "start"] {
+        fs::File::options().write(true).open(kept(name)).unwrap().set_modified(then).unwrap();
+    }
+    write(&workdir.path, "a.txt", "one\ntwo\nTHREE\n");
+    let first = world.wip(&workdir);
+    let once = written();
+    assert!(once > then);
+    assert_eq!(world.wip(&workdir).tree, first.tree);
+    assert_eq!(written(), once, "it is written once");
+
+    // It is still that of the commit, and what changes in the same moment is seen.
+    write(&workdir.path, "a.txt", "one\nTWO\nthree\n");
+    let tree = world.tree(world.wip(&workdir).commit.unwrap().as_str());
+    assert!(has(&tree, "a.txt", "one\nTWO\nthree"), "{tree:?}");
+    world.git(&workdir.path, &["checkout", "-q", "--", "."]);
+    assert_eq!(world.wip(&workdir).commit, None);
+    write(&workdir.path, "a.txt", "one\nTWO\nthree\n");
+    assert_eq!(world.collect(&workdir).leftovers, Leftovers::Committed);
 }
