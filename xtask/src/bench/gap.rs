@@ -42,7 +42,8 @@ fn of_roles(wanted: &Wanted) -> Result<Vec<Figure>> {
     let [gaps, whole] = rounds(wanted, REPORTS, 1, |room| {
         roles(room)?;
         room.env().convoy(["start", "chain", "--files", "**"]).ok();
-        ran(room, TASKS)
+        let events = done(room, TASKS)?;
+        Ok(Chain::new(by_log(&events), &events))
     })?;
     Ok(vec![
         Figure::ratio("role gap", &gaps, 50, "exit, commit, spawn", Goal::AtMost(2.0)),
@@ -57,7 +58,10 @@ fn roles(room: &Room) -> Result<()> {
         let needs = if n == 0 { String::new() } else { format!("depends_on = [\"r{}\"]\n", n - 1) };
         format!("[[agents]]\nrole = \"r{n}\"\nsubagent = \"link\"\n{needs}")
     };
-    let template = format!("description = \"Roles in a row\"\n{}", (0..TASKS).map(role).collect::<String>());
+    let template = format!(
+        "name = \"chain\"\ndescription = \"Roles in a row\"\n{}",
+        (0..TASKS).map(role).collect::<String>()
+    );
     let agent = "---\nname: link\ndescription: One of many\n---\nLook.\n";
     for (name, text) in [("templates/chain.toml", template.as_str()), ("agents/link.md", agent)] {
         let file = folder.join(name);
@@ -121,20 +125,42 @@ pub(super) fn chain(room: &Room, tasks: usize) -> Result<Chain> {
     let issues: Vec<String> =
         (0..tasks).map(|n| order_one(&client, create(&format!("Task {n}")))).collect::<Result<_>>()?;
     order(&client, convoy("Chain", issues, true))?;
-    ran(room, tasks)
+    let events = done(room, tasks)?;
+    Ok(Chain::new(between(room.env())?, &events))
 }
 
 /// Waits until so many agents are done, one after the other.
-fn ran(room: &Room, tasks: usize) -> Result<Chain> {
-    let events = room.wait(tasks, |event| matches!(event, Event::WorkerDone { .. }))?;
-    let whole = between(room.env())?;
-    let mut chain = Chain { gaps: Samples::default(), whole: Samples::default() };
-    // The first session has none before it.
-    for (gap, prepared) in whole.iter().zip(preparations(&events).iter().skip(1)) {
-        chain.whole.add(*gap);
-        chain.gaps.add(gap.saturating_sub(*prepared));
+fn done(room: &Room, tasks: usize) -> Result<Vec<Envelope>> {
+    room.wait(tasks, |event| matches!(event, Event::WorkerDone { .. }))
+}
+
+impl Chain {
+    fn new(gaps: Vec<Duration>, events: &[Envelope]) -> Self {
+        let mut chain = Self { gaps: Samples::default(), whole: Samples::default() };
+        // The first session has none before it.
+        for (gap, prepared) in gaps.into_iter().zip(preparations(events).into_iter().skip(1)) {
+            chain.whole.add(gap);
+            chain.gaps.add(gap.saturating_sub(prepared));
+        }
+        chain
     }
-    Ok(chain)
+}
+
+/// The time between each two agents, as their supervisors saw it: a role may write nowhere but in its folder.
+fn by_log(events: &[Envelope]) -> Vec<Duration> {
+    let ends = events.iter().filter_map(|e| match &e.event {
+        Event::SessionEnded { exit, .. } => Some(exit.ended_at),
+        _ => None,
+    });
+    let starts = events.iter().filter_map(|e| match &e.event {
+        Event::SessionStarted { at, .. } => Some(*at),
+        _ => None,
+    });
+    ends.zip(starts.skip(1)).map(|(end, start)| millis(end, start)).collect()
+}
+
+fn millis(from: Time, to: Time) -> Duration {
+    Duration::from_millis(to.since(from).as_millis().unsigned_abs())
 }
 
 /// How long each workdir took, by the log, in the order in which the sessions were wanted.
@@ -145,7 +171,6 @@ fn preparations(events: &[Envelope]) -> Vec<Duration> {
             _ => None,
         })
     };
-    let millis = |from: Time, to: Time| Duration::from_millis(to.since(from).as_millis().unsigned_abs());
     let wanted = events.iter().filter_map(|e| match &e.event {
         Event::SessionWanted { session } => Some((e.at, prepared(&session.id)?)),
         _ => None,
