@@ -21,6 +21,7 @@ use convoy_engine::workspace::Workspace;
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGWINCH};
 
+use crate::ask;
 use crate::error::{Error, INTERRUPTED};
 use crate::way::Way;
 
@@ -264,11 +265,15 @@ impl Follow {
         show: &mut impl FnMut(Woken) -> Result<Option<Instant>, Error>,
     ) -> Result<Option<End<T>>, Error> {
         let Look { end, seq } = look(service)?;
-        if let Some(end) = end {
-            return Ok(Some(End::Reached(end)));
-        }
+        let end = match (end, self.seen) {
+            (Some(end), None) => return Ok(Some(End::Reached(end))),
+            (end, _) => end,
+        };
         let after = *self.seen.get_or_insert(seq);
         self.subscribe(service.watch(after)?)?;
+        if let Some(end) = end {
+            return self.catch_up(service, see, end);
+        }
         let mut again = show(Woken::Looked)?;
         let (mut due, mut soon): (bool, Option<Instant>) = (false, None);
         loop {
@@ -298,12 +303,38 @@ impl Follow {
                 Next::Nothing => {
                     (due, soon) = (false, None);
                     if let Some(end) = look(service)?.end {
-                        return Ok(Some(End::Reached(end)));
+                        return self.catch_up(service, see, end);
                     }
                     again = show(Woken::Looked)?;
                 }
             }
         }
+    }
+
+    /// What was looked for is there. A look may be ahead of the events: they are seen up to it.
+    fn catch_up<T>(
+        &mut self,
+        service: &dyn Service,
+        see: &mut impl FnMut(&Envelope) -> Result<See, Error>,
+        end: T,
+    ) -> Result<Option<End<T>>, Error> {
+        // Of an engine that has left meanwhile nothing more comes.
+        let seq = ask::engine(service).ok().map(|engine| engine.seq);
+        while self.seen < seq {
+            match self.next(None) {
+                Next::Input(Input::Event(event)) if self.seen < Some(event.seq) => {
+                    self.seen = Some(event.seq);
+                    if matches!(see(&event)?, See::Stop) {
+                        return Ok(Some(End::Unseen));
+                    }
+                }
+                Next::Input(Input::Unseen) => return Ok(Some(End::Unseen)),
+                Next::Input(Input::Gone(of)) if of == self.subscription => break,
+                Next::Input(Input::Interrupt) | Next::TimeOut => break,
+                Next::Input(_) | Next::Clock | Next::Nothing => {}
+            }
+        }
+        Ok(Some(End::Reached(end)))
     }
 
     fn subscribe(&mut self, watch: Watch) -> Result<(), Error> {

@@ -61,10 +61,15 @@ impl Terminal {
     /// # Errors
     /// When it does not come in time, or the program has ended.
     pub fn until(&mut self, timeout: Duration, holds: impl Fn(&str) -> bool) -> Result<String, String> {
+        self.until_at(timeout, |picture, _| holds(picture))
+    }
+
+    /// The same, with the column that the cursor is in.
+    fn until_at(&mut self, timeout: Duration, holds: impl Fn(&str, u16) -> bool) -> Result<String, String> {
         let deadline = wait::now() + timeout;
         loop {
             let picture = self.picture.screen().contents();
-            if holds(&picture) {
+            if holds(&picture, self.picture.screen().cursor_position().1) {
                 return Ok(picture);
             }
             let left = deadline.saturating_duration_since(wait::now());
@@ -82,6 +87,17 @@ impl Terminal {
     #[track_caller]
     pub fn sees_that(&mut self, timeout: Duration, holds: impl Fn(&str) -> bool) -> String {
         self.until(timeout, holds).unwrap_or_else(|seen| {
+            panic!("the screen is otherwise:\n{seen}\nwritten: {:?}", self.written());
+        })
+    }
+
+    /// The same, when the cursor also rests at the beginning of a line: what is read of a terminal may end within a write.
+    ///
+    /// # Panics
+    /// When it does not become so in time.
+    #[track_caller]
+    pub fn rests_when(&mut self, timeout: Duration, holds: impl Fn(&str) -> bool) -> String {
+        self.until_at(timeout, |picture, column| column == 0 && holds(picture)).unwrap_or_else(|seen| {
             panic!("the screen is otherwise:\n{seen}\nwritten: {:?}", self.written());
         })
     }
