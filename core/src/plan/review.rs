@@ -1,4 +1,5 @@
-//! What is due of reviews of submitted branches and of checkpoints: their beginning, their word, and their end when nobody waits for it.
+//! What is due of reviews of submitted branches and of checkpoints: their beginning, their word, and their end when nobody
+//! waits for it.
 
 use super::{Plan, plan_paused, unreadable};
 use crate::command::Observed;
